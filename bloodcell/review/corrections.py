@@ -1,0 +1,86 @@
+"""What people decided about single cells: correcting, stepping back, and the history of a cell."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, select
+
+from bloodcell.classes import EXTRA_DECISIONS
+from bloodcell.errors import StoreError
+from bloodcell.review.batches import note, read_batch
+from bloodcell.review.database import reading, writing
+from bloodcell.review.schema import cells, corrections, images, now_utc
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One decision about a cell; `undone_when` is "" while it stands. Times are ISO in UTC."""
+
+    label: str
+    who: str
+    when: str
+    undone_when: str
+
+
+def correct(db: Engine, cell_id: int, label: str, who: str) -> None:
+    """Keep what a person decided about a cell; the same label as predicted means "looked at, right".
+
+    Parameters
+    ----------
+    label : str
+        A class of the batch's model, or one of `classes.EXTRA_DECISIONS`.
+    who : str
+        Name of the person, kept as given.
+
+    Raises
+    ------
+    StoreError
+        If there is no such cell, or the label is none of those allowed.
+    """
+    with writing(db) as connection:
+        of_cell = select(images.c.batch_id).select_from(cells.join(images)).where(cells.c.id == cell_id)
+        batch_id = connection.scalar(of_cell)
+        if batch_id is None:
+            raise StoreError(f"There is no cell {cell_id} in this workspace.")
+        allowed = (*read_batch(connection, batch_id).class_names, *EXTRA_DECISIONS)
+        if label not in allowed:
+            raise StoreError(f"The label must be one of {', '.join(allowed)}. Received: {label!r}.")
+        row = {"cell_id": cell_id, "label": label, "who": who, "created_at": now_utc()}
+        connection.execute(corrections.insert().values(row))
+        note(connection, batch_id, who, "cell corrected", {"cell_id": cell_id, "label": label})
+
+
+def undo_last(db: Engine, batch_id: int, who: str) -> int | None:
+    """Take back this person's latest standing correction in this batch; further calls step further back.
+
+    The correction is marked as undone, not deleted; an earlier one of the same cell stands again.
+
+    Returns
+    -------
+    int or None
+        The cell, so that the page can jump to it; None if there is nothing to take back.
+    """
+    latest = (
+        select(corrections.c.id, corrections.c.cell_id, corrections.c.label)
+        .select_from(corrections.join(cells).join(images))
+        .where(images.c.batch_id == batch_id, corrections.c.who == who, corrections.c.undone_at.is_(None))
+        .order_by(corrections.c.id.desc())
+        .limit(1)
+    )
+    with writing(db) as connection:
+        row = connection.execute(latest).one_or_none()
+        if row is None:
+            return None
+        connection.execute(corrections.update().where(corrections.c.id == row.id).values(undone_at=now_utc()))
+        note(connection, batch_id, who, "correction undone", {"cell_id": row.cell_id, "label": row.label})
+        return row.cell_id
+
+
+def history(db: Engine, cell_id: int) -> list[Correction]:
+    """Return every correction of a cell, undone ones included, oldest first."""
+    query = (
+        select(corrections.c.label, corrections.c.who, corrections.c.created_at, corrections.c.undone_at)
+        .where(corrections.c.cell_id == cell_id)
+        .order_by(corrections.c.id)
+    )
+    with reading(db) as connection:
+        return [Correction(*row[:3], row.undone_at or "") for row in connection.execute(query)]

@@ -1,0 +1,212 @@
+"""The images of a batch: taking note of them as they arrive, and keeping what the pipeline says of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, bindparam, func, select
+
+from bloodcell.classes import UNREADABLE
+from bloodcell.errors import StoreError
+from bloodcell.infer.results import ImageResult
+from bloodcell.review.batches import read_batch
+from bloodcell.review.database import reading, writing
+from bloodcell.review.schema import cells, images, now_utc, predictions
+
+_SIDES = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One file that arrived: its bytes' SHA-256, or None and the plain reason why there are none."""
+
+    file_name: str
+    sha256: str | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class AddedImage:
+    """Where a file ended up; `is_new` is False if the batch had the same bytes already."""
+
+    image_id: int
+    is_new: bool
+
+
+def add_image(db: Engine, batch_id: int, file_name: str, sha256: str | None, problem: str = "") -> AddedImage:
+    """Take note of one file; see `add_images`."""
+    return add_images(db, batch_id, [Arrival(file_name, sha256, problem)])[0]
+
+
+def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[AddedImage]:
+    """Take note of files in one transaction, in their order.
+
+    The same bytes twice in a batch are one image: the second name is remembered beside the first. A file
+    without bytes gets a row of its own, already marked as unreadable with its reason.
+
+    Returns
+    -------
+    list of AddedImage, one an arrival
+
+    Raises
+    ------
+    StoreError
+        If there is no such batch, or an arrival has neither bytes nor a problem.
+    """
+    for arrival in arrivals:
+        if arrival.sha256 is None and not arrival.problem:
+            raise StoreError(f"A file needs its bytes or a problem. Received neither: {arrival.file_name!r}.")
+    arrivals = [replace(arrival, file_name=_storable(arrival.file_name)) for arrival in arrivals]
+    with writing(db) as connection:
+        read_batch(connection, batch_id)
+        known = _known_images(connection, batch_id, [arrival.sha256 for arrival in arrivals])
+        new: dict[str | int, Arrival] = {}  # by their bytes; those without bytes each for itself
+        for index, arrival in enumerate(arrivals):
+            if arrival.sha256 not in known:
+                new.setdefault(index if arrival.sha256 is None else arrival.sha256, arrival)
+        ids = dict(zip(new, _insert_images(connection, batch_id, list(new.values())), strict=True))
+        names = {row.id: [row.file_name, *row.further_names] for row in known.values()}
+        names |= {ids[key]: [arrival.file_name] for key, arrival in new.items()}
+        added = []
+        renamed = set()
+        for index, arrival in enumerate(arrivals):
+            key = index if arrival.sha256 is None else arrival.sha256
+            image_id = known[arrival.sha256].id if arrival.sha256 in known else ids[key]
+            added.append(AddedImage(image_id, is_new=new.get(key) is arrival))
+            if arrival.file_name not in names[image_id]:
+                names[image_id].append(arrival.file_name)
+                renamed.add(image_id)
+        for image_id in renamed:
+            further = {"further_names": names[image_id][1:]}
+            connection.execute(images.update().where(images.c.id == image_id).values(further))
+    return added
+
+
+def waiting_images(db: Engine, batch_id: int) -> list[tuple[int, str]]:
+    """Return (image_id, sha256) of the images that arrived but are not analysed yet, in input order."""
+    query = (
+        select(images.c.id, images.c.sha256)
+        .where(images.c.batch_id == batch_id, images.c.status == "")
+        .order_by(images.c.position)
+    )
+    with reading(db) as connection:
+        return [(row.id, row.sha256) for row in connection.execute(query)]
+
+
+def store_result(db: Engine, image_id: int, result: ImageResult, model_name: str, model_sha256: str) -> bool:
+    """Keep the result of one image; False if it had one already. See `store_results`."""
+    return store_results(db, [(image_id, result)], model_name, model_sha256) == 1
+
+
+def store_results(
+    db: Engine, results: Sequence[tuple[int, ImageResult]], model_name: str, model_sha256: str
+) -> int:
+    """Keep the results of some images, all or none.
+
+    An image that has a result keeps it: when two pages analyse one batch at once, the first one counts.
+
+    Parameters
+    ----------
+    results : sequence of (image_id, ImageResult)
+    model_name, model_sha256 : the model that gave them; the hash is the one of its ``model.onnx``
+
+    Returns
+    -------
+    int, images that had been waiting
+    """
+    with writing(db) as connection:
+        waiting = _still_waiting(connection, [image_id for image_id, _ in results])
+        results = [(image_id, result) for image_id, result in results if image_id in waiting]
+        if not results:
+            return 0
+        connection.execute(
+            images.update().where(images.c.id == bindparam("image_id")),
+            [
+                {
+                    "image_id": image_id,
+                    "status": result.status,
+                    "message": result.message,
+                    "height_px": int(result.height_px),
+                    "width_px": int(result.width_px),
+                }
+                for image_id, result in results
+            ],
+        )
+        _insert_cells(connection, results, model_name, model_sha256)
+    return len(results)
+
+
+def _storable(file_name: str) -> str:
+    """Replace what no database keeps: NUL, and bytes of a file name that are no UTF-8."""
+    return file_name.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _known_images(connection: Connection, batch_id: int, sha256s: Sequence[str | None]) -> dict[str, Row]:
+    """Return the images of this batch that have one of these bytes."""
+    query = select(images.c.id, images.c.sha256, images.c.file_name, images.c.further_names)
+    query = query.where(images.c.batch_id == batch_id, images.c.sha256.in_([one for one in sha256s if one]))
+    return {row.sha256: row for row in connection.execute(query)}
+
+
+def _insert_images(connection: Connection, batch_id: int, arrivals: Sequence[Arrival]) -> Sequence[int]:
+    """Append images behind those that the batch has, and return their ids in the same order."""
+    if not arrivals:
+        return []
+    highest = connection.scalar(select(func.max(images.c.position)).where(images.c.batch_id == batch_id))
+    first = 0 if highest is None else highest + 1
+    rows: list[dict[str, Any]] = [
+        {
+            "batch_id": batch_id,
+            "position": position,
+            "file_name": arrival.file_name,
+            "further_names": [],
+            "sha256": arrival.sha256,
+            "problem": arrival.problem,
+            "status": UNREADABLE if arrival.sha256 is None else "",
+            "message": arrival.problem,
+            "height_px": 0,
+            "width_px": 0,
+        }
+        for position, arrival in enumerate(arrivals, start=first)
+    ]
+    with_ids = images.insert().returning(images.c.id, sort_by_parameter_order=True)
+    return connection.execute(with_ids, rows).scalars().all()
+
+
+def _still_waiting(connection: Connection, image_ids: Sequence[int]) -> set[int]:
+    """Return those images that have no result yet, and keep others from giving them one meanwhile."""
+    query = select(images.c.id).where(images.c.id.in_(image_ids), images.c.status == "").with_for_update()
+    return set(connection.execute(query).scalars())
+
+
+def _insert_cells(
+    connection: Connection, results: Sequence[tuple[int, ImageResult]], model_name: str, model_sha256: str
+) -> None:
+    """Write the cells of some images and their predictions."""
+    numbered = [
+        (image_id, number, cell)
+        for image_id, result in results
+        for number, cell in enumerate(result.cells, start=1)
+    ]
+    if not numbered:
+        return
+    rows: list[dict[str, Any]] = [
+        {"image_id": image_id, "number": number, **dict(zip(_SIDES, map(int, cell.box), strict=True))}
+        for image_id, number, cell in numbered
+    ]
+    with_ids = cells.insert().returning(cells.c.id, sort_by_parameter_order=True)
+    cell_ids = connection.execute(with_ids, rows).scalars().all()
+    now = now_utc()
+    rows = [
+        {
+            "cell_id": cell_id,
+            "model_name": model_name,
+            "model_sha256": model_sha256,
+            "class_name": cell.class_name,
+            "probs": [float(prob) for prob in cell.probs],
+            "status": cell.status,
+            "created_at": now,
+        }
+        for cell_id, (_, _, cell) in zip(cell_ids, numbered, strict=True)
+    ]
+    connection.execute(predictions.insert(), rows)

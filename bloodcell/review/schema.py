@@ -1,0 +1,118 @@
+"""The tables of the review database: batches, their images, cells, predictions, corrections and the audit."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+# Written out names, so that a later migration can drop a constraint on SQLite and on PostgreSQL alike.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+TIME_CHARS = 20  # 2026-01-31T10:00:00Z
+SHA256_CHARS = 64
+
+
+def now_utc() -> str:
+    """Return the time now in UTC as ISO text with seconds, such as ``2026-01-31T10:00:00Z``."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_sha256", String(SHA256_CHARS), nullable=False),
+    Column("class_names", JSON, nullable=False),
+    Column("created_at", String(TIME_CHARS), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("deleted_at", String(TIME_CHARS)),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("position", Integer, nullable=False),  # order of arrival, from 0
+    Column("file_name", Text, nullable=False),
+    Column("further_names", JSON, nullable=False),  # files of this batch with the same bytes
+    Column("sha256", String(SHA256_CHARS)),  # NULL where no bytes could be had
+    Column("problem", Text, nullable=False),  # why no bytes could be had
+    Column("status", Text, nullable=False),  # "" while the image waits to be analysed
+    Column("message", Text, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("width_px", Integer, nullable=False),
+    UniqueConstraint("batch_id", "position"),
+    UniqueConstraint("batch_id", "sha256"),
+    Index(None, "batch_id", "status"),
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image_id", ForeignKey("images.id"), nullable=False),
+    Column("number", Integer, nullable=False),  # from 1, in the finder's order
+    Column("box_top", Integer, nullable=False),
+    Column("box_left", Integer, nullable=False),
+    Column("box_bottom", Integer, nullable=False),
+    Column("box_right", Integer, nullable=False),
+    UniqueConstraint("image_id", "number"),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the highest of a cell is the one that counts
+    Column("cell_id", ForeignKey("cells.id"), nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_sha256", String(SHA256_CHARS), nullable=False),
+    Column("class_name", Text, nullable=False),
+    Column("probs", JSON, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", String(TIME_CHARS), nullable=False),
+    Index(None, "cell_id"),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the highest of a cell that is not undone counts
+    Column("cell_id", ForeignKey("cells.id"), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("created_at", String(TIME_CHARS), nullable=False),
+    Column("undone_at", String(TIME_CHARS)),
+    Index(None, "cell_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created_at", String(TIME_CHARS), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("batch_id", ForeignKey("batches.id")),
+    Column("detail", JSON, nullable=False),
+    Index(None, "batch_id"),
+)

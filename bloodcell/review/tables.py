@@ -1,0 +1,152 @@
+"""A batch as tables: one row a cell, and one row an image."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine, Select, func, select
+
+from bloodcell.review.batches import read_batch
+from bloodcell.review.database import reading
+from bloodcell.review.schema import cells, corrections, images, predictions
+
+_BEFORE_PROBS = (
+    "cell_id",
+    "image_id",
+    "file_name",
+    "sha256",
+    "cell_number",
+    "top",
+    "left",
+    "bottom",
+    "right",
+    "prediction",
+)
+_AFTER_PROBS = ("status", "correction", "who", "when", "model_name", "model_sha256")
+_INTEGERS = ("cell_id", "image_id", "cell_number", "top", "left", "bottom", "right")
+
+
+def cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
+    """Return one row a cell, in input order of the images and then by cell number.
+
+    Returns
+    -------
+    DataFrame
+        cell_id, image_id, file_name, sha256, cell_number (from 1), top, left, bottom, right (pixels of the
+        original image, end excluded), prediction, prob_<CLASS> for each class of the batch's model,
+        confidence (the highest of them), status, correction ("" if none), label (correction, else
+        prediction), who and when (of the correction, "" if none), model_name, model_sha256.
+        Without a prediction, the texts are "" and the numbers NaN.
+
+    Raises
+    ------
+    StoreError
+        If there is no such batch.
+    """
+    with reading(db) as connection:
+        class_names = read_batch(connection, batch_id).class_names
+        rows = connection.execute(_cells_query(batch_id)).all()
+    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(_BEFORE_PROBS) + len(_AFTER_PROBS) + 1)
+    table = pd.DataFrame(dict(zip(_BEFORE_PROBS, columns, strict=False)))
+    probs = _probs_array(columns[len(_BEFORE_PROBS)], len(class_names))
+    for index, class_name in enumerate(class_names):
+        table[f"prob_{class_name}"] = probs[:, index]
+    table["confidence"] = probs.max(axis=1)
+    for name, values in zip(_AFTER_PROBS, columns[len(_BEFORE_PROBS) + 1 :], strict=True):
+        table[name] = values
+    table.insert(
+        table.columns.get_loc("correction") + 1,
+        "label",
+        table["correction"].where(table["correction"] != "", table["prediction"]),
+    )
+    texts = table.columns.difference([*_INTEGERS, "confidence", *(f"prob_{name}" for name in class_names)])
+    return table.astype(dict.fromkeys(_INTEGERS, "int64") | dict.fromkeys(texts, "str"))
+
+
+def images_table(db: Engine, batch_id: int) -> pd.DataFrame:
+    """Return one row an image, in input order.
+
+    Returns
+    -------
+    DataFrame
+        image_id, position (from 0), file_name, further_names (list: files with the same bytes), sha256 (""
+        where no bytes could be had), image_status ("" while waiting), message, n_cells, height_px, width_px.
+
+    Raises
+    ------
+    StoreError
+        If there is no such batch.
+    """
+    n_cells = select(func.count()).where(cells.c.image_id == images.c.id).scalar_subquery()
+    query = (
+        select(
+            images.c.id.label("image_id"),
+            images.c.position,
+            images.c.file_name,
+            images.c.further_names,
+            func.coalesce(images.c.sha256, "").label("sha256"),
+            images.c.status.label("image_status"),
+            images.c.message,
+            n_cells.label("n_cells"),
+            images.c.height_px,
+            images.c.width_px,
+        )
+        .where(images.c.batch_id == batch_id)
+        .order_by(images.c.position)
+    )
+    with reading(db) as connection:
+        read_batch(connection, batch_id)
+        result = connection.execute(query)
+        table = pd.DataFrame(result.all(), columns=list(result.keys()))
+    integers = ("image_id", "position", "n_cells", "height_px", "width_px")
+    texts = ("file_name", "sha256", "image_status", "message")
+    return table.astype(dict.fromkeys(integers, "int64") | dict.fromkeys(texts, "str"))
+
+
+def _cells_query(batch_id: int) -> Select:
+    """Write the one query: cells with their newest prediction and their newest standing correction."""
+    newest = predictions.alias("newest")
+    newest_prediction = select(func.max(newest.c.id)).where(newest.c.cell_id == cells.c.id).scalar_subquery()
+    standing = corrections.alias("standing")
+    newest_correction = (
+        select(func.max(standing.c.id))
+        .where(standing.c.cell_id == cells.c.id, standing.c.undone_at.is_(None))
+        .scalar_subquery()
+    )
+
+    def text_or_empty(column):
+        return func.coalesce(column, "")
+
+    return (
+        select(
+            cells.c.id,
+            images.c.id,
+            images.c.file_name,
+            images.c.sha256,
+            cells.c.number,
+            cells.c.box_top,
+            cells.c.box_left,
+            cells.c.box_bottom,
+            cells.c.box_right,
+            text_or_empty(predictions.c.class_name),
+            predictions.c.probs,
+            text_or_empty(predictions.c.status),
+            text_or_empty(corrections.c.label),
+            text_or_empty(corrections.c.who),
+            text_or_empty(corrections.c.created_at),
+            text_or_empty(predictions.c.model_name),
+            text_or_empty(predictions.c.model_sha256),
+        )
+        .select_from(cells.join(images))
+        .outerjoin(predictions, predictions.c.id == newest_prediction)
+        .outerjoin(corrections, corrections.c.id == newest_correction)
+        .where(images.c.batch_id == batch_id)
+        .order_by(images.c.position, cells.c.number)
+    )
+
+
+def _probs_array(lists: Sequence[list[float] | None], n_classes: int) -> np.ndarray:
+    """Stack the probabilities into float64 (N, C); a row of NaN where there are none of that number."""
+    unknown = [np.nan] * n_classes
+    rows = [probs if probs is not None and len(probs) == n_classes else unknown for probs in lists]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), n_classes)
