@@ -1,0 +1,51 @@
+"""Grey values of an image and how often each occurs."""
+
+import cv2
+import numpy as np
+
+from bloodcell.imaging.read import require_rgb
+
+
+def gray(rgb: np.ndarray) -> np.ndarray:
+    """Luminance by ITU-R BT.601 (0.299 R + 0.587 G + 0.114 B), rounded.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+
+    Returns
+    -------
+    uint8 array of shape (H, W)
+
+    Raises
+    ------
+    ImageError
+        If `rgb` is not uint8 with three channels.
+    """
+    require_rgb(rgb)
+    return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
+
+
+def gray_histogram(rgb: np.ndarray, *, ignore_black: bool = False) -> np.ndarray:
+    """Count the pixels of each grey value.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    ignore_black : bool
+        Leave out grey value 0: the black corners of a rotated picture are no part of the slide.
+
+    Returns
+    -------
+    int64 array of shape (256,)
+        Sums to H * W, or to the number of pixels that are not black.
+
+    Raises
+    ------
+    ImageError
+        If `rgb` is not uint8 with three channels.
+    """
+    counts = np.bincount(gray(rgb).ravel(), minlength=256).astype(np.int64)
+    if ignore_black:
+        counts[0] = 0
+    return counts

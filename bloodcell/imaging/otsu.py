@@ -1,0 +1,132 @@
+"""Otsu's threshold [1]_ and the masks it gives on grey and on each colour channel.
+
+References
+----------
+.. [1] Otsu (1979), IEEE Trans. SMC 9(1):62-66, doi:10.1109/TSMC.1979.4310076
+"""
+
+from typing import Final
+
+import numpy as np
+from skimage.filters import threshold_otsu
+
+from bloodcell.errors import ImageError
+from bloodcell.imaging.histogram import gray
+from bloodcell.imaging.read import require_rgb
+
+MASK_NAMES: Final = ("gray", "red", "green", "blue")
+
+
+def otsu_threshold(channel: np.ndarray, *, ignore_black: bool = False) -> int:
+    """Find the threshold that separates the values into two classes best.
+
+    Parameters
+    ----------
+    channel : uint8 array of shape (H, W)
+    ignore_black : bool
+        Leave out value 0: the black corners of a rotated picture would else be taken for the foreground.
+
+    Returns
+    -------
+    int, 0..255
+        The largest value of the dark class. An image of one value: that value. Nothing but black with
+        `ignore_black`: 0.
+
+    Raises
+    ------
+    ImageError
+        If `channel` is not uint8 with two dimensions, or is empty.
+    """
+    _require_channel(channel)
+    counts = np.bincount(channel.ravel(), minlength=256)
+    if ignore_black:
+        counts[0] = 0
+    values = np.flatnonzero(counts)
+    if len(values) == 0:
+        return 0
+    if len(values) == 1:
+        return int(values[0])
+    return int(threshold_otsu(hist=(counts, np.arange(256))))
+
+
+def mask_below(channel: np.ndarray, threshold: int) -> np.ndarray:
+    """Mark the dark pixels, those at or below the threshold.
+
+    Parameters
+    ----------
+    channel : uint8 array of shape (H, W)
+    threshold : int; below 0 marks none, 255 or more marks all
+
+    Returns
+    -------
+    bool array of shape (H, W)
+
+    Raises
+    ------
+    ImageError
+        If `channel` is not uint8 with two dimensions, or is empty.
+    """
+    _require_channel(channel)
+    return channel.astype(np.int16) <= threshold
+
+
+def otsu_masks(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, np.ndarray]:
+    """Mark the dark pixels of grey and of each channel by Otsu's threshold.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    ignore_black : bool, as for `otsu_threshold`; black pixels are then in no mask
+
+    Returns
+    -------
+    dict of bool arrays of shape (H, W)
+        Keys "gray", "red", "green", "blue", in this order. A one-colour image is foreground throughout.
+
+    Raises
+    ------
+    ImageError
+        If `rgb` is not uint8 with three channels.
+    """
+    require_rgb(rgb)
+    channels = (gray(rgb), rgb[..., 0], rgb[..., 1], rgb[..., 2])
+    masks = {}
+    for name, channel in zip(MASK_NAMES, channels, strict=True):
+        mask = mask_below(channel, otsu_threshold(channel, ignore_black=ignore_black))
+        masks[name] = mask & (channel > 0) if ignore_black else mask
+    return masks
+
+
+def overlay(
+    rgb: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = (0, 200, 0), opacity: float = 0.45
+) -> np.ndarray:
+    """Tint the marked pixels.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    mask : bool array of shape (H, W)
+    colour : red, green, blue, each 0..255
+    opacity : float, 0 (nothing seen) to 1 (flat colour)
+
+    Returns
+    -------
+    uint8 array of shape (H, W, 3), a new one
+
+    Raises
+    ------
+    ImageError
+        If `rgb` is not uint8 with three channels, or `mask` is not bool of the same height and width.
+    """
+    require_rgb(rgb)
+    if mask.dtype != bool or mask.shape != rgb.shape[:2]:
+        raise ImageError(f"`mask` must be bool {rgb.shape[:2]}. Received: {mask.dtype} {mask.shape}.")
+    tinted = rgb.copy()
+    blended = rgb[mask] * (1.0 - opacity) + np.array(colour) * opacity
+    tinted[mask] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    return tinted
+
+
+def _require_channel(channel: np.ndarray) -> None:
+    if channel.dtype != np.uint8 or channel.ndim != 2 or channel.size == 0:
+        raise ImageError(f"A channel must be uint8 (H, W). Received: {channel.dtype} {channel.shape}.")

@@ -1,0 +1,281 @@
+"""Bytes of an image file to an RGB array, and back; the only place where BGR order exists.
+
+Allowed are JPEG, PNG, BMP and TIFF, told apart by content and never by name. The header is read first, so a
+picture above `MAX_PIXELS` is refused before a single pixel is unpacked. Colour profiles are ignored: two files
+with the same pixel values give the same array.
+"""
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from bloodcell.errors import ImageError
+
+MAX_PIXELS: Final = 50_000_000
+MIN_SIDE_PX: Final = 16
+ALLOWED_FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF")
+
+# Pillow's file classes are called directly:
+# `Image.open` applies its own size cap first, and does not tell the size.
+_SIGNATURES: Final[tuple[tuple[bytes, str, type[ImageFile]], ...]] = (
+    (b"\xff\xd8\xff", "JPEG", JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", "PNG", PngImageFile),
+    (b"BM", "BMP", BmpImageFile),
+    (b"II*\0", "TIFF", TiffImageFile),
+    (b"MM\0*", "TIFF", TiffImageFile),
+    (b"II+\0", "TIFF", TiffImageFile),  # BigTIFF
+    (b"MM\0+", "TIFF", TiffImageFile),
+)
+
+# What Pillow and OpenCV raise on damaged bytes.
+_DECODING_ERRORS: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    cv2.error,
+    Image.DecompressionBombError,
+)
+
+# EXIF orientation -> (transpose first, flip rows, flip columns).
+_ORIENTATIONS: Final = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+_JPEG_END: Final = b"\xff\xd9"
+_TAG_PHOTOMETRIC: Final = 262
+_TAG_SUBFILE_TYPE: Final = 254
+_MAX_TIFF_PAGES_LOOKED_AT: Final = 32
+
+_warnings_lock = threading.Lock()
+
+
+def read_rgb(data: bytes) -> np.ndarray:
+    """Decode one picture.
+
+    EXIF rotation is applied, transparency is laid over white, grey becomes three equal channels, CMYK becomes
+    RGB. Of 16-bit pictures the upper 8 bits are kept, counted from the smallest of 8, 10, 12, 14 and 16 bits that
+    holds their largest value: so 12-bit camera data stored in 16 bits does not come out black.
+
+    Parameters
+    ----------
+    data : bytes, the whole file
+
+    Returns
+    -------
+    uint8 array of shape (H, W, 3), H and W at least `MIN_SIDE_PX`
+
+    Raises
+    ------
+    ImageError
+        If the bytes are no JPEG, PNG, BMP or TIFF; are cut short or damaged; exceed `MAX_PIXELS`; are smaller
+        than `MIN_SIDE_PX`; hold several pictures (multi-page TIFF, animated PNG: using the first page alone would
+        lose cells in silence); or hold 32-bit or floating-point values, whose white level the file does not tell.
+    """
+    image, kind, orientation = _open_checked(data)
+    try:
+        if kind == "JPEG" and image.mode in ("RGB", "L") and data.endswith(_JPEG_END):
+            rgb = cv2.imdecode(
+                np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+            )
+            if rgb is None:
+                raise ImageError(f"The {kind} picture is damaged and cannot be decoded.")
+        else:
+            rgb = _decode_strictly(image, kind, data)
+    except _DECODING_ERRORS as error:
+        raise ImageError(_damage_sentence(kind, error)) from error
+    return _orient(rgb, orientation)
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """(height, width) in pixels as `read_rgb` will return it, from the header alone; raises ImageError likewise."""
+    image, _, orientation = _open_checked(data)
+    width, height = image.size
+    return (width, height) if _ORIENTATIONS[orientation][0] else (height, width)
+
+
+def encode_png(rgb: np.ndarray) -> bytes:
+    """Losslessly encode a uint8 (H, W, 3) array; ImageError for any other array."""
+    return _encode(rgb, ".png", [])
+
+
+def encode_jpeg(rgb: np.ndarray, quality: int = 90) -> bytes:
+    """Encode a uint8 (H, W, 3) array as JPEG of `quality` 1..100; ImageError for any other array."""
+    if not 1 <= quality <= 100:
+        raise ImageError(f"JPEG `quality` must be from 1 to 100. Received: {quality}.")
+    return _encode(rgb, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def require_rgb(rgb: np.ndarray) -> None:
+    """Raise ImageError unless `rgb` is a uint8 array of shape (H, W, 3) with at least one pixel."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
+        raise ImageError(f"An RGB image must be uint8 of shape (H, W, 3). Received: {rgb.dtype} {rgb.shape}.")
+
+
+def _encode(rgb: np.ndarray, suffix: str, options: list[int]) -> bytes:
+    require_rgb(rgb)
+    done, encoded = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise ImageError(f"The image of shape {rgb.shape} could not be written as {suffix[1:].upper()}.")
+    return encoded.tobytes()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about odd metadata to ourselves; the filters are global, hence the lock."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _open_checked(data: bytes) -> tuple[ImageFile, str, int]:
+    """Read the header: the unread Pillow image, its format's name and its EXIF orientation."""
+    if not data:
+        raise ImageError("The file is empty (0 bytes).")
+    found = next(((kind, opener) for start, kind, opener in _SIGNATURES if data.startswith(start)), None)
+    if found is None:
+        raise ImageError(f"The file is no picture Bloodcell can read. Allowed: {', '.join(ALLOWED_FORMATS)}.")
+    kind, opener = found
+    try:
+        with _quiet():
+            image = opener(io.BytesIO(data))
+            _check_size(image)
+            _check_single(image, kind)
+            # Pillow turns TIFF pictures itself while decoding, and its size is already the turned one.
+            orientation = 1 if kind == "TIFF" else image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DECODING_ERRORS as error:
+        raise ImageError(_damage_sentence(kind, error)) from error
+    return image, kind, orientation if orientation in _ORIENTATIONS else 1
+
+
+def _check_size(image: ImageFile) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"The picture is too large: {MAX_PIXELS:,} pixels are allowed. "
+            f"Received: {width} x {height} = {width * height:,}."
+        )
+    if min(width, height) < MIN_SIDE_PX:
+        raise ImageError(
+            f"The picture is too small: each side must have at least {MIN_SIDE_PX} pixels. "
+            f"Received: {width} x {height}."
+        )
+
+
+def _check_single(image: ImageFile, kind: str) -> None:
+    """Refuse several pictures in one file; reduced copies (thumbnails) beside the picture are no pictures."""
+    if kind == "PNG" and getattr(image, "is_animated", False):
+        raise ImageError("The PNG is an animation; save the picture to be read as a file of its own.")
+    if kind != "TIFF":
+        return
+    for page in range(1, _MAX_TIFF_PAGES_LOOKED_AT + 1):
+        try:
+            image.seek(page)
+        except EOFError:
+            break
+        if not image.tag_v2.get(_TAG_SUBFILE_TYPE, 0) & 1 or page == _MAX_TIFF_PAGES_LOOKED_AT:  # type: ignore[attr-defined]
+            raise ImageError("The TIFF holds several pages; save each page as a file of its own.")
+    image.seek(0)
+
+
+def _damage_sentence(kind: str, error: BaseException) -> str:
+    if "truncated" in str(error).lower():
+        return f"The {kind} picture is cut short: the end of the file is missing."
+    return f"The {kind} picture is damaged and cannot be decoded."
+
+
+def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
+    """Decode through Pillow, which refuses a file that ends early where OpenCV would fill up with grey."""
+    if kind == "TIFF":
+        white_is_zero = image.tag_v2.get(_TAG_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+        with _quiet():
+            image.load()
+    else:
+        white_is_zero = False
+        image.load()
+    if image.mode.startswith("I;16"):
+        gray = _to_8_bit(np.asarray(image).astype(np.uint16))
+        return np.repeat((255 - gray if white_is_zero else gray)[..., None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise ImageError(
+            f"The {kind} picture holds 32-bit values, of unknown white level; save it with 8 or 16 bits."
+        )
+    if _bits_per_channel(image, kind, data) == 16:
+        return _decode_16_bit_colour(image, data)
+    if image.has_transparency_data:
+        return _over_white(np.asarray(image.convert("RGBA")))
+    return np.array(image.convert("RGB"))
+
+
+def _bits_per_channel(image: ImageFile, kind: str, data: bytes) -> int:
+    if kind == "PNG":
+        return data[24]  # IHDR: 8 signature + 8 chunk head + 4 width + 4 height
+    if kind == "TIFF":
+        return max(image.tag_v2.get(258, (8,)))  # type: ignore[attr-defined]
+    return 8
+
+
+def _decode_16_bit_colour(image: ImageFile, data: bytes) -> np.ndarray:
+    """Pillow keeps the high byte, right for a full-range picture; only a darker one needs all 16 bits."""
+    high = np.asarray(image.convert("RGBA"))
+    if high[..., :3].max() >= 1 << (14 - 8):
+        return _over_white(high)
+    whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.dtype != np.uint16 or whole.shape[:2] != high.shape[:2] or whole.ndim != 3:
+        raise ImageError("The 16-bit picture is of a kind that cannot be decoded; save it with 8 bits.")
+    rgb = _to_8_bit(whole[..., 2::-1])
+    return _over_white(np.dstack([rgb, high[..., 3]]))
+
+
+def _to_8_bit(values: np.ndarray) -> np.ndarray:
+    """Keep the upper 8 of the smallest of 8, 10, 12, 14, 16 bits that holds the largest value."""
+    largest = int(values.max())
+    bits = next(bits for bits in (8, 10, 12, 14, 16) if largest < 1 << bits)
+    return (values >> (bits - 8)).astype(np.uint8)
+
+
+def _over_white(rgba: np.ndarray) -> np.ndarray:
+    """Lay uint8 (H, W, 4) over white, rounding to the nearest value."""
+    alpha = rgba[..., 3:].astype(np.uint16)
+    colour = rgba[..., :3].astype(np.uint16)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _orient(rgb: np.ndarray, orientation: int) -> np.ndarray:
+    transposed, rows_flipped, columns_flipped = _ORIENTATIONS[orientation]
+    if transposed:
+        rgb = rgb.transpose(1, 0, 2)
+    if rows_flipped:
+        rgb = rgb[::-1]
+    if columns_flipped:
+        rgb = rgb[:, ::-1]
+    return np.ascontiguousarray(rgb)
