@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from bloodcell.classes import UNREADABLE
 from bloodcell.errors import StoreError
 from bloodcell.infer.results import ImageResult
 from bloodcell.review.batches import read_batch
 from bloodcell.review.database import reading, writing
-from bloodcell.review.schema import cells, images, now_utc, predictions
+from bloodcell.review.schema import cells, clean_text, images, now_utc, predictions
 
 _SIDES = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
 
@@ -56,29 +56,29 @@ def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[A
     for arrival in arrivals:
         if arrival.sha256 is None and not arrival.problem:
             raise StoreError(f"A file needs its bytes or a problem. Received neither: {arrival.file_name!r}.")
-    arrivals = [replace(arrival, file_name=_storable(arrival.file_name)) for arrival in arrivals]
+    arrivals = [replace(arrival, file_name=clean_text(arrival.file_name)) for arrival in arrivals]
+    # One key an image: its bytes; files without bytes are each an image of their own.
+    keys: list[str | int] = [arrival.sha256 or index for index, arrival in enumerate(arrivals)]
     with writing(db) as connection:
         read_batch(connection, batch_id)
-        known = _known_images(connection, batch_id, [arrival.sha256 for arrival in arrivals])
-        new: dict[str | int, Arrival] = {}  # by their bytes; those without bytes each for itself
-        for index, arrival in enumerate(arrivals):
-            if arrival.sha256 not in known:
-                new.setdefault(index if arrival.sha256 is None else arrival.sha256, arrival)
-        ids = dict(zip(new, _insert_images(connection, batch_id, list(new.values())), strict=True))
-        names = {row.id: [row.file_name, *row.further_names] for row in known.values()}
-        names |= {ids[key]: [arrival.file_name] for key, arrival in new.items()}
-        added = []
-        renamed = set()
-        for index, arrival in enumerate(arrivals):
-            key = index if arrival.sha256 is None else arrival.sha256
-            image_id = known[arrival.sha256].id if arrival.sha256 in known else ids[key]
-            added.append(AddedImage(image_id, is_new=new.get(key) is arrival))
-            if arrival.file_name not in names[image_id]:
-                names[image_id].append(arrival.file_name)
-                renamed.add(image_id)
-        for image_id in renamed:
-            further = {"further_names": names[image_id][1:]}
-            connection.execute(images.update().where(images.c.id == image_id).values(further))
+        ids = _known_images(connection, batch_id, [key for key in keys if isinstance(key, str)])
+        new: dict[str | int, Arrival] = {}
+        for key, arrival in zip(keys, arrivals, strict=True):
+            if key not in ids:
+                new.setdefault(key, arrival)
+        ids |= dict(zip(new, _insert_images(connection, batch_id, list(new.values())), strict=True))
+        added = [
+            AddedImage(ids[key], is_new=new.get(key) is arrival)
+            for key, arrival in zip(keys, arrivals, strict=True)
+        ]
+        _remember_names(
+            connection,
+            [
+                (image.image_id, arrival.file_name)
+                for image, arrival in zip(added, arrivals, strict=True)
+                if not image.is_new
+            ],
+        )
     return added
 
 
@@ -136,16 +136,25 @@ def store_results(
     return len(results)
 
 
-def _storable(file_name: str) -> str:
-    """Replace what no database keeps: NUL, and bytes of a file name that are no UTF-8."""
-    return file_name.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+def _known_images(connection: Connection, batch_id: int, sha256s: Sequence[str]) -> dict[str | int, int]:
+    """Return the ids of this batch's images that have one of these bytes."""
+    query = select(images.c.sha256, images.c.id)
+    query = query.where(images.c.batch_id == batch_id, images.c.sha256.in_(sha256s))
+    return {row.sha256: row.id for row in connection.execute(query)}
 
 
-def _known_images(connection: Connection, batch_id: int, sha256s: Sequence[str | None]) -> dict[str, Row]:
-    """Return the images of this batch that have one of these bytes."""
-    query = select(images.c.id, images.c.sha256, images.c.file_name, images.c.further_names)
-    query = query.where(images.c.batch_id == batch_id, images.c.sha256.in_([one for one in sha256s if one]))
-    return {row.sha256: row for row in connection.execute(query)}
+def _remember_names(connection: Connection, repeated: Sequence[tuple[int, str]]) -> None:
+    """Add further names of images that came again; a name that an image has already is not added."""
+    if not repeated:
+        return
+    query = select(images.c.id, images.c.file_name, images.c.further_names)
+    rows = connection.execute(query.where(images.c.id.in_({image_id for image_id, _ in repeated}))).all()
+    names = {row.id: [row.file_name, *row.further_names] for row in rows}
+    for image_id, file_name in repeated:
+        if file_name not in names[image_id]:
+            names[image_id].append(file_name)
+            values = {"further_names": names[image_id][1:]}
+            connection.execute(images.update().where(images.c.id == image_id).values(values))
 
 
 def _insert_images(connection: Connection, batch_id: int, arrivals: Sequence[Arrival]) -> Sequence[int]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     Column,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
 
@@ -34,16 +36,31 @@ def now_utc() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def clean_text(text: str) -> str:
+    """Replace what a database refuses: NUL, and the bytes of a file name that are no UTF-8."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+class CleanText(TypeDecorator):
+    """Text from outside, made storable on its way in by `clean_text`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else clean_text(value)
+
+
 batches = Table(
     "batches",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("model_name", Text, nullable=False),
+    Column("name", CleanText, nullable=False),
+    Column("model_name", CleanText, nullable=False),
     Column("model_sha256", String(SHA256_CHARS), nullable=False),
     Column("class_names", JSON, nullable=False),
     Column("created_at", String(TIME_CHARS), nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", CleanText, nullable=False),
     Column("deleted_at", String(TIME_CHARS)),
 )
 
@@ -53,12 +70,12 @@ images = Table(
     Column("id", Integer, primary_key=True),
     Column("batch_id", ForeignKey("batches.id"), nullable=False),
     Column("position", Integer, nullable=False),  # order of arrival, from 0
-    Column("file_name", Text, nullable=False),
+    Column("file_name", CleanText, nullable=False),
     Column("further_names", JSON, nullable=False),  # files of this batch with the same bytes
     Column("sha256", String(SHA256_CHARS)),  # NULL where no bytes could be had
-    Column("problem", Text, nullable=False),  # why no bytes could be had
-    Column("status", Text, nullable=False),  # "" while the image waits to be analysed
-    Column("message", Text, nullable=False),
+    Column("problem", CleanText, nullable=False),  # why no bytes could be had
+    Column("status", CleanText, nullable=False),  # "" while the image waits to be analysed
+    Column("message", CleanText, nullable=False),
     Column("height_px", Integer, nullable=False),
     Column("width_px", Integer, nullable=False),
     UniqueConstraint("batch_id", "position"),
@@ -84,11 +101,11 @@ predictions = Table(
     metadata,
     Column("id", Integer, primary_key=True),  # the highest of a cell is the one that counts
     Column("cell_id", ForeignKey("cells.id"), nullable=False),
-    Column("model_name", Text, nullable=False),
+    Column("model_name", CleanText, nullable=False),
     Column("model_sha256", String(SHA256_CHARS), nullable=False),
-    Column("class_name", Text, nullable=False),
+    Column("class_name", CleanText, nullable=False),
     Column("probs", JSON, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("status", CleanText, nullable=False),
     Column("created_at", String(TIME_CHARS), nullable=False),
     Index(None, "cell_id"),
 )
@@ -98,8 +115,8 @@ corrections = Table(
     metadata,
     Column("id", Integer, primary_key=True),  # the highest of a cell that is not undone counts
     Column("cell_id", ForeignKey("cells.id"), nullable=False),
-    Column("label", Text, nullable=False),
-    Column("who", Text, nullable=False),
+    Column("label", CleanText, nullable=False),
+    Column("who", CleanText, nullable=False),
     Column("created_at", String(TIME_CHARS), nullable=False),
     Column("undone_at", String(TIME_CHARS)),
     Index(None, "cell_id"),
@@ -110,8 +127,8 @@ audit = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("created_at", String(TIME_CHARS), nullable=False),
-    Column("who", Text, nullable=False),
-    Column("what", Text, nullable=False),
+    Column("who", CleanText, nullable=False),
+    Column("what", CleanText, nullable=False),
     Column("batch_id", ForeignKey("batches.id")),
     Column("detail", JSON, nullable=False),
     Index(None, "batch_id"),

@@ -1,0 +1,130 @@
+"""The command line: which commands there are and what they take.
+
+Each command is a parser block here and a function ``run(args) -> exit code`` in a module of
+`bloodcell.commands`, which is imported only when the command is called.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from bloodcell.errors import BloodcellError
+
+ERROR_CODE = 1
+INTERRUPTED_CODE = 130
+
+_PATHS_HELP = "images, folders (with all in them) and zip files"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0; 1 after an error, told in one line on stderr that begins with ``error:``; 130 after Ctrl-C.
+        Help and usage errors leave by SystemExit instead, with 0 and 1.
+    """
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a file name that the terminal cannot show must not stop the work
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    args = build_parser().parse_args(argv)
+    try:
+        code = import_module(f"bloodcell.commands.{args.module}").run(args)
+        sys.stdout.flush()
+        return code
+    except BloodcellError as error:
+        _print_error(" ".join(str(error).split()))
+        return ERROR_CODE
+    except KeyboardInterrupt:
+        _print_error("stopped by the user; nothing was written.")
+        return INTERRUPTED_CODE
+    except BrokenPipeError:  # the reader of our output has gone, as in `models | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR_CODE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Write down every command with its arguments and an example."""
+    parser = _OneLineParser(
+        prog="bloodcell",
+        description="Find and classify white blood cells in stained smear images. Not a medical device.",
+        epilog="Errors are one line on stderr with exit code 1. More: bloodcell COMMAND --help",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    classify = _add_command(
+        commands,
+        "classify",
+        "classify images and write a CSV",
+        "classify slides/ more.zip --model wbc4 --out cells.csv --full",
+        details="Every file gets a row; of files with the same bytes only the first. A file that cannot be used "
+        "is named with the reason on stderr. Exit code 1, with the CSV still written, only if no file at all "
+        "could be used.",
+    )
+    classify.add_argument("paths", nargs="+", metavar="PATH", help=_PATHS_HELP)
+    classify.add_argument("--model", default="wbc4", help="a name from `models` (default: %(default)s)")
+    classify.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
+    classify.add_argument(
+        "--full",
+        action="store_true",
+        help="one row a cell with box, probabilities and status, in place of Filename,Prediction",
+    )
+
+    find = _add_command(
+        commands,
+        "find",
+        "find the white cells and write their boxes",
+        "find slides/ --out boxes.csv",
+        details="Writes file,x,y,width,height in pixels of the original image, one row a white cell. An image "
+        "without a white cell has no row; it is counted on stderr. Exit code as for classify.",
+    )
+    find.add_argument("paths", nargs="+", metavar="PATH", help=_PATHS_HELP)
+    find.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
+
+    _add_command(commands, "models", "list the models that can classify", "models")
+
+    data = _add_command(commands, "data", "list or download public image sets", "data get NAME")
+    actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_command(actions, "list", "list the sets with source and licence", "data list", "data", action="list")
+    get = _add_command(
+        actions, "get", "download one set into the workspace", "data get NAME", "data", action="get"
+    )
+    get.add_argument("name", metavar="NAME", help="a name from `data list`")
+    return parser
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line and exit code 1, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        _print_error(f"{message} (see {self.prog} --help)")
+        sys.exit(ERROR_CODE)
+
+
+def _add_command(
+    commands: Any,
+    name: str,
+    help_text: str,
+    example: str,
+    module: str = "",
+    details: str = "",
+    **defaults: str,
+) -> argparse.ArgumentParser:
+    """Add one command; `module` of bloodcell.commands runs it, by default the one of its name."""
+    description = f"{help_text[0].upper()}{help_text[1:]}. {details}".strip()
+    parser = commands.add_parser(
+        name, help=help_text, description=description, epilog=f"Example: python -m bloodcell {example}"
+    )
+    parser.set_defaults(module=module or name, **defaults)
+    return parser
+
+
+def _print_error(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)

@@ -1,0 +1,143 @@
+"""A batch as CSV: the plain one with one row an image, and the full one with one row a cell.
+
+Both are UTF-8 with BOM, so that Excel reads them rightly, and end their lines with CR LF. Text that a
+spreadsheet would take for a formula gets a leading quote.
+
+Header of the full one: file, sha256, cell_number, top, left, bottom, right, prediction, prob_<CLASS> for each
+class of the batch's model, status, correction, who, when, model, model_sha256.
+"""
+
+import codecs
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from bloodcell.classes import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL, PLAIN_WORDS
+from bloodcell.imaging.boxes import Box
+from bloodcell.review.batches import get_batch, note
+from bloodcell.review.database import writing
+from bloodcell.review.tables import cells_table, images_table
+
+PLAIN_HEADER: Final = ("Filename", "Prediction")
+WAITING_WORD: Final = "NOT_ANALYSED"  # plain: an image that is still waiting
+WAITING_STATUS: Final = "not analysed"  # full: the same
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain_csv(db: Engine, batch_id: int, who: str | None = None) -> bytes:
+    """Write one row an image in input order, with the header ``Filename,Prediction``.
+
+    The prediction is the label (correction, else prediction) of the largest cell that is not decided to be
+    NOT_A_CELL, the first of several equally large ones. Where there is none, it is a word of
+    `classes.PLAIN_WORDS`; an image that is not a blood smear gives a class only if a person gave it one.
+
+    Parameters
+    ----------
+    who : str, optional
+        Who exports; given, the export is noted in the audit.
+
+    Returns
+    -------
+    bytes, UTF-8 with BOM
+
+    Raises
+    ------
+    StoreError
+        If there is no such batch.
+    """
+    cells_of = defaultdict(list)
+    for cell in cells_table(db, batch_id).itertuples(index=False):
+        cells_of[cell.image_id].append(cell)
+    rows = [
+        (image.file_name, _plain_word(image.image_status, cells_of[image.image_id]))
+        for image in images_table(db, batch_id).itertuples(index=False)
+    ]
+    _note_export(db, batch_id, who, "plain")
+    return csv_bytes(PLAIN_HEADER, rows)
+
+
+def full_csv(db: Engine, batch_id: int, who: str | None = None) -> bytes:
+    """Write one row a cell, and one row with its image status for an image without cells.
+
+    Boxes are pixels of the original image, end excluded; probabilities have six decimals; times are UTC.
+    A row without a cell leaves the cell's columns empty.
+
+    Parameters
+    ----------
+    who : str, optional
+        Who exports; given, the export is noted in the audit.
+
+    Returns
+    -------
+    bytes, UTF-8 with BOM
+
+    Raises
+    ------
+    StoreError
+        If there is no such batch.
+    """
+    batch = get_batch(db, batch_id)
+    prob_names = tuple(f"prob_{name}" for name in batch.class_names)
+    before = ("cell_number", *Box._fields, "prediction")
+    after = ("status", "correction", "who", "when")
+    cells = cells_table(db, batch_id)
+    columns = [cells[name].tolist() for name in (*before, *prob_names, *after, "model_name", "model_sha256")]
+    rows_of: dict[int, list[list[Any]]] = defaultdict(list)
+    for image_id, *values in zip(cells["image_id"].tolist(), *columns, strict=True):
+        rows_of[image_id].append([_six_decimals(value) for value in values])
+
+    rows: list[list[Any]] = []
+    for image in images_table(db, batch_id).itertuples(index=False):
+        no_cell = [""] * (len(before) + len(prob_names))
+        no_cell += [image.image_status or WAITING_STATUS, "", "", "", batch.model_name, batch.model_sha256]
+        for values in rows_of.get(image.image_id, [no_cell]):
+            rows.append([image.file_name, image.sha256, *values])
+    _note_export(db, batch_id, who, "full")
+    return csv_bytes(("file", "sha256", *before, *prob_names, *after, "model", "model_sha256"), rows)
+
+
+def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[Any]], bom: bool = True) -> bytes:
+    """Write a header and rows as CSV for spreadsheets: UTF-8, CR LF, texts escaped by `escape`."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows([escape(value) if isinstance(value, str) else value for value in row] for row in rows)
+    return (codecs.BOM_UTF8 if bom else b"") + text.getvalue().encode("utf-8")
+
+
+def escape(text: str) -> str:
+    """Put a quote before text that a spreadsheet would run as a formula: after = + - @ TAB or CR."""
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text
+
+
+def _plain_word(image_status: str, cells: Sequence[Any]) -> str:
+    """Choose the one word for an image from its rows of the cells table."""
+    if not image_status:
+        return WAITING_WORD
+    counting = [
+        cell for cell in cells if cell.label != NOT_A_CELL and (image_status == HAS_CELLS or cell.correction)
+    ]
+    if counting:
+        return max(counting, key=_area_px).label or WAITING_WORD
+    return PLAIN_WORDS[NO_WHITE_CELL if image_status == HAS_CELLS else image_status]
+
+
+def _area_px(cell: Any) -> int:
+    return Box(cell.top, cell.left, cell.bottom, cell.right).area_px
+
+
+def _six_decimals(value: Any) -> Any:
+    """Write a probability with six decimals, none as an empty text; other values stay."""
+    if not isinstance(value, float):
+        return value
+    return "" if value != value else f"{value:.6f}"
+
+
+def _note_export(db: Engine, batch_id: int, who: str | None, kind: str) -> None:
+    if who is not None:
+        with writing(db) as connection:
+            note(connection, batch_id, who, "batch exported", {"kind": kind})

@@ -1,0 +1,149 @@
+"""From files to stored results: the one way that the page and the command line both go."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Engine as Database
+
+from bloodcell.data.intake import IncomingFile
+from bloodcell.errors import BloodcellError, ModelError, StoreError
+from bloodcell.infer.engine import Engine
+from bloodcell.infer.pipeline import analyse
+from bloodcell.infer.results import ImageResult
+from bloodcell.review.batches import Batch, get_batch
+from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
+
+CHUNK_IMAGES = 64  # one transaction each: what a killed process has to do again at most
+
+OnProgress = Callable[[int, int], None]
+
+
+class Blobs(Protocol):
+    """Where the bytes of images are kept, as `data.blobs.BlobStore` does."""
+
+    def put(self, data: bytes) -> str:
+        """Keep bytes and return their SHA-256."""
+
+    def get(self, sha256: str) -> bytes:
+        """Give the bytes back; StoreError if that is impossible."""
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """How many files were new, had the bytes of another one, or could not be used."""
+
+    n_new: int
+    n_same: int
+    n_problem: int
+
+
+def take_in(
+    db: Database,
+    blobs: Blobs,
+    batch_id: int,
+    incoming: Iterable[IncomingFile],
+    on_progress: OnProgress | None = None,
+    total: int = 0,
+) -> TakenIn:
+    """Keep the bytes of files as they arrive and note them in a batch.
+
+    Parameters
+    ----------
+    incoming : iterable of IncomingFile, read once and lazily
+    on_progress : called with (done, total) after each file
+    total : int, how many files are expected; handed on to `on_progress`
+
+    Returns
+    -------
+    TakenIn
+
+    Raises
+    ------
+    StoreError
+        If the disk is full or the database refuses. What had arrived before is in the batch; taking in the
+        same files again adds only the missing ones.
+    """
+    pending: list[Arrival] = []
+    counts = {"new": 0, "same": 0, "problem": 0}
+
+    def note_pending() -> None:
+        arrivals = pending.copy()
+        pending.clear()
+        for arrival, image in zip(arrivals, add_images(db, batch_id, arrivals), strict=True):
+            kind = "problem" if arrival.sha256 is None else "new" if image.is_new else "same"
+            counts[kind] += 1
+
+    try:
+        for done, file in enumerate(incoming, start=1):
+            if file.data is None or file.problem:
+                pending.append(Arrival(file.name, None, file.problem or "The file could not be read."))
+            else:
+                pending.append(Arrival(file.name, blobs.put(file.data)))
+            if len(pending) == CHUNK_IMAGES:
+                note_pending()
+            if on_progress is not None:
+                on_progress(done, total)
+    finally:  # also when the disk is full: what is stored already belongs to the batch
+        note_pending()
+    return TakenIn(counts["new"], counts["same"], counts["problem"])
+
+
+def analyse_waiting(
+    db: Database,
+    blobs: Blobs,
+    batch_id: int,
+    engine: Engine,
+    on_progress: OnProgress | None = None,
+) -> int:
+    """Find and classify the cells of every image that waits, storing the results chunk by chunk.
+
+    Killed in between, it leaves the rest waiting; called again, it goes on there. An image whose bytes are
+    missing or damaged becomes an unreadable one with that reason.
+
+    Parameters
+    ----------
+    engine : the model that the batch was begun with
+    on_progress : called with (done, total) after each image
+
+    Returns
+    -------
+    int, images analysed
+
+    Raises
+    ------
+    ModelError
+        If the engine holds another model than the batch.
+    StoreError
+        If there is no such batch, or the database refuses.
+    """
+    _check_same_model(get_batch(db, batch_id), engine)
+    waiting = waiting_images(db, batch_id)
+    results = analyse(engine, _bytes_or_error(blobs, [sha256 for _, sha256 in waiting]))
+    pending: list[tuple[int, ImageResult]] = []
+    for done, ((image_id, _), result) in enumerate(zip(waiting, results, strict=True), start=1):
+        pending.append((image_id, result))
+        if len(pending) == CHUNK_IMAGES or done == len(waiting):
+            store_results(db, pending, engine.model_name, engine.model_sha256)
+            pending = []
+        if on_progress is not None:
+            on_progress(done, len(waiting))
+    return len(waiting)
+
+
+def _bytes_or_error(blobs: Blobs, sha256s: Sequence[str]) -> Iterator[bytes | BloodcellError]:
+    """Read the images one by one, as the pipeline asks for them."""
+    for sha256 in sha256s:
+        try:
+            yield blobs.get(sha256)
+        except StoreError as error:
+            yield error
+
+
+def _check_same_model(batch: Batch, engine: Engine) -> None:
+    """Refuse to mix the answers of two models in one batch."""
+    if (batch.model_sha256, batch.class_names) != (engine.model_sha256, tuple(engine.class_names)):
+        raise ModelError(
+            f"The batch was begun with the model {batch.model_name} ({batch.model_sha256[:12]})."
+            f" Received: {engine.model_name} ({engine.model_sha256[:12]})."
+        )
