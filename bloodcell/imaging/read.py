@@ -1,7 +1,7 @@
 """Bytes of an image file to an RGB array, and back; the only place where BGR order exists.
 
-Allowed are JPEG, PNG, BMP and TIFF, told apart by content and never by name. The header is read first, so a
-picture above `MAX_PIXELS` is refused before a single pixel is unpacked. Colour profiles are ignored: two files
+Allowed are JPEG, PNG, BMP and TIFF, told apart by content and never by name. The header is read first, so
+a picture above `MAX_PIXELS` is refused before a pixel is unpacked. Colour profiles are ignored: two files
 with the same pixel values give the same array.
 """
 
@@ -72,6 +72,7 @@ _ORIENTATIONS: Final = {
 }
 
 _JPEG_END: Final = b"\xff\xd9"
+_TAG_BITS_PER_SAMPLE: Final = 258
 _TAG_PHOTOMETRIC: Final = 262
 _TAG_SUBFILE_TYPE: Final = 254
 _MAX_TIFF_PAGES_LOOKED_AT: Final = 32
@@ -83,8 +84,8 @@ def read_rgb(data: bytes) -> np.ndarray:
     """Decode one picture.
 
     EXIF rotation is applied, transparency is laid over white, grey becomes three equal channels, CMYK becomes
-    RGB. Of 16-bit pictures the upper 8 bits are kept, counted from the smallest of 8, 10, 12, 14 and 16 bits that
-    holds their largest value: so 12-bit camera data stored in 16 bits does not come out black.
+    RGB. Of 16-bit pictures the upper 8 bits are kept, counted from the smallest of 8, 10, 12, 14 and 16 bits
+    that holds their largest value: so 12-bit camera data stored in 16 bits does not come out black.
 
     Parameters
     ----------
@@ -98,8 +99,8 @@ def read_rgb(data: bytes) -> np.ndarray:
     ------
     ImageError
         If the bytes are no JPEG, PNG, BMP or TIFF; are cut short or damaged; exceed `MAX_PIXELS`; are smaller
-        than `MIN_SIDE_PX`; hold several pictures (multi-page TIFF, animated PNG: using the first page alone would
-        lose cells in silence); or hold 32-bit or floating-point values, whose white level the file does not tell.
+        than `MIN_SIDE_PX`; hold several pictures (multi-page TIFF, animated PNG: using the first page alone
+        would lose cells in silence); or hold 32-bit or floating-point values, of unknown white level.
     """
     image, kind, orientation = _open_checked(data)
     try:
@@ -117,7 +118,7 @@ def read_rgb(data: bytes) -> np.ndarray:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """(height, width) in pixels as `read_rgb` will return it, from the header alone; raises ImageError likewise."""
+    """(height, width) in pixels as `read_rgb` will give it, from the header alone; ImageError likewise."""
     image, _, orientation = _open_checked(data)
     width, height = image.size
     return (width, height) if _ORIENTATIONS[orientation][0] else (height, width)
@@ -195,14 +196,15 @@ def _check_single(image: ImageFile, kind: str) -> None:
     """Refuse several pictures in one file; reduced copies (thumbnails) beside the picture are no pictures."""
     if kind == "PNG" and getattr(image, "is_animated", False):
         raise ImageError("The PNG is an animation; save the picture to be read as a file of its own.")
-    if kind != "TIFF":
+    if not isinstance(image, TiffImageFile):
         return
     for page in range(1, _MAX_TIFF_PAGES_LOOKED_AT + 1):
         try:
             image.seek(page)
         except EOFError:
             break
-        if not image.tag_v2.get(_TAG_SUBFILE_TYPE, 0) & 1 or page == _MAX_TIFF_PAGES_LOOKED_AT:  # type: ignore[attr-defined]
+        is_reduced = image.tag_v2.get(_TAG_SUBFILE_TYPE, 0) & 1
+        if not is_reduced or page == _MAX_TIFF_PAGES_LOOKED_AT:
             raise ImageError("The TIFF holds several pages; save each page as a file of its own.")
     image.seek(0)
 
@@ -215,8 +217,8 @@ def _damage_sentence(kind: str, error: BaseException) -> str:
 
 def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
     """Decode through Pillow, which refuses a file that ends early where OpenCV would fill up with grey."""
-    if kind == "TIFF":
-        white_is_zero = image.tag_v2.get(_TAG_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+    if isinstance(image, TiffImageFile):
+        white_is_zero = image.tag_v2.get(_TAG_PHOTOMETRIC) == 0
         with _quiet():
             image.load()
     else:
@@ -239,8 +241,8 @@ def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
 def _bits_per_channel(image: ImageFile, kind: str, data: bytes) -> int:
     if kind == "PNG":
         return data[24]  # IHDR: 8 signature + 8 chunk head + 4 width + 4 height
-    if kind == "TIFF":
-        return max(image.tag_v2.get(258, (8,)))  # type: ignore[attr-defined]
+    if isinstance(image, TiffImageFile):
+        return max(image.tag_v2.get(_TAG_BITS_PER_SAMPLE, (8,)))
     return 8
 
 
