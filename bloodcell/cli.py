@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (
         sys.stdout,
         sys.stderr,
-    ):  # a file name that the terminal cannot show must not stop the work
+    ):  # no file name may stop the work, whatever the terminal shows
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
@@ -64,9 +64,9 @@ def build_parser() -> argparse.ArgumentParser:
         "classify",
         "classify images and write a CSV",
         "classify slides/ more.zip --model wbc4 --out cells.csv --full",
-        details="Every file gets a row; of files with the same bytes only the first. A file that cannot be used "
-        "is named with the reason on stderr. Exit code 1, with the CSV still written, only if no file at all "
-        "could be used.",
+        details="Every file gets a row; of files with the same bytes only the first. A file that cannot be "
+        "used is named with the reason on stderr. Exit code 1, with the CSV still written, only if no file "
+        "at all could be used.",
     )
     classify.add_argument("paths", nargs="+", metavar="PATH", help=_PATHS_HELP)
     classify.add_argument("--model", default="wbc4", help="a name from `models` (default: %(default)s)")
@@ -82,8 +82,8 @@ def build_parser() -> argparse.ArgumentParser:
         "find",
         "find the white cells and write their boxes",
         "find slides/ --out boxes.csv",
-        details="Writes file,x,y,width,height in pixels of the original image, one row a white cell. An image "
-        "without a white cell has no row; it is counted on stderr. Exit code as for classify.",
+        details="Writes file,x,y,width,height in pixels of the original image, one row a white cell. An "
+        "image without a white cell has no row; it is named on stderr. Exit code as for classify.",
     )
     find.add_argument("paths", nargs="+", metavar="PATH", help=_PATHS_HELP)
     find.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
@@ -93,9 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     data = _add_command(commands, "data", "list or download public image sets", "data get NAME")
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_command(actions, "list", "list the sets with source and licence", "data list", "data", action="list")
-    get = _add_command(
-        actions, "get", "download one set into the workspace", "data get NAME", "data", action="get"
-    )
+    get = _add_command(actions, "get", "download one set into the workspace", "data get NAME", "data", action="get")
     get.add_argument("name", metavar="NAME", help="a name from `data list`")
     return parser
 

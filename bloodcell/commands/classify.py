@@ -10,7 +10,7 @@ from bloodcell.classes import UNREADABLE
 from bloodcell.commands.output import existing_paths, output_file, tell, write_whole
 from bloodcell.commands.summary import batch_summary
 from bloodcell.data.intake import IncomingFile, count_paths, from_paths
-from bloodcell.errors import IntakeError, StoreError
+from bloodcell.errors import StoreError
 from bloodcell.infer.engine import Engine
 from bloodcell.review.batches import create_batch
 from bloodcell.review.database import open_database
@@ -57,15 +57,13 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     BloodcellError
-        If a path, the model or the output cannot be used, or the paths hold no file; nothing is written then.
+        If a path, the model or the output cannot be used; nothing is written then.
     """
     paths = existing_paths(args.paths)
     out = output_file(args.out)
     engine = Engine(get_model(args.model, load_settings()).folder)
     db = open_database("sqlite://")
-    batch_id = create_batch(
-        db, "command line", engine.model_name, engine.model_sha256, engine.class_names, ""
-    )
+    batch_id = create_batch(db, "command line", engine.model_name, engine.model_sha256, engine.class_names, "")
     blobs = PassingBlobs()
     with tqdm(total=count_paths(paths), unit="image", desc="classify") as bar:
         for portion in _portions(from_paths(paths)):
@@ -75,8 +73,6 @@ def run(args: argparse.Namespace) -> int:
             blobs.clear()
 
     images = images_table(db, batch_id)
-    if images.empty:
-        raise IntakeError("There is nothing to classify: the paths hold no files.")
     write_whole(out, full_csv(db, batch_id) if args.full else plain_csv(db, batch_id))
     for line in batch_summary(images, cells_table(db, batch_id), engine.class_names):
         tell(line)

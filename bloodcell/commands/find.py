@@ -20,7 +20,7 @@ HEADER = ("file", "x", "y", "width", "height")
 def run(args: argparse.Namespace) -> int:
     """Find the white cells in ``args.paths`` and write their boxes to ``args.out``.
 
-    Every file counts, also one with the bytes of another. The CSV is UTF-8 without BOM: it is read by programs.
+    Every file counts, also one with the bytes of another. The CSV has no BOM: programs read it.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     BloodcellError
-        If a path or the output cannot be used, or the paths hold no file; nothing is written then.
+        If a path or the output cannot be used; nothing is written then.
     """
     paths = existing_paths(args.paths)
     out = output_file(args.out)
@@ -53,8 +53,6 @@ def run(args: argparse.Namespace) -> int:
             rows.extend((name, box.left, box.top, box.width, box.height) for box in boxes)
             bar.update()
 
-    if not images:
-        raise IntakeError("There is nothing to search: the paths hold no files.")
     write_whole(out, csv_bytes(HEADER, rows, bom=False))
     for line in [f"{counted(len(images), 'image')}, {counted(len(rows), 'cell')}", *image_lines(images)]:
         tell(line)

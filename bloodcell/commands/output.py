@@ -1,4 +1,4 @@
-"""What the commands have in common: the check of what comes in, whole output files, and words on the terminal."""
+"""What the commands share: checked input paths, whole output files, words on the terminal."""
 
 import os
 import sys

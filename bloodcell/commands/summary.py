@@ -23,11 +23,8 @@ def batch_summary(images: pd.DataFrame, cells: pd.DataFrame, class_names: Sequen
         for image in images.itertuples(index=False)
         for further in image.further_names
     ]
-    return (
-        lines
-        + image_lines(zip(images["file_name"], images["image_status"], images["message"], strict=True))
-        + (named("same bytes as another file", same))
-    )
+    statuses = zip(images["file_name"], images["image_status"], images["message"], strict=True)
+    return [*lines, *image_lines(statuses), *named("same bytes as another file", same)]
 
 
 def image_lines(images: Iterable[tuple[str, str, str]]) -> list[str]:
