@@ -21,29 +21,12 @@ from bloodcell.errors import IntakeError
 
 MAX_NAME_CHARS: Final = 400
 
-PICTURE_SUFFIXES: Final = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff")
-)
+PICTURE_SUFFIXES: Final = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff"))
 # Pictures that Bloodcell cannot read: in a folder they get a row with the reason, other files are passed
 # over.
-FOREIGN_PICTURE_SUFFIXES: Final = frozenset(
-    (
-        ".gif",
-        ".webp",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jp2",
-        ".jxl",
-        ".psd",
-        ".raw",
-        ".dng",
-        ".dcm",
-        ".svs",
-        ".ndpi",
-    )
-    + (".czi", ".nd2", ".lif", ".vsi", ".scn")
-)
+_CAMERA_SUFFIXES: Final = (".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".raw", ".dng")
+_SCANNER_SUFFIXES: Final = (".dcm", ".svs", ".ndpi", ".czi", ".nd2", ".lif", ".vsi", ".scn")
+FOREIGN_PICTURE_SUFFIXES: Final = frozenset((*_CAMERA_SUFFIXES, *_SCANNER_SUFFIXES))
 ZIP_SUFFIX: Final = ".zip"
 
 _PICTURE_STARTS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
