@@ -28,10 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 1 after an error, told in one line on stderr that begins with ``error:``; 130 after Ctrl-C.
         Help and usage errors leave by SystemExit instead, with 0 and 1.
     """
-    for stream in (
-        sys.stdout,
-        sys.stderr,
-    ):  # no file name may stop the work, whatever the terminal shows
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal has no letters for must not stop the work.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
@@ -43,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_error(" ".join(str(error).split()))
         return ERROR_CODE
     except KeyboardInterrupt:
-        _print_error("stopped by the user; nothing was written.")
+        _print_error("stopped by the user; no output was written.")
         return INTERRUPTED_CODE
     except BrokenPipeError:  # the reader of our output has gone, as in `models | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -277,7 +277,7 @@ def test_ctrl_c_writes_nothing(slides, out, monkeypatch, capsys):
     out.write_text("kept")
     monkeypatch.setattr(intake, "analyse", stopped)
     assert run("classify", slides, "--out", out) == 130
-    assert capsys.readouterr().err.endswith("error: stopped by the user; nothing was written.\n")
+    assert capsys.readouterr().err.endswith("error: stopped by the user; no output was written.\n")
     assert out.read_text() == "kept"
     assert os.listdir(out.parent) == ["cells.csv"]
 

@@ -2,8 +2,10 @@
 
 import argparse
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
+from sqlalchemy import Engine as Database
 from tqdm import tqdm
 
 from bloodcell.classes import UNREADABLE
@@ -63,7 +65,25 @@ def run(args: argparse.Namespace) -> int:
     out = output_file(args.out)
     engine = Engine(get_model(args.model, load_settings()).folder)
     db = open_database("sqlite://")
-    batch_id = create_batch(db, "command line", engine.model_name, engine.model_sha256, engine.class_names, "")
+    try:
+        batch_id = _classify(db, engine, paths)
+        write_whole(out, full_csv(db, batch_id) if args.full else plain_csv(db, batch_id))
+        images = images_table(db, batch_id)
+        for line in batch_summary(images, cells_table(db, batch_id), engine.class_names):
+            tell(line)
+    finally:
+        db.dispose()
+    tell(f"model {engine.model_name} ({engine.model_sha256[:12]}), written to {out}")
+    if (images["image_status"] == UNREADABLE).all():
+        tell("error: none of the files could be used; the reasons stand above.")
+        return 1
+    return 0
+
+
+def _classify(db: Database, engine: Engine, paths: Sequence[Path]) -> int:
+    """Take in and analyse all files as one batch, portion by portion; return the batch's id."""
+    model = (engine.model_name, engine.model_sha256, engine.class_names)
+    batch_id = create_batch(db, "command line", *model, who="")
     blobs = PassingBlobs()
     with tqdm(total=count_paths(paths), unit="image", desc="classify") as bar:
         for portion in _portions(from_paths(paths)):
@@ -71,16 +91,7 @@ def run(args: argparse.Namespace) -> int:
             bar.update(taken.n_same + taken.n_problem)
             analyse_waiting(db, blobs, batch_id, engine, lambda _done, _total: bar.update())
             blobs.clear()
-
-    images = images_table(db, batch_id)
-    write_whole(out, full_csv(db, batch_id) if args.full else plain_csv(db, batch_id))
-    for line in batch_summary(images, cells_table(db, batch_id), engine.class_names):
-        tell(line)
-    tell(f"model {engine.model_name} ({engine.model_sha256[:12]}), written to {out}")
-    if (images["image_status"] == UNREADABLE).all():
-        tell("error: none of the files could be used; the reasons stand above.")
-        return 1
-    return 0
+    return batch_id
 
 
 def _portions(incoming: Iterable[IncomingFile]) -> Iterator[list[IncomingFile]]:
