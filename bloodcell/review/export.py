@@ -118,9 +118,7 @@ def _plain_word(image_status: str, cells: Sequence[Any]) -> str:
     """Choose the one word for an image from its rows of the cells table."""
     if not image_status:
         return WAITING_WORD
-    counting = [
-        cell for cell in cells if cell.label != NOT_A_CELL and (image_status == HAS_CELLS or cell.correction)
-    ]
+    counting = [cell for cell in cells if cell.label != NOT_A_CELL and (image_status == HAS_CELLS or cell.correction)]
     if counting:
         return max(counting, key=_area_px).label or WAITING_WORD
     return PLAIN_WORDS[NO_WHITE_CELL if image_status == HAS_CELLS else image_status]

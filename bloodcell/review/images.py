@@ -68,8 +68,7 @@ def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[A
                 new.setdefault(key, arrival)
         ids |= dict(zip(new, _insert_images(connection, batch_id, list(new.values())), strict=True))
         added = [
-            AddedImage(ids[key], is_new=new.get(key) is arrival)
-            for key, arrival in zip(keys, arrivals, strict=True)
+            AddedImage(ids[key], is_new=new.get(key) is arrival) for key, arrival in zip(keys, arrivals, strict=True)
         ]
         _remember_names(
             connection,
@@ -98,9 +97,7 @@ def store_result(db: Engine, image_id: int, result: ImageResult, model_name: str
     return store_results(db, [(image_id, result)], model_name, model_sha256) == 1
 
 
-def store_results(
-    db: Engine, results: Sequence[tuple[int, ImageResult]], model_name: str, model_sha256: str
-) -> int:
+def store_results(db: Engine, results: Sequence[tuple[int, ImageResult]], model_name: str, model_sha256: str) -> int:
     """Keep the results of some images, all or none.
 
     An image that has a result keeps it: when two pages analyse one batch at once, the first one counts.
@@ -193,9 +190,7 @@ def _insert_cells(
 ) -> None:
     """Write the cells of some images and their predictions."""
     numbered = [
-        (image_id, number, cell)
-        for image_id, result in results
-        for number, cell in enumerate(result.cells, start=1)
+        (image_id, number, cell) for image_id, result in results for number, cell in enumerate(result.cells, start=1)
     ]
     if not numbered:
         return
