@@ -1,0 +1,96 @@
+"""Charts of a batch's labels and of one cell's probabilities."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from bloodcell.classes import CELL_STATUSES, EXTRA_DECISIONS
+from bloodcell.plots import theme
+
+ROW_PX = 26
+
+
+def class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
+    """Count the cells of each label, split by status.
+
+    Parameters
+    ----------
+    table : DataFrame with the columns `label` and `status`, one row a cell
+    class_names : the model's classes in their order; they are shown even where no cell has them
+
+    Returns
+    -------
+    plotly Figure
+        One horizontal stacked bar a label, one trace a status. The extra decisions (other cell, not a white
+        cell) get a bar only where a cell has them.
+    """
+    labels = list(class_names) + [name for name in EXTRA_DECISIONS if (table["label"] == name).any()]
+    counts = pd.crosstab(table["label"], table["status"]) if len(table) else pd.DataFrame()
+    counts = counts.reindex(index=labels, columns=list(CELL_STATUSES), fill_value=0).fillna(0).astype(int)
+    words = [theme.label_words(label) for label in labels]
+    totals = counts.sum(axis=1).to_numpy()
+    figure = go.Figure()
+    for status in CELL_STATUSES:
+        look = theme.STATUS_LOOKS[status]
+        figure.add_bar(
+            name=f"{look.sign} {look.word}",
+            orientation="h",
+            y=words,
+            x=counts[status].tolist(),
+            marker_color=look.colour,
+            hovertemplate="%{y}: %{x} " + look.word.lower() + "<extra></extra>",
+        )
+    figure.add_scatter(
+        y=words,
+        x=totals.tolist(),
+        mode="text",
+        text=[f" {total}" for total in totals],
+        textposition="middle right",
+        cliponaxis=False,
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.35,
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0, "traceorder": "normal"},
+    )
+    figure.update_yaxes(autorange="reversed", title=None, ticksuffix="  ")
+    figure.update_xaxes(visible=False, range=[0, max(int(totals.max(initial=0)) * 1.12, 1)])
+    return theme.compact(figure, ROW_PX * len(labels) + 44)
+
+
+def probabilities(class_names: Sequence[str], probs: Sequence[float], label: str = "") -> go.Figure:
+    """Draw one cell's probabilities, one horizontal bar a class in the model's order.
+
+    Parameters
+    ----------
+    class_names : the model's classes
+    probs : one probability a class, same order
+    label : the label that now counts; its name is drawn bold (none is, where it is no class of the model)
+
+    Returns
+    -------
+    plotly Figure
+    """
+    values = np.asarray(probs, dtype=float)
+    words = [theme.label_words(name) for name in class_names]
+    ticks = [f"<b>{word}</b>" if name == label else word for name, word in zip(class_names, words, strict=True)]
+    figure = go.Figure(
+        go.Bar(
+            orientation="h",
+            y=ticks,
+            x=values.tolist(),
+            marker_color=[theme.class_colour(name) for name in class_names],
+            text=[f"{100 * value:.1f} %" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", ticksuffix="  ")
+    figure.update_xaxes(visible=False, range=[0, 1.2])
+    figure.update_layout(bargap=0.35)
+    return theme.compact(figure, ROW_PX * len(words) + 8)

@@ -1,0 +1,95 @@
+"""Colours, signs and layout that every chart and page shares.
+
+Class and status colours are from the Okabe-Ito palette, which stays apart for colour-blind readers; a status
+also carries a sign and a word wherever it is shown.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import plotly.graph_objects as go
+
+from bloodcell import classes
+
+CLASS_COLOURS: Final = {
+    "EOSINOPHIL": "#d55e00",
+    "LYMPHOCYTE": "#0072b2",
+    "MONOCYTE": "#cc79a7",
+    "NEUTROPHIL": "#009e73",
+    "BASOPHIL": "#4b3f8f",
+}
+OTHER_COLOUR: Final = "#6b6b76"  # decisions that are no class of the model, and classes without a colour
+ACCENT_COLOUR: Final = "#7a3b8f"
+BAR_COLOUR: Final = "#8d87a3"
+OUTLINE_RGB: Final = (122, 59, 143)
+OTHER_OUTLINE_RGB: Final = (40, 40, 40)
+MASK_RGB: Final = (255, 214, 0)  # yellow: the one colour that stain, red cells and background all lack
+
+
+@dataclass(frozen=True)
+class StatusLook:
+    """How a status is shown: a word, a sign and a colour; what it means, in short and in full."""
+
+    word: str
+    sign: str
+    colour: str
+    short: str
+    meaning: str
+
+
+STATUS_LOOKS: Final = {
+    classes.CONFIDENT: StatusLook(
+        "Confident",
+        "✓",
+        "#00725a",
+        "the model is rarely wrong here.",
+        "The model has seen many cells like this and is rarely wrong here.",
+    ),
+    classes.CHECK: StatusLook(
+        "Check",
+        "?",
+        "#b35900",
+        "the model is not sure; look yourself.",
+        "The model leans to one class but is not sure. Look at this cell yourself.",
+    ),
+    classes.UNFAMILIAR: StatusLook(
+        "Unfamiliar",
+        "!",
+        "#a3195b",
+        "unlike what the model learned from; decide yourself.",
+        "The cell or its staining looks unlike what the model learned from. Do not rely on the label.",
+    ),
+}
+
+
+def class_colour(class_name: str) -> str:
+    """Return the colour of a class, grey for a name that has none."""
+    return CLASS_COLOURS.get(class_name, OTHER_COLOUR)
+
+
+def label_words(label: str) -> str:
+    """Return a label as people write it: ``NOT_A_CELL`` becomes ``Not a white cell``.
+
+    The empty label becomes ``-``.
+    """
+    if label == classes.OTHER_CELL:
+        return "Other cell"
+    if label == classes.NOT_A_CELL:
+        return "Not a white cell"
+    return label.replace("_", " ").capitalize() or "-"
+
+
+def compact(figure: go.Figure, height_px: int) -> go.Figure:
+    """Give a figure the house layout: small margins, no tool bar space, no zoom by accident."""
+    figure.update_layout(
+        height=height_px,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": 13},
+        dragmode=False,
+        hoverlabel={"namelength": -1},
+    )
+    figure.update_xaxes(fixedrange=True)
+    figure.update_yaxes(fixedrange=True)
+    return figure

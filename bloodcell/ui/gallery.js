@@ -1,0 +1,293 @@
+// The gallery of cells: shows tiles, takes clicks and keys, and sends what was decided to the server.
+//
+// A decision is shown at once and goes to the server in a numbered list of all events that the server has not
+// acknowledged yet; the server skips numbers it has seen. So quick typing loses nothing, counts nothing twice,
+// and each decision belongs to the cell that was marked when the key went down.
+
+const FIELDS = ["INPUT", "TEXTAREA", "SELECT"];
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  node.className = className;
+  if (text !== undefined) node.textContent = text; // never innerHTML: names of files come from outside
+  return node;
+}
+
+class Gallery {
+  constructor(root) {
+    this.grid = root.querySelector(".grid");
+    this.preview = root.querySelector(".preview");
+    this.heading = root.querySelector(".heading");
+    this.subline = root.querySelector(".subline");
+    this.choices = root.querySelector(".choices");
+    this.steps = root.querySelector(".steps");
+    this.pager = root.querySelector(".pager");
+    this.turners = root.querySelector(".turners");
+    this.client = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    this.nextNumber = 1;
+    this.events = [];
+    this.nodes = new Map();
+    this.drawn = new Map();
+    this.chosen = null;
+    this.turning = false; // a page was asked for and is not here yet: decisions would hit the wrong cell
+    this.onKey = (event) => this.key(event);
+    this.grid.addEventListener("click", (event) => {
+      const tile = event.target.closest(".tile");
+      if (tile) this.choose(Number(tile.dataset.cell));
+    });
+  }
+
+  update(data, send) {
+    const restarted = this.data && this.data.session !== data.session;
+    this.data = data;
+    this.send = send;
+    if (restarted) {
+      // The server was restarted: what it may not have kept is sent again. Not an undo: it would take back twice.
+      this.events = this.events.filter((event) => event.kind === "label" || event.kind === "confirm");
+      for (const event of this.events) event.session = data.session;
+      if (this.events.length) setTimeout(() => this.send([...this.events]));
+    } else if (data.client === this.client) {
+      this.events = this.events.filter((event) => event.number > data.acknowledged);
+    }
+    const ids = data.tiles.map((tile) => tile.cell).join();
+    const newPage = ids !== this.ids;
+    if (newPage) this.layTiles(ids);
+    if (!this.events.length || newPage) {
+      this.chosen = data.chosen;
+      this.turning = false;
+    }
+    this.drawChoices();
+    this.draw(newPage);
+  }
+
+  layTiles(ids) {
+    this.ids = ids;
+    this.drawn.clear();
+    this.nodes.clear();
+    for (const tile of this.data.tiles) {
+      const node = element("button", "tile");
+      node.type = "button";
+      node.tabIndex = -1; // the keys below move between tiles; tabbing through 60 of them helps nobody
+      node.dataset.cell = tile.cell;
+      const image = element("img", "");
+      image.src = tile.crop;
+      image.alt = tile.name;
+      node.append(image, element("span", "badge"), element("span", "label"), element("span", "trust"));
+      this.nodes.set(tile.cell, node);
+    }
+    this.grid.replaceChildren(...this.nodes.values());
+  }
+
+  // The tile as it will be once the server has caught up.
+  expected(tile) {
+    let decision = tile.decision;
+    for (const event of this.events) {
+      if (event.cell !== tile.cell) continue;
+      if (event.kind === "label") decision = event.label;
+      if (event.kind === "confirm") decision = decision || tile.prediction;
+    }
+    return decision;
+  }
+
+  draw(jump) {
+    for (const tile of this.data.tiles) {
+      const decision = this.expected(tile);
+      const isChosen = tile.cell === this.chosen;
+      const key = [decision, tile.prediction, tile.status, tile.confidence, isChosen].join("|");
+      if (this.drawn.get(tile.cell) === key) continue;
+      this.drawn.set(tile.cell, key);
+      const node = this.nodes.get(tile.cell);
+      const look = this.data.statuses[tile.status];
+      const [, badge, label, trust] = node.children;
+      node.classList.toggle("chosen", isChosen);
+      node.setAttribute("aria-pressed", String(isChosen));
+      node.dataset.decision = decision;
+      badge.textContent = this.mark(tile, decision);
+      label.textContent = this.words(decision || tile.prediction);
+      trust.textContent = `${look.sign} ${look.word} ${tile.confidence}`;
+      trust.style.color = look.colour;
+      node.style.setProperty("--edge", look.colour);
+      node.title = `${tile.name}\n${this.words(tile.prediction)} predicted, ${tile.confidence}\n${look.meaning}`;
+    }
+    this.drawHead();
+    const node = this.nodes.get(this.chosen);
+    if (node && (jump || node.dataset.seen !== "1")) this.reveal(node);
+    for (const other of this.nodes.values()) other.dataset.seen = other === node ? "1" : "0";
+  }
+
+  // Scroll inside the grid only: the page itself must not jump while somebody types.
+  reveal(node) {
+    const top = node.offsetTop - this.grid.offsetTop;
+    if (top < this.grid.scrollTop) this.grid.scrollTop = top - 4;
+    const below = top + node.offsetHeight - this.grid.clientHeight;
+    if (below > this.grid.scrollTop) this.grid.scrollTop = below + 4;
+  }
+
+  mark(tile, decision) {
+    if (!decision) return "";
+    return decision === tile.prediction ? "✔ confirmed" : "✎ corrected";
+  }
+
+  words(label) {
+    return this.data.words[label] ?? label;
+  }
+
+  drawHead() {
+    const position = this.data.tiles.findIndex((tile) => tile.cell === this.chosen);
+    const tile = this.data.tiles[position];
+    this.preview.hidden = !tile;
+    if (!tile) return;
+    const decision = this.expected(tile);
+    const look = this.data.statuses[tile.status];
+    if (this.preview.src !== tile.crop) this.preview.src = tile.crop;
+    this.preview.alt = tile.name;
+    const mark = this.mark(tile, decision);
+    this.heading.textContent = this.words(decision || tile.prediction) + (mark ? `  ${mark}` : "");
+    const was = decision && decision !== tile.prediction ? `, predicted ${this.words(tile.prediction)}` : "";
+    this.subline.textContent = `${look.sign} ${look.word} ${tile.confidence}${was} · ${tile.name}`;
+    this.subline.title = tile.name;
+    for (const button of this.choices.children) {
+      const isNow = button.dataset.label === (decision || tile.prediction);
+      button.classList.toggle("now", isNow);
+      button.setAttribute("aria-pressed", String(isNow));
+    }
+    const first = (this.data.page - 1) * this.data.page_size;
+    this.turners.hidden = this.data.pages < 2;
+    this.pager.textContent =
+      `Cell ${first + position + 1} of ${this.data.n_cells}` +
+      (this.data.pages > 1 ? ` · page ${this.data.page} of ${this.data.pages}` : "");
+  }
+
+  drawChoices() {
+    const key = JSON.stringify(this.data.choices);
+    if (this.choicesDrawn === key) return;
+    this.choicesDrawn = key;
+    const button = (text, keyText, act, label, title) => {
+      const node = element("button", "choice", text);
+      node.type = "button";
+      node.tabIndex = -1;
+      if (label) node.dataset.label = label;
+      node.title = title ?? "";
+      node.prepend(element("kbd", "", keyText));
+      node.onclick = act;
+      return node;
+    };
+    this.choices.replaceChildren(
+      ...this.data.choices.map((one) => button(one.words, one.key, () => this.decide(one.label), one.label)),
+    );
+    this.steps.replaceChildren(
+      button("Confirm", "Enter", () => this.confirm(), "", "The label shown is right"),
+      button("Undo", "U", () => this.undo(), "", "Take back your latest decision"),
+      button("Previous", "←", () => this.move(-1)),
+      button("Next", "→", () => this.move(1)),
+    );
+    this.turners.replaceChildren(
+      button("Page back", "PgUp", () => this.turn(-1)),
+      button("Page on", "PgDn", () => this.turn(1)),
+    );
+  }
+
+  push(event) {
+    this.events.push({ client: this.client, session: this.data.session, number: this.nextNumber++, ...event });
+    this.send([...this.events]);
+    this.draw(false);
+  }
+
+  choose(cell) {
+    if (this.turning || cell === this.chosen) return;
+    this.chosen = cell;
+    this.push({ kind: "choose", cell });
+  }
+
+  decide(label) {
+    if (this.turning || this.chosen === null) return;
+    const cell = this.chosen;
+    this.advance();
+    this.push({ kind: "label", cell, label });
+  }
+
+  confirm() {
+    if (this.turning || this.chosen === null) return;
+    const cell = this.chosen;
+    this.advance();
+    this.push({ kind: "confirm", cell });
+  }
+
+  undo() {
+    this.push({ kind: "undo", cell: this.chosen });
+  }
+
+  index() {
+    return this.data.tiles.findIndex((tile) => tile.cell === this.chosen);
+  }
+
+  // After a decision: the next cell; behind the last of a page the server turns the page.
+  advance() {
+    const next = this.data.tiles[this.index() + 1];
+    if (next) this.chosen = next.cell;
+    else if (this.data.page < this.data.pages) this.turning = true;
+  }
+
+  move(step) {
+    if (this.turning) return;
+    const target = this.index() + step;
+    if (this.data.tiles[target]) this.choose(this.data.tiles[target].cell);
+    else if (Math.abs(step) === 1) this.turn(step, "step");
+  }
+
+  // Over the edge of this page: by one cell ("step"), or to the first cell of the next one ("page").
+  turn(step, kind = "page") {
+    const page = this.data.page + step;
+    if (this.turning || page < 1 || page > this.data.pages) return;
+    this.turning = true;
+    this.push({ kind, cell: this.chosen, step });
+  }
+
+  columns() {
+    const tops = [...this.nodes.values()].map((node) => node.offsetTop);
+    return Math.max(1, tops.filter((top) => top === tops[0]).length);
+  }
+
+  key(event) {
+    const target = event.composedPath()[0];
+    const role = target.getAttribute?.("role") ?? "";
+    if (FIELDS.includes(target.tagName) || target.isContentEditable || role === "combobox") return;
+    if (document.querySelector('[role="dialog"]')) return;
+    const undo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+    if (!undo && (event.ctrlKey || event.metaKey || event.altKey)) return;
+    const outside = target.tagName === "BUTTON" && !this.grid.getRootNode().contains(target);
+    if (event.key === "Enter" && (outside || role === "tab" || target.tagName === "A" || target.tagName === "SUMMARY")) return;
+    if (event.key.startsWith("Arrow") && ["slider", "tab", "radio", "option", "menuitem"].includes(role)) return;
+    const choice = this.data.choices.find((one) => one.key === event.key);
+    const act = undo
+      ? () => this.undo()
+      : choice
+        ? () => this.decide(choice.label)
+        : {
+            Enter: () => this.confirm(),
+            u: () => this.undo(),
+            U: () => this.undo(),
+            ArrowRight: () => this.move(1),
+            n: () => this.move(1),
+            ArrowLeft: () => this.move(-1),
+            p: () => this.move(-1),
+            ArrowDown: () => this.move(this.columns()),
+            ArrowUp: () => this.move(-this.columns()),
+            PageDown: this.data.pages > 1 && (() => this.turn(1)),
+            PageUp: this.data.pages > 1 && (() => this.turn(-1)),
+          }[event.key];
+    if (!act || (event.repeat && (choice || event.key === "Enter"))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+}
+
+export default function (component) {
+  const { parentElement, data, setStateValue } = component;
+  const root = parentElement.querySelector(".gallery");
+  root.view ??= new Gallery(root);
+  root.view.update(data, (events) => setStateValue("events", events));
+  document.addEventListener("keydown", root.view.onKey, true);
+  return () => document.removeEventListener("keydown", root.view.onKey, true);
+}

@@ -1,0 +1,184 @@
+"""What the pages keep in the session; what must outlive a refresh is in the database or the address."""
+
+import getpass
+import secrets
+from dataclasses import dataclass, field
+
+import pandas as pd
+import streamlit as st
+
+WHO_KEY = "app-who"
+BATCH_PARAM = "batch"
+CELL_PARAM = "cell"
+_BENCH = "classify-bench"
+_OPEN = "classify-open-batch"
+_UPLOADER = "classify-uploader-number"
+_SPEED = "classify-speed"
+_DELETED = "classify-deleted"
+_NOTICE = "classify-notice"
+_PRESET = "classify-preset"
+_THRESHOLD = "classify-threshold"
+_SLIDER = "classify-slider-shown"
+_OWN_THRESHOLD = "classify-own-threshold"
+OTSU_PRESET = "Otsu"
+THRESHOLD_PRESETS = ("150", "180", "200", OTSU_PRESET)
+
+
+@dataclass
+class Bench:
+    """The opened batch as this browser session sees it.
+
+    table : the cells, indexed by cell_id; the database's copy, patched after each decision
+    order : cell ids as they are shown; stays until the sorting or a filter is changed, so that a decided cell
+        does not move away under the reader
+    order_key : what `order` was made from
+    chosen : the cell that is open, None where `order` is empty
+    session : names this bench; decisions that a browser sends for another one are not taken
+    client, acknowledged : the gallery that sent the last events, and the number of the last one dealt with
+    problem : what went wrong with the last decision, "" where nothing did
+    """
+
+    batch_id: int
+    table: pd.DataFrame
+    order: tuple[int, ...] = ()
+    order_key: tuple | None = None
+    chosen: int | None = None
+    page_size: int = 48
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
+    client: str = ""
+    acknowledged: int = 0
+    problem: str = ""
+
+
+def who() -> str:
+    """Return the person's initials, the system's user name where none were given."""
+    return str(st.session_state.get(WHO_KEY) or "").strip() or system_user()
+
+
+def system_user() -> str:
+    """Return the name of the system's user, "unknown" on a system that has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def open_batch_id() -> int | None:
+    """Return the batch in the address, else the one this session had open before it visited another page."""
+    given = st.query_params.get(BATCH_PARAM)
+    if given is None:
+        return st.session_state.get(_OPEN)
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None
+
+
+def set_open_batch(batch_id: int | None) -> None:
+    """Open a batch, or none; the address follows."""
+    st.session_state[_OPEN] = batch_id
+    if batch_id is None:
+        st.query_params.pop(BATCH_PARAM, None)
+        st.query_params.pop(CELL_PARAM, None)
+    elif st.query_params.get(BATCH_PARAM) != str(batch_id):
+        st.query_params.pop(CELL_PARAM, None)
+        st.query_params[BATCH_PARAM] = str(batch_id)
+
+
+def cell_in_address() -> int | None:
+    """Return the cell in the address, None where there is none."""
+    given = st.query_params.get(CELL_PARAM, "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None
+
+
+def set_cell_in_address(cell_id: int | None) -> None:
+    """Put the opened cell into the address."""
+    if cell_id is not None and st.query_params.get(CELL_PARAM) != str(cell_id):
+        st.query_params[CELL_PARAM] = str(cell_id)
+
+
+def bench(batch_id: int) -> Bench | None:
+    """Return this session's bench for a batch, None where it has not been opened yet."""
+    kept = st.session_state.get(_BENCH)
+    return kept if kept is not None and kept.batch_id == batch_id else None
+
+
+def keep_bench(new: Bench) -> None:
+    """Keep the bench of the opened batch; that of another one is forgotten."""
+    st.session_state[_BENCH] = new
+
+
+def events_of(component_key: str) -> list:
+    """Return what a gallery has sent, an empty list where it sent nothing."""
+    return (st.session_state.get(component_key) or {}).get("events") or []
+
+
+def uploader_number() -> int:
+    """Return the number in the uploaders' keys; a new number empties them."""
+    return st.session_state.setdefault(_UPLOADER, 0)
+
+
+def empty_uploaders() -> None:
+    """Let the uploaders start empty in the next run; their bytes are freed."""
+    st.session_state[_UPLOADER] = uploader_number() + 1
+
+
+def note_speed(batch_id: int, n_images: int, seconds: float) -> None:
+    """Remember how fast the last images of a batch were analysed."""
+    st.session_state[_SPEED] = (batch_id, n_images, seconds)
+
+
+def speed(batch_id: int) -> tuple[int, float] | None:
+    """Return (images, seconds) of the last analysis of this batch in this session."""
+    kept = st.session_state.get(_SPEED)
+    return kept[1:] if kept is not None and kept[0] == batch_id else None
+
+
+def note_deleted(batch_id: int, name: str) -> None:
+    """Remember the batch that was just deleted, for undoing it."""
+    st.session_state[_DELETED] = (batch_id, name)
+
+
+def last_deleted() -> tuple[int, str] | None:
+    """Return (id, name) of the batch that was just deleted."""
+    return st.session_state.get(_DELETED)
+
+
+def forget_deleted() -> None:
+    """Take back the offer to undo."""
+    st.session_state.pop(_DELETED, None)
+
+
+def note_notice(text: str) -> None:
+    """Leave a sentence for the next run to show."""
+    st.session_state[_NOTICE] = text
+
+
+def take_notice() -> str:
+    """Return the sentence left by the run before, once."""
+    return st.session_state.pop(_NOTICE, "")
+
+
+def threshold(cell_id: int, otsu: int) -> tuple[str, str, int]:
+    """Prepare the threshold's widgets; return the preset's key, the slider's key and where the slider begins.
+
+    The slider is a new one for each cell and preset, so that nothing has to be set from here while somebody types:
+    a run that is cut short would leave the browser with the old value, which then looked like a move by hand.
+    """
+    chosen = st.session_state.setdefault(_PRESET, OTSU_PRESET)
+    if chosen is None:
+        slider_key, begin = f"{_THRESHOLD}-own", st.session_state.get(_OWN_THRESHOLD, otsu)
+    else:
+        slider_key = f"{_THRESHOLD}-{cell_id}-{chosen}"
+        begin = otsu if chosen == OTSU_PRESET else int(chosen)
+    st.session_state[_SLIDER] = (slider_key, begin)
+    return _PRESET, slider_key, begin
+
+
+def threshold_moved(slider_key: str) -> None:
+    """Keep where the slider was moved to, and let go of the preset.
+
+    Streamlit also calls this for a slider that is gone from the page but still known to the browser.
+    """
+    moved_to = st.session_state.get(slider_key)
+    shown_key, begin = st.session_state.get(_SLIDER, ("", None))
+    if slider_key == shown_key and moved_to not in (None, begin):
+        st.session_state[_OWN_THRESHOLD] = moved_to
+        st.session_state[_PRESET] = None
