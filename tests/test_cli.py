@@ -13,9 +13,10 @@ import pytest
 
 from bloodcell import cli
 from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.commands import classify, find, models, output, summary
+from bloodcell.commands import classify, data, find, models, output, summary
 from bloodcell.data.blobs import BlobStore
 from bloodcell.data.intake import from_paths
+from bloodcell.data.public_sets import PUBLIC_SETS
 from bloodcell.errors import BloodcellError, ModelError, StoreError
 from bloodcell.review import intake
 from bloodcell.review.database import open_database
@@ -300,6 +301,36 @@ def test_models_of_an_empty_shelf(monkeypatch, capsys):
     monkeypatch.setattr(models, "list_models", lambda _settings: [])
     assert run("models") == 0
     assert "There is no model yet, neither in" in capsys.readouterr().err
+
+
+def test_data_list_names_source_and_licence_of_every_set(capsys):
+    assert run("data", "list") == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["NAME", "SIZE", "LICENCE", "WHAT", "SOURCE"]
+    for line, public in zip(lines, PUBLIC_SETS, strict=True):
+        assert line.startswith(f"{public.name} ")
+        assert public.licence in line
+        assert line.endswith(public.source)
+
+
+def test_data_get_prints_the_folder_alone_on_stdout(monkeypatch, capsys, tmp_path):
+    def fetch(name, _settings, on_progress, on_message):
+        on_progress(50, 100)
+        on_progress(100, 100)
+        on_message("The checksum is right.")
+        return tmp_path / name
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    assert run("data", "get", "bccd") == 0
+    stdout, stderr = capsys.readouterr()
+    assert stdout == f"{tmp_path / 'bccd'}\n"
+    assert "100/100" in stderr
+    assert "The checksum is right." in stderr
+
+
+def test_data_get_of_an_unknown_set(capsys):
+    assert run("data", "get", "nosuch") == 1
+    assert "There is no public set 'nosuch'. Known: ['bccd', " in error_line(capsys)
 
 
 @pytest.mark.parametrize(

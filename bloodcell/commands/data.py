@@ -6,7 +6,8 @@ import sys
 from tqdm import tqdm
 
 from bloodcell.commands.output import print_table, tell
-from bloodcell.data.download import PUBLIC_SETS, fetch
+from bloodcell.data.download import fetch, get_public_set
+from bloodcell.data.public_sets import PUBLIC_SETS
 from bloodcell.settings import load_settings
 
 
@@ -19,16 +20,16 @@ def run(args: argparse.Namespace) -> int:
         If there is no set of that name, or it cannot be downloaded whole.
     """
     if args.action == "list":
-        rows = [(one.name, one.licence, one.what, one.source) for one in PUBLIC_SETS]
-        print_table(("NAME", "LICENCE", "WHAT", "SOURCE"), rows)
+        rows = [(one.name, f"{one.size_mb} MB", one.licence, one.what, one.source) for one in PUBLIC_SETS]
+        print_table(("NAME", "SIZE", "LICENCE", "WHAT", "SOURCE"), rows)
         return 0
-    with tqdm(unit="B", unit_scale=True, desc=args.name) as bar:
+    public = get_public_set(args.name)
+    with tqdm(unit="B", unit_scale=True, desc=public.name) as bar:
 
-        def show(done: int, total: int) -> None:
-            bar.total = total or None
-            bar.update(done - bar.n)
+        def show(done_bytes: int, total_bytes: int) -> None:
+            bar.total = total_bytes or None
+            bar.update(done_bytes - bar.n)
 
-        folder = fetch(args.name, load_settings(), show)
-    tell(f"downloaded to {folder}")
+        folder = fetch(public.name, load_settings(), show, tell)
     sys.stdout.write(f"{folder}\n")
     return 0
