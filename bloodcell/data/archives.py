@@ -6,7 +6,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from typing import Final
+from typing import Final, Self
 
 from bloodcell.errors import IntakeError
 
@@ -44,11 +44,12 @@ class _CappedReader(io.BufferedReader):
 
 
 class SafeZip:
-    """A zip opened for reading; members come out one at a time and are never written by their own name.
+    """A zip opened for reading, to be used in a `with` block; members come out one at a time.
 
     Parameters
     ----------
-    raw : the zip's bytes, unbuffered and open at the start
+    raw : the zip's bytes, unbuffered; closed at the end of the block, or at once if the zip is refused
+    members : tuple of ZipInfo, those that are no folders
     max_member_bytes, max_total_bytes : int, limits on what is unpacked, counted as it comes out
 
     Raises
@@ -67,16 +68,32 @@ class SafeZip:
         self.max_member_bytes = max_member_bytes
         self.max_total_bytes = max_total_bytes
         self._read_bytes = 0
+        self._reader = _CappedReader(raw)
         try:
-            self._archive = zipfile.ZipFile(_CappedReader(raw))
+            self._archive = zipfile.ZipFile(self._reader)
+            self.members = self._checked_members()
         except _ZIP_ERRORS as error:
+            self._reader.close()
             raise IntakeError("The zip is damaged and cannot be opened.") from error
-        self.members = tuple(info for info in self._archive.infolist() if not info.is_dir())
-        if len(self.members) > MAX_ZIP_MEMBERS:
-            raise IntakeError(_too_many(f"{len(self.members):,}"))
-        listed = sum(info.file_size for info in self.members)
-        if listed > max_total_bytes:
-            raise IntakeError(_too_much(max_total_bytes, f"{listed / 2**30:.1f} GB"))
+        except IntakeError:
+            self._reader.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+        self._reader.close()
+
+    def _checked_members(self) -> tuple[zipfile.ZipInfo, ...]:
+        members = tuple(info for info in self._archive.infolist() if not info.is_dir())
+        if len(members) > MAX_ZIP_MEMBERS:
+            raise IntakeError(_too_many(f"{len(members):,}"))
+        listed = sum(info.file_size for info in members)
+        if listed > self.max_total_bytes:
+            raise IntakeError(_too_much(self.max_total_bytes, f"{listed / 2**30:.1f} GB"))
+        return members
 
     def problem(self, info: zipfile.ZipInfo) -> str:
         """Why this member is refused, seen from the list alone; "" where nothing speaks against it."""
@@ -91,9 +108,7 @@ class SafeZip:
         if info.file_size > self.max_member_bytes:
             return too_large(info.file_size, self.max_member_bytes)
         if info.file_size > RATIO_FREE_BYTES and info.file_size > MAX_ZIP_RATIO * info.compress_size:
-            return (
-                f"It unpacks to more than {MAX_ZIP_RATIO} times its size, as a zip bomb does, and is refused."
-            )
+            return f"It unpacks to more than {MAX_ZIP_RATIO} times its size, as a zip bomb does, and is refused."
         return ""
 
     def read(self, info: zipfile.ZipInfo) -> bytes:

@@ -172,7 +172,11 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _write_members(stream: io.RawIOBase, waiting: Path) -> None:
     waiting.mkdir(parents=True)
-    opened = SafeZip(stream, max_member_bytes=MAX_MEMBER_BYTES, max_total_bytes=MAX_UNPACKED_BYTES)
+    with SafeZip(stream, max_member_bytes=MAX_MEMBER_BYTES, max_total_bytes=MAX_UNPACKED_BYTES) as opened:
+        _write_plain_members(opened, waiting)
+
+
+def _write_plain_members(opened: SafeZip, waiting: Path) -> None:
     for info in opened.members:
         problem = opened.problem(info)
         if problem:

@@ -12,9 +12,11 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
+from zipfile import ZipInfo
 
 from bloodcell.data.archives import MAX_FILE_BYTES, SafeZip, too_large
 from bloodcell.errors import IntakeError
@@ -112,7 +114,7 @@ def from_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
             members = _find_in_zip(io.BytesIO(data), "" if alone else f"{name}/", name)
             yield from map(_loaded, members)
         else:
-            yield _loaded(_Found(name, load=lambda data=data: _checked_bytes(data)))  # type: ignore[misc]
+            yield _loaded(_Found(name, load=partial(_checked_bytes, data)))
 
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
@@ -265,7 +267,7 @@ def _find_file(path: Path, name: str, zip_prefix: str) -> Iterator[_Found]:
         except OSError as error:
             yield _Found(name, f"The zip cannot be read: {error.strerror}.")
     else:
-        yield _Found(name, load=lambda: _read_file(path))
+        yield _Found(name, load=partial(_read_file, path))
 
 
 def _read_file(path: Path) -> bytes:
@@ -291,23 +293,26 @@ def _find_in_zip(raw: io.RawIOBase | io.BytesIO, prefix: str, zip_name: str) -> 
     except IntakeError as error:
         yield _Found(zip_name, str(error))
         return
-    is_empty = True
-    for info in sorted(archive.members, key=lambda info: natural_key(info.filename)):
-        name = info.filename.replace("\\", "/")
-        # A member without a suffix would have to be unpacked to tell what it is; it is passed over.
-        if _is_passed_over(name, b""):
-            continue
-        is_empty = False
-        problem = archive.problem(info) or _kind_problem(name)
-        if problem:
-            yield _Found(f"{prefix}{name}", problem)
-        else:
-            yield _Found(
-                f"{prefix}{name}",
-                load=lambda info=info: _checked_bytes(archive.read(info)),  # type: ignore[misc]
-            )
-    if is_empty:
-        yield _Found(zip_name, _NO_PICTURES)
+    with archive:
+        is_empty = True
+        for info in sorted(archive.members, key=lambda info: natural_key(info.filename)):
+            name = info.filename.replace("\\", "/")
+            # A member without a suffix would have to be unpacked to tell what it is; it is passed over.
+            if _is_passed_over(name, b""):
+                continue
+            is_empty = False
+            problem = archive.problem(info) or _kind_problem(name)
+            if problem:
+                yield _Found(f"{prefix}{name}", problem)
+            else:
+                load = partial(_read_member, archive, info)
+                yield _Found(f"{prefix}{name}", load=load)
+        if is_empty:
+            yield _Found(zip_name, _NO_PICTURES)
+
+
+def _read_member(archive: SafeZip, info: ZipInfo) -> bytes:
+    return _checked_bytes(archive.read(info))
 
 
 def _kind_problem(name: str) -> str:

@@ -13,7 +13,7 @@ from bloodcell.errors import DatasetError
 
 Progress = Callable[[int, int], None]
 
-CHUNK_BYTES: Final = 2**18
+CHUNK_BYTES: Final = 2**16  # what is lost at most when a connection drops
 TIMEOUT_S: Final = (10.0, 60.0)  # to connect, between two chunks
 TRIES_WITHOUT_PROGRESS: Final = 3
 _DROPPED: Final = (
