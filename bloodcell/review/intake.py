@@ -68,11 +68,10 @@ def take_in(
     counts = {"new": 0, "same": 0, "problem": 0}
 
     def note_pending() -> None:
-        arrivals = pending.copy()
-        pending.clear()
-        for arrival, image in zip(arrivals, add_images(db, batch_id, arrivals), strict=True):
+        for arrival, image in zip(pending, add_images(db, batch_id, pending), strict=True):
             kind = "problem" if arrival.sha256 is None else "new" if image.is_new else "same"
             counts[kind] += 1
+        pending.clear()
 
     try:
         for done, file in enumerate(incoming, start=1):
@@ -84,7 +83,7 @@ def take_in(
                 note_pending()
             if on_progress is not None:
                 on_progress(done, total)
-    finally:  # also when the disk is full: what is stored already belongs to the batch
+    finally:  # also after an error: what is stored already belongs to the batch
         note_pending()
     return TakenIn(counts["new"], counts["same"], counts["problem"])
 

@@ -1,6 +1,8 @@
 """Taking files in and analysing them: order, doubles, resuming, and what a full disk or a kill leaves."""
 
 import hashlib
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,7 @@ from bloodcell.data.intake import IncomingFile, from_uploads
 from bloodcell.errors import BloodcellError, ModelError, StoreError
 from bloodcell.review import intake
 from bloodcell.review.batches import list_batches
+from bloodcell.review.database import open_database
 from bloodcell.review.images import waiting_images
 from bloodcell.review.intake import CHUNK_IMAGES, TakenIn, analyse_waiting, take_in
 from bloodcell.review.tables import cells_table, images_table
@@ -109,6 +112,24 @@ def test_a_full_disk_keeps_what_had_arrived(db, blobs, monkeypatch):
     monkeypatch.setattr(blobs, "put", put)
     assert take_in(db, blobs, batch_id, incoming) == TakenIn(n_new=2, n_same=2, n_problem=0)
     assert analyse_waiting(db, blobs, batch_id, ENGINE) == 4
+
+
+def test_a_locked_database_loses_no_file(db_path, blobs):
+    db = open_database(f"sqlite:///{db_path}", busy_timeout_s=0.05)
+    batch_id = new_batch(db)
+    incoming = files(*(f"MONOCYTE {number}" for number in range(CHUNK_IMAGES + 1)))
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="in use by another program"):
+            take_in(db, blobs, batch_id, incoming)
+        other.execute("ROLLBACK")
+    assert take_in(db, blobs, batch_id, incoming).n_new == CHUNK_IMAGES + 1
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="in use by another program"):
+            analyse_waiting(db, blobs, batch_id, ENGINE)
+        other.execute("ROLLBACK")
+    assert analyse_waiting(db, blobs, batch_id, ENGINE) == CHUNK_IMAGES + 1
 
 
 def test_missing_and_damaged_bytes_become_unreadable_images(db, blobs, tmp_path):
