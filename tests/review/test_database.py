@@ -66,9 +66,9 @@ def test_sqlite_settings(db):
 def test_opening_an_up_to_date_database_is_cheap(db_path):
     took_s = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         open_database(f"sqlite:///{db_path}")
-        took_s.append(time.perf_counter() - start)
+        took_s.append(time.process_time() - start)
     assert min(took_s) < 0.05
 
 
