@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 from zipfile import ZipInfo
@@ -104,7 +104,7 @@ def from_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
     IncomingFile
     """
     given = iter(files)
-    ahead = [pair for pair, _ in zip(given, range(2), strict=False)]
+    ahead = list(islice(given, 2))
     alone = len(ahead) == 1
     for name, data in chain(ahead, given):
         name = name.replace("\\", "/")
@@ -130,6 +130,8 @@ def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
 def display_name(name: str) -> str:
     """A name that is safe to show, store and export: control and direction characters become U+FFFD."""
     shown = "".join("\ufffd" if _is_unshowable(letter) else letter for letter in name)
+    if not shown:
+        return "(no name)"
     if len(shown) > MAX_NAME_CHARS:
         shown = "…" + shown[-(MAX_NAME_CHARS - 1) :]
     return shown
