@@ -1,16 +1,7 @@
-"""Bloodcell in the browser: navigation and page settings only."""
-
-import streamlit as st
+"""Bloodcell in the browser: settings and menu, then the page that the address asks for."""
 
 from bloodcell.ui import layout
 
-st.set_page_config(page_title="Bloodcell", page_icon="🩸", layout="wide", initial_sidebar_state=232)
-page = st.navigation(
-    [
-        st.Page("pages/classify.py", title="Classify", icon=":material/biotech:", default=True),
-        st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
-        st.Page("pages/guide.py", title="Guide", icon=":material/menu_book:"),
-    ]
-)
+page = layout.navigation()
 layout.frame()
 page.run()

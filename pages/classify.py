@@ -5,7 +5,7 @@ import streamlit as st
 from bloodcell.review.batches import Batch
 from bloodcell.review.tables import cells_table, images_table
 from bloodcell.settings import load_settings
-from bloodcell.ui import batches, intake, resources, state, summary, workbench
+from bloodcell.ui import batches, intake, layout, resources, state, summary, workbench
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.text import plain
 from bloodcell.ui.tour import tour
@@ -49,6 +49,7 @@ def opened(batch: Batch) -> None:
     summary.images_without_cells(images)
 
 
+layout.through_app()
 with show_errors(stop=True):
     batch = batches.opened_batch()
     if batch is None:

@@ -38,7 +38,7 @@ def cell_view(bench: state.Bench, class_names: tuple[str, ...]) -> list[tuple[st
     position = int(of_image.index.get_loc(bench.chosen))
     crop, field = pictures.cell_and_field(pictures.shared_cache(), resources.blobs(), cell["sha256"], boxes, position)
     show_figures(
-        [(data_uri(crop, "png"), "The cell as the model sees it"), (data_uri(field), _place(cell, len(boxes)))],
+        [(data_uri(crop, "png"), "The cell, close up"), (data_uri(field), _place(cell, len(boxes)))],
         "2fr 3fr",
     )
     _probabilities(cell, class_names)
@@ -80,7 +80,7 @@ def _history(cell_id: int) -> None:
 def _evidence(cell_id: int, rgb: np.ndarray) -> list[tuple[str, str]]:
     """Show the grayscale histogram with a movable threshold; return the masks by that and by Otsu's threshold."""
     levels = gray(rgb)
-    otsu = otsu_threshold(levels)
+    otsu = otsu_threshold(levels, ignore_black=True)  # corners of rotated pictures
     preset_key, slider_key, begin = state.threshold(cell_id, otsu)
     st.markdown(
         "**Gray levels of the cell**",
@@ -101,7 +101,7 @@ def _evidence(cell_id: int, rgb: np.ndarray) -> list[tuple[str, str]]:
         label_visibility="collapsed",
     )
     st.plotly_chart(
-        histogram_figure(gray_histogram(rgb), threshold, otsu),
+        histogram_figure(gray_histogram(rgb, ignore_black=True), threshold, otsu),
         config=NO_BAR,
         key="classify-histogram",
         alt="Histogram of gray levels with the threshold",
@@ -111,5 +111,7 @@ def _evidence(cell_id: int, rgb: np.ndarray) -> list[tuple[str, str]]:
         f"Overlay of dark up to {threshold}": overlay(rgb, mask, theme.MASK_RGB),
         f"Dark up to {threshold}": mask_picture(mask),
     }
-    shown |= {f"Otsu, {_MASK_WORDS[name]}": mask_picture(one) for name, one in otsu_masks(rgb).items()}
+    shown |= {
+        f"Otsu, {_MASK_WORDS[name]}": mask_picture(one) for name, one in otsu_masks(rgb, ignore_black=True).items()
+    }
     return [(data_uri(encode_png(one), "png"), name) for name, one in shown.items()]

@@ -1,6 +1,9 @@
-"""What every page shares: tighter margins, and the person's initials in the sidebar."""
+"""What every page shares: the menu, tighter margins, and the person's initials in the sidebar."""
+
+from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from bloodcell.ui import state
 
@@ -13,8 +16,37 @@ _CSS = """
 """
 
 
+def navigation() -> Page:
+    """Set up the browser's tab, draw the menu, and return the page that the address asks for.
+
+    The tab's picture must be set before the menu is drawn: without one, Streamlit takes the page's icon, and the
+    browser fetches that from an outside host.
+    """
+    st.set_page_config(page_title="Bloodcell", page_icon="🩸", layout="wide", initial_sidebar_state=232)
+    return st.navigation(
+        [
+            st.Page("pages/classify.py", title="Classify", icon=":material/biotech:", default=True),
+            st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
+            st.Page("pages/guide.py", title="Guide", icon=":material/menu_book:"),
+        ]
+    )
+
+
+def through_app() -> None:
+    """Send a page that Streamlit runs by itself through app.py; every page begins with this.
+
+    A fresh server takes the folder pages/ for Streamlit's older kind of pages until app.py has run once: a
+    browser that is still on /models when the server is restarted would get that page bare.
+    """
+    asked_for_page = urlsplit(st.context.url or "").path.strip("/")
+    if asked_for_page and not state.came_through_app():
+        navigation()  # from now on Streamlit leaves the folder alone
+        st.rerun()
+
+
 def frame() -> None:
     """Draw what stands around every page."""
+    state.note_app_started()
     st.html(_CSS)
     with st.sidebar:
         st.text_input(

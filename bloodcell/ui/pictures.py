@@ -11,8 +11,8 @@ from bloodcell.data.blobs import BlobStore
 from bloodcell.errors import BloodcellError
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_jpeg, encode_png, read_rgb
-from bloodcell.infer.pipeline import cell_crop
-from bloodcell.plots.pictures import field_with_boxes, fit_inside
+from bloodcell.infer.pipeline import SHOWN_CONTEXT, cell_crop
+from bloodcell.plots.pictures import close_up, field_with_boxes, fit_inside
 from bloodcell.ui.figures import data_uri
 
 TILE_PX = 120
@@ -101,22 +101,22 @@ def tile_crops(cache: PictureCache, blobs: BlobStore, wanted: Sequence[tuple[str
 def cell_and_field(
     cache: PictureCache, blobs: BlobStore, sha256: str, boxes: Sequence[Box], chosen: int
 ) -> tuple[bytes, bytes]:
-    """Return one cell's crop as PNG, and its field with the boxes drawn as JPEG.
+    """Return one cell's close-up as PNG, and its field with the boxes drawn as JPEG.
 
-    The crop is lossless: its histogram and masks are computed from it.
+    The close-up is lossless: its histogram and masks are computed from it.
 
     Raises
     ------
     StoreError, ImageError
         If the stored image is missing, damaged or cannot be read.
     """
-    crop_key, field_key = (sha256, boxes[chosen], CELL_PX), (sha256, tuple(boxes), chosen)
-    crop, field = cache.get(crop_key), cache.get(field_key)
-    if crop is None or field is None:
+    cell_key, field_key = (sha256, boxes[chosen], "close-up"), (sha256, tuple(boxes), chosen)
+    cell, field = cache.get(cell_key), cache.get(field_key)
+    if cell is None or field is None:
         rgb = read_rgb(blobs.get(sha256))
-        crop = cache.put(crop_key, encode_png(cell_crop(rgb, boxes[chosen], CELL_PX)))
+        cell = cache.put(cell_key, encode_png(close_up(rgb, boxes[chosen], SHOWN_CONTEXT, CELL_PX)))
         field = cache.put(field_key, encode_jpeg(field_with_boxes(rgb, boxes, chosen, FIELD_PX)))
-    return crop, field
+    return cell, field
 
 
 def thumbnail(cache: PictureCache, blobs: BlobStore, sha256: str) -> str | None:

@@ -10,6 +10,7 @@ import streamlit as st
 WHO_KEY = "app-who"
 BATCH_PARAM = "batch"
 CELL_PARAM = "cell"
+_THROUGH_APP = "app-started"
 _BENCH = "classify-bench"
 _OPEN = "classify-open-batch"
 _UPLOADER = "classify-uploader-number"
@@ -48,6 +49,16 @@ class Bench:
     client: str = ""
     acknowledged: int = 0
     problem: str = ""
+
+
+def note_app_started() -> None:
+    """Remember that this session's pages are drawn by app.py."""
+    st.session_state[_THROUGH_APP] = True
+
+
+def came_through_app() -> bool:
+    """Tell whether this session's pages are drawn by app.py."""
+    return _THROUGH_APP in st.session_state
 
 
 def who() -> str:
