@@ -105,9 +105,7 @@ def read_rgb(data: bytes) -> np.ndarray:
     image, kind, orientation = _open_checked(data)
     try:
         if kind == "JPEG" and image.mode in ("RGB", "L") and data.endswith(_JPEG_END):
-            rgb = cv2.imdecode(
-                np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-            )
+            rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
             if rgb is None:
                 raise ImageError(f"The {kind} picture is damaged and cannot be decoded.")
         else:
@@ -228,9 +226,7 @@ def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
         gray = _to_8_bit(np.asarray(image).astype(np.uint16))
         return np.repeat((255 - gray if white_is_zero else gray)[..., None], 3, axis=2)
     if image.mode in ("I", "F"):
-        raise ImageError(
-            f"The {kind} picture holds 32-bit values, of unknown white level; save it with 8 or 16 bits."
-        )
+        raise ImageError(f"The {kind} picture holds 32-bit values, of unknown white level; save it with 8 or 16 bits.")
     if _bits_per_channel(image, kind, data) == 16:
         return _decode_16_bit_colour(image, data)
     if image.has_transparency_data:
