@@ -86,6 +86,40 @@ def build_parser() -> argparse.ArgumentParser:
     find.add_argument("paths", nargs="+", metavar="PATH", help=_PATHS_HELP)
     find.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
 
+    train = _add_command(
+        commands,
+        "train",
+        "train a model from a spec",
+        "train specs/wbc4.json --data ../shared/data --out workspace/runs/mine",
+        details="The folder that comes out is a model: in workspace/runs it shows on the shelf.",
+    )
+    train.add_argument("spec", metavar="SPEC.json", help="training settings; examples lie in specs/")
+    train.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
+    train.add_argument("--out", required=True, metavar="RUN", help="folder to make for the model")
+
+    evaluate = _add_command(
+        commands,
+        "evaluate",
+        "measure a model on labelled images",
+        "evaluate wbc4 ../shared/data/kaggle-wbc/TEST --out report",
+        details="Writes metrics.json (accuracy, balanced_accuracy, recall per class, interval over source cells, "
+        "ece, held_back) and predictions.csv.",
+    )
+    evaluate.add_argument("model", metavar="MODEL", help="a name from `models`, or a model folder")
+    evaluate.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="folder or zip with a folder of images per class, or a JSON file that describes a source (specs/)",
+    )
+    evaluate.add_argument("--out", required=True, metavar="DIR", help="folder for the figures")
+    evaluate.add_argument(
+        "--groups",
+        default="pixels",
+        metavar="HOW",
+        help="which images are copies of one cell: pixels (found from the pictures), each (none are), or a CSV with"
+        " the columns file,group (default: %(default)s)",
+    )
+
     _add_command(commands, "models", "list the models that can classify", "models")
 
     data = _add_command(commands, "data", "list or download public image sets", "data get NAME")

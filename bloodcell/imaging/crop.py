@@ -1,0 +1,83 @@
+"""Cut one cell out of an image so that every cell is framed and lit alike, whatever the picture's size and lamp."""
+
+import cv2
+import numpy as np
+
+from bloodcell.errors import ImageError
+from bloodcell.imaging.boxes import Box
+from bloodcell.imaging.stain import BLACK_BORDER_LEVEL
+
+# The background of every crop is brought to this level in all three channels.
+BACKGROUND_LEVEL = 235
+
+
+def crop_cell(
+    rgb: np.ndarray,
+    box: Box,
+    side_px: int,
+    context: float,
+    background_rgb: tuple[int, int, int] | None = None,
+) -> np.ndarray:
+    """Cut a square around a cell; what lies outside the picture is filled with the background colour.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    box : Box of the cell
+    side_px : int, side of the square that comes back
+    context : float, side of the square cut out, in units of the longer side of `box`
+    background_rgb : colour of the clear background; where given, each channel is scaled so that it becomes
+        `BACKGROUND_LEVEL` (von Kries' white balance), and black corners left by a rotation take that level
+
+    Returns
+    -------
+    uint8 array of shape (side_px, side_px, 3)
+
+    Raises
+    ------
+    ImageError
+        If the box is empty or lies outside the picture.
+    """
+    height, width = rgb.shape[:2]
+    if box.height <= 0 or box.width <= 0 or box.top >= height or box.left >= width or box.bottom <= 0 or box.right <= 0:
+        raise ImageError(f"A box must lie in the picture of {height}x{width} px. Received: {tuple(box)}.")
+    row, col = box.centre
+    cut_px = context * max(box.height, box.width)
+    top, left = round(row - cut_px / 2), round(col - cut_px / 2)
+    bottom, right = top + max(1, round(cut_px)), left + max(1, round(cut_px))
+    fill = background_rgb or (255, 255, 255)
+    cut = rgb[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
+    if background_rgb is not None:
+        cut = cv2.LUT(_without_black_corners(cut, background_rgb), _balance_table(background_rgb))
+        fill = (BACKGROUND_LEVEL,) * 3
+    square = cv2.copyMakeBorder(
+        cut,
+        max(0, -top),
+        max(0, bottom - height),
+        max(0, -left),
+        max(0, right - width),
+        cv2.BORDER_CONSTANT,
+        value=[float(level) for level in fill],
+    )
+    shrinks = square.shape[0] > side_px
+    return cv2.resize(square, (side_px, side_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _balance_table(background_rgb: tuple[int, int, int]) -> np.ndarray:
+    gain = BACKGROUND_LEVEL / np.maximum(np.array(background_rgb, np.float32), 1)
+    return np.clip(np.arange(256, dtype=np.float32)[:, None] * gain + 0.5, 0, 255).astype(np.uint8)[None]
+
+
+def _without_black_corners(cut: np.ndarray, background_rgb: tuple[int, int, int]) -> np.ndarray:
+    """Fill black parts that reach the edge of the cut; a dark nucleus inside stays."""
+    dark = cv2.inRange(cut, np.zeros(3, np.uint8), np.full(3, BLACK_BORDER_LEVEL, np.uint8))
+    on_edge = dark[0].any() or dark[-1].any() or dark[:, 0].any() or dark[:, -1].any()
+    if not on_edge:
+        return cut
+    _, labels = cv2.connectedComponents(cv2.dilate(dark, np.ones((3, 3), np.uint8)))
+    edge_labels = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    reaches_edge = np.zeros(labels.max() + 1, bool)
+    reaches_edge[edge_labels[edge_labels > 0]] = True
+    filled = cut.copy()
+    filled[reaches_edge[labels]] = background_rgb
+    return filled

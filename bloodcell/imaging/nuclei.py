@@ -1,0 +1,204 @@
+"""Cut out nuclei from a map of stain contrast and grow them to whole cells; all on the finder's small copy."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from bloodcell.imaging.boxes import Box
+
+MIN_CONTRAST = 0.20  # least green-over-blue density of a nucleus
+MIN_NUCLEUS_SHARE = 0.006  # of the squared field height; smaller specks are platelets and stain debris
+MIN_SHARE_OF_LARGEST = 0.25  # a nucleus much smaller than the field's largest is a platelet or a piece
+MIN_SHARE_AT_BORDER = 0.45  # likewise where the border cuts it
+MIN_DENSITY_OF_DARKEST = 0.55
+
+LOBE_GAP_PX = 5  # lobes of one nucleus lie nearer than twice this
+CLOSE_UP_LOBE_GAP_PX = 14
+SAME_CELL_OVERLAP = 0.3  # boxes that share this part of the smaller one are one cell
+
+CYTOPLASM_REACH = 0.25  # of the nucleus' size
+
+
+class Nucleus(NamedTuple):
+    """One nucleus, its lobes joined: label in the label image, box, area and mean contrast."""
+
+    label: int
+    left: int
+    top: int
+    width: int
+    height: int
+    area_px: int
+    density: float
+    at_border: bool
+
+
+def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, float]:
+    """Cut nuclei from the rest by Otsu's threshold.
+
+    Parameters
+    ----------
+    contrast : float32 array of shape (H, W), >= 0, larger in nuclei
+    valid : bool array of shape (H, W)
+
+    Returns
+    -------
+    mask : uint8 array of shape (H, W), 1 in nuclei
+    threshold : float
+        Raised where the first cut took the red cells too, which then reach three sides of the image.
+    """
+    height, width = contrast.shape
+    threshold = max(_otsu(contrast), MIN_CONTRAST)
+    for _ in range(3):
+        mask = ((contrast > threshold) & valid).astype(np.uint8)
+        mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        stats = cv2.connectedComponentsWithStats(mask)[2][1:]
+        left, top, right, bottom = (
+            stats[:, 0],
+            stats[:, 1],
+            stats[:, 0] + stats[:, 2],
+            stats[:, 1] + stats[:, 3],
+        )
+        sides = (left <= 1) * 1 + (top <= 1) + (right >= width - 1) + (bottom >= height - 1)
+        if not (sides >= 3).any():
+            break
+        threshold = max(_otsu(contrast[mask > 0]), 1.15 * threshold)
+    return mask, threshold
+
+
+def _otsu(values: np.ndarray) -> float:
+    top = max(float(np.partition(values.ravel(), -max(1, values.size // 200))[-max(1, values.size // 200)]), 1e-3)
+    levels = np.clip(values * (255 / top), 0, 255).astype(np.uint8)
+    level, _ = cv2.threshold(levels.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return level * top / 255
+
+
+def largest_area(mask: np.ndarray) -> int:
+    """Pixels of the largest connected part of a uint8 mask; 0 if it is empty."""
+    areas = cv2.connectedComponentsWithStats(mask)[2][1:, 4]
+    return int(areas.max(initial=0))
+
+
+def dilate_square(mask: np.ndarray, reach_px: int) -> np.ndarray:
+    """Widen a uint8 mask by `reach_px` on each side."""
+    return cv2.dilate(mask, np.ones((2 * reach_px + 1, 2 * reach_px + 1), np.uint8))
+
+
+def _disc(radius_px: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1, 2 * radius_px + 1))
+
+
+def _close(mask: np.ndarray, radius_px: int) -> np.ndarray:
+    edge = radius_px + 1
+    padded = cv2.copyMakeBorder(mask, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=0)
+    inner = slice(edge, -edge)
+    return np.ascontiguousarray(cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _disc(radius_px))[inner, inner])
+
+
+def label_nuclei(
+    mask: np.ndarray, contrast: np.ndarray, valid: np.ndarray, is_close_up: bool
+) -> tuple[np.ndarray, list[Nucleus]]:
+    """Join the lobes of each nucleus and drop platelets, debris and cells all but cut off by the border.
+
+    Parameters
+    ----------
+    mask : uint8 array of shape (H, W), from `nucleus_mask`
+    contrast : float32 array of shape (H, W)
+    valid : bool array of shape (H, W)
+    is_close_up : bool, one cell fills the picture, so that its lobes lie far apart
+
+    Returns
+    -------
+    labels : int32 array of shape (H, W)
+    nuclei : list of Nucleus, in label order
+    """
+    height, width = mask.shape
+    closed = _close(mask, CLOSE_UP_LOBE_GAP_PX if is_close_up else LOBE_GAP_PX)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    border = dilate_square((~valid).astype(np.uint8), 2)
+    border[:2], border[-2:], border[:, :2], border[:, -2:] = 1, 1, 1, 1
+    found = []
+    for label, (left, top, cols, rows, _) in enumerate(stats.tolist()):
+        if label == 0:
+            continue
+        window = np.s_[top : top + rows, left : left + cols]
+        region = labels[window] == label
+        stained = region & (mask[window] > 0)
+        area_px = int(stained.sum())
+        if area_px < MIN_NUCLEUS_SHARE * height * height:
+            continue
+        at_border = bool(border[window][region].any())
+        density = float(contrast[window][stained].mean())
+        found.append(Nucleus(label, left, top, cols, rows, area_px, density, at_border))
+    if not found:
+        return labels, []
+    largest_px = max(n.area_px for n in found)
+    darkest = max(n.density for n in found)
+    kept = [
+        n
+        for n in found
+        if n.area_px >= (MIN_SHARE_AT_BORDER if n.at_border else MIN_SHARE_OF_LARGEST) * largest_px
+        and n.density >= MIN_DENSITY_OF_DARKEST * darkest
+    ]
+    return labels, kept
+
+
+def grow_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool) -> list[Box]:
+    """Grow nuclei into the cytoplasm around them and join what turns out to be one cell.
+
+    Parameters
+    ----------
+    nuclei : list of Nucleus
+    labels : int32 array of shape (H, W), from `label_nuclei`
+    matter : uint8 array of shape (H, W), 1 where a pixel may be nucleus or cytoplasm
+    is_close_up : bool, join boxes that touch at all
+
+    Returns
+    -------
+    list of Box, in pixels of the small copy
+    """
+    least_overlap = 0.0 if is_close_up else SAME_CELL_OVERLAP
+    cells = [([n], _grow([n], labels, matter)) for n in nuclei]
+    i = 0
+    while i < len(cells):
+        partner = next(
+            (j for j in range(i + 1, len(cells)) if _shared_part(cells[i][1], cells[j][1]) > least_overlap),
+            None,
+        )
+        if partner is None:
+            i += 1
+            continue
+        members = cells[i][0] + cells.pop(partner)[0]
+        cells[i] = (members, _grow(members, labels, matter))
+        i = 0
+    return [box for _, box in cells]
+
+
+def _shared_part(a: Box, b: Box) -> float:
+    """Shared area over the area of the smaller box."""
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    width = min(a.right, b.right) - max(a.left, b.left)
+    return max(0, height) * max(0, width) / min(a.area_px, b.area_px)
+
+
+def _grow(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> Box:
+    """Box of the members' nuclei and of the matter that hangs on to them within reach."""
+    left, top = min(n.left for n in members), min(n.top for n in members)
+    right, bottom = max(n.left + n.width for n in members), max(n.top + n.height for n in members)
+    size = max(right - left, bottom - top, 1.1 * np.sqrt(sum(n.area_px for n in members)))
+    reach = round(CYTOPLASM_REACH * size)
+    top, left = max(0, top - reach), max(0, left - reach)
+    window = np.s_[top : bottom + reach, left : right + reach]
+    core = np.zeros(labels[window].shape, np.uint8)
+    for nucleus in members:
+        core |= labels[window] == nucleus.label
+    cell = matter[window] & cv2.dilate(core, _disc(reach))
+    # opening cuts thin bridges to red cells that touch the cell
+    cell = cv2.bitwise_or(cv2.morphologyEx(cell, cv2.MORPH_OPEN, _disc(3)), core)
+    _, parts = cv2.connectedComponents(cell)
+    wanted = np.zeros(parts.max() + 1, bool)
+    wanted[np.unique(parts[core > 0])] = True
+    wanted[0] = False
+    rows = np.flatnonzero(wanted[parts].any(axis=1))
+    cols = np.flatnonzero(wanted[parts].any(axis=0))
+    return Box(int(top + rows[0]), int(left + cols[0]), int(top + rows[-1] + 1), int(left + cols[-1] + 1))

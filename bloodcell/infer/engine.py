@@ -1,0 +1,107 @@
+"""A model of the shelf, ready to classify crops; ONNX Runtime, no Keras."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from bloodcell.errors import ModelError
+from bloodcell.infer.scores import sigmoid, softmax
+from bloodcell.infer.status import cell_statuses
+from bloodcell.runs.folder import file_sha256, read_description
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says of N crops.
+
+    probs : float32 (N, C), calibrated, rows sum to 1
+    known : float32 (N,), probability that the crop shows a cell of one of the classes
+    status : str (N,), of `classes.CELL_STATUSES`
+    """
+
+    probs: np.ndarray
+    known: np.ndarray
+    status: np.ndarray
+
+
+class Engine:
+    """Classifies crops with the model in `folder`.
+
+    Parameters
+    ----------
+    folder : Path of a model folder
+    n_threads : int, threads of one batch; 0 takes all cores
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or damaged, the thresholds were never set, or the network's outputs do not fit the
+        class names.
+    """
+
+    def __init__(self, folder: Path, n_threads: int = 0) -> None:
+        description = read_description(folder)
+        calibration = description.get("calibration")
+        if not calibration:
+            raise ModelError(f"The model {folder.name} has no calibration: it was trained without a validation fold.")
+        self.model_name = folder.name
+        self.model_sha256 = file_sha256(folder / "model.onnx")
+        self.class_names: tuple[str, ...] = tuple(description["class_names"])
+        self.side_px = int(description["side_px"])
+        self.context = float(description["context"])
+        self.views = int(description["views"])
+        self.temperature = float(calibration["temperature"])
+        self.min_confidence = float(calibration["min_confidence"])
+        self.min_known = float(calibration["min_known"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = n_threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own classes share no parent
+            raise ModelError(f"model.onnx of the model {folder.name} is damaged: {error}.") from error
+        self._input = self._session.get_inputs()[0].name
+        n_classes = self._session.get_outputs()[0].shape[-1]
+        if n_classes != len(self.class_names):
+            named = len(self.class_names)
+            raise ModelError(f"The network of {folder.name} tells {n_classes} classes apart, spec.json names {named}.")
+
+    def classify(self, crops: np.ndarray) -> Scores:
+        """Score crops made by `imaging.crop.crop_cell` with this engine's side_px and context.
+
+        Parameters
+        ----------
+        crops : uint8 array of shape (N, side_px, side_px, 3); N may be 0
+
+        Raises
+        ------
+        ModelError
+            If the crops have another shape or type.
+        """
+        if crops.dtype != np.uint8 or crops.shape[1:] != (self.side_px, self.side_px, 3):
+            raise ModelError(
+                f"Crops must be uint8 of shape (N, {self.side_px}, {self.side_px}, 3)."
+                f" Received: {crops.dtype} {crops.shape}."
+            )
+        logits = np.zeros((len(crops), len(self.class_names)), np.float32)
+        known = np.zeros(len(crops), np.float32)
+        for start in range(0, len(crops), BATCH):
+            part = slice(start, start + BATCH)
+            for view in _views(crops[part], self.views):
+                of_view = self._session.run(["logits", "known"], {self._input: view.astype(np.float32)})
+                logits[part] += of_view[0] / self.views
+                known[part] += of_view[1][:, 0] / self.views
+        probs, known = softmax(logits, self.temperature), sigmoid(known)
+        return Scores(probs, known, cell_statuses(probs, known, self.min_confidence, self.min_known))
+
+
+def _views(crops: np.ndarray, n_views: int) -> list[np.ndarray]:
+    """The crops as they are, turned by half, and both mirrored."""
+    turned = crops[:, ::-1, ::-1]
+    return [crops, turned, crops[:, :, ::-1], turned[:, :, ::-1]][:n_views]

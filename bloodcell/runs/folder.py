@@ -1,0 +1,100 @@
+"""Model folders on the shelf: which there are, and what each says of itself."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bloodcell.errors import ModelError
+from bloodcell.settings import Settings
+
+NEEDED_FILES = ("model.onnx", "spec.json")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One model of the shelf.
+
+    name : the folder's name, by which it is asked for
+    title : what to show
+    class_names : in the order of the network's outputs
+    sha256 : of model.onnx
+    is_shipped : comes with Bloodcell, was not trained here
+    """
+
+    name: str
+    folder: Path
+    title: str
+    class_names: tuple[str, ...]
+    sha256: str
+    is_shipped: bool
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown; "" where there is none."""
+        path = self.folder / "README.md"
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Contents of metrics.json; {} where there is none."""
+        path = self.folder / "metrics.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def list_models(settings: Settings) -> list[ModelInfo]:
+    """Every usable model: shipped ones first, then those of the workspace, by name.
+
+    A folder that lacks a needed file is no model and is left out; one that is shipped hides a trained one of its name.
+    """
+    found: dict[str, ModelInfo] = {}
+    for shelf, is_shipped in ((settings.shelf, True), (settings.runs_dir, False)):
+        for folder in sorted(shelf.iterdir()) if shelf.is_dir() else []:
+            if folder.name not in found and all((folder / name).is_file() for name in NEEDED_FILES):
+                found[folder.name] = read_model(folder, is_shipped)
+    return list(found.values())
+
+
+def get_model(name: str, settings: Settings) -> ModelInfo:
+    """The model called `name`; ModelError says which there are."""
+    models = list_models(settings)
+    for model in models:
+        if model.name == name:
+            return model
+    there = ", ".join(model.name for model in models) or "none"
+    raise ModelError(f"There is no model {name!r} on the shelf. Models there: {there}.")
+
+
+def read_model(folder: Path, is_shipped: bool = False) -> ModelInfo:
+    """Describe one model folder; ModelError where a file is missing or makes no sense."""
+    description = read_description(folder)
+    return ModelInfo(
+        name=folder.name,
+        folder=folder,
+        title=str(description.get("title") or folder.name),
+        class_names=tuple(description["class_names"]),
+        sha256=file_sha256(folder / "model.onnx"),
+        is_shipped=is_shipped,
+    )
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Contents of spec.json, checked for what prediction needs."""
+    for name in NEEDED_FILES:
+        if not (folder / name).is_file():
+            raise ModelError(f"The model folder {folder.name} lacks {name}.")
+    try:
+        description = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"spec.json of the model {folder.name} cannot be read: {error}.") from error
+    missing = [key for key in ("class_names", "side_px", "context", "views") if key not in description]
+    if missing:
+        raise ModelError(f"spec.json of the model {folder.name} lacks {', '.join(missing)}.")
+    return description
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

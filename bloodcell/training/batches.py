@@ -1,0 +1,81 @@
+"""Draw augmented training batches: classes in equal parts, sources by weight, and a share of unknowns."""
+
+import keras
+import numpy as np
+
+from bloodcell.imaging.augment import Variation, vary_crop
+from bloodcell.training.samples import UNKNOWN, Samples
+from bloodcell.training.spec import TrainSpec
+from bloodcell.training.unknowns import draw_unknown
+
+# Of the unknown crops, the part that is drawn rather than taken from cells of other classes.
+DRAWN_UNKNOWNS = 0.6
+
+
+class DrawnBatches(keras.utils.PyDataset):
+    """Batches for one `fit`; batch `i` of epoch `e` depends on (seed, e, i) alone.
+
+    Parameters
+    ----------
+    samples : Samples to draw from
+    spec : TrainSpec
+    """
+
+    def __init__(self, samples: Samples, spec: TrainSpec) -> None:
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
+        self.samples, self.spec = samples, spec
+        self.epoch = 0
+        self.variation = Variation(stain=spec.stain_jitter)
+        self.pools = self._class_pools()
+        self.others = np.flatnonzero(samples.class_index == UNKNOWN)
+
+    def _class_pools(self) -> list[list[tuple[float, np.ndarray]]]:
+        """Per class: (share, rows) of each source that holds it."""
+        pools = []
+        for class_index in range(len(self.spec.class_names)):
+            found = []
+            for number, source in enumerate(self.spec.sources):
+                rows = np.flatnonzero((self.samples.class_index == class_index) & (self.samples.source == number))
+                if len(rows):
+                    found.append((source.weight, rows))
+            pools.append(found)
+        return pools
+
+    def __len__(self) -> int:
+        return self.spec.images_per_epoch // self.spec.batch_size
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        rng = np.random.default_rng((self.spec.seed, self.epoch, index))
+        n, n_classes = self.spec.batch_size, len(self.spec.class_names)
+        crops = np.empty((n, self.spec.side_px, self.spec.side_px, 3), np.float32)
+        class_index = np.arange(n) % n_classes
+        class_index[: round(self.spec.unknown_share * n)] = UNKNOWN
+        for place in range(n):
+            crops[place] = self._draw(int(class_index[place]), rng)
+        smooth = self.spec.label_smoothing
+        labels = np.full((n, n_classes), smooth / n_classes, np.float32)
+        known = class_index != UNKNOWN
+        labels[known, class_index[known]] += 1 - smooth
+        targets = {"logits": labels, "known": known.astype(np.float32)[:, None]}
+        weights = {"logits": known.astype(np.float32), "known": np.full(n, 0.3, np.float32)}
+        return crops, targets, weights
+
+    def _draw(self, class_index: int, rng: np.random.Generator) -> np.ndarray:
+        side_px, wide = self.spec.side_px, self.samples.wide
+        if class_index == UNKNOWN:
+            if len(self.others) == 0 or rng.random() < DRAWN_UNKNOWNS:
+                return draw_unknown(side_px, wide[rng.integers(len(wide))], rng)
+            return vary_crop(wide[rng.choice(self.others)], side_px, self.variation, rng)
+        pools = self.pools[class_index]
+        shares = np.array([share for share, _ in pools])
+        rows = pools[rng.choice(len(pools), p=shares / shares.sum())][1]
+        return vary_crop(wide[rng.choice(rows)], side_px, self.variation, rng)
+
+
+def plain_crops(wide: np.ndarray, side_px: int) -> np.ndarray:
+    """The middle of stored crops, as the net sees them in use: (N, S, S, 3) -> (N, side_px, side_px, 3)."""
+    start = (wide.shape[1] - side_px) // 2
+    return wide[:, start : start + side_px, start : start + side_px]

@@ -1,0 +1,97 @@
+"""Set a model's temperature and status thresholds on its validation fold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bloodcell.classes import CONFIDENT
+from bloodcell.errors import DatasetError
+from bloodcell.evaluate.calibration import expected_calibration_error, fit_temperature
+from bloodcell.infer.scores import sigmoid, softmax
+from bloodcell.infer.status import cell_statuses
+from bloodcell.training.samples import UNKNOWN, Samples
+from bloodcell.training.spec import TrainSpec
+
+# Confident cells of the validation fold shall be right this often; a little above what is promised.
+TARGET_ACCURACY = 0.985
+# This part of the validation cells may be called unfamiliar by mistake.
+MISSED_KNOWN = 0.01
+MAX_MIN_CONFIDENCE = 0.995
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What prediction needs (temperature, min_confidence, min_known), and how it does on validation."""
+
+    settings: dict[str, float]
+    figures: dict
+
+
+def calibrate(spec: TrainSpec, held: Samples, logits: np.ndarray, known_logits: np.ndarray) -> Calibration:
+    """Fit temperature and thresholds on held-out cells, every source cell counting the same.
+
+    Parameters
+    ----------
+    held : Samples of the validation fold
+    logits : float array of shape (N, C)
+    known_logits : float array of shape (N,)
+    """
+    is_known = held.class_index != UNKNOWN
+    if not is_known.any():
+        raise DatasetError("The validation fold holds no cell of any class.")
+    y_true, groups = held.class_index[is_known], held.group[is_known]
+    _, inverse, copies = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = 1.0 / copies[inverse]
+    temperature = fit_temperature(y_true, logits[is_known], weights)
+    probs, known = softmax(logits[is_known], temperature), sigmoid(known_logits)
+    min_known = float(np.quantile(known[is_known], MISSED_KNOWN))
+    min_confidence = least_confidence(probs.max(axis=1), probs.argmax(axis=1) == y_true)
+    statuses = cell_statuses(probs, known[is_known], min_confidence, min_known)
+    right = probs.argmax(axis=1) == y_true
+    confident = statuses == CONFIDENT
+    recalls = {name: right[y_true == c] for c, name in enumerate(spec.class_names)}
+    figures = {
+        "images": len(y_true),
+        "source_cells": len(copies),
+        "accuracy": round(float(right.mean()), 4),
+        "recall": {name: round(float(of_class.mean()), 4) for name, of_class in recalls.items() if len(of_class)},
+        "ece": round(expected_calibration_error(y_true, probs), 4),
+        "confident_right": round(float(right[confident].mean()), 4) if confident.any() else None,
+        "held_back": round(float(1 - confident.mean()), 4),
+        "per_source": _per_source(spec, held.source[is_known], right, confident),
+    }
+    if (~is_known).any():
+        figures["other_cells_unfamiliar"] = round(float((known[~is_known] < min_known).mean()), 4)
+    settings = {"temperature": temperature, "min_confidence": min_confidence, "min_known": min_known}
+    return Calibration({name: round(value, 5) for name, value in settings.items()}, figures)
+
+
+def least_confidence(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Smallest threshold above which `TARGET_ACCURACY` of the cells are right; capped at `MAX_MIN_CONFIDENCE`.
+
+    Parameters
+    ----------
+    confidence : float array of shape (N,)
+    right : bool array of shape (N,)
+    """
+    order = np.argsort(-confidence)
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(accuracy >= TARGET_ACCURACY)
+    threshold = float(confidence[order[good[-1]]]) if len(good) else MAX_MIN_CONFIDENCE
+    return min(max(threshold, 0.5), MAX_MIN_CONFIDENCE)
+
+
+def _per_source(spec: TrainSpec, source: np.ndarray, right: np.ndarray, confident: np.ndarray) -> dict:
+    figures = {}
+    for number, settings in enumerate(spec.sources):
+        mine = source == number
+        if mine.any():
+            figures[settings.name] = {
+                "images": int(mine.sum()),
+                "accuracy": round(float(right[mine].mean()), 4),
+                "confident_right": round(float(right[mine & confident].mean()), 4)
+                if (mine & confident).any()
+                else None,
+                "held_back": round(float(1 - confident[mine].mean()), 4),
+            }
+    return figures

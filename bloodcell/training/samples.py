@@ -1,0 +1,190 @@
+"""From labelled images to crops of cells with their classes, source cells and data source; made once, then cached."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bloodcell.data.groups import find_source_cells
+from bloodcell.data.records import ImageSource, Record, csv_records, folder_records, read_groups
+from bloodcell.errors import BloodcellError, DatasetError
+from bloodcell.imaging.crop import crop_cell
+from bloodcell.imaging.find import find_white_cells
+from bloodcell.imaging.read import read_rgb
+from bloodcell.training.spec import SourceSpec, TrainSpec
+
+# Crops are kept this much wider than the net sees, so that turning them leaves no empty corners.
+WIDER = 1.5
+CACHE_VERSION = 1
+UNKNOWN = -1
+
+Progress = Callable[[str, int, int], None]
+Counter = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Crops ready for training.
+
+    wide : uint8 array of shape (N, S, S, 3), S = `WIDER` times the net's side
+    class_index : int64 array (N,), `UNKNOWN` for cells of other classes and for crops without a white cell
+    group : int64 array (N,), source cell; copies of one cell share it
+    source : int64 array (N,), index of the spec's source
+    file : list of N names
+    no_cell : dict, source name -> number of labelled images in which no white cell was found
+    """
+
+    wide: np.ndarray
+    class_index: np.ndarray
+    group: np.ndarray
+    source: np.ndarray
+    file: list[str]
+    no_cell: dict[str, int]
+
+    def take(self, rows: np.ndarray) -> "Samples":
+        """The samples at `rows` (indices or a bool mask)."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        files = [self.file[row] for row in rows]
+        return Samples(
+            self.wide[rows], self.class_index[rows], self.group[rows], self.source[rows], files, self.no_cell
+        )
+
+
+def wide_side_px(spec: TrainSpec) -> int:
+    """Side of the stored crops."""
+    return round(WIDER * spec.side_px)
+
+
+def load_samples(spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: Progress | None = None) -> Samples:
+    """Find, crop and label the cells of all sources of a spec.
+
+    Parameters
+    ----------
+    data_dir : folder that the sources' paths start from
+    cache_dir : folder for finished crops; the key holds the files' names and sizes and the framing
+
+    Raises
+    ------
+    DatasetError
+        If a source is missing or holds no image of any of the classes.
+    """
+    parts = [_source_samples(spec, source, data_dir, cache_dir, on_progress) for source in spec.sources]
+    group_offset, groups, sources = 0, [], []
+    for number, part in enumerate(parts):
+        groups.append(part.group + group_offset)
+        group_offset += int(part.group.max()) + 1
+        sources.append(np.full(len(part.class_index), number))
+    return Samples(
+        np.concatenate([part.wide for part in parts]),
+        np.concatenate([part.class_index for part in parts]),
+        np.concatenate(groups),
+        np.concatenate(sources),
+        [file for part in parts for file in part.file],
+        {source.name: part.no_cell[source.name] for source, part in zip(spec.sources, parts, strict=True)},
+    )
+
+
+def _named(on_progress: Progress | None, name: str) -> Counter | None:
+    return None if on_progress is None else lambda done, total: on_progress(name, done, total)
+
+
+def source_records(source: SourceSpec, images: ImageSource) -> list[Record]:
+    """The labelled images of one source, its labels translated to class names."""
+    labels = dict(source.labels)
+    if source.layout == "csv":
+        return csv_records(images, source.csv, source.id_column, source.label_column, source.file_pattern, labels)
+    return [Record(record.file, labels.get(record.label, record.label)) for record in folder_records(images)]
+
+
+def _source_samples(
+    spec: TrainSpec, source: SourceSpec, data_dir: Path, cache_dir: Path, on_progress: Progress | None
+) -> Samples:
+    images = ImageSource(data_dir / source.path)
+    records = source_records(source, images)
+    if source.unlisted == "skip":
+        records = [record for record in records if record.label in spec.class_names]
+    if not any(record.label in spec.class_names for record in records):
+        found = sorted({record.label for record in records})[:12]
+        raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
+    cached = cache_dir / f"crops-{source.name}-{_cache_key(spec, source, data_dir, records)}.npz"
+    if not cached.exists():
+        _make_crops(spec, images, records, cached, _named(on_progress, source.name))
+    with np.load(cached, allow_pickle=False) as stored:
+        wide, kept, labels = stored["wide"], stored["kept"], stored["labels"]
+        group = _groups(source, data_dir, images, records, kept, cached, _named(on_progress, f"{source.name}: copies"))
+    names = {name: index for index, name in enumerate(spec.class_names)}
+    class_index = np.array([names.get(label, UNKNOWN) for label in labels.tolist()], np.int64)
+    files = [records[row].file for row in kept]
+    missing = {source.name: len(records) - len(set(kept.tolist()))}
+    return Samples(wide, class_index, group, np.zeros(len(kept), np.int64), files, missing)
+
+
+def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
+    stamp = (data_dir / source.path).stat().st_mtime_ns
+    framing = [CACHE_VERSION, wide_side_px(spec), spec.context, stamp, source.path, source.layout]
+    text = json.dumps([framing, [asdict(record) for record in records]])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _make_crops(
+    spec: TrainSpec, images: ImageSource, records: list[Record], cached: Path, on_progress: Counter | None
+) -> None:
+    side_px, context = wide_side_px(spec), spec.context * WIDER
+
+    def crop(record: Record) -> np.ndarray | None:
+        try:
+            rgb = read_rgb(images.read(record.file))
+        except BloodcellError:
+            return None
+        finding = find_white_cells(rgb)
+        if not finding.boxes:
+            return None
+        box = max(finding.boxes, key=lambda found: found.area_px)
+        return crop_cell(rgb, box, side_px, context, finding.background_rgb)
+
+    wide, kept = [], []
+    with ThreadPoolExecutor(2) as pool:
+        for row, cut in enumerate(pool.map(crop, records)):
+            if cut is not None:
+                wide.append(cut)
+                kept.append(row)
+            if on_progress is not None:
+                on_progress(row + 1, len(records))
+    if not wide:
+        raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
+    labels = np.array([records[row].label for row in kept])
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    temporary = cached.with_suffix(".part.npz")
+    np.savez(temporary, wide=np.stack(wide), kept=np.array(kept), labels=labels)
+    temporary.replace(cached)
+
+
+def _groups(
+    source: SourceSpec,
+    data_dir: Path,
+    images: ImageSource,
+    records: list[Record],
+    kept: np.ndarray,
+    cached: Path,
+    on_progress: Counter | None,
+) -> np.ndarray:
+    if source.groups == "each":
+        return np.arange(len(kept))
+    if source.groups == "pixels":
+        stored = cached.with_suffix(".groups.npy")
+        if not stored.exists():
+            found = find_source_cells(
+                lambda row: read_rgb(images.read(records[kept[row]].file)), len(kept), on_progress
+            )
+            np.save(stored, found)
+        return np.load(stored, allow_pickle=False)
+    by_file = read_groups(data_dir / source.groups)
+    missing = [records[row].file for row in kept if records[row].file not in by_file]
+    if missing:
+        raise DatasetError(f"{source.groups} gives no group for {missing[0]} and {len(missing) - 1} other images.")
+    names = [by_file[records[row].file] for row in kept]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
