@@ -8,7 +8,6 @@ from typing import Any
 from tqdm import tqdm
 
 from bloodcell.commands.output import tell, write_whole
-from bloodcell.data.records import ImageSource
 from bloodcell.errors import StoreError
 from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv, source_cells
 from bloodcell.evaluate.metrics import figures
@@ -45,10 +44,9 @@ def run(args: argparse.Namespace) -> int:
     write_whole(out / "predictions.csv", predictions_csv(records, predictions).encode())
     write_whole(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
     interval: list[float] = measured["interval"]
-    tell(
-        f"accuracy {measured['accuracy']:.3f} [{interval[0]:.3f}, {interval[1]:.3f}] over {measured['source_cells']} source cells,"
-        f" balanced {measured['balanced_accuracy']:.3f}, held back {measured['held_back']:.3f}"
-    )
+    accuracy = f"accuracy {measured['accuracy']:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+    tell(f"{accuracy} over {measured['source_cells']} source cells, balanced {measured['balanced_accuracy']:.3f}")
+    tell(f"held back {measured['held_back']:.3f}, confident and right {measured['confident_right']}")
     tell(f"written to {out}")
     return 0
 

@@ -1,7 +1,7 @@
 """Group the images of a dataset by the photograph they were made from, by their pixels alone.
 
-Every picture becomes a finger print (`matching`). The most similar ones by a cheap vector (`retrieval`) are
-compared in full; pictures that agree are joined, and so are whole groups, until nothing more can be joined.
+Every picture becomes a finger print (`fingerprint`). The most similar ones by a cheap vector (`retrieval`) are
+compared in full (`matching`). Pictures that agree are joined, and so are whole groups, until nothing more can be.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bloodcell.data.matching import Fingerprint, Likeness, compare, fingerprint
+from bloodcell.data.fingerprint import Fingerprint, fingerprint
+from bloodcell.data.matching import Likeness, compare
 from bloodcell.data.retrieval import image_vector, nearest_rows, visual_words
 from bloodcell.errors import DatasetError
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from bloodcell.data.matching import MIRROR_ORDER
+from bloodcell.data.fingerprint import MIRROR_ORDER
 
 N_WORDS: Final = 64
 SAMPLE_IMAGES: Final = 1_000

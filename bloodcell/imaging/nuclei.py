@@ -112,7 +112,7 @@ def label_nuclei(
     labels : int32 array of shape (H, W)
     nuclei : list of Nucleus, in label order
     """
-    height, width = mask.shape
+    height = mask.shape[0]
     closed = _close(mask, CLOSE_UP_LOBE_GAP_PX if is_close_up else LOBE_GAP_PX)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     border = dilate_square((~valid).astype(np.uint8), 2)
