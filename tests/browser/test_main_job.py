@@ -1,0 +1,171 @@
+"""The main job in a real browser: upload, correct by keyboard, download, refresh, survive a killed server."""
+
+import csv
+import io
+import time
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from bloodcell.data.synthetic import draw_field
+from bloodcell.imaging.read import encode_jpeg, encode_png
+
+pytestmark = pytest.mark.browser
+
+READY = "[data-testid=stApp][data-test-script-state=notRunning]"
+MAX_KEY_MS = 300
+WAIT_MS = 90_000
+
+
+def drawn(seed, n_white=1):
+    return draw_field(seed, n_white=n_white).rgb
+
+
+def encoded(suffix, array):
+    done, data = cv2.imencode(suffix, array)
+    assert done
+    return data.tobytes()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Six files: four formats, a zip of two, and one that is cut off."""
+    folder = tmp_path / "to upload"
+    folder.mkdir()
+    bgr = [cv2.cvtColor(drawn(seed), cv2.COLOR_RGB2BGR) for seed in (11, 12)]
+    contents = {
+        "field.jpg": encode_jpeg(drawn(10, n_white=2)),
+        "field.png": encode_png(drawn(13)),
+        "field.bmp": encoded(".bmp", bgr[0]),
+        "sixteen bit.tif": encoded(".tif", bgr[1].astype(np.uint16) * 257),
+        "broken.jpg": encode_jpeg(drawn(14))[:3000],
+    }
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
+        archive.writestr("inside/first.jpg", encode_jpeg(drawn(15)))
+        archive.writestr("inside/empty field.jpg", encode_jpeg(drawn(16, n_white=0)))
+    return sorted(folder.iterdir())
+
+
+def watch(page, server):
+    """Collect requests to other hosts and errors in the browser's console."""
+    seen = []
+    own = (server.url, server.url.replace("http", "ws", 1), "data:", "blob:", "about:")
+
+    def request(one):
+        if not one.url.startswith(own):
+            seen.append(f"request to {one.url}")
+
+    page.on("request", request)
+    page.on("websocket", request)
+    page.on("console", lambda message: seen.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    return seen
+
+
+def settle(page):
+    page.wait_for_timeout(300)
+    page.wait_for_selector(READY, timeout=WAIT_MS)
+
+
+def press(page, key):
+    """Press a key and return after how many milliseconds the browser shows its effect."""
+    before = page.locator(".gallery .pager").inner_text()
+    started = time.perf_counter()
+    page.keyboard.press(key)
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('*')].some(node => node.shadowRoot?.querySelector('.pager')"
+        " && node.shadowRoot.querySelector('.pager').textContent !== before)",
+        arg=before,
+    )
+    return 1000 * (time.perf_counter() - started)
+
+
+def download(page, button):
+    with page.expect_download(timeout=WAIT_MS) as event:
+        page.get_by_role("button", name=button).click()
+    data = event.value.path().read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def badges(page):
+    return [text for text in page.locator(".tile .badge").all_inner_texts() if text]
+
+
+def test_upload_correct_download_refresh_restart(server, chromium, files):
+    page = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True).new_page()
+    seen = watch(page, server)
+    page.goto(server.url)
+    page.get_by_text("no medical device").first.wait_for(timeout=WAIT_MS)
+    page.get_by_role("textbox", name="Your initials").fill("QA")
+    page.get_by_role("textbox", name="Your initials").press("Enter")
+    settle(page)
+
+    page.locator("input[type=file]").first.set_input_files([str(path) for path in files])
+    page.locator(".tile").first.wait_for(timeout=WAIT_MS)
+    settle(page)
+    n_cells = page.locator(".tile").count()
+    assert n_cells >= 5
+    page.get_by_text("2 images without a result").wait_for(timeout=WAIT_MS)
+
+    # Correct the first cell by keyboard, take that back, and correct it again.
+    assert badges(page) == []
+    first = page.locator(".tile").first
+    first.click()
+    was = first.locator(".label").inner_text()
+    key, word = ("3", "Monocyte") if was != "Monocyte" else ("4", "Neutrophil")
+    key_ms = press(page, key)
+    assert key_ms < MAX_KEY_MS
+    assert badges(page) == ["✎ corrected"]
+    assert first.locator(".label").inner_text() == word
+    settle(page)
+    page.keyboard.press("u")
+    page.get_by_text("undone").wait_for(timeout=WAIT_MS)
+    settle(page)
+    assert badges(page) == []
+    assert first.locator(".label").inner_text() == was
+    assert "chosen" in first.get_attribute("class")
+    press(page, key)
+    settle(page)
+    # Keys typed faster than the server answers all count, each for its own cell.
+    page.keyboard.type("56", delay=20)
+    settle(page)
+    assert badges(page) == ["✎ corrected"] * 3
+    chosen = page.locator(".tile.chosen").get_attribute("data-cell")
+
+    plain = download(page, "Plain CSV")
+    assert plain[0] == ["Filename", "Prediction"]
+    assert len(plain) == 1 + 7
+    words = dict(plain[1:])
+    assert words["broken.jpg"] == "UNREADABLE"
+    assert words["more.zip/inside/empty field.jpg"] == "NO_WHITE_CELL"
+    full = download(page, "Full CSV")
+    rows = [dict(zip(full[0], row, strict=True)) for row in full[1:]]
+    assert len(rows) == n_cells + 2
+    decided = {row["correction"]: row["who"] for row in rows if row["correction"]}
+    assert decided == {word.upper(): "QA", "OTHER": "QA", "NOT_A_CELL": "QA"}
+
+    page.reload()
+    page.locator(".tile").first.wait_for(timeout=WAIT_MS)
+    settle(page)
+    assert badges(page) == ["✎ corrected"] * 3
+    assert page.locator(".tile.chosen").get_attribute("data-cell") == chosen
+    assert page.get_by_role("textbox", name="Your initials").input_value() == "QA"
+
+    address = page.url
+    page.goto("about:blank")  # a page that is open would rightly complain of the lost connection
+    server.kill()
+    server.start()
+    page.goto(address)
+    page.locator(".tile").first.wait_for(timeout=WAIT_MS)
+    settle(page)
+    assert page.locator(".tile").count() == n_cells
+    assert badges(page) == ["✎ corrected"] * 3
+    assert page.locator(".tile.chosen").get_attribute("data-cell") == chosen
+    assert download(page, "Full CSV") == full
+    assert seen == []
+    page.context.close()

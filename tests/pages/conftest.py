@@ -1,0 +1,74 @@
+"""A workspace of its own for each test, with or without a model, and a bench with three cells."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from bloodcell.classes import WHITE_CELLS_4
+from bloodcell.imaging.boxes import Box
+from bloodcell.infer.results import CellResult, ImageResult
+from bloodcell.review.batches import create_batch
+from bloodcell.review.database import open_database
+from bloodcell.review.images import add_image, store_result
+from bloodcell.review.tables import cells_table
+from bloodcell.settings import Settings
+from bloodcell.ui.state import Bench
+from tests.pages.tiny_model import write_tiny_model
+
+ROOT = Path(__file__).parents[2]
+SHA = "c0ffee" + "0" * 58
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """An empty workspace and an empty shelf, set in the environment."""
+    monkeypatch.setenv("BLOODCELL_HOME", str(tmp_path / "ws"))
+    monkeypatch.delenv("BLOODCELL_DB", raising=False)
+    empty_shelf = tmp_path / "shelf"
+    empty_shelf.mkdir()
+    monkeypatch.setattr(Settings, "__init__", _with_shelf(Settings.__init__, empty_shelf))
+    st.cache_resource.clear()
+    return tmp_path / "ws"
+
+
+def _with_shelf(original, shelf):
+    def init(self, home, db_url, shelf=shelf):
+        original(self, home, db_url, shelf)
+
+    return init
+
+
+@pytest.fixture
+def model(workspace):
+    """The tiny model on the shelf of the workspace."""
+    return write_tiny_model(workspace / "runs" / "tiny")
+
+
+@pytest.fixture
+def app(workspace):
+    """The app, not yet run."""
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+
+
+@pytest.fixture
+def db():
+    """A database in memory with one batch: three monocytes in one image, by doubt 2, 3, 1."""
+    database = open_database("sqlite://")
+    batch_id = create_batch(database, "Monday", "wbc4", SHA, WHITE_CELLS_4, "Ada")
+    image_id = add_image(database, batch_id, "a.jpg", SHA).image_id
+    cells = tuple(
+        CellResult(Box(0, left, 50, left + 50), "MONOCYTE", (0.0, 1 - confidence, confidence, 0.0), status)
+        for left, confidence, status in ((0, 0.9, "confident"), (60, 0.6, "unfamiliar"), (120, 0.7, "check"))
+    )
+    store_result(database, image_id, ImageResult("cells", cells, "", 100, 200), "wbc4", SHA)
+    return database
+
+
+@pytest.fixture
+def bench(db):
+    """The bench of that batch, with its three cells in file order and the first one chosen."""
+    table = cells_table(db, 1).set_index("cell_id")
+    order = tuple(int(cell_id) for cell_id in table.index)
+    return Bench(1, table, order=order, chosen=order[0], page_size=2)
