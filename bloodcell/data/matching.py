@@ -13,9 +13,10 @@ MAX_ERROR_PX: Final = 3.0
 RANSAC_ROUNDS: Final = 500
 MAX_ZOOM: Final = 2.5
 
-# Copies in kaggle-wbc reach 37 to 180 inliers and a correlation above 0.9, unrelated pictures at most 7 and 0.35.
-MIN_INLIERS: Final = 10
-MIN_CORRELATION: Final = 0.6
+# In kaggle-wbc joined pairs have at least 24 inliers and a correlation of 0.87, unrelated pairs at most 8 inliers. The
+# nearest that two different cells came (monocytes MO_260942 and MO_419144 of pbc) is 10 inliers at 0.57.
+MIN_INLIERS: Final = 12
+MIN_CORRELATION: Final = 0.75
 MIN_OVERLAP: Final = 0.5
 MIN_SHARED_CELL: Final = 0.5
 MIN_CELL_PX: Final = 40  # of purple, in a thumbnail
