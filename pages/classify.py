@@ -50,9 +50,11 @@ def opened(batch: Batch) -> None:
 
 
 layout.through_app()
+slot = st.empty()  # an opened batch clears the start view at once, not only when its analysis is done
 with show_errors(stop=True):
     batch = batches.opened_batch()
     if batch is None:
-        start()
+        with slot.container():
+            start()
     else:
         opened(batch)

@@ -73,11 +73,11 @@ def choose_batch(summaries: list[BatchSummary]) -> None:
     """List the batches, newest first, each with a button that opens it."""
     if not summaries:
         return
-    st.subheader("Your batches")
+    st.subheader("Your batches", anchor=False)
+    show_all = len(summaries) > SHOWN_AT_FIRST and st.toggle(f"Show all {len(summaries):,}", key="classify-all-batches")
     head = st.columns(_WIDTHS, vertical_alignment="center")
     for column, word in zip(head, ("Name", "Begun", "Images", "White cells", "Decided", "Model"), strict=True):
         column.caption(word)
-    show_all = st.session_state.get("classify-all-batches", False)
     for one in summaries if show_all else summaries[:SHOWN_AT_FIRST]:
         row = st.columns(_WIDTHS, vertical_alignment="center")
         if row[0].button(
@@ -91,8 +91,6 @@ def choose_batch(summaries: list[BatchSummary]) -> None:
         row[3].write(f"{one.n_cells:,}")
         row[4].write(f"{one.n_corrected:,}")
         row[5].write(plain(one.model_name))
-    if len(summaries) > SHOWN_AT_FIRST:
-        st.toggle(f"Show all {len(summaries)} batches", key="classify-all-batches")
 
 
 def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:

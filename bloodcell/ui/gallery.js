@@ -117,7 +117,7 @@ class Gallery {
 
   // Scroll inside the grid only: the page itself must not jump while somebody types.
   reveal(node) {
-    const top = node.offsetTop - this.grid.offsetTop;
+    const top = node.offsetTop; // from the grid's edge, because the grid is positioned
     if (top < this.grid.scrollTop) this.grid.scrollTop = top - 4;
     const below = top + node.offsetHeight - this.grid.clientHeight;
     if (below > this.grid.scrollTop) this.grid.scrollTop = below + 4;

@@ -85,7 +85,7 @@ def _odd_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "picture": [
-                pictures.thumbnail(cache, blobs, image.sha256) if image.sha256 else None for image in rows.itertuples()
+                (image.sha256 and pictures.thumbnail(cache, blobs, image.sha256)) or "" for image in rows.itertuples()
             ],
             "file": rows["file_name"].to_list(),
             "what": [_IMAGE_WORDS.get(status, status) for status in rows["image_status"]],

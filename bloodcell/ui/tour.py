@@ -6,6 +6,7 @@ import streamlit as st
 
 from bloodcell.classes import CELL_STATUSES
 from bloodcell.plots import theme
+from bloodcell.ui.text import plain
 
 
 def tour(workspace: Path) -> None:
@@ -24,9 +25,7 @@ def tour(workspace: Path) -> None:
         for status in CELL_STATUSES
     ]
     second.markdown("**2 · Look and correct**\n\nEach cell gets a class and a mark.  \n" + "  \n".join(lines))
-    with third:
-        st.markdown(
-            "**3 · Download the result**\n\nOne CSV for your records, one with every detail. Everything stays "
-            "on this computer, in"
-        )
-        st.code(str(workspace), language=None, wrap_lines=True)
+    third.markdown(
+        "**3 · Download the result**\n\nOne CSV for your records, one with every detail. Everything stays on "
+        f"this computer, in **{plain(str(workspace))}**"
+    )

@@ -68,7 +68,7 @@ def test_the_tour_tells_the_newcomer_what_to_know(app, model, workspace):
     said = texts(app)
     for words in ("Drop images", "Confident", "Check", "Unfamiliar", "no medical device"):
         assert words in said
-    assert app.code[0].value == str(workspace)
+    assert str(workspace) in said.replace("\\", "")
 
 
 def test_the_sample_set_becomes_a_batch_with_cells(filled, workspace):
