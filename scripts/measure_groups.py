@@ -1,5 +1,7 @@
 """Measure how well copies are grouped into source cells on kaggle-wbc; prints tables for docs/results.md.
 
+Run from the project folder: python -m scripts.measure_groups --data ../shared/data/kaggle-wbc --json groups.json
+
 The truth for TEST is made by another matcher than the one measured: every image of TEST goes to the original of
 TEST_SIMPLE on which most ORB points fall. Folder names judge the groups and never make them.
 """

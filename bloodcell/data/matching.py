@@ -19,7 +19,7 @@ MIN_INLIERS: Final = 12
 MIN_CORRELATION: Final = 0.75
 MIN_OVERLAP: Final = 0.5
 MIN_SHARED_CELL: Final = 0.5
-MIN_CELL_PX: Final = 40  # of purple, in a thumbnail
+MIN_CELL_PX: Final = 60  # of purple, in a thumbnail: a nucleus has 150 and more, a platelet 20
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Likeness:
     n_inliers: int = 0
     correlation: float = 0.0
     overlap: float = 0.0  # shared area / area of the smaller picture
-    shared_cell: float = 0.0  # nucleus pixels in both / nucleus pixels of the larger nucleus
+    shared_cell: float = 0.0  # purple in both / purple of the picture that shows less, as the rim may cut a cell
 
     @property
     def is_same_source(self) -> bool:
@@ -94,7 +94,7 @@ def _agreement(first: Fingerprint, second: Fingerprint, affine: np.ndarray, n_in
     if n_shared == 0:
         return Likeness()
     moved = _warp(second.thumb, to_thumb, first.thumb.shape, cv2.INTER_LINEAR)
-    nucleus_px = max(float(first.nucleus.sum()), zoom_area * float(second.nucleus.sum()))
+    nucleus_px = min(float(first.nucleus.sum()), zoom_area * float(second.nucleus.sum()))
     both_nuclei = int((first.nucleus & _laid_on(second.nucleus, to_thumb, first.thumb.shape)).sum())
     return Likeness(
         n_inliers=n_inliers,

@@ -105,12 +105,6 @@ def test_cell_outside_the_copy_is_joined_by_its_background():
     assert groups_of([background, turned(background[:, : WIDTH_PX - 1].copy(), 15)]).tolist() == [0, 0]
 
 
-def wide_field():
-    """A drawn slide 480 px wide with one white cell, and the cell's box."""
-    drawn = draw_field(5, 1, HEIGHT_PX, 480)
-    return drawn.rgb, drawn.boxes[0]
-
-
 def test_thin_overlap_is_joined_only_where_the_cell_lies_in_it():
     shared = {"n_inliers": 30, "correlation": 0.9, "overlap": 0.3}
     assert Likeness(**shared, shared_cell=0.9).is_same_source
@@ -118,13 +112,26 @@ def test_thin_overlap_is_joined_only_where_the_cell_lies_in_it():
 
 
 def test_neighbouring_photographs_of_one_slide():
-    rgb, box = wide_field()
+    drawn = draw_field(5, 1, HEIGHT_PX, 480)
+    rgb, box = drawn.rgb, drawn.boxes[0]
     middle = (box.left + box.right) // 2
     at = int(np.clip(middle - 160, 40, 120))
     first, second = rgb[:, at - 40 : at + 280], relit(rgb[:, at + 40 : at + 360])  # 240 of 320 columns shared
     likeness = compare(fingerprint(first), fingerprint(second))
     assert likeness.overlap == pytest.approx(0.75, abs=0.03)
     assert likeness.shared_cell > 0.7
+    assert likeness.is_same_source
+
+
+def test_cell_cut_by_the_rim_of_a_neighbouring_photograph():
+    drawn = draw_field(24, 1, HEIGHT_PX, 900)
+    middle = (drawn.boxes[0].left + drawn.boxes[0].right) // 2
+    assert 320 < middle < 580
+    first = drawn.rgb[:, middle - 320 + 8 : middle + 8]  # ends a little right of the cell's middle
+    second = drawn.rgb[:, middle - 100 : middle + 220]
+    likeness = compare(fingerprint(first), fingerprint(second))
+    assert likeness.overlap == pytest.approx(108 / 320, abs=0.03)
+    assert likeness.shared_cell > 0.8
     assert likeness.is_same_source
 
 
