@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from bloodcell.infer.engine import Engine
 
 from bloodcell.classes import PLAIN_WORDS, WHITE_CELLS_4
 from bloodcell.data.blobs import BlobStore
@@ -16,6 +15,7 @@ from bloodcell.data.intake import from_paths
 from bloodcell.data.synthetic import draw_field, sample_set
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.read import encode_png
+from bloodcell.infer.engine import Engine
 from bloodcell.review.batches import create_batch
 from bloodcell.review.database import open_database
 from bloodcell.review.export import full_csv, plain_csv

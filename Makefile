@@ -1,0 +1,60 @@
+# Needs nothing but GNU make and Python 3.11, 3.12 or 3.13. `make` alone lists what there is.
+PYTHON := .venv/bin/python
+PORT ?= 8501
+WORKERS ?= 2
+PIP_QUIET := $(if $(CI),--quiet,)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export BLOODCELL_PYTHON
+
+.PHONY: help run test test-slow lint bench measure clean
+
+help:
+	@echo "make run        set up .venv where needed and serve the app on http://127.0.0.1:$(PORT)"
+	@echo "make test       lint, types and every test but the slow ones"
+	@echo "make test-slow  the tests that take more than a minute"
+	@echo "make lint       ruff and mypy alone"
+	@echo "make bench      measure speed and memory, write docs/benchmarks.md"
+	@echo "make measure    measure everything else, write docs/measured/"
+	@echo "make clean      remove .venv and caches; the workspace stays"
+
+run: .venv/app-installed
+	@exec $(PYTHON) -m streamlit run app.py --server.port $(PORT)
+
+test: lint chromium
+	@PYTHONPATH=. $(PYTHON) -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
+
+test-slow: .venv/tests-installed chromium
+	@PYTHONPATH=. $(PYTHON) -m pytest -m slow
+
+lint: .venv/tests-installed
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+bench: .venv/tests-installed chromium
+	@PYTHONPATH=. $(PYTHON) scripts/bench.py
+
+measure: .venv/tests-installed
+	@set -e; for script in scripts/measure_*.py; do echo "$$script"; PYTHONPATH=. $(PYTHON) $$script; done
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+.PHONY: chromium
+chromium:
+	@sh scripts/install_chromium.sh
+
+# The stamps are newer than the requirements only after pip has finished.
+.venv/app-installed: requirements.txt | $(PYTHON)
+	@echo "Installing what the app needs into .venv (about 1 GB; some minutes the first time) ..."
+	@$(PYTHON) -m pip install $(PIP_QUIET) -r requirements.txt
+	@touch $@
+
+.venv/tests-installed: requirements.txt requirements-dev.txt | $(PYTHON)
+	@echo "Installing what the app and its tests need into .venv (about 1 GB; some minutes the first time) ..."
+	@$(PYTHON) -m pip install $(PIP_QUIET) -r requirements-dev.txt
+	@touch .venv/app-installed $@
+
+$(PYTHON):
+	@sh scripts/make_venv.sh

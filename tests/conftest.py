@@ -1,0 +1,48 @@
+"""What holds for every test: a workspace of its own, no outside host, the shared data where they are there."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# The same examples in every run, and no time limit: two cores are busy with other tests.
+settings.register_profile("bloodcell", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("bloodcell")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_workspace(tmp_path_factory):
+    """No test, and no process that one starts, touches the user's workspace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLOODCELL_HOME", str(tmp_path_factory.mktemp("workspace")))
+        patch.delenv("BLOODCELL_DB", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_outside_host():
+    """A connection to any other machine is an error, so nothing here can depend on one."""
+    connect = socket.socket.connect
+
+    def connect_here(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"A test asked for the outside host {address}.")
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_here)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real images beside the project (or BLOODCELL_DATA); the test skips without it."""
+    folder = Path(os.environ.get("BLOODCELL_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"the shared data are absent: no ../{folder.parent.name}/{folder.name} and no BLOODCELL_DATA")
+    return folder

@@ -1,0 +1,102 @@
+"""What the documents say is so: commands, links, and what may not be in the repository."""
+
+import argparse
+import hashlib
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bloodcell.cli import build_parser
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".zip"}
+# Paths of the machines that this was made on; written so that this file does not hold them.
+MACHINE_PATHS = [f"/{name}/" for name in ("work", "root", "tmp/dev")]
+
+
+def subcommands(parser):
+    actions = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: (choice, action) for action in actions for name, choice in action.choices.items()}
+
+
+def all_commands(parser, before=()):
+    for name, (choice, action) in subcommands(parser).items():
+        below = list(all_commands(choice, (*before, name)))
+        yield from below or [(" ".join((*before, name)), {one.dest: one.help for one in action._choices_actions}[name])]
+
+
+@pytest.mark.parametrize(("command", "help_text"), all_commands(build_parser()))
+def test_every_command_has_help_and_stands_in_the_readme(command, help_text):
+    assert help_text
+    assert f"python -m bloodcell {command}" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["make run", "make test"])
+def test_the_two_commands_open_the_readme(command):
+    assert command in README.read_text(encoding="utf-8")[:1500]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_linked_files_exist(document):
+    links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    local = [link.partition("#")[0] for link in links if "://" not in link and not link.startswith(("#", "mailto:"))]
+    assert [link for link in local if not (document.parent / link).exists()] == []
+
+
+def test_every_requirement_has_its_reason():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+            package, pin, _ = line.partition("==")
+            if line and not line.startswith(("#", "-r ")):
+                assert pin, f"{line} in {name} is not pinned"
+                assert f"| {package} |" in text
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """Files that git tracks, with their blob hash."""
+    try:
+        listing = subprocess.run(["git", "ls-files", "-s", "-z"], cwd=ROOT, capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is no git checkout")
+    rows = [row.split("\t") for row in listing.stdout.decode().split("\0") if row]
+    return {path: head.split()[1] for head, path in rows if (ROOT / path).is_file()}
+
+
+def test_pictures_in_the_repository_are_screenshots(tracked):
+    pictures = [path for path in tracked if Path(path).suffix.lower() in PICTURES]
+    assert [path for path in pictures if not path.startswith("docs/screenshots/")] == []
+
+
+def test_nothing_of_the_shared_data_is_tracked(tracked, shared_data):
+    sizes = {(ROOT / path).stat().st_size for path in tracked} - {0}
+    hashes = set(tracked.values())
+    copied = [path.name for path in shared_data.rglob("*") if is_copy(path, sizes, hashes)]
+    assert copied == []
+
+
+def is_copy(path, sizes, hashes):
+    if not path.is_file() or path.stat().st_size not in sizes:
+        return False
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() in hashes
+
+
+def test_no_path_of_one_machine_is_tracked(tracked):
+    found = []
+    for path in tracked:
+        data = (ROOT / path).read_bytes()
+        if b"\0" not in data[:8000]:
+            found += [(path, part) for part in MACHINE_PATHS if part.encode() in data]
+    assert found == []
+
+
+def test_large_files_are_models_only(tracked):
+    large = [path for path in tracked if (ROOT / path).stat().st_size > 1_000_000]
+    assert [path for path in large if not path.startswith("models/")] == []
+    assert [path for path in large if (ROOT / path).stat().st_size > 15_000_000] == []
