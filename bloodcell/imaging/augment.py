@@ -17,6 +17,7 @@ class Variation:
     stain : standard deviation of the stain strength per channel (log scale)
     mixing : standard deviation of the channels' mixing into each other
     blur : chance of a blurred crop
+    cut : chance that the picture ends beside the cell
     """
 
     zoom: float = 0.18
@@ -24,6 +25,7 @@ class Variation:
     stain: float = 0.15
     mixing: float = 0.03
     blur: float = 0.3
+    cut: float = 0.25
 
 
 def vary_crop(wide: np.ndarray, side_px: int, variation: Variation, rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +55,19 @@ def vary_crop(wide: np.ndarray, side_px: int, variation: Variation, rng: np.rand
     elif chance < 1.5 * variation.blur:
         noise = rng.normal(0, rng.uniform(2, 7), stained.shape)
         stained = np.clip(stained + noise, 0, 255).astype(np.uint8)
+    if rng.random() < variation.cut:
+        stained = _end_picture(stained, rng)
     return stained
+
+
+def _end_picture(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Fill one or two sides as `crop_cell` does where a picture ends, at most a quarter of the crop deep."""
+    side_px = crop.shape[0]
+    for _ in range(rng.integers(1, 3)):
+        depth = int(rng.integers(1, side_px // 4))
+        crop = np.rot90(crop, int(rng.integers(4))).copy()
+        crop[:depth] = BACKGROUND_LEVEL
+    return crop
 
 
 def _turn(wide: np.ndarray, side_px: int, variation: Variation, rng: np.random.Generator) -> np.ndarray:

@@ -64,14 +64,14 @@ def find_white_cells(rgb: np.ndarray) -> Finding:
     Raises
     ------
     ImageError
-        If `rgb` is not uint8 with three channels.
+        If `rgb` is not uint8 with three channels, or empty.
 
     References
     ----------
     .. [1] Otsu (1979), IEEE Trans. SMC 9(1):62-66, doi:10.1109/TSMC.1979.4310076
     .. [2] Ruifrok & Johnston (2001), Anal. Quant. Cytol. Histol. 23:291-299 (stain densities)
     """
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
         raise ImageError(f"An image must be uint8 of shape (H, W, 3). Received: {rgb.dtype} {rgb.shape}.")
     height, width = rgb.shape[:2]
     scale = _work_scale(height, width)

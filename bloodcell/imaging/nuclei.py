@@ -9,6 +9,7 @@ from bloodcell.imaging.boxes import Box
 
 MIN_CONTRAST = 0.20  # least green-over-blue density of a nucleus
 MIN_NUCLEUS_SHARE = 0.006  # of the squared field height; smaller specks are platelets and stain debris
+CROWD_SHARE, CROWD_PARTS = 0.25, 6  # that much in so many parts is red cells, not nuclei
 MIN_SHARE_OF_LARGEST = 0.25  # a nucleus much smaller than the field's largest is a platelet or a piece
 MIN_SHARE_AT_BORDER = 0.45  # likewise where the border cuts it
 MIN_DENSITY_OF_DARKEST = 0.55
@@ -45,7 +46,7 @@ def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, f
     -------
     mask : uint8 array of shape (H, W), 1 in nuclei
     threshold : float
-        Raised where the first cut took the red cells too, which then reach three sides of the image.
+        Raised where the first cut took the red cells too: they reach three sides of the image, or are a crowd.
     """
     height, width = contrast.shape
     threshold = max(_otsu(contrast), MIN_CONTRAST)
@@ -60,7 +61,8 @@ def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, f
             stats[:, 1] + stats[:, 3],
         )
         sides = (left <= 1) * 1 + (top <= 1) + (right >= width - 1) + (bottom >= height - 1)
-        if not (sides >= 3).any():
+        is_crowd = mask.mean() > CROWD_SHARE and (stats[:, 4] > MIN_NUCLEUS_SHARE * mask.size).sum() >= CROWD_PARTS
+        if not (sides >= 3).any() and not is_crowd:
             break
         threshold = max(_otsu(contrast[mask > 0]), 1.15 * threshold)
     return mask, threshold

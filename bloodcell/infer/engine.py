@@ -1,6 +1,6 @@
 """A model of the shelf, ready to classify crops; ONNX Runtime, no Keras."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,8 @@ import onnxruntime
 
 from bloodcell.errors import ModelError
 from bloodcell.infer.scores import sigmoid, softmax
-from bloodcell.infer.status import cell_statuses
+from bloodcell.infer.status import Thresholds, cell_statuses
+from bloodcell.infer.typical import load_typical
 from bloodcell.runs.folder import file_sha256, read_description
 
 BATCH = 64
@@ -20,11 +21,13 @@ class Scores:
 
     probs : float32 (N, C), calibrated, rows sum to 1
     known : float32 (N,), probability that the crop shows a cell of one of the classes
+    distance : float32 (N,), from the cells the model learned from; about 1 for a typical cell
     status : str (N,), of `classes.CELL_STATUSES`
     """
 
     probs: np.ndarray
     known: np.ndarray
+    distance: np.ndarray
     status: np.ndarray
 
 
@@ -55,8 +58,8 @@ class Engine:
         self.context = float(description["context"])
         self.views = int(description["views"])
         self.temperature = float(calibration["temperature"])
-        self.min_confidence = float(calibration["min_confidence"])
-        self.min_known = float(calibration["min_known"])
+        self.thresholds = Thresholds(**{field.name: float(calibration[field.name]) for field in fields(Thresholds)})
+        self._typical = load_typical(folder / "typical.npz")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads
         options.log_severity_level = 3
@@ -67,7 +70,9 @@ class Engine:
         except Exception as error:  # ONNX Runtime's own classes share no parent
             raise ModelError(f"model.onnx of the model {folder.name} is damaged: {error}.") from error
         self._input = self._session.get_inputs()[0].name
-        n_classes = self._session.get_outputs()[0].shape[-1]
+        outputs = self._session.get_outputs()  # in the order of training.export.OUTPUTS: logits, known, features
+        self._outputs = [output.name for output in outputs]
+        n_classes = outputs[0].shape[-1]
         if n_classes != len(self.class_names):
             named = len(self.class_names)
             raise ModelError(f"The network of {folder.name} tells {n_classes} classes apart, spec.json names {named}.")
@@ -91,14 +96,17 @@ class Engine:
             )
         logits = np.zeros((len(crops), len(self.class_names)), np.float32)
         known = np.zeros(len(crops), np.float32)
+        features = np.zeros((len(crops), self._typical.means.shape[1]), np.float32)
         for start in range(0, len(crops), BATCH):
             part = slice(start, start + BATCH)
             for view in _views(crops[part], self.views):
-                of_view = self._session.run(["logits", "known"], {self._input: view.astype(np.float32)})
+                of_view = self._session.run(self._outputs, {self._input: view.astype(np.float32)})
                 logits[part] += of_view[0] / self.views
                 known[part] += of_view[1][:, 0] / self.views
+                features[part] += of_view[2] / self.views
         probs, known = softmax(logits, self.temperature), sigmoid(known)
-        return Scores(probs, known, cell_statuses(probs, known, self.min_confidence, self.min_known))
+        distance = self._typical.distance(features)
+        return Scores(probs, known, distance, cell_statuses(probs, known, distance, self.thresholds))
 
 
 def _views(crops: np.ndarray, n_views: int) -> list[np.ndarray]:

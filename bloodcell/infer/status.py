@@ -1,23 +1,40 @@
 """How far to trust one cell's label: confident, check or unfamiliar."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bloodcell.classes import CHECK, CONFIDENT, UNFAMILIAR
 
 
-def cell_statuses(probs: np.ndarray, known: np.ndarray, min_confidence: float, min_known: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Thresholds:
+    """Set on validation data, stored with the model.
+
+    min_confidence : least largest probability of a confident cell
+    min_known : least probability that the crop shows a cell of one of the classes
+    max_distance : largest distance from the cells the model learned from (`infer.typical`)
+    """
+
+    min_confidence: float
+    min_known: float
+    max_distance: float
+
+
+def cell_statuses(probs: np.ndarray, known: np.ndarray, distance: np.ndarray, thresholds: Thresholds) -> np.ndarray:
     """Give each cell its status.
 
     Parameters
     ----------
     probs : float array of shape (N, C), calibrated, rows sum to 1
     known : float array of shape (N,), probability that the crop shows a cell of one of the classes
-    min_confidence : least largest probability of a confident cell
-    min_known : least `known` of a cell that is not unfamiliar
+    distance : float array of shape (N,), from `Typical.distance`
+    thresholds : Thresholds
 
     Returns
     -------
     str array of shape (N,), of `classes.CELL_STATUSES`; unfamiliar outweighs check.
     """
-    statuses = np.where(probs.max(axis=1) >= min_confidence, CONFIDENT, CHECK)
-    return np.where(known >= min_known, statuses, UNFAMILIAR)
+    statuses = np.where(probs.max(axis=1) >= thresholds.min_confidence, CONFIDENT, CHECK)
+    is_familiar = (known >= thresholds.min_known) & (distance <= thresholds.max_distance)
+    return np.where(is_familiar, statuses, UNFAMILIAR)

@@ -9,7 +9,7 @@ from typing import Any
 from bloodcell.errors import ModelError
 from bloodcell.settings import Settings
 
-NEEDED_FILES = ("model.onnx", "spec.json")
+NEEDED_FILES = ("model.onnx", "spec.json", "typical.npz")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +20,10 @@ import keras
 from sklearn.model_selection import StratifiedGroupKFold
 
 from bloodcell.errors import DatasetError, RunError
-from bloodcell.infer.scores import softmax
+from bloodcell.infer.typical import fit_typical
 from bloodcell.settings import PROJECT_DIR
 from bloodcell.training.batches import DrawnBatches, plain_crops
-from bloodcell.training.calibrate import calibrate
+from bloodcell.training.calibrate import Outputs, calibrate
 from bloodcell.training.card import write_card
 from bloodcell.training.export import export_onnx
 from bloodcell.training.samples import UNKNOWN, Samples, load_samples
@@ -31,6 +32,7 @@ from bloodcell.zoo.registry import builder_of
 
 # The weights that are kept are a running mean over about the last hundred steps.
 EMA_MOMENTUM = 0.99
+PREDICT_BATCH = 256
 
 Log = Callable[[str], None]
 OnProgress = Callable[[str, int, int], None]
@@ -73,7 +75,10 @@ def train(
 
     held = samples.take(held_rows)
     metrics: dict = {"seconds": round(seconds), "parameters": model.count_params(), "no_cell": samples.no_cell}
-    calibration = calibrate(spec, held, *predict(model, spec, held)) if len(held_rows) else None
+    learned = samples.take(fit_rows[samples.class_index[fit_rows] != UNKNOWN])
+    typical = fit_typical(predict(model, spec, learned).features, learned.class_index)
+    typical.save(run_dir / "typical.npz")
+    calibration = calibrate(spec, held, predict(model, spec, held), typical) if len(held_rows) else None
     if calibration is not None:
         metrics["validation"] = calibration.figures
         log(f"validation: {json.dumps(calibration.figures)}")
@@ -100,17 +105,32 @@ def split_rows(spec: TrainSpec, samples: Samples) -> tuple[np.ndarray, np.ndarra
     rows = np.arange(len(samples.class_index))
     if spec.fold < 0:
         return rows, rows[:0]
-    strata = samples.class_index * len(spec.sources) + samples.source
-    if len(np.unique(samples.group)) < spec.folds:
-        raise DatasetError(f"{spec.folds} folds need at least {spec.folds} source cells.")
-    splitter = StratifiedGroupKFold(spec.folds, shuffle=True, random_state=0)
-    return list(splitter.split(rows, strata, samples.group))[spec.fold]
+    held = []
+    for number, source in enumerate(spec.sources):
+        # each source by itself, so that its folds do not change with the others
+        mine = rows[samples.source == number]
+        n_cells = len(np.unique(samples.group[mine]))
+        if n_cells < spec.folds:
+            raise DatasetError(f"{spec.folds} folds need at least {spec.folds} source cells. {source.name}: {n_cells}.")
+        splitter = StratifiedGroupKFold(spec.folds, shuffle=True, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # classes with fewer cells than folds miss some folds
+            _, of_fold = list(splitter.split(mine, samples.class_index[mine], samples.group[mine]))[spec.fold]
+        held.append(mine[of_fold])
+    held_rows = np.sort(np.concatenate(held))
+    return np.setdiff1d(rows, held_rows), held_rows
 
 
-def predict(model: keras.Model, spec: TrainSpec, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, C) and known logits (N,) for samples as the net sees them in use."""
-    outputs = model.predict(plain_crops(samples.wide, spec.side_px).astype(np.float32), batch_size=256, verbose=0)
-    return outputs["logits"], outputs["known"][:, 0]
+def predict(model: keras.Model, spec: TrainSpec, samples: Samples) -> Outputs:
+    """What the network answers for samples as it sees them in use."""
+    whole = keras.Model(model.input, {**model.output, "features": model.get_layer("features").output})
+    parts = []
+    for start in range(0, len(samples.wide), PREDICT_BATCH):
+        crops = plain_crops(samples.wide[start : start + PREDICT_BATCH], spec.side_px).astype(np.float32)
+        answered = whole(crops, training=False)
+        parts.append([keras.ops.convert_to_numpy(answered[name]) for name in ("logits", "known", "features")])
+    logits, known, features = (np.concatenate(of_output) for of_output in zip(*parts, strict=True))
+    return Outputs(logits, known[:, 0], features)
 
 
 def _fit(model: keras.Model, spec: TrainSpec, fit: Samples, held: Samples, log: Log) -> list[dict]:
@@ -134,8 +154,7 @@ def _fit(model: keras.Model, spec: TrainSpec, fit: Samples, held: Samples, log: 
     def after_epoch(epoch: int, logs: dict | None) -> None:
         row = {"epoch": epoch + 1, "loss": round(float((logs or {})["loss"]), 4)}
         if len(quick.class_index):
-            logits, _ = predict(model, spec, quick)
-            right = softmax(logits).argmax(1) == quick.class_index
+            right = predict(model, spec, quick).logits.argmax(axis=1) == quick.class_index
             recalls = [right[quick.class_index == c].mean() for c in np.unique(quick.class_index)]
             row |= {"val_accuracy": round(float(right.mean()), 4), "val_balanced": round(float(np.mean(recalls)), 4)}
         row["seconds"] = round(time.time() - started)

@@ -19,8 +19,9 @@ def draw_unknown(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np
     -------
     uint8 array of shape (side_px, side_px, 3)
     """
-    makers = (_noise, _clouds, _shapes, _stripes, _surroundings, _surroundings, _wrong_colours, _shuffled)
-    return makers[rng.integers(len(makers))](side_px, wide, rng)
+    makers = (_noise, _clouds, _shapes, _stripes, _surroundings, _wrong_colours, _shuffled, _blots, _tissue, _glow)
+    chances = (1, 1, 1, 1, 5, 1, 1, 4, 2, 1)
+    return makers[rng.choice(len(makers), p=np.array(chances) / sum(chances))](side_px, wide, rng)
 
 
 def _colour(rng: np.random.Generator) -> tuple[float, ...]:
@@ -75,12 +76,77 @@ def _stripes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.nda
 
 
 def _surroundings(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A corner of the wide crop, zoomed: red cells and background beside the white cell."""
-    part = max(8, int(wide.shape[0] * rng.uniform(0.14, 0.24)))
+    """A piece of the wide crop's rim, zoomed and turned: red cells, platelets and background beside the white cell."""
+    part = max(8, int(wide.shape[0] * rng.uniform(0.12, 0.26)))
     far = wide.shape[0] - part
-    top, left = (far * int(rng.integers(2)), far * int(rng.integers(2)))
-    corner = wide[top : top + part, left : left + part]
-    return cv2.resize(corner, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    along = int(rng.integers(0, far + 1))
+    start = far * int(rng.integers(2))
+    piece = wide[start : start + part, along : along + part]
+    if rng.random() < 0.5:
+        piece = wide[along : along + part, start : start + part]
+    turned = np.ascontiguousarray(np.rot90(piece, int(rng.integers(4))))
+    return cv2.resize(turned, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+
+
+def _stain_colours(wide: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Colours of a real cell, changed a little: float array (n, 3)."""
+    side = wide.shape[0]
+    rows, cols = rng.integers(side // 3, side - side // 3, (2, n))
+    return np.clip(wide[rows, cols] + rng.normal(0, 18, (n, 3)), 0, 255)
+
+
+def _blot(centre: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
+    """A closed wavy curve: a blot, a petal flower, a pebble; int32 points (P, 2)."""
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    reach = np.ones_like(angle)
+    for waves in range(2, 9):
+        reach += rng.normal(0, 0.5 / waves) * np.sin(waves * angle + rng.uniform(0, 2 * np.pi))
+    if rng.random() < 0.35:
+        reach *= 0.6 + 0.4 * np.abs(np.sin(rng.integers(2, 6) * angle))
+    stretch = rng.uniform(0.45, 1.0)
+    points = np.column_stack([np.cos(angle), stretch * np.sin(angle)]) * (radius * np.maximum(reach, 0.1))[:, None]
+    return np.round(centre + points).astype(np.int32)
+
+
+def _blots(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Flat blots and flowers in a cell's colours, without its structure."""
+    colours = _stain_colours(wide, 8, rng)
+    ground = np.full(3, BACKGROUND_LEVEL) if rng.random() < 0.7 else np.array(_colour(rng))
+    picture = np.full((side_px, side_px, 3), ground, np.float32)
+    middle = side_px / 2 + rng.normal(0, side_px / 20, 2)
+    for number in range(int(rng.integers(1, 5))):
+        centre = middle if number == 0 else rng.uniform(0, side_px, 2)
+        blot = _blot(centre, side_px * rng.uniform(0.15, 0.42), rng)
+        cv2.fillPoly(picture, [blot], tuple(float(level) for level in colours[number]), cv2.LINE_AA)
+    grain = rng.normal(0, rng.uniform(0, 6), picture.shape)
+    soft = cv2.GaussianBlur((picture + grain).astype(np.float32), (0, 0), rng.uniform(0.3, 1.6))
+    return np.clip(soft, 0, 255).astype(np.uint8)
+
+
+def _tissue(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Many small nuclei on a mottled ground, in a cell's colours."""
+    colours = _stain_colours(wide, 6, rng)
+    coarse = int(rng.integers(4, max(6, side_px // 2)))
+    mottled = colours[0] + rng.normal(0, rng.uniform(4, 30), (coarse, coarse, 3))
+    picture = np.clip(cv2.resize(mottled.astype(np.float32), (side_px, side_px)), 0, 255).astype(np.uint8)
+    for _ in range(int(rng.integers(4, 40))):
+        centre = tuple(int(at) for at in rng.integers(0, side_px, 2))
+        axes = tuple(int(at) for at in rng.integers(1, max(3, side_px // 8), 2))
+        colour = tuple(float(level) for level in colours[rng.integers(1, 6)])
+        cv2.ellipse(picture, centre, axes, rng.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
+    return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.5))
+
+
+def _glow(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One colour that fades into another, from a point or along a line."""
+    first, second = _stain_colours(wide, 2, rng)
+    rows, cols = np.mgrid[:side_px, :side_px] / side_px
+    if rng.random() < 0.5:
+        way = np.hypot(rows - rng.uniform(0.3, 0.7), cols - rng.uniform(0.3, 0.7)) * rng.uniform(1, 3)
+    else:
+        way = rows * rng.uniform(-1, 1) + cols * rng.uniform(-1, 1)
+    share = np.clip(way, 0, 1)[..., None]
+    return np.clip(first * (1 - share) + second * share, 0, 255).astype(np.uint8)
 
 
 def _middle(side_px: int, wide: np.ndarray) -> np.ndarray:

@@ -1,0 +1,109 @@
+"""Measure the white-cell finder: bccd, txl, kaggle-wbc TRAIN, wbc-masks, and its time per field."""
+
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from measuring import DATA, keep, need
+
+from bloodcell.imaging.boxes import Box, iou
+from bloodcell.imaging.find import find_white_cells
+from bloodcell.imaging.read import read_rgb
+
+Field = tuple[Path, list[Box]]
+
+
+def bccd_fields(split: str) -> Iterator[Field]:
+    folder = need(DATA / "bccd")
+    for name in (folder / "ImageSets" / "Main" / f"{split}.txt").read_text().split():
+        root = ElementTree.parse(folder / "Annotations" / f"{name}.xml").getroot()
+        boxes = [
+            Box(*(int(float(found.find("bndbox").findtext(side))) for side in ("ymin", "xmin", "ymax", "xmax")))
+            for found in root.iter("object")
+            if found.findtext("name") == "WBC"
+        ]
+        yield folder / "JPEGImages" / f"{name}.jpg", boxes
+
+
+def txl_fields(split: str) -> Iterator[Field]:
+    folder = need(DATA / "txl")
+    for path in sorted((folder / "images" / split).iterdir()):
+        height, width = read_rgb(path.read_bytes()).shape[:2]
+        boxes = []
+        for line in (folder / "labels" / split / f"{path.stem}.txt").read_text().splitlines():
+            kind, x, y, w, h = map(float, line.split())
+            if kind == 0:
+                edges = ((y - h / 2) * height, (x - w / 2) * width, (y + h / 2) * height, (x + w / 2) * width)
+                boxes.append(Box(*(round(edge) for edge in edges)))
+        yield path, boxes
+
+
+def score_fields(fields: list[Field]) -> dict:
+    """Centre hits and IoU of true boxes; a found box is false if its centre is in no true box and IoU < 0.3 with all."""
+    n_true = n_hit = n_met = n_false = 0
+    for path, true in fields:
+        found = find_white_cells(read_rgb(path.read_bytes())).boxes
+        n_true += len(true)
+        n_hit += sum(any(_holds(box, other) for other in found) for box in true)
+        n_met += sum(any(iou(box, other) >= 0.5 for other in found) for box in true)
+        n_false += sum(not any(_holds(box, other) or iou(box, other) >= 0.3 for box in true) for other in found)
+    return {
+        "fields": len(fields),
+        "boxes": n_true,
+        "centre_held": round(n_hit / n_true, 4),
+        "iou_50": round(n_met / n_true, 4),
+        "false_per_field": round(n_false / len(fields), 4),
+    }
+
+
+def _holds(box: Box, found: Box) -> bool:
+    row, col = found.centre
+    return box.top <= row <= box.bottom and box.left <= col <= box.right
+
+
+def score_single(paths: list[Path]) -> dict:
+    with ThreadPoolExecutor(2) as pool:
+        counts = np.array(list(pool.map(lambda path: len(find_white_cells(read_rgb(path.read_bytes())).boxes), paths)))
+    return {
+        "images": len(paths),
+        "exactly_one": round(float((counts == 1).mean()), 4),
+        "none": int((counts == 0).sum()),
+        "several": int((counts > 1).sum()),
+    }
+
+
+def milliseconds_per_field(fields: list[Field]) -> float:
+    cv2.setNumThreads(1)
+    pictures = [read_rgb(path.read_bytes()) for path, _ in fields[:100]]
+    times = []
+    for rgb in pictures:
+        started = time.perf_counter()
+        find_white_cells(rgb)
+        times.append(1000 * (time.perf_counter() - started))
+    cv2.setNumThreads(-1)
+    return round(float(np.median(times)), 2)
+
+
+def main() -> None:
+    trainval, test = list(bccd_fields("trainval")), list(bccd_fields("test"))
+    txl_train, txl_val = list(txl_fields("train")), list(txl_fields("val"))
+    figures = {
+        "bccd trainval": score_fields(trainval),
+        "bccd test": score_fields(test),
+        "bccd all": score_fields(trainval + test),
+        "txl train": score_fields(txl_train),
+        "txl val": score_fields(txl_val),
+        "txl all": score_fields(txl_train + txl_val),
+        "kaggle-wbc TRAIN": score_single(sorted(need(DATA / "kaggle-wbc" / "TRAIN").glob("*/*.jpeg"))),
+        "wbc-masks": score_single(sorted(need(DATA / "wbc-masks" / "images").glob("*.bmp"))),
+        "median_ms_640x480_one_core": milliseconds_per_field(trainval),
+    }
+    keep("finder", figures)
+
+
+if __name__ == "__main__":
+    main()
