@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from bloodcell.imaging.augment import Variation, stain_table, vary_crop
+from bloodcell.imaging.crop import BACKGROUND_LEVEL
+
+STILL = Variation(zoom=0, shift=0, stain=0, mixing=0, blur=0)
+
+
+def cell(side_px=96):
+    """A dark square in the middle of a clear crop."""
+    wide = np.full((side_px, side_px, 3), BACKGROUND_LEVEL, np.uint8)
+    third = side_px // 3
+    wide[third:-third, third:-third] = (120, 60, 140)
+    return wide
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def test_shape_and_type():
+    varied = vary_crop(cell(), 64, Variation(), rng())
+    assert varied.shape == (64, 64, 3)
+    assert varied.dtype == np.uint8
+
+
+def test_same_generator_same_result():
+    first, again, other = (vary_crop(cell(), 64, Variation(), rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_the_crop_given_is_left_as_it_was():
+    wide = cell()
+    vary_crop(wide, 64, Variation(), rng())
+    assert np.array_equal(wide, cell())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_background_stays_near_white(seed):
+    empty = np.full((96, 96, 3), BACKGROUND_LEVEL, np.uint8)
+    varied = vary_crop(empty, 64, Variation(), rng(seed)).reshape(-1, 3).mean(axis=0)
+    # the lamp shifts each channel by a few levels (sd 4), the mixing keeps white white
+    assert np.abs(varied - BACKGROUND_LEVEL).max() < 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_turning_keeps_the_size_of_the_cell(seed):
+    """Without zoom a square of 32 px stays 32 x 32 px large, whatever the angle."""
+    varied = vary_crop(cell(), 64, STILL, rng(seed))
+    assert (varied[..., 1] < 150).sum() == pytest.approx(32 * 32, rel=0.06)
+
+
+def test_zoom_changes_the_size_of_the_cell():
+    areas = [(vary_crop(cell(), 64, Variation(0.3, 0, 0, 0, 0), rng(s))[..., 1] < 150).sum() for s in range(20)]
+    # exp(-0.6) to exp(0.6) of the area
+    assert min(areas) < 0.8 * 32 * 32
+    assert max(areas) > 1.25 * 32 * 32
+    assert min(areas) > 0.5 * 32 * 32
+
+
+def test_stain_table_without_change_is_the_identity():
+    table = stain_table(np.zeros(3), np.zeros(3))
+    assert table.shape == (1, 256, 3)
+    assert table.dtype == np.uint8
+    assert np.array_equal(table[0], np.repeat(np.arange(256)[:, None], 3, axis=1))
+
+
+def test_stronger_stain_is_darker_and_the_background_stays():
+    weak, plain, strong = (stain_table(np.full(3, s), np.zeros(3))[0].astype(int) for s in (-0.3, 0.0, 0.3))
+    levels = slice(20, BACKGROUND_LEVEL - 5)
+    assert (strong[levels] < plain[levels]).all()
+    assert (weak[levels] > plain[levels]).all()
+    assert strong[BACKGROUND_LEVEL].tolist() == weak[BACKGROUND_LEVEL].tolist() == [BACKGROUND_LEVEL] * 3
+
+
+def test_stain_doubles_the_density():
+    """Half the light, twice the stain: a quarter. 235 / 2 = 117.5 -> 235 / 4 = 58.75."""
+    table = stain_table(np.full(3, np.log(2)), np.zeros(3))[0]
+    assert table[117, 0] == pytest.approx(58.75, abs=1)
+
+
+def test_lamp_moves_the_background():
+    assert stain_table(np.zeros(3), np.array([5, 0, -5]))[0][BACKGROUND_LEVEL].tolist() == [240, 235, 230]
