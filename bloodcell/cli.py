@@ -96,6 +96,8 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("spec", metavar="SPEC.json", help="training settings; examples lie in specs/")
     train.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
     train.add_argument("--out", required=True, metavar="RUN", help="folder to make for the model")
+    train.add_argument("--seed", type=int, metavar="N", help="in place of the spec's seed")
+    train.add_argument("--fold", type=int, metavar="N", help="in place of the spec's validation fold")
 
     evaluate = _add_command(
         commands,

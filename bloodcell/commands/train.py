@@ -1,6 +1,7 @@
 """``train``: a spec and data in, a model folder out."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,7 +20,8 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If the spec, the data or the output folder cannot be used.
     """
-    spec = TrainSpec.read(Path(args.spec))
+    chosen = {name: value for name, value in (("seed", args.seed), ("fold", args.fold)) if value is not None}
+    spec = replace(TrainSpec.read(Path(args.spec)), **chosen)
     data_dir, run_dir = Path(args.data), Path(args.out)
     if not data_dir.is_dir():
         raise DatasetError(f"There is no data folder {data_dir}.")

@@ -1,0 +1,72 @@
+"""Score models on kaggle-wbc TEST and on wbc-masks, by the same pipeline as the app.
+
+    python scripts/measure_classifier.py --shipped models/wbc4 --alone RUN RUN RUN
+
+`--alone` are runs trained on kaggle-wbc TRAIN alone (specs/train-only.json with seeds 0, 1, 2). TEST is scored once per
+model and nothing is chosen by it. Copies of one cell are found from the pixels (bloodcell/data/groups.py).
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from measuring import DATA, PROJECT, keep, need
+
+from bloodcell.data.records import ImageSource, Record
+from bloodcell.evaluate.dataset import evaluate, labelled_images, source_cells
+from bloodcell.evaluate.metrics import figures
+from bloodcell.infer.engine import Engine
+
+KEPT = (
+    "images",
+    "source_cells",
+    "not_answered",
+    "accuracy",
+    "interval",
+    "plain_interval",
+    "balanced_accuracy",
+    "balanced_interval",
+    "vote_accuracy",
+    "vote_interval",
+    "recall",
+    "ece",
+    "confident_right",
+    "held_back",
+    "wrong_not_confident",
+    "status",
+    "confusion",
+)
+
+
+def score(folder: Path, images: ImageSource, records: list[Record], groups: np.ndarray) -> dict:
+    engine = Engine(folder)
+    measured = figures(evaluate(engine, images, records, groups))
+    return {"model_sha256": engine.model_sha256, **{name: measured[name] for name in KEPT}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shipped", type=Path, default=PROJECT / "models" / "wbc4")
+    parser.add_argument("--alone", type=Path, nargs="*", default=[])
+    parser.add_argument("--groups", default="pixels", help="source cells of TEST: pixels, or a CSV (file,group)")
+    args = parser.parse_args()
+    test, test_records = labelled_images(need(DATA / "kaggle-wbc" / "TEST"))
+    groups = source_cells(args.groups, test, test_records)
+    masks, mask_records = labelled_images(PROJECT / "specs" / "wbc-masks.json")
+    each = np.arange(len(mask_records))
+    alone = [score(folder, test, test_records, groups) for folder in args.alone]
+    measured = {
+        "shipped_test": score(args.shipped, test, test_records, groups),
+        "shipped_masks": score(args.shipped, masks, mask_records, each),
+        "alone_test": alone,
+        "alone_masks": [score(folder, masks, mask_records, each) for folder in args.alone],
+    }
+    if alone:
+        accuracies = [one["accuracy"] for one in alone]
+        measured["alone_mean_accuracy"] = round(float(np.mean(accuracies)), 4)
+        measured["alone_sd_accuracy"] = round(float(np.std(accuracies, ddof=1)), 4) if len(alone) > 1 else None
+    keep("classifier", measured)
+
+
+if __name__ == "__main__":
+    main()
