@@ -10,7 +10,7 @@ from bloodcell.ui import state
 _CSS = """
 <style>
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
-[data-testid="stSidebar"][aria-expanded="true"] { width: 232px !important; min-width: 232px !important; }
+[data-testid="stSidebar"][data-collapsed="false"] { width: 232px !important; min-width: 232px !important; }
 [data-testid="stMetricValue"] { font-size: 1.5rem; }
 [data-testid="stImageCaption"] { font-size: 0.78rem; }
 </style>

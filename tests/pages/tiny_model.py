@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from bloodcell.infer.typical import Typical
+
 CLASS_NAMES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
 SIDE_PX = 32
 # One row a channel (red, green, blue), one column a class; chosen so that drawn cells get several classes.
@@ -15,7 +17,7 @@ MEAN_COLOUR = np.array([185, 160, 190], np.float32)
 
 
 def write_tiny_model(folder: Path) -> Path:
-    """Write model.onnx, spec.json, metrics.json and README.md into `folder` and return it."""
+    """Write all files of a model into `folder` and return it."""
     folder.mkdir(parents=True)
     initial = {
         "minus_mean": -MEAN_COLOUR,
@@ -30,6 +32,7 @@ def write_tiny_model(folder: Path) -> Path:
         helper.make_node("MatMul", ["centred", "weights"], ["logits"]),
         helper.make_node("MatMul", ["centred", "known_weights"], ["known_raw"]),
         helper.make_node("Add", ["known_raw", "known_bias"], ["known"]),
+        helper.make_node("Identity", ["centred"], ["features"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -38,18 +41,21 @@ def write_tiny_model(folder: Path) -> Path:
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(CLASS_NAMES)]),
             helper.make_tensor_value_info("known", TensorProto.FLOAT, ["N", 1]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 3]),
         ],
         [numpy_helper.from_array(value, name) for name, value in initial.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.save(model, folder / "model.onnx")
+    # Nothing is far away: only `known` makes a cell unfamiliar.
+    Typical(np.zeros((len(CLASS_NAMES), 3), np.float32), np.eye(3, dtype=np.float32)).save(folder / "typical.npz")
     spec = {
         "title": "Tiny test model",
         "class_names": list(CLASS_NAMES),
         "side_px": SIDE_PX,
         "context": 1.2,
         "views": 1,
-        "calibration": {"temperature": 1.0, "min_confidence": 0.9, "min_known": 0.5},
+        "calibration": {"temperature": 1.0, "min_confidence": 0.9, "min_known": 0.5, "max_distance": 1e9},
     }
     metrics = {"validation": {"per_source": {"drawn": {"images": 80, "accuracy": 0.9, "held_back": 0.125}}}}
     (folder / "spec.json").write_text(json.dumps(spec))
