@@ -65,7 +65,8 @@ def folder_records(source: ImageSource) -> list[Record]:
 
     Returns
     -------
-    list of Record, sorted by file. Images that lie in no folder are left out.
+    list of Record, sorted by file. Images that lie in no folder, and what macOS puts
+        beside images in a zip, are left out.
 
     Raises
     ------
@@ -75,7 +76,8 @@ def folder_records(source: ImageSource) -> list[Record]:
     records = []
     for file in source.files():
         path = PurePosixPath(file)
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.parent.name:
+        is_litter = any(part == "__MACOSX" or part.startswith("._") for part in path.parts)
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.parent.name and not is_litter:
             records.append(Record(file, path.parent.name.upper()))
     if not records:
         raise DatasetError(f"{source.path} holds no folder of images: expected one folder per class.")
@@ -104,7 +106,10 @@ def csv_records(
     DatasetError
         If the table, a column or a file is missing.
     """
-    rows = list(csv.DictReader(io.StringIO(source.read(table).decode("utf-8-sig"))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(source.read(table).decode("utf-8-sig")), restval=""))
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{table} must be text in UTF-8.") from error
     if not rows or id_column not in rows[0] or label_column not in rows[0]:
         found = list(rows[0]) if rows else []
         raise DatasetError(f"{table} must have the columns {id_column!r} and {label_column!r}. Found: {found}.")
@@ -126,6 +131,8 @@ def read_groups(path: Path) -> dict[str, str]:
             rows = list(csv.DictReader(handle))
     except OSError as error:
         raise DatasetError(f"The file of groups {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path.name} must be text in UTF-8.") from error
     if not rows or not {"file", "group"} <= rows[0].keys():
         raise DatasetError(f"{path.name} must have the columns 'file' and 'group'.")
     return {row["file"]: row["group"] for row in rows}

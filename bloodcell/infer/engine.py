@@ -57,6 +57,9 @@ class Engine:
         self.side_px = int(description["side_px"])
         self.context = float(description["context"])
         self.views = int(description["views"])
+        missing = sorted({"temperature", *(field.name for field in fields(Thresholds))} - calibration.keys())
+        if missing:
+            raise ModelError(f"The calibration of the model {folder.name} lacks {', '.join(missing)}.")
         self.temperature = float(calibration["temperature"])
         self.thresholds = Thresholds(**{field.name: float(calibration[field.name]) for field in fields(Thresholds)})
         self._typical = load_typical(folder / "typical.npz")

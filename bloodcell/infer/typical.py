@@ -1,5 +1,6 @@
 """How far a cell lies from the cells a model learned from, by the network's own features."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,5 +69,5 @@ def load_typical(path: Path) -> Typical:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return Typical(stored["means"], stored["whitening"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"The model folder {path.parent.name} lacks a usable {path.name}.") from error

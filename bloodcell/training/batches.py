@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from bloodcell.errors import DatasetError
 from bloodcell.imaging.augment import Variation, vary_crop
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
@@ -38,6 +39,8 @@ class DrawnBatches(keras.utils.PyDataset):
                 rows = np.flatnonzero((self.samples.class_index == class_index) & (self.samples.source == number))
                 if len(rows):
                     found.append((source.weight, rows))
+            if not found:
+                raise DatasetError(f"There is no {self.spec.class_names[class_index]} to learn from.")
             pools.append(found)
         return pools
 

@@ -1,0 +1,134 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from bloodcell.errors import ModelError
+from bloodcell.infer.engine import BATCH, Engine
+from tests.infer.net import NAMES, crops, write_net, write_spec
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_net(tmp_path / "pixel")
+
+
+def test_describes_its_model(folder):
+    engine = Engine(folder)
+    assert engine.model_name == "pixel"
+    assert engine.class_names == NAMES
+    assert engine.model_sha256 == hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    assert (engine.side_px, engine.context) == (32, 1.25)
+
+
+def test_scores_by_hand(folder):
+    scores = Engine(folder).classify(crops((204, 200, 200), (90, 96, 90)))
+    # logits 102, 100, 100: e^2 / (e^2 + 2) = 0.7870; then 45, 48, 45: e^3 / (e^3 + 2) = 0.9094
+    assert scores.probs[0] == pytest.approx([0.7870, 0.1065, 0.1065], abs=1e-4)
+    assert scores.probs[1] == pytest.approx([0.0453, 0.9094, 0.0453], abs=1e-4)
+    assert scores.known == pytest.approx([1.0, 1 / (1 + np.exp(10))], abs=1e-4)
+    assert scores.distance == pytest.approx([2.04**2, 0.9**2], abs=1e-4)
+    assert scores.probs.dtype == np.float32
+
+
+def test_statuses(folder):
+    """Sure and known; unsure; sure but not known (red below 100)."""
+    scores = Engine(folder).classify(crops((210, 200, 200), (204, 200, 200), (90, 200, 90)))
+    assert scores.status.tolist() == ["confident", "check", "unfamiliar"]
+
+
+def test_a_cell_far_from_the_learned_ones_is_unfamiliar(tmp_path):
+    engine = Engine(write_net(tmp_path / "near", max_distance=4.2))
+    assert engine.classify(crops((204, 150, 150), (206, 150, 150))).status.tolist() == ["confident", "unfamiliar"]
+
+
+def test_temperature_flattens(tmp_path):
+    engine = Engine(write_net(tmp_path / "warm", temperature=2.0))
+    assert engine.classify(crops((204, 200, 200))).probs[0, 0] == pytest.approx(np.e / (np.e + 2), abs=1e-4)
+
+
+def test_order_of_the_class_names_is_kept(tmp_path):
+    engine = Engine(write_net(tmp_path / "other", names=("Z", "A", "M")))
+    assert engine.class_names == ("Z", "A", "M")
+    winners = engine.classify(crops((220, 200, 200), (200, 220, 200), (200, 200, 220))).probs.argmax(axis=1)
+    assert [engine.class_names[winner] for winner in winners] == ["Z", "A", "M"]
+
+
+@pytest.mark.parametrize(("views", "mean_red"), [(1, 200), (2, 202), (4, 206)])
+def test_views_average(tmp_path, views, mean_red):
+    """The net sees the top left pixel; turned and mirrored crops show it the other corners."""
+    crop = crops((200, 200, 200))
+    crop[0, -1, -1, 0] = 204  # comes to the top left by half a turn
+    crop[0, 0, -1, 0] = 208  # by mirroring
+    crop[0, -1, 0, 0] = 212  # by both
+    probs = Engine(write_net(tmp_path / "views", views=views)).classify(crop).probs[0]
+    power = np.exp((mean_red - 200) / 2)
+    assert probs[0] == pytest.approx(power / (power + 2), abs=1e-4)
+
+
+def test_more_crops_than_a_batch_keep_their_order(folder):
+    reds = np.arange(2 * BATCH + 3) % 20 + 190
+    many = Engine(folder).classify(crops(*((red, 200, 200) for red in reds)))
+    assert many.probs.shape == (len(reds), 3)
+    assert many.probs.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert many.probs[:, 0] == pytest.approx(np.exp((reds - 200) / 2) / (np.exp((reds - 200) / 2) + 2), abs=1e-4)
+
+
+def test_no_crops(folder):
+    scores = Engine(folder).classify(np.empty((0, 32, 32, 3), np.uint8))
+    assert scores.probs.shape == (0, 3)
+    assert scores.known.shape == scores.distance.shape == scores.status.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((1, 16, 32, 3), np.uint8),
+        np.zeros((1, 32, 32), np.uint8),
+        np.zeros((32, 32, 3), np.uint8),
+        np.zeros((1, 32, 32, 3), np.float32),
+    ],
+)
+def test_other_crops_are_refused(folder, wrong):
+    with pytest.raises(ModelError, match=r"Crops must be uint8 of shape \(N, 32, 32, 3\)\. Received: \w+ \("):
+        Engine(folder).classify(wrong)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "spec.json", "typical.npz"])
+def test_a_missing_file(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=f"model folder pixel lacks .*{name}"):
+        Engine(folder)
+
+
+def test_a_damaged_network(folder):
+    whole = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"model\.onnx of the model pixel is damaged"):
+        Engine(folder)
+
+
+@pytest.mark.parametrize("data", [b"", b"no numbers", b"PK\x03\x04 half a zip"])
+def test_damaged_typical_features(folder, data):
+    (folder / "typical.npz").write_bytes(data)
+    with pytest.raises(ModelError, match=r"pixel lacks a usable typical\.npz"):
+        Engine(folder)
+
+
+def test_wrong_number_of_classes(tmp_path):
+    folder = write_net(tmp_path / "two", n_outputs=2)
+    with pytest.raises(ModelError, match=r"network of two tells 2 classes apart, spec\.json names 3"):
+        Engine(folder)
+
+
+@pytest.mark.parametrize("calibration", [None, {}])
+def test_a_model_without_thresholds(folder, calibration):
+    write_spec(folder, calibration=calibration)
+    with pytest.raises(ModelError, match="pixel has no calibration: it was trained without a validation fold"):
+        Engine(folder)
+
+
+def test_a_model_with_half_its_thresholds(folder):
+    write_spec(folder, calibration={"temperature": 1.0, "min_confidence": 0.9})
+    with pytest.raises(ModelError, match="calibration of the model pixel lacks max_distance, min_known"):
+        Engine(folder)
