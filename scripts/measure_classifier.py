@@ -7,6 +7,7 @@ model and nothing is chosen by it. Copies of one cell are found from the pixels 
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from bloodcell.data.records import ImageSource, Record
 from bloodcell.evaluate.dataset import evaluate, labelled_images, source_cells
 from bloodcell.evaluate.metrics import figures
 from bloodcell.infer.engine import Engine
+from bloodcell.runs.folder import read_description
+from bloodcell.training.card import write_card
 
 KEPT = (
     "images",
@@ -66,6 +69,18 @@ def main() -> None:
         measured["alone_mean_accuracy"] = round(float(np.mean(accuracies)), 4)
         measured["alone_sd_accuracy"] = round(float(np.std(accuracies, ddof=1)), 4) if len(alone) > 1 else None
     keep("classifier", measured)
+    _into_card(args.shipped, measured)
+
+
+def _into_card(folder: Path, measured: dict) -> None:
+    """Put the test figures into the shipped model's metrics.json and card."""
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics["tests"] = {
+        "kaggle-wbc TEST": measured["shipped_test"],
+        "wbc-masks, a laboratory it has not seen": measured["shipped_masks"],
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_card(folder, read_description(folder), metrics)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ MIN_NUCLEUS_SHARE = 0.006  # of the squared field height; smaller specks are pla
 CROWD_SHARE, CROWD_PARTS = 0.25, 6  # that much in so many parts is red cells, not nuclei
 MIN_SHARE_OF_LARGEST = 0.25  # a nucleus much smaller than the field's largest is a platelet or a piece
 MIN_SHARE_AT_BORDER = 0.45  # likewise where the border cuts it
+STRONG_DENSITY, MIN_SHARE_OF_STRONG_AT_BORDER = 1.2, 0.1  # unless so dark that it must be a nucleus
 MIN_DENSITY_OF_DARKEST = 0.55
 
 LOBE_GAP_PX = 5  # lobes of one nucleus lie nearer than twice this
@@ -137,12 +138,15 @@ def label_nuclei(
     largest_px = max(n.area_px for n in found)
     darkest = max(n.density for n in found)
     kept = [
-        n
-        for n in found
-        if n.area_px >= (MIN_SHARE_AT_BORDER if n.at_border else MIN_SHARE_OF_LARGEST) * largest_px
-        and n.density >= MIN_DENSITY_OF_DARKEST * darkest
+        n for n in found if n.area_px >= _least_share(n) * largest_px and n.density >= MIN_DENSITY_OF_DARKEST * darkest
     ]
     return labels, kept
+
+
+def _least_share(nucleus: Nucleus) -> float:
+    if not nucleus.at_border:
+        return MIN_SHARE_OF_LARGEST
+    return MIN_SHARE_OF_STRONG_AT_BORDER if nucleus.density >= STRONG_DENSITY else MIN_SHARE_AT_BORDER
 
 
 def grow_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool) -> list[Box]:

@@ -10,7 +10,7 @@ from bloodcell.errors import ModelError
 from bloodcell.infer.scores import sigmoid, softmax
 from bloodcell.infer.status import Thresholds, cell_statuses
 from bloodcell.infer.typical import load_typical
-from bloodcell.runs.folder import file_sha256, read_description
+from bloodcell.runs.folder import model_sha256, read_description
 
 BATCH = 64
 
@@ -52,7 +52,7 @@ class Engine:
         if not calibration:
             raise ModelError(f"The model {folder.name} has no calibration: it was trained without a validation fold.")
         self.model_name = folder.name
-        self.model_sha256 = file_sha256(folder / "model.onnx")
+        self.model_sha256 = model_sha256(folder)
         self.class_names: tuple[str, ...] = tuple(description["class_names"])
         self.side_px = int(description["side_px"])
         self.context = float(description["context"])

@@ -67,7 +67,7 @@ def fit_typical(features: np.ndarray, class_index: np.ndarray) -> Typical:
 def load_typical(path: Path) -> Typical:
     """Read what `Typical.save` wrote; ModelError if it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
             return Typical(stored["means"], stored["whitening"])
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"The model folder {path.parent.name} lacks a usable {path.name}.") from error

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ class ModelInfo:
     name : the folder's name, by which it is asked for
     title : what to show
     class_names : in the order of the network's outputs
-    sha256 : of model.onnx
+    sha256 : of all that decides its answers (`model_sha256`)
     is_shipped : comes with Bloodcell, was not trained here
     """
 
@@ -46,22 +47,27 @@ class ModelInfo:
 def list_models(settings: Settings) -> list[ModelInfo]:
     """Every usable model: shipped ones first, then those of the workspace, by name.
 
-    A folder that lacks a needed file is no model and is left out; one that is shipped hides a trained one of its name.
+    A folder that lacks a needed file or is damaged is left out (`get_model` tells why); one that is shipped hides a
+    trained one of its name.
     """
     found: dict[str, ModelInfo] = {}
     for shelf, is_shipped in ((settings.shelf, True), (settings.runs_dir, False)):
         for folder in sorted(shelf.iterdir()) if shelf.is_dir() else []:
-            if folder.name not in found and all((folder / name).is_file() for name in NEEDED_FILES):
-                found[folder.name] = read_model(folder, is_shipped)
+            if folder.name not in found:
+                with suppress(ModelError):
+                    found[folder.name] = read_model(folder, is_shipped)
     return list(found.values())
 
 
 def get_model(name: str, settings: Settings) -> ModelInfo:
-    """The model called `name`; ModelError says which there are."""
+    """The model called `name`; ModelError says what is wrong with it, or which there are."""
     models = list_models(settings)
     for model in models:
         if model.name == name:
             return model
+    for shelf in (settings.shelf, settings.runs_dir):
+        if any(folder.name == name for folder in shelf.glob("*/")):
+            return read_model(shelf / name)
     there = ", ".join(model.name for model in models) or "none"
     raise ModelError(f"There is no model {name!r} on the shelf. Models there: {there}.")
 
@@ -74,7 +80,7 @@ def read_model(folder: Path, is_shipped: bool = False) -> ModelInfo:
         folder=folder,
         title=str(description.get("title") or folder.name),
         class_names=tuple(description["class_names"]),
-        sha256=file_sha256(folder / "model.onnx"),
+        sha256=model_sha256(folder),
         is_shipped=is_shipped,
     )
 
@@ -96,7 +102,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+def model_sha256(folder: Path) -> str:
+    """SHA-256, in hexadecimal, over the files that decide a model's answers: network, thresholds, typical cells."""
+    digest = hashlib.sha256()
+    for name in NEEDED_FILES:
+        with (folder / name).open("rb") as handle:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+    return digest.hexdigest()

@@ -103,7 +103,10 @@ def figure_rows(metrics: dict[str, Any]) -> list[dict[str, str | None]]:
         if "interval" in part:
             row[_SHARES["accuracy"]] = _percent(part.get("accuracy"), part["interval"])
         for name, recall in (part.get("recall") or part.get("per_class_recall") or {}).items():
-            row[f"{theme.label_words(name)} found"] = _percent(recall, None)
+            share, interval = (
+                (recall, None) if not isinstance(recall, dict) else map(recall.get, ("recall", "interval"))
+            )
+            row[f"{theme.label_words(name)} found"] = _percent(share, interval)
         rows.append(row)
     return rows
 
