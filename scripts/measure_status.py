@@ -1,7 +1,7 @@
 """Count confident cells where there is no white cell to be confident about; the bar is none.
 
 Pictures: drawn ones (data/synthetic.not_smears), photographs that come with scikit-image and scikit-learn, single red
-cells of malaria.zip, and parts of bccd fields without a white cell. None of them was trained on.
+cells of malaria.zip, and parts of TEST_SIMPLE and txl val fields without a white cell. None of them was trained on.
 """
 
 import argparse
@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 import sklearn.datasets
-from measure_finder import bccd_fields
+from measure_finder import txl_fields
 from measuring import DATA, PROJECT, keep, need
 
 from bloodcell.classes import CONFIDENT
 from bloodcell.data.synthetic import not_smears
 from bloodcell.errors import BloodcellError
+from bloodcell.imaging.boxes import Box, iou
+from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
@@ -58,22 +60,24 @@ def red_cells() -> Iterator[Picture]:
             yield "single red cell", archive.read(name)
 
 
-def parts_without_white_cell(side_px: int = 200) -> Iterator[Picture]:
-    """Squares of bccd fields that keep 12 px away from every labelled white cell."""
-    for path, boxes in bccd_fields("trainval"):
+def parts_without_white_cell() -> Iterator[Picture]:
+    """Corner squares of fields, 0.42 of their shorter side, that touch no white cell; far too large a view of them.
+
+    TEST_SIMPLE has no boxes, so the finder's are avoided there; of txl the labelled ones, and the finder's too.
+    """
+    fields = [(path, []) for path in sorted(need(DATA / "kaggle-wbc" / "TEST_SIMPLE").glob("*/*"))]
+    for path, boxes in [*fields, *txl_fields("val")]:
         rgb = read_rgb(path.read_bytes())
-        for top in range(0, rgb.shape[0] - side_px + 1, 140):
-            for left in range(0, rgb.shape[1] - side_px + 1, 140):
-                bottom, right = top + side_px, left + side_px
-                if all(
-                    box.top - 12 >= bottom or box.bottom + 12 <= top or box.left - 12 >= right or box.right + 12 <= left
-                    for box in boxes
-                ):
-                    yield "bccd part without white cell", encode_png(rgb[top:bottom, left:right])
-                    break
-            else:
-                continue
-            break
+        boxes = [*boxes, *find_white_cells(rgb).boxes]
+        side_px = round(0.42 * min(rgb.shape[:2]))
+        for top in (0, rgb.shape[0] - side_px):
+            for left in (0, rgb.shape[1] - side_px):
+                window = Box(top, left, top + side_px, left + side_px)
+                if not any(iou(window, box) > 0 for box in boxes):
+                    yield (
+                        "part of a field without a white cell",
+                        encode_png(np.ascontiguousarray(rgb[top : top + side_px, left : left + side_px])),
+                    )
 
 
 def main() -> None:

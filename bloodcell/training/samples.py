@@ -12,6 +12,7 @@ import numpy as np
 from bloodcell.data.groups import find_source_cells
 from bloodcell.data.records import ImageSource, Record, csv_records, folder_records, read_groups
 from bloodcell.errors import BloodcellError, DatasetError
+from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.crop import crop_cell
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
@@ -19,8 +20,11 @@ from bloodcell.training.spec import SourceSpec, TrainSpec
 
 # Crops are kept this much wider than the net sees, so that turning them leaves no empty corners.
 WIDER = 1.5
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 UNKNOWN = -1
+# Label of crops that show no cell at all, and the part of a picture that is searched for them.
+MISTAKEN = ""
+PART_SHARE = 0.42
 
 Progress = Callable[[str, int, int], None]
 Counter = Callable[[int, int], None]
@@ -135,7 +139,7 @@ def _make_crops(
 ) -> None:
     side_px, context = wide_side_px(spec), spec.context * WIDER
 
-    def crop(record: Record) -> np.ndarray | None:
+    def crop(record: Record) -> tuple[np.ndarray, np.ndarray | None] | None:
         try:
             rgb = read_rgb(images.read(record.file))
         except BloodcellError:
@@ -144,23 +148,41 @@ def _make_crops(
         if not finding.boxes:
             return None
         box = max(finding.boxes, key=lambda found: found.area_px)
-        return crop_cell(rgb, box, side_px, context, finding.background_rgb)
+        cell = crop_cell(rgb, box, side_px, context, finding.background_rgb)
+        return cell, _mistaken_crop(rgb, finding.boxes, side_px, context)
 
-    wide, kept = [], []
+    wide, kept, labels = [], [], []
     with ThreadPoolExecutor(2) as pool:
-        for row, cut in enumerate(pool.map(crop, records)):
-            if cut is not None:
-                wide.append(cut)
-                kept.append(row)
+        for row, crops in enumerate(pool.map(crop, records)):
+            for cut, label in zip(crops or (), (records[row].label, MISTAKEN), strict=False):
+                if cut is not None:
+                    wide.append(cut)
+                    kept.append(row)
+                    labels.append(label)
             if on_progress is not None:
                 on_progress(row + 1, len(records))
     if not wide:
         raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
-    labels = np.array([records[row].label for row in kept])
     cached.parent.mkdir(parents=True, exist_ok=True)
     temporary = cached.with_suffix(".part.npz")
-    np.savez(temporary, wide=np.stack(wide), kept=np.array(kept), labels=labels)
+    np.savez(temporary, wide=np.stack(wide), kept=np.array(kept), labels=np.array(labels))
     temporary.replace(cached)
+
+
+def _mistaken_crop(rgb: np.ndarray, boxes: tuple[Box, ...], side_px: int, context: float) -> np.ndarray | None:
+    """What the finder takes for a cell in a part of the picture that holds none: a platelet, a red cell, debris."""
+    height, width = rgb.shape[:2]
+    part_px = round(PART_SHARE * min(height, width))
+    for top in (0, height - part_px):
+        for left in (0, width - part_px):
+            window = Box(top, left, top + part_px, left + part_px)
+            if any(iou(window, box) > 0 for box in boxes):
+                continue
+            part = np.ascontiguousarray(rgb[top : top + part_px, left : left + part_px])
+            found = find_white_cells(part)
+            if found.boxes:
+                return crop_cell(part, found.boxes[0], side_px, context, found.background_rgb)
+    return None
 
 
 def _groups(
@@ -173,14 +195,15 @@ def _groups(
     on_progress: Counter | None,
 ) -> np.ndarray:
     if source.groups == "each":
-        return np.arange(len(kept))
+        return kept.astype(np.int64)
     if source.groups == "pixels":
         stored = cached.with_suffix(".groups.npy")
         if not stored.exists():
+            rows = np.unique(kept)
             found = find_source_cells(
-                lambda row: read_rgb(images.read(records[kept[row]].file)), len(kept), on_progress
+                lambda row: read_rgb(images.read(records[rows[row]].file)), len(rows), on_progress
             )
-            np.save(stored, found)
+            np.save(stored, found[np.searchsorted(rows, kept)])
         return np.load(stored, allow_pickle=False)
     by_file = read_groups(data_dir / source.groups)
     missing = [records[row].file for row in kept if records[row].file not in by_file]
