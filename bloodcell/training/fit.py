@@ -82,7 +82,7 @@ def train(
     if calibration is not None:
         metrics["validation"] = calibration.figures
         log(f"validation: {json.dumps(calibration.figures)}")
-    model.save(run_dir / "model.keras")
+    model.save(run_dir / "model.keras", include_optimizer=False)
     with contextlib.redirect_stdout(io.StringIO()):
         export_onnx(
             model, run_dir / "model.onnx", plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], spec.side_px)
