@@ -63,7 +63,7 @@ def test_a_set_without_class_folders(stored, tmp_path):
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(DatasetError, match="There is no dataset at .*nothing: give a folder or a zip"):
+    with pytest.raises(DatasetError, match=r"There is no dataset at .*nothing: give a folder or a zip"):
         ImageSource(tmp_path / "nothing")
 
 

@@ -1,10 +1,9 @@
-import hashlib
-
 import numpy as np
 import pytest
 
 from bloodcell.errors import ModelError
 from bloodcell.infer.engine import BATCH, Engine
+from bloodcell.runs.folder import model_sha256
 from tests.infer.net import NAMES, crops, write_net, write_spec
 
 
@@ -17,7 +16,7 @@ def test_describes_its_model(folder):
     engine = Engine(folder)
     assert engine.model_name == "pixel"
     assert engine.class_names == NAMES
-    assert engine.model_sha256 == hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    assert engine.model_sha256 == model_sha256(folder)
     assert (engine.side_px, engine.context) == (32, 1.25)
 
 

@@ -1,0 +1,119 @@
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from bloodcell.errors import SpecError
+from bloodcell.training.spec import SourceSpec, TrainSpec
+
+SOURCE = SourceSpec(name="pbc", path="pbc.zip", labels=(("NEU", "NEUTROPHIL"),), weight=0.5)
+SPEC = TrainSpec(name="mine", sources=(SOURCE,), stage_widths=(8, 16), epochs=3, seed=7)
+
+
+def test_survives_json():
+    assert TrainSpec.from_json(SPEC.to_json()) == SPEC
+    assert TrainSpec.from_json(SPEC.tiny().to_json()) == SPEC.tiny()
+    assert SourceSpec.from_json(json.dumps(asdict(SOURCE))) == SOURCE
+
+
+def test_reads_a_file(tmp_path):
+    (tmp_path / "spec.json").write_text(SPEC.to_json())
+    assert TrainSpec.read(tmp_path / "spec.json") == SPEC
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(SpecError, match=r"training spec .*spec\.json cannot be read: No such file"):
+        TrainSpec.read(tmp_path / "spec.json")
+
+
+def test_defaults_fill_what_is_left_out():
+    spec = TrainSpec.from_json('{"name": "x", "sources": [{"name": "a", "path": "b"}]}')
+    assert spec == TrainSpec(name="x", sources=(SourceSpec("a", "b"),))
+
+
+def test_tiny_is_the_same_run_but_small():
+    tiny = SPEC.tiny()
+    assert (tiny.name, tiny.sources, tiny.class_names, tiny.seed) == (SPEC.name, SPEC.sources, SPEC.class_names, 7)
+    assert tiny.epochs == 1
+    assert tiny.side_px < SPEC.side_px
+    assert tiny.images_per_epoch >= tiny.batch_size
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[1]", "must be one JSON object"),
+        ('{"name": "x", "sources": {"a": 1}}', "`sources` must be a list of objects"),
+        ('{"name": "x", "sources": ["a"]}', "`sources` must be a list of objects"),
+        ('{"name": "x"}', "needs at least one source"),
+        ('{"sources": [{"name": "a", "path": "b"}]}', "lacks a setting or has one of the wrong type: .*name"),
+        ('{"name": "x", "sources": [{"name": "a"}]}', "lacks a setting or has one of the wrong type: .*path"),
+        ('{"name": "x", "sources": [], "side_px": "64"}', "needs at least one source|wrong type"),
+        (
+            '{"name": "x", "sources": [{"name": "a", "path": "b"}], "side_px": "64"}',
+            "lacks a setting or has one of the wrong type",
+        ),
+        (
+            '{"name": "x", "sources": [{"name": "a", "path": "b"}], "epoch": 3, "bach": 1}',
+            r"Unknown training settings \['bach', 'epoch'\]\. Known: \['name', 'sources'",
+        ),
+        ('{"name": "x", "sources": [{"name": "a", "pth": "b"}]}', r"Unknown training settings \['pth'\]"),
+    ],
+)
+def test_texts_that_are_no_spec(text, message):
+    with pytest.raises(SpecError, match=message):
+        TrainSpec.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_names": ("ONE",)}, r"needs two classes or more\. Received: \('ONE',\)"),
+        ({"sources": ()}, "at least one source"),
+        ({"side_px": 31}, r"`side_px` must be from 32 to 256\. Received: 31"),
+        ({"side_px": 257}, "`side_px` must be from 32 to 256"),
+        ({"epochs": 0}, r"`epochs` must be 1 or more\. Received: 0"),
+        ({"batch_size": 1}, r"`batch_size` must be 2 or more\. Received: 1"),
+        ({"images_per_epoch": 63, "batch_size": 64}, "`images_per_epoch` must be at least one batch"),
+        ({"unknown_share": -0.1}, r"`unknown_share` must be from 0 to 0\.5\. Received: -0\.1"),
+        ({"unknown_share": 0.5}, "`unknown_share` must be from 0 to"),
+        ({"folds": 1}, r"`folds` must be 2 or more\. Received: 1"),
+        ({"fold": 5, "folds": 5}, r"`fold` must be from -1 to 4\. Received: 5"),
+        ({"fold": -2}, "`fold` must be from -1 to"),
+        ({"views": 3}, r"`views` must be 1, 2 or 4\. Received: 3"),
+    ],
+)
+def test_settings_out_of_range(changes, message):
+    with pytest.raises(SpecError, match=message):
+        replace(SPEC, **changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"side_px": 32},
+        {"side_px": 256},
+        {"images_per_epoch": 64, "batch_size": 64},
+        {"unknown_share": 0.0},
+        {"fold": -1},
+        {"fold": 4, "folds": 5},
+        {"views": 4},
+    ],
+)
+def test_settings_at_the_edge_of_their_range(changes):
+    assert asdict(replace(SPEC, **changes)).items() >= changes.items()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layout": "tar"}, r"`layout` must be one of \('folders', 'csv'\)\. Received: 'tar'"),
+        ({"unlisted": "drop"}, r"`unlisted` must be one of \('unknown', 'skip'\)\. Received: 'drop'"),
+        ({"weight": 0}, r"`weight` must be above 0\. Received: 0"),
+        ({"layout": "csv", "csv": "a.csv"}, "needs csv, id_column, label_column and file_pattern"),
+    ],
+)
+def test_sources_out_of_range(changes, message):
+    with pytest.raises(SpecError, match=message):
+        replace(SOURCE, **changes)

@@ -1,0 +1,49 @@
+"""One training run on drawn cells, made once per test session and shared by all who need a trained model."""
+
+from pathlib import Path
+
+import pytest
+
+from bloodcell.classes import WHITE_CELLS_4
+from bloodcell.data.synthetic import draw_field
+from bloodcell.imaging.read import encode_png
+from bloodcell.training.spec import SourceSpec, TrainSpec
+
+SPEC = TrainSpec(
+    name="drawn", sources=(SourceSpec(name="cells", path="cells", groups="cells.csv"),), folds=3, fold=0
+).tiny()
+CELLS_PER_CLASS = 6
+# Of TensorFlow and tf2onnx under NumPy 2; neither comes from our code.
+FOREIGN_WARNINGS = [
+    pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+_DONE: list[tuple[Path, Path]] = []
+
+
+def write_cells(data_dir: Path) -> Path:
+    """Draw six single cells per class, two photographs of each, with the file of their source cells."""
+    lines = ["file,group"]
+    for index, name in enumerate(WHITE_CELLS_4):
+        folder = data_dir / "cells" / name
+        folder.mkdir(parents=True)
+        for number in range(CELLS_PER_CLASS):
+            seed = 100 * index + number
+            rgb = draw_field(seed, 1, 120, 120, scale=0.45, class_names=[name], n_platelets=0).rgb
+            for copy, picture in enumerate((rgb, rgb[:, ::-1].copy())):
+                (folder / f"{number}-{copy}.png").write_bytes(encode_png(picture))
+                lines.append(f"{name}/{number}-{copy}.png,{seed}")
+    (data_dir / "cells.csv").write_text("\n".join(lines) + "\n")
+    return data_dir
+
+
+def trained(tmp_path_factory) -> tuple[Path, Path]:
+    """(data folder, run folder) of the one run."""
+    from bloodcell.training.fit import train
+
+    if not _DONE:
+        work = tmp_path_factory.mktemp("tiny-run")
+        data_dir = write_cells(work / "data")
+        train(SPEC, data_dir, work / "runs" / "drawn", work / "cache", log=lambda line: None)
+        _DONE.append((data_dir, work / "runs" / "drawn"))
+    return _DONE[0]
