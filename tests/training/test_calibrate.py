@@ -3,7 +3,7 @@ import pytest
 
 from bloodcell.errors import DatasetError
 from bloodcell.infer.typical import Typical
-from bloodcell.training.calibrate import MOST_HELD_BACK, Outputs, calibrate, least_confidence
+from bloodcell.training.calibrate import MOST_HELD_BACK, TARGET_ACCURACY, Outputs, calibrate, least_confidence
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import SourceSpec, TrainSpec
 
@@ -26,10 +26,11 @@ def outputs(logits, known=None, features=None):
 
 
 def test_threshold_lies_where_enough_are_right():
-    """200 cells, the surest 190 right, the rest wrong: 190 / 192 = 0.9896, 190 / 193 = 0.9845 is too little."""
+    """The surest 190 of 200 are right, the rest wrong: as many follow as keep 190 / n at the target."""
     confidence = np.linspace(1.0, 0.6, 200)
+    n_confident = int(190 / TARGET_ACCURACY)  # 193 at 0.98: 190 / 193 = 0.984, 190 / 194 = 0.979
     threshold = least_confidence(confidence, np.arange(200) < 190)
-    assert threshold == pytest.approx(confidence[191])
+    assert threshold == pytest.approx(confidence[n_confident - 1])
 
 
 def test_not_too_many_are_held_back():
