@@ -79,7 +79,7 @@ def calibrate(spec: TrainSpec, held: Samples, outputs: Outputs, typical: Typical
         others = cell_statuses(softmax(outputs.logits[~is_known]), known[~is_known], distance[~is_known], thresholds)
         figures["other_cells_unfamiliar"] = round(float((others == UNFAMILIAR).mean()), 4)
     settings = {"temperature": temperature, **asdict(thresholds)}
-    return Calibration({name: round(value, 5) for name, value in settings.items()}, figures)
+    return Calibration(settings, figures)
 
 
 def least_confidence(confidence: np.ndarray, right: np.ndarray) -> float:

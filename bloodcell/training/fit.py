@@ -61,11 +61,11 @@ def train(
     """
     if run_dir.exists() and any(run_dir.iterdir()):
         raise RunError(f"The run folder {run_dir} is not empty: name a new one.")
-    run_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(spec.seed)
     log("Finding and cropping cells ...")
     samples = load_samples(spec, data_dir, cache_dir, on_progress)
     fit_rows, held_rows = split_rows(spec, samples)
+    run_dir.mkdir(parents=True, exist_ok=True)
     log(f"{len(fit_rows)} cells to learn from, {len(held_rows)} held out for validation")
     model = builder_of(spec.model)(spec.side_px, len(spec.class_names), spec.stage_widths, spec.dropout)
     log(f"{spec.model}: {model.count_params():,} parameters")

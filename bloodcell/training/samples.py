@@ -69,7 +69,7 @@ def load_samples(spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: 
     Parameters
     ----------
     data_dir : folder that the sources' paths start from
-    cache_dir : folder for finished crops; the key holds the files' names and sizes and the framing
+    cache_dir : folder for finished crops; the key holds the files' names, sizes and times, and the framing
 
     Raises
     ------
@@ -128,8 +128,10 @@ def _source_samples(
 
 
 def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
-    stamp = (data_dir / source.path).stat().st_mtime_ns
-    framing = [CACHE_VERSION, wide_side_px(spec), spec.context, stamp, source.path, source.layout]
+    path = data_dir / source.path
+    files = [path / record.file for record in records] if path.is_dir() else [path]
+    stamps = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    framing = [CACHE_VERSION, wide_side_px(spec), spec.context, stamps, source.path, source.layout]
     text = json.dumps([framing, [asdict(record) for record in records]])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -203,7 +205,9 @@ def _groups(
             found = find_source_cells(
                 lambda row: read_rgb(images.read(records[rows[row]].file)), len(rows), on_progress
             )
-            np.save(stored, found[np.searchsorted(rows, kept)])
+            temporary = cached.with_suffix(".groups.part.npy")
+            np.save(temporary, found[np.searchsorted(rows, kept)])
+            temporary.replace(stored)
         return np.load(stored, allow_pickle=False)
     by_file = read_groups(data_dir / source.groups)
     missing = [records[row].file for row in kept if records[row].file not in by_file]

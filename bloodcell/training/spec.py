@@ -89,6 +89,16 @@ class TrainSpec:
 
     def __post_init__(self) -> None:
         _check(len(self.class_names) >= 2, f"A model needs two classes or more. Received: {self.class_names}.")
+        _check(all(isinstance(name, str) and name for name in self.class_names), "Class names must be words.")
+        _check(len(set(self.class_names)) == len(self.class_names), f"Class names occur twice: {self.class_names}.")
+        names = [source.name for source in self.sources]
+        _check(len(set(names)) == len(names), f"Sources need names of their own. Received: {names}.")
+        _check(0 <= self.dropout < 1, f"`dropout` must be from 0 to below 1. Received: {self.dropout}.")
+        _check(
+            0 <= self.label_smoothing < 0.5, f"`label_smoothing` must be 0 to 0.5. Received: {self.label_smoothing}."
+        )
+        _check(0 < self.learning_rate < 1, f"`learning_rate` must be between 0 and 1. Received: {self.learning_rate}.")
+        _check(0 <= self.stain_jitter <= 1, f"`stain_jitter` must be from 0 to 1. Received: {self.stain_jitter}.")
         _check(len(self.sources) >= 1, "A training run needs at least one source of labelled images.")
         _check(32 <= self.side_px <= 256, f"`side_px` must be from 32 to 256. Received: {self.side_px}.")
         _check(self.epochs >= 1, f"`epochs` must be 1 or more. Received: {self.epochs}.")
