@@ -182,6 +182,43 @@ def main() -> None:
     for path in sorted((PROJECT / "docs" / "measured").glob("*.md")):
         lines.append(path.read_text(encoding="utf-8"))
     (PROJECT / "docs" / "results.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    _into_readme()
+
+
+def _into_readme() -> None:
+    """Put the few figures that a visitor wants between the README's two marks."""
+    figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in MEASURED.glob("*.json")}
+    test, masks = figures["classifier"]["shipped_test"], figures["classifier"]["shipped_masks"]
+    bccd, status = figures["finder"]["bccd all"], figures["status"]["total"]
+    rows = [
+        [
+            "white cells found, bccd (364 fields)",
+            f"{percent(bccd['centre_held'])}; {bccd['false_per_field']} false a field",
+        ],
+        [
+            "class right, kaggle-wbc TEST (71 cells, never trained on)",
+            with_interval(test["accuracy"], test["interval"]),
+        ],
+        ["the same, classes weighed equally", with_interval(test["balanced_accuracy"], test["balanced_interval"])],
+        ["right where the model says *confident*", percent(test["confident_right"])],
+        ["held back for a look", percent(test["held_back"])],
+        [
+            "class right in a laboratory it has not seen (wbc-masks)",
+            with_interval(masks["accuracy"], masks["interval"]),
+        ],
+        ["of its errors there, not marked confident", percent(masks["wrong_not_confident"])],
+        [
+            "confident cells in pictures without a white cell",
+            f"{status['with_a_confident_cell']} of {status['pictures']}",
+        ],
+    ]
+    text = "\n".join(table(["figure", "measured, 95 % interval over source cells"], rows))
+    readme = PROJECT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition("<!-- figures -->\n")
+    _, _, after = rest.partition("<!-- /figures -->")
+    links = "All figures, those missed included, with how they were measured: [docs/results.md](docs/results.md).\n"
+    links += "Speed and memory: [docs/benchmarks.md](docs/benchmarks.md).\n"
+    readme.write_text(f"{before}<!-- figures -->\n{text}\n{links}<!-- /figures -->{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
