@@ -1,38 +1,14 @@
 """Make docs/screenshots/*.png from the real app with the drawn sample set, in a workspace of its own."""
 
 import os
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from bench_page import CHROMIUM_ARGS, WAIT_MS, chromium_path, open_when_up, served
 from measuring import PROJECT
 from playwright.sync_api import Page, sync_playwright
 
-CHROMIUM = os.environ.get("BLOODCELL_CHROMIUM", "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FOLDER = PROJECT / "docs" / "screenshots"
-WAIT_MS = 120_000
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_for(url: str) -> None:
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(url)
-            return
-        except urllib.error.URLError:
-            time.sleep(0.1)
-    raise SystemExit("error: the app did not start within a minute.")
 
 
 def take(page: Page, name: str) -> None:
@@ -41,33 +17,31 @@ def take(page: Page, name: str) -> None:
 
 
 def main() -> None:
+    chromium = chromium_path()
+    if chromium is None:
+        raise SystemExit("error: there is no Chromium on this machine.")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    with tempfile.TemporaryDirectory() as workspace:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-        environment = {**os.environ, "BLOODCELL_HOME": workspace, "USER": "lab", "LOGNAME": "lab"}
-        app = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-                page = browser.new_page(viewport={"width": 1440, "height": 900})
-                page.goto(f"http://127.0.0.1:{port}/")
-                page.wait_for_selector("text=Try the sample set", timeout=WAIT_MS)
-                take(page, "start")
-                page.click("text=Try the sample set")
-                page.wait_for_selector("text=Least sure first", timeout=WAIT_MS)
-                page.wait_for_timeout(2000)
-                page.keyboard.press("Enter")
-                take(page, "classify")
-                page.click("text=Models")
-                take(page, "models")
-                page.click("text=Guide")
-                take(page, "guide")
-                browser.close()
-        finally:
-            app.kill()
-            app.wait()
+    os.environ |= {"USER": "lab", "LOGNAME": "lab"}  # whose initials the pages show
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        home = Path(folder) / "workspace"
+        home.mkdir()
+        browser = driver.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(WAIT_MS)
+        with served(home) as (process, url):
+            open_when_up(page, url, process)
+            page.wait_for_selector("text=Try the sample set")
+            take(page, "start")
+            page.click("text=Try the sample set")
+            page.wait_for_selector("text=Least sure first")
+            page.wait_for_timeout(2000)
+            page.keyboard.press("Enter")
+            take(page, "classify")
+            page.click("text=Models")
+            take(page, "models")
+            page.click("text=Guide")
+            take(page, "guide")
+        browser.close()
 
 
 if __name__ == "__main__":
