@@ -9,13 +9,12 @@ import numpy as np
 
 from bloodcell.data.groups import find_source_cells
 from bloodcell.data.records import ImageSource, Record, folder_records, read_groups
+from bloodcell.data.sources import SourceSpec, source_records
 from bloodcell.errors import DatasetError
 from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
 from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
-from bloodcell.training.samples import source_records
-from bloodcell.training.spec import SourceSpec
 
 Progress = Callable[[int, int], None]
 
@@ -26,7 +25,7 @@ def labelled_images(path: Path) -> tuple[ImageSource, list[Record]]:
     Parameters
     ----------
     path : folder or zip with a folder of images per class, or a JSON file with the settings of a
-        `training.spec.SourceSpec`, whose path then starts from the file's own folder
+        `data.sources.SourceSpec`, whose path then starts from the file's own folder
 
     Raises
     ------

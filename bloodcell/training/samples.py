@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from bloodcell.data.groups import find_source_cells
-from bloodcell.data.records import ImageSource, Record, csv_records, folder_records, read_groups
+from bloodcell.data.records import ImageSource, Record, read_groups
+from bloodcell.data.sources import SourceSpec, source_records
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.crop import crop_cell
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
-from bloodcell.training.spec import SourceSpec, TrainSpec
+from bloodcell.training.spec import TrainSpec
 
 # Crops are kept this much wider than the net sees, so that turning them leaves no empty corners.
 WIDER = 1.5
@@ -94,14 +95,6 @@ def load_samples(spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: 
 
 def _named(on_progress: Progress | None, name: str) -> Counter | None:
     return None if on_progress is None else lambda done, total: on_progress(name, done, total)
-
-
-def source_records(source: SourceSpec, images: ImageSource) -> list[Record]:
-    """The labelled images of one source, its labels translated to class names."""
-    labels = dict(source.labels)
-    if source.layout == "csv":
-        return csv_records(images, source.csv, source.id_column, source.label_column, source.file_pattern, labels)
-    return [Record(record.file, labels.get(record.label, record.label)) for record in folder_records(images)]
 
 
 def _source_samples(

@@ -1,0 +1,59 @@
+"""A labelled dataset as settings describe it, and the images it lists."""
+
+from dataclasses import dataclass
+
+from bloodcell.data.records import ImageSource, Record, csv_records, folder_records
+from bloodcell.jsonspec import build, json_object, require
+
+LAYOUTS = ("folders", "csv")
+UNLISTED = ("unknown", "skip")
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One labelled dataset, below the folder given as --data.
+
+    name : short name for logs and cards
+    path : folder or zip, relative to the data folder
+    layout : "folders" (the folder's name is the label) or "csv" (a table lists the labels)
+    csv, id_column, label_column : the table inside `path` and its columns, for the layout "csv"
+    file_pattern : file of a row, as in "images/{id:0>3}.bmp", for the layout "csv"
+    labels : label in the data -> class name; labels not named are taken as they are, in capitals
+    unlisted : what becomes of labels outside the model's classes: "unknown" teaches the model to say so, "skip"
+    groups : file of source cells (columns file, group) relative to the data folder; "pixels" finds copies from
+        the pixels; "each" where every image is a cell of its own
+    weight : share of the drawn training images, relative to the other sources
+    """
+
+    name: str
+    path: str
+    layout: str = "folders"
+    csv: str = ""
+    id_column: str = ""
+    label_column: str = ""
+    file_pattern: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    unlisted: str = "unknown"
+    groups: str = "pixels"
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.layout in LAYOUTS, f"`layout` must be one of {LAYOUTS}. Received: {self.layout!r}.")
+        require(self.unlisted in UNLISTED, f"`unlisted` must be one of {UNLISTED}. Received: {self.unlisted!r}.")
+        require(self.weight > 0, f"`weight` must be above 0. Received: {self.weight}.")
+        if self.layout == "csv":
+            complete = self.csv and self.id_column and self.label_column and self.file_pattern
+            require(bool(complete), "The layout 'csv' needs csv, id_column, label_column and file_pattern.")
+
+    @classmethod
+    def from_json(cls, text: str) -> "SourceSpec":
+        """Read one source; SpecError names settings that do not exist."""
+        return build(cls, json_object(text))
+
+
+def source_records(source: SourceSpec, images: ImageSource) -> list[Record]:
+    """The labelled images of one source, its labels translated to class names."""
+    labels = dict(source.labels)
+    if source.layout == "csv":
+        return csv_records(images, source.csv, source.id_column, source.label_column, source.file_pattern, labels)
+    return [Record(record.file, labels.get(record.label, record.label)) for record in folder_records(images)]
