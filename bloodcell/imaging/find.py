@@ -111,15 +111,14 @@ def _find_on_small(small: np.ndarray, background: Background) -> list[Box]:
     green = optical_density(small, 1, background)
     blue = optical_density(small, 2, background)
     contrast = cv2.GaussianBlur(np.maximum(green - blue, 0), (3, 3), 0)
-    nucleus, threshold = nuclei.nucleus_mask(contrast, background.valid)
-    largest_px = nuclei.largest_area(nucleus)
+    nucleus, threshold, largest_px = nuclei.nucleus_mask(contrast, background.valid)
     if largest_px == 0:
         return []
     stained = (green + blue + optical_density(small, 0, background) > STAINED_DENSITY).astype(np.uint8)
     reach = int(0.3 * np.sqrt(largest_px)) + 2
     elsewhere = stained & (nuclei.dilate_square(nucleus, reach) == 0)
     red_share = float(elsewhere.mean())
-    red_level = float(np.percentile(contrast[elsewhere > 0], 75)) if red_share > 0.03 else 0.0
+    red_level = _upper_quartile(contrast[elsewhere > 0]) if red_share > 0.03 else 0.0
     is_close_up = red_share < CLOSE_UP_RED_SHARE or float(nucleus.mean()) > CLOSE_UP_NUCLEUS_SHARE
 
     level = max(CYTOPLASM_LEVEL * threshold, CYTOPLASM_OVER_RED * red_level)
@@ -127,3 +126,9 @@ def _find_on_small(small: np.ndarray, background: Background) -> list[Box]:
     matter = ((contrast > level) & background.valid).astype(np.uint8)
     labels, found = nuclei.label_nuclei(nucleus, contrast, background.valid, is_close_up)
     return nuclei.grow_cells(found, labels, matter, is_close_up)
+
+
+def _upper_quartile(values: np.ndarray) -> float:
+    """The value that a quarter exceed; np.percentile takes three times as long."""
+    rank = (3 * len(values)) // 4
+    return float(np.partition(values, rank)[rank])

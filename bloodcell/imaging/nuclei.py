@@ -35,7 +35,7 @@ class Nucleus(NamedTuple):
     at_border: bool
 
 
-def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, float]:
+def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, float, int]:
     """Cut nuclei from the rest by Otsu's threshold.
 
     Parameters
@@ -48,13 +48,15 @@ def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, f
     mask : uint8 array of shape (H, W), 1 in nuclei
     threshold : float
         Raised where the first cut took the red cells too: they reach three sides of the image, or are a crowd.
+    largest_px : int
+        Area of the largest connected part; 0 if there is none.
     """
     height, width = contrast.shape
     threshold = max(_otsu(contrast), MIN_CONTRAST)
     for _ in range(3):
         mask = ((contrast > threshold) & valid).astype(np.uint8)
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        stats = cv2.connectedComponentsWithStats(mask)[2][1:]
+        stats = _components(mask)[1][1:]
         left, top, right, bottom = (
             stats[:, 0],
             stats[:, 1],
@@ -66,7 +68,7 @@ def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, f
         if not (sides >= 3).any() and not is_crowd:
             break
         threshold = max(_otsu(contrast[mask > 0]), 1.15 * threshold)
-    return mask, threshold
+    return mask, threshold, int(stats[:, 4].max(initial=0))
 
 
 def _otsu(values: np.ndarray) -> float:
@@ -76,10 +78,10 @@ def _otsu(values: np.ndarray) -> float:
     return level * top / 255
 
 
-def largest_area(mask: np.ndarray) -> int:
-    """Pixels of the largest connected part of a uint8 mask; 0 if it is empty."""
-    areas = cv2.connectedComponentsWithStats(mask)[2][1:, 4]
-    return int(areas.max(initial=0))
+def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Connected parts of a mask: uint16 labels (twice as fast as int32), and left, top, width, height, area each."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
+    return labels, stats
 
 
 def dilate_square(mask: np.ndarray, reach_px: int) -> np.ndarray:
@@ -112,12 +114,12 @@ def label_nuclei(
 
     Returns
     -------
-    labels : int32 array of shape (H, W)
+    labels : uint16 array of shape (H, W)
     nuclei : list of Nucleus, in label order
     """
     height = mask.shape[0]
     closed = _close(mask, CLOSE_UP_LOBE_GAP_PX if is_close_up else LOBE_GAP_PX)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    labels, stats = _components(closed)
     border = dilate_square((~valid).astype(np.uint8), 2)
     border[:2], border[-2:], border[:, :2], border[:, -2:] = 1, 1, 1, 1
     found = []
@@ -155,7 +157,7 @@ def grow_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is
     Parameters
     ----------
     nuclei : list of Nucleus
-    labels : int32 array of shape (H, W), from `label_nuclei`
+    labels : uint16 array of shape (H, W), from `label_nuclei`
     matter : uint8 array of shape (H, W), 1 where a pixel may be nucleus or cytoplasm
     is_close_up : bool, join boxes that touch at all
 

@@ -37,7 +37,7 @@ class Engine:
     Parameters
     ----------
     folder : Path of a model folder
-    n_threads : int, threads of one batch; 0 takes all cores
+    n_threads : int, threads of one batch; the pipeline runs several batches side by side instead
 
     Raises
     ------
@@ -46,7 +46,7 @@ class Engine:
         class names.
     """
 
-    def __init__(self, folder: Path, n_threads: int = 0) -> None:
+    def __init__(self, folder: Path, n_threads: int = 1) -> None:
         description = read_description(folder)
         calibration = description.get("calibration")
         if not calibration:

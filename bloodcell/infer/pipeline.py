@@ -3,9 +3,12 @@
 Pages, command line, evaluation and tests all come through here, so that identical bytes give identical answers.
 """
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -19,19 +22,14 @@ from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.results import CellResult, ImageResult
 
-CHUNK_IMAGES = 32
-READ_THREADS = 2
+CHUNK_IMAGES = 16
+# OpenCV and ONNX Runtime let other threads run, so chunks go side by side, each on one thread.
+WORKERS = max(1, os.cpu_count() or 1)
 # What people are shown of a cell: a little more of its surroundings than the network sees.
 SHOWN_CONTEXT = 1.5
 
 ImageBytes = bytes | BloodcellError
 OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    result: ImageResult
-    crops: list[np.ndarray]
 
 
 def analyse(
@@ -49,30 +47,15 @@ def analyse(
     ------
     ImageResult, one an image, in the order given. An image that cannot be used is unreadable, with the reason.
     """
-    done = 0
-    for chunk in _prepared_chunks(images, engine.side_px, engine.context):
-        crops = [crop for prepared in chunk for crop in prepared.crops]
-        stacked = np.stack(crops) if crops else np.empty((0, engine.side_px, engine.side_px, 3), np.uint8)
-        scores = engine.classify(stacked)
-        row = 0
-        for prepared in chunk:
-            cells = []
-            for cell in prepared.result.cells:
-                probs = scores.probs[row]
-                name = engine.class_names[int(probs.argmax())]
-                cells.append(CellResult(cell.box, name, tuple(probs.tolist()), str(scores.status[row])))
-                row += 1
-            done += 1
-            if on_progress is not None:
-                on_progress(done, done)
-            yield _with_cells(prepared.result, tuple(cells))
+    for done, result in enumerate(_in_chunks(images, partial(_analyse_chunk, engine)), start=1):
+        if on_progress is not None:
+            on_progress(done, done)
+        yield result
 
 
 def find_only(images: Iterable[ImageBytes]) -> Iterator[ImageResult]:
     """Find white cells without a model: the cells' class_name is "" and their probs are ()."""
-    for chunk in _prepared_chunks(images, None, 1.0):
-        for prepared in chunk:
-            yield prepared.result
+    yield from _in_chunks(images, lambda chunk: [_found(image)[0] for image in chunk])
 
 
 def cell_crop(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
@@ -80,38 +63,55 @@ def cell_crop(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
     return crop_cell(rgb, box, side_px, SHOWN_CONTEXT)
 
 
-def _prepared_chunks(images: Iterable[ImageBytes], side_px: int | None, context: float) -> Iterator[list[_Prepared]]:
-    """Read, find and crop in threads (OpenCV frees them), one chunk ahead of who consumes them."""
+def _in_chunks(
+    images: Iterable[ImageBytes], work: Callable[[list[ImageBytes]], list[ImageResult]]
+) -> Iterator[ImageResult]:
+    """Run `work` on chunks in threads and give the results in order, never more than a few chunks ahead."""
     waiting = iter(images)
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-
-        def start() -> list[Future[_Prepared]]:
-            return [pool.submit(_prepare, image, side_px, context) for image in islice(waiting, CHUNK_IMAGES)]
-
-        running = start()
-        while running:
-            following = start()
-            yield [future.result() for future in running]
-            running = following
+    running: deque[Future[list[ImageResult]]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        while True:
+            while len(running) <= WORKERS and (chunk := list(islice(waiting, CHUNK_IMAGES))):
+                running.append(pool.submit(work, chunk))
+            if not running:
+                return
+            yield from running.popleft().result()
 
 
-def _prepare(image: ImageBytes, side_px: int | None, context: float) -> _Prepared:
+def _analyse_chunk(engine: Engine, images: list[ImageBytes]) -> list[ImageResult]:
+    results, crops = [], []
+    for image in images:
+        result, rgb, background_rgb = _found(image)
+        results.append(result)
+        if rgb is not None:
+            crops += [crop_cell(rgb, cell.box, engine.side_px, engine.context, background_rgb) for cell in result.cells]
+    if not crops:
+        return results
+    scores = engine.classify(np.stack(crops))
+    rows = iter(zip(scores.probs, scores.status, strict=True))
+    return [
+        replace(result, cells=tuple(_named(engine, cell, *next(rows)) for cell in result.cells)) for result in results
+    ]
+
+
+def _named(engine: Engine, cell: CellResult, probs: np.ndarray, status: str) -> CellResult:
+    return CellResult(cell.box, engine.class_names[int(probs.argmax())], tuple(probs.tolist()), str(status))
+
+
+def _found(image: ImageBytes) -> tuple[ImageResult, np.ndarray | None, tuple[int, int, int]]:
+    """Read one image and find its cells: the result without classes, the pixels, the background's colour."""
+    black = (0, 0, 0)
     if isinstance(image, BloodcellError):
-        return _Prepared(ImageResult(UNREADABLE, (), str(image), 0, 0), [])
+        return ImageResult(UNREADABLE, (), str(image), 0, 0), None, black
     try:
         rgb = read_rgb(image)
     except BloodcellError as error:
-        return _Prepared(ImageResult(UNREADABLE, (), str(error), 0, 0), [])
+        return ImageResult(UNREADABLE, (), str(error), 0, 0), None, black
     finding = find_white_cells(rgb)
     height, width = rgb.shape[:2]
     if not finding.is_smear:
-        return _Prepared(ImageResult(NOT_A_SMEAR, (), finding.reason, height, width), [])
+        return ImageResult(NOT_A_SMEAR, (), finding.reason, height, width), None, black
     if not finding.boxes:
-        return _Prepared(ImageResult(NO_WHITE_CELL, (), "No white cell was found in it.", height, width), [])
+        return ImageResult(NO_WHITE_CELL, (), "No white cell was found in it.", height, width), None, black
     cells = tuple(CellResult(box, "", (), "") for box in finding.boxes)
-    crops = [crop_cell(rgb, box, side_px, context, finding.background_rgb) for box in finding.boxes] if side_px else []
-    return _Prepared(ImageResult(HAS_CELLS, cells, "", height, width), crops)
-
-
-def _with_cells(result: ImageResult, cells: tuple[CellResult, ...]) -> ImageResult:
-    return ImageResult(result.status, cells, result.message, result.height_px, result.width_px)
+    return ImageResult(HAS_CELLS, cells, "", height, width), rgb, finding.background_rgb

@@ -9,7 +9,6 @@ from bloodcell.imaging.nuclei import (
     dilate_square,
     grow_cells,
     label_nuclei,
-    largest_area,
     nucleus_mask,
 )
 
@@ -32,41 +31,34 @@ def labelled(contrast, is_close_up=False, valid=VALID):
 
 def test_mask_is_the_dark_disc():
     contrast = discs((60, 80, 15), level=1.0, background=0.1)
-    mask, threshold = nucleus_mask(contrast, VALID)
+    mask, threshold, _ = nucleus_mask(contrast, VALID)
     assert 0.1 <= threshold < 1.0
     assert ((mask > 0) != (contrast > 0.5)).sum() <= 4  # opening takes the four tips of a drawn disc
 
 
 def test_no_mask_where_nothing_has_contrast():
-    mask, threshold = nucleus_mask(discs((60, 80, 15), level=0.9 * MIN_CONTRAST), VALID)
-    assert mask.max() == 0
+    mask, threshold, largest_px = nucleus_mask(discs((60, 80, 15), level=0.9 * MIN_CONTRAST), VALID)
+    assert (mask.max(), largest_px) == (0, 0)
     assert threshold >= MIN_CONTRAST
 
 
 def test_mask_leaves_out_what_is_not_valid():
     valid = VALID.copy()
     valid[:, :80] = False
-    mask, _ = nucleus_mask(discs((60, 40, 15), (60, 120, 15)), valid)
+    mask, _, largest_px = nucleus_mask(discs((60, 40, 15), (60, 120, 15)), valid)
     assert mask[:, :80].max() == 0
     assert mask[60, 120] == 1
+    assert largest_px == mask.sum()
 
 
 def test_threshold_rises_where_red_cells_were_taken_too():
     """A carpet of red cells that reaches three sides is no nucleus."""
     contrast = discs((60, 120, 12), level=1.0, background=0.05)
     contrast[:, :100] = 0.6
-    mask, threshold = nucleus_mask(contrast, VALID)
+    mask, threshold, _ = nucleus_mask(contrast, VALID)
     assert threshold >= 0.6
     assert mask[:, :100].max() == 0
     assert ((mask > 0) != (contrast > 0.7)).sum() <= 4
-
-
-def test_largest_area():
-    mask = np.zeros((10, 10), np.uint8)
-    assert largest_area(mask) == 0
-    mask[0:2, 0:2] = 1
-    mask[5:8, 5:8] = 1
-    assert largest_area(mask) == 9
 
 
 def test_dilate_square():
