@@ -15,7 +15,7 @@ help:
 	@echo "make test-slow  the tests that take more than a minute"
 	@echo "make lint       ruff and mypy alone"
 	@echo "make bench      measure speed and memory, write docs/benchmarks.md"
-	@echo "make measure    measure everything else, write docs/measured/"
+	@echo "make measure    measure everything else, write docs/results.md (ALONE=\"RUN RUN RUN\": runs of specs/train-only.json)"
 	@echo "make clean      remove .venv and caches; the workspace stays"
 
 run: .venv/app-installed
@@ -36,7 +36,10 @@ bench: .venv/tests-installed chromium
 	@PYTHONPATH=. $(PYTHON) scripts/bench.py
 
 measure: .venv/tests-installed
-	@set -e; for script in scripts/measure_*.py; do echo "$$script"; PYTHONPATH=. $(PYTHON) $$script; done
+	@PYTHONPATH=. $(PYTHON) scripts/measure_finder.py
+	@PYTHONPATH=. $(PYTHON) scripts/measure_status.py
+	@PYTHONPATH=. $(PYTHON) scripts/measure_classifier.py --alone $(ALONE)
+	@PYTHONPATH=. $(PYTHON) scripts/write_results.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
