@@ -1,12 +1,10 @@
-"""Measure the white-cell finder: bccd, txl, kaggle-wbc TRAIN, wbc-masks, and its time per field."""
+"""Measure the white-cell finder: bccd, txl, kaggle-wbc TRAIN, wbc-masks."""
 
-import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 from measuring import DATA, keep, need
 
@@ -76,18 +74,6 @@ def score_single(paths: list[Path]) -> dict:
     }
 
 
-def milliseconds_per_field(fields: list[Field]) -> float:
-    cv2.setNumThreads(1)
-    pictures = [read_rgb(path.read_bytes()) for path, _ in fields[:100]]
-    times = []
-    for rgb in pictures:
-        started = time.perf_counter()
-        find_white_cells(rgb)
-        times.append(1000 * (time.perf_counter() - started))
-    cv2.setNumThreads(-1)
-    return round(float(np.median(times)), 2)
-
-
 def main() -> None:
     trainval, test = list(bccd_fields("trainval")), list(bccd_fields("test"))
     txl_train, txl_val = list(txl_fields("train")), list(txl_fields("val"))
@@ -100,7 +86,6 @@ def main() -> None:
         "txl all": score_fields(txl_train + txl_val),
         "kaggle-wbc TRAIN": score_single(sorted(need(DATA / "kaggle-wbc" / "TRAIN").glob("*/*.jpeg"))),
         "wbc-masks": score_single(sorted(need(DATA / "wbc-masks" / "images").glob("*.bmp"))),
-        "median_ms_640x480_one_core": milliseconds_per_field(trainval),
     }
     keep("finder", figures)
 
