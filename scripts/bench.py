@@ -68,6 +68,7 @@ ROWS = (
     ("with the start of the process, share of the decoding rate", "cold / decode", ""),
     ("finder, median field", "finder median_ms", "ms"),
     ("finder, 95th percentile of the fields", "finder p95_ms", "ms"),
+    ("cold start of a Streamlit page with one title and nothing else, for comparison", "page empty_s", "s"),
     ("cold start until the page asks for images", "page title_s", "s"),
     ("cold start until the first image dropped shows its class", "page answer_s", "s"),
     ("all the other images dropped at once, until classified and shown", "page batch_s", "s"),

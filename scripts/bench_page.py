@@ -47,6 +47,7 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
     Returns
     -------
     dict
+        empty_s, from starting `streamlit run` on a page of one title until that shows: what Streamlit itself takes;
         title_s, from starting `streamlit run` until the page asks for images; answer_s, until the first dropped image
         shows its class; batch_s, from dropping all images until they are classified and shown; rss_mb of the app
         process after that, and rss_start_mb before any image.
@@ -55,6 +56,14 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
         browser = driver.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(WAIT_MS)
+        page.goto("about:blank")
+        empty_app = home.parent / "empty.py"
+        empty_app.write_text("import streamlit as st\n\nst.title('Empty')\n", encoding="utf-8")
+        start = time.perf_counter()
+        with served(home, str(empty_app)) as (process, url):
+            open_when_up(page, url, process)
+            page.get_by_role("heading", name="Empty").wait_for()
+            empty_s = time.perf_counter() - start
         page.goto("about:blank")
         start = time.perf_counter()
         with served(home) as (process, url):
@@ -77,6 +86,7 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
             rss_mb = rss(process)
         browser.close()
     return {
+        "empty_s": empty_s,
         "title_s": title_s,
         "answer_s": answer_s,
         "batch_s": batch_s,
@@ -86,12 +96,12 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """`streamlit run app.py` on a free port, ended afterwards."""
+def served(home: Path, app: str = "app.py") -> Iterator[tuple[subprocess.Popen, str]]:
+    """`streamlit run APP` on a free port, ended afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port)]
     environment = os.environ | {"BLOODCELL_HOME": str(home)}
     environment.pop("BLOODCELL_DB", None)
     with (home.parent / "server.log").open("wb") as log:

@@ -8,7 +8,6 @@ References
 from typing import Final
 
 import numpy as np
-from skimage.filters import threshold_otsu
 
 from bloodcell.errors import ImageError
 from bloodcell.imaging.histogram import gray
@@ -46,6 +45,8 @@ def otsu_threshold(channel: np.ndarray, *, ignore_black: bool = False) -> int:
         return 0
     if len(values) == 1:
         return int(values[0])
+    from skimage.filters import threshold_otsu  # brings scipy: a quarter of a second that the first page need not wait
+
     return int(threshold_otsu(hist=(counts, np.arange(256))))
 
 

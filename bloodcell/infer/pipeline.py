@@ -22,7 +22,7 @@ from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.results import CellResult, ImageResult
 
-CHUNK_IMAGES = 16
+CHUNK_IMAGES = 8
 # OpenCV and ONNX Runtime let other threads run, so chunks go side by side, each on one thread.
 WORKERS = max(1, os.cpu_count() or 1)
 # What people are shown of a cell: a little more of its surroundings than the network sees.
