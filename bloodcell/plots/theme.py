@@ -42,8 +42,9 @@ STATUS_LOOKS: Final = {
         "Confident",
         "✓",
         "#00725a",
-        "the model is rarely wrong here.",
-        "The model has seen many cells like this and is rarely wrong here.",
+        "the model is sure; some of these are wrong all the same (see Models).",
+        "The model is sure, and the cell looks like those it learned from. Some are wrong all the same: the page "
+        "Models says how many.",
     ),
     classes.CHECK: StatusLook(
         "Check",
