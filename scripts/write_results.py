@@ -50,9 +50,9 @@ def finder(figures: dict) -> list[str]:
         "## White cells found",
         "",
         "`scripts/measure_finder.py`. The finder's constants were chosen on bccd trainval, txl train, wbc-masks, a"
-        " fifteenth of kaggle-wbc TRAIN and 200 pbc images; bccd test and txl val were never tuned on; after a first look at txl val's figure two rules (crowds of red cells,"
-        " strongly stained cells at the border) were added, chosen on txl train alone. The time"
-        " per field is in benchmarks.md.",
+        " fifteenth of kaggle-wbc TRAIN and 200 pbc images; bccd test and txl val were never tuned on. After a first look"
+        " at txl val's figure two rules (crowds of red cells, strongly stained cells at the border) were added, chosen on"
+        " txl train alone. The time per field is in benchmarks.md.",
         "",
     ]
     lines += table(["figure", "bar", "measured", ""], rows)
