@@ -31,18 +31,6 @@ class ModelInfo:
     sha256: str
     is_shipped: bool
 
-    @property
-    def card(self) -> str:
-        """The model card, Markdown; "" where there is none."""
-        path = self.folder / "README.md"
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """Contents of metrics.json; {} where there is none."""
-        path = self.folder / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
 
 def list_models(settings: Settings) -> list[ModelInfo]:
     """Every usable model: shipped ones first, then those of the workspace, by name.

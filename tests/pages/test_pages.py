@@ -133,7 +133,7 @@ def test_images_wait_with_a_reason_when_their_model_is_gone(filled, workspace):
     (workspace / "runs" / "tiny" / "model.onnx").unlink()
     filled.run()
     assert not filled.exception
-    assert "There is no model 'tiny'" in filled.error[0].value.replace("\\", "")
+    assert "The model folder tiny lacks model.onnx." in filled.error[0].value.replace("\\", "")
 
 
 def test_a_model_that_was_replaced_does_not_mix_into_the_batch(filled, workspace):

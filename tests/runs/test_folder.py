@@ -50,10 +50,6 @@ def test_what_a_model_says_of_itself(tmp_path):
     assert model.class_names == ("A", "B")
     assert model.sha256 == model_sha256(tmp_path / "mine")
     assert len(model.sha256) == 64
-    assert (model.card, model.metrics) == ("", {})
-    (tmp_path / "mine" / "README.md").write_text("# Mine")
-    (tmp_path / "mine" / "metrics.json").write_text('{"seconds": 3}')
-    assert (model.card, model.metrics) == ("# Mine", {"seconds": 3})
 
 
 @pytest.mark.parametrize("changed", NEEDED_FILES)
