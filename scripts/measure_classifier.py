@@ -14,7 +14,8 @@ import numpy as np
 from measuring import DATA, PROJECT, keep, need
 
 from bloodcell.data.records import ImageSource, Record
-from bloodcell.evaluate.dataset import evaluate, labelled_images, source_cells
+from bloodcell.data.sources import source_cells
+from bloodcell.evaluate.dataset import evaluate, labelled_images
 from bloodcell.evaluate.metrics import figures
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_description

@@ -8,8 +8,9 @@ from typing import Any
 from tqdm import tqdm
 
 from bloodcell.commands.output import tell, write_whole
+from bloodcell.data.sources import source_cells
 from bloodcell.errors import StoreError
-from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv, source_cells
+from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv
 from bloodcell.evaluate.metrics import figures
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import get_model, read_model

@@ -1,8 +1,15 @@
 """A labelled dataset as settings describe it, and the images it lists."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from bloodcell.data.records import ImageSource, Record, csv_records, folder_records
+import numpy as np
+
+from bloodcell.data.groups import find_source_cells
+from bloodcell.data.records import ImageSource, Record, csv_records, folder_records, read_groups
+from bloodcell.errors import DatasetError
+from bloodcell.imaging.read import read_rgb
 from bloodcell.jsonspec import build, json_object, require
 
 LAYOUTS = ("folders", "csv")
@@ -57,3 +64,33 @@ def source_records(source: SourceSpec, images: ImageSource) -> list[Record]:
     if source.layout == "csv":
         return csv_records(images, source.csv, source.id_column, source.label_column, source.file_pattern, labels)
     return [Record(record.file, labels.get(record.label, record.label)) for record in folder_records(images)]
+
+
+def source_cells(
+    how: str, images: ImageSource, records: list[Record], on_progress: Callable[[int, int], None] | None = None
+) -> np.ndarray:
+    """Source cell of each image: copies of one cell share a number.
+
+    Parameters
+    ----------
+    how : "pixels" to find copies from the pixels, "each" to take every image as a cell of its own, or the path of a
+        CSV with the columns file and group
+
+    Returns
+    -------
+    int64 array of shape (len(records),)
+
+    Raises
+    ------
+    DatasetError
+        If the CSV cannot be read or lacks one of the images.
+    """
+    if how == "each":
+        return np.arange(len(records))
+    if how == "pixels":
+        return find_source_cells(lambda row: read_rgb(images.read(records[row].file)), len(records), on_progress)
+    by_file = read_groups(Path(how))
+    missing = [record.file for record in records if record.file not in by_file]
+    if missing:
+        raise DatasetError(f"{how} gives no group for {missing[0]} and {len(missing) - 1} other images.")
+    return np.unique([by_file[record.file] for record in records], return_inverse=True)[1].astype(np.int64)

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodcell.data.groups import find_source_cells
-from bloodcell.data.records import ImageSource, Record, folder_records, read_groups
+from bloodcell.data.records import ImageSource, Record, folder_records
 from bloodcell.data.sources import SourceSpec, source_records
 from bloodcell.errors import DatasetError
 from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
-from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
 
@@ -74,31 +72,6 @@ def evaluate(
         if on_progress is not None:
             on_progress(at + 1, len(rows))
     return Predictions(engine.class_names, y_true, y_pred, probs, status, groups[rows])
-
-
-def source_cells(
-    how: str, images: ImageSource, records: list[Record], on_progress: Progress | None = None
-) -> np.ndarray:
-    """Source cell of each image.
-
-    Parameters
-    ----------
-    how : "pixels" to find copies from the pixels, "each" to take every image as a cell of its own, or the path of a
-        CSV with the columns file and group
-
-    Returns
-    -------
-    array of shape (len(records),)
-    """
-    if how == "each":
-        return np.arange(len(records))
-    if how == "pixels":
-        return find_source_cells(lambda row: read_rgb(images.read(records[row].file)), len(records), on_progress)
-    by_file = read_groups(Path(how))
-    missing = [record.file for record in records if record.file not in by_file]
-    if missing:
-        raise DatasetError(f"{how} gives no group for {missing[0]} and {len(missing) - 1} other images.")
-    return np.unique([by_file[record.file] for record in records], return_inverse=True)[1]
 
 
 def predictions_csv(records: list[Record], predictions: Predictions) -> str:

@@ -20,6 +20,7 @@ import keras
 from sklearn.model_selection import StratifiedGroupKFold
 
 from bloodcell.errors import DatasetError, RunError
+from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.infer.typical import fit_typical
 from bloodcell.settings import PROJECT_DIR
 from bloodcell.training.batches import DrawnBatches, plain_crops
@@ -189,7 +190,6 @@ def describe(spec: TrainSpec, samples: Samples, calibration: dict | None) -> dic
             "cells": len(np.unique(samples.group[samples.source == number])),
             "unknown": int((mine == UNKNOWN).sum()),
         }
-    names = ("keras", "tensorflow-cpu", "numpy", "opencv-python-headless", "onnxruntime")
     return {
         "format": 1,
         "name": spec.name,
@@ -197,19 +197,30 @@ def describe(spec: TrainSpec, samples: Samples, calibration: dict | None) -> dic
         "class_names": list(spec.class_names),
         "side_px": spec.side_px,
         "context": spec.context,
-        "scaling": "levels 0-255, background balanced to 235; scaled to -1..1 inside the graph",
+        "scaling": f"levels 0-255, background balanced to {BACKGROUND_LEVEL}; scaled to -1..1 inside the graph",
         "views": spec.views,
         "calibration": calibration,
         "data": counts,
         "training": asdict(spec),
-        "versions": {name: packages.version(name) for name in names},
+        "versions": _versions(),
         "revision": _revision(),
     }
 
 
+def _versions() -> dict[str, str]:
+    """Versions of what shapes a model; TensorFlow comes under one of two names, or not at all with another backend."""
+    names = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless", "onnxruntime")
+    installed = {package.metadata["Name"]: package.version for package in packages.distributions()}
+    return {name: installed[name] for name in names if name in installed}
+
+
 def _revision() -> str:
+    """The commit of this code; "unknown" outside a checkout and where there is no git."""
     command = ["git", "-C", str(PROJECT_DIR), "rev-parse", "HEAD"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
     return answer.stdout.strip() or "unknown"
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodcell.data.groups import find_source_cells
-from bloodcell.data.records import ImageSource, Record, read_groups
-from bloodcell.data.sources import SourceSpec, source_records
+from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.sources import SourceSpec, source_cells, source_records
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.crop import crop_cell
@@ -189,22 +188,14 @@ def _groups(
     cached: Path,
     on_progress: Counter | None,
 ) -> np.ndarray:
-    if source.groups == "each":
-        return kept.astype(np.int64)
-    if source.groups == "pixels":
-        stored = cached.with_suffix(".groups.npy")
-        if not stored.exists():
-            rows = np.unique(kept)
-            found = find_source_cells(
-                lambda row: read_rgb(images.read(records[rows[row]].file)), len(rows), on_progress
-            )
-            temporary = cached.with_suffix(".groups.part.npy")
-            np.save(temporary, found[np.searchsorted(rows, kept)])
-            temporary.replace(stored)
-        return np.load(stored, allow_pickle=False)
-    by_file = read_groups(data_dir / source.groups)
-    missing = [records[row].file for row in kept if records[row].file not in by_file]
-    if missing:
-        raise DatasetError(f"{source.groups} gives no group for {missing[0]} and {len(missing) - 1} other images.")
-    names = [by_file[records[row].file] for row in kept]
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    rows = np.unique(kept)  # an image may have given two crops
+    records = [records[row] for row in rows]
+    if source.groups != "pixels":
+        how = source.groups if source.groups == "each" else str(data_dir / source.groups)
+        return source_cells(how, images, records)[np.searchsorted(rows, kept)]
+    stored = cached.with_suffix(".groups.npy")
+    if not stored.exists():
+        temporary = cached.with_suffix(".groups.part.npy")
+        np.save(temporary, source_cells("pixels", images, records, on_progress)[np.searchsorted(rows, kept)])
+        temporary.replace(stored)
+    return np.load(stored, allow_pickle=False)

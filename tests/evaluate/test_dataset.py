@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from bloodcell.data.records import ImageSource, Record, folder_records
+from bloodcell.data.sources import source_cells
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError, SpecError
-from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv, source_cells
+from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv
 from bloodcell.evaluate.metrics import NOT_ANSWERED
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer.engine import Engine

@@ -16,7 +16,7 @@ from bloodcell.infer.pipeline import analyse
 from bloodcell.runs.folder import read_model
 from bloodcell.training.batches import plain_crops
 from bloodcell.training.export import export_onnx
-from bloodcell.training.fit import train
+from bloodcell.training.fit import describe, train
 from bloodcell.training.samples import load_samples
 from bloodcell.training.spec import TrainSpec
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, SPEC, trained, write_cells
@@ -167,3 +167,13 @@ def test_drawn_cells_are_what_they_say(tmp_path):
     samples = load_samples(SPEC, write_cells(tmp_path / "data"), tmp_path / "cache")
     assert len(samples.file) == 8 * CELLS_PER_CLASS
     assert len(np.unique(samples.group)) == 4 * CELLS_PER_CLASS
+
+
+def test_a_run_is_described_where_there_is_no_git(tmp_path, monkeypatch):
+    """Describing comes after hours of training: a machine without git must not lose the run."""
+    write_cells(tmp_path)
+    samples = load_samples(SPEC, tmp_path, tmp_path / "cache")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    description = describe(SPEC, samples, None)
+    assert description["revision"] == "unknown"
+    assert {"keras", "numpy", "onnxruntime"} <= description["versions"].keys()
