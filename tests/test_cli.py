@@ -132,7 +132,7 @@ def test_classify_full(slides, out):
 @pytest.mark.parametrize("flags", [[], ["--full"]])
 @pytest.mark.parametrize("portion", [1, 2, 256])
 def test_page_and_command_line_write_the_same_bytes(slides, out, tmp_path, monkeypatch, flags, portion):
-    monkeypatch.setattr(classify, "PORTION_FILES", portion)
+    monkeypatch.setattr(intake, "CHUNK_IMAGES", portion)
     assert run("classify", slides, "--out", out, *flags) == 0
     db, blobs = open_database(f"sqlite:///{tmp_path / 'page.db'}"), BlobStore(tmp_path / "images")
     batch_id = new_batch(db)
@@ -146,27 +146,6 @@ def test_classify_a_zip(slides, out, tmp_path):
         archive.write(slides / "1.jpg", "1.jpg")
     assert run("classify", tmp_path / "slides.zip", slides / "2.jpg", "--out", out) == 0
     assert [row[1] for row in rows_of(out)] == ["Prediction", "MONOCYTE", "NEUTROPHIL"]
-
-
-def test_portions_are_cut_by_count_and_by_size(monkeypatch):
-    monkeypatch.setattr(classify, "PORTION_FILES", 3)
-    monkeypatch.setattr(classify, "PORTION_BYTES", 10)
-    sizes = [1, 1, 1, 9, 1, None, 20, 2]
-    stream = [SimpleNamespace(data=None if size is None else b"x" * size) for size in sizes]
-    cut = [[len(one.data or b"") for one in portion] for portion in classify._portions(stream)]
-    assert cut == [[1, 1, 1], [9, 1], [0, 20], [2]]
-
-
-def test_passing_bytes_are_given_once():
-    blobs = classify.PassingBlobs()
-    sha256 = blobs.put(b"image")
-    assert blobs.get(sha256) == b"image"
-    with pytest.raises(StoreError, match=f"The image {sha256[:12]} has passed already"):
-        blobs.get(sha256)
-    blobs.put(b"image")
-    blobs.clear()
-    with pytest.raises(StoreError, match="has passed already"):
-        blobs.get(sha256)
 
 
 def test_find(slides, out, capsys):

@@ -1,8 +1,7 @@
 """``classify``: files in, CSV out, by the same functions as the Classify page."""
 
 import argparse
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine as Database
@@ -11,42 +10,15 @@ from tqdm import tqdm
 from bloodcell.classes import UNREADABLE
 from bloodcell.commands.output import existing_paths, output_file, tell, write_whole
 from bloodcell.commands.summary import batch_summary
-from bloodcell.data.intake import IncomingFile, count_paths, from_paths
-from bloodcell.errors import StoreError
+from bloodcell.data.intake import count_paths, from_paths
 from bloodcell.infer.engine import Engine
-from bloodcell.review.batches import create_batch
+from bloodcell.review.batches import create_batch, get_batch
 from bloodcell.review.database import open_database
-from bloodcell.review.export import full_csv, plain_csv
-from bloodcell.review.intake import analyse_waiting, take_in
+from bloodcell.review.export import full_rows, plain_rows
+from bloodcell.review.intake import analyse_passing
 from bloodcell.review.tables import cells_table, images_table
 from bloodcell.runs.folder import get_model
 from bloodcell.settings import load_settings
-
-PORTION_FILES = 256
-PORTION_BYTES = 64 * 2**20  # what is held in memory at once, give or take one file
-
-
-class PassingBlobs:
-    """Bytes on their way through: kept in memory until they are read once."""
-
-    def __init__(self) -> None:
-        self._data: dict[str, bytes] = {}
-
-    def put(self, data: bytes) -> str:
-        """Keep bytes and return their SHA-256."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        self._data[sha256] = data
-        return sha256
-
-    def get(self, sha256: str) -> bytes:
-        """Give the bytes back and forget them; StoreError if there are none."""
-        if sha256 not in self._data:
-            raise StoreError(f"The image {sha256[:12]} has passed already.")
-        return self._data.pop(sha256)
-
-    def clear(self) -> None:
-        """Forget what nobody asked for: images that came twice."""
-        self._data.clear()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     db = open_database("sqlite://")
     try:
         batch_id = _classify(db, engine, paths)
-        write_whole(out, full_csv(db, batch_id) if args.full else plain_csv(db, batch_id))
-        images = images_table(db, batch_id)
-        for line in batch_summary(images, cells_table(db, batch_id), engine.class_names):
+        images, cells = images_table(db, batch_id), cells_table(db, batch_id)
+        write_whole(out, full_rows(get_batch(db, batch_id), images, cells) if args.full else plain_rows(images, cells))
+        for line in batch_summary(images, cells, engine.class_names):
             tell(line)
     finally:
         db.dispose()
@@ -81,28 +53,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _classify(db: Database, engine: Engine, paths: Sequence[Path]) -> int:
-    """Take in and analyse all files as one batch, portion by portion; return the batch's id."""
+    """Take in and analyse all files as one batch; return the batch's id."""
     model = (engine.model_name, engine.model_sha256, engine.class_names)
     batch_id = create_batch(db, "command line", *model, who="")
-    blobs = PassingBlobs()
     with tqdm(total=count_paths(paths), unit="image", desc="classify") as bar:
-        for portion in _portions(from_paths(paths)):
-            taken = take_in(db, blobs, batch_id, portion)
-            bar.update(taken.n_same + taken.n_problem)
-            analyse_waiting(db, blobs, batch_id, engine, lambda _done, _total: bar.update())
-            blobs.clear()
+        analyse_passing(db, batch_id, engine, from_paths(paths), bar.update)
     return batch_id
-
-
-def _portions(incoming: Iterable[IncomingFile]) -> Iterator[list[IncomingFile]]:
-    """Cut a stream of files into lists that fit in memory."""
-    portion: list[IncomingFile] = []
-    n_bytes = 0
-    for file in incoming:
-        portion.append(file)
-        n_bytes += len(file.data or b"")
-        if len(portion) == PORTION_FILES or n_bytes >= PORTION_BYTES:
-            yield portion
-            portion, n_bytes = [], 0
-    if portion:
-        yield portion

@@ -117,9 +117,9 @@ def _find_on_small(small: np.ndarray, background: Background) -> list[Box]:
     stained = (green + blue + optical_density(small, 0, background) > STAINED_DENSITY).astype(np.uint8)
     reach = int(0.3 * np.sqrt(largest_px)) + 2
     elsewhere = stained & (nuclei.dilate_square(nucleus, reach) == 0)
-    red_share = float(elsewhere.mean())
+    red_share = nuclei.share_of(elsewhere)
     red_level = _upper_quartile(contrast[elsewhere > 0]) if red_share > 0.03 else 0.0
-    is_close_up = red_share < CLOSE_UP_RED_SHARE or float(nucleus.mean()) > CLOSE_UP_NUCLEUS_SHARE
+    is_close_up = red_share < CLOSE_UP_RED_SHARE or nuclei.share_of(nucleus) > CLOSE_UP_NUCLEUS_SHARE
 
     level = max(CYTOPLASM_LEVEL * threshold, CYTOPLASM_OVER_RED * red_level)
     level = min(level, MAX_CYTOPLASM_LEVEL * threshold)

@@ -37,28 +37,27 @@ def find_background(rgb: np.ndarray) -> Background | None:
     -------
     Background, or None where more than four fifths of the image are black.
     """
-    brightest = cv2.max(cv2.max(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
-    lit = (brightest > BLACK_BORDER_LEVEL).astype(np.uint8)
-    valid = cv2.erode(lit, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    red, green, blue = cv2.split(rgb)
+    lit = cv2.inRange(cv2.max(cv2.max(red, green), blue), (BLACK_BORDER_LEVEL + 1,), (255,))
+    valid = cv2.erode(lit, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=255)
     n_valid = int(cv2.countNonZero(valid))
     if n_valid < 0.2 * valid.size:
         return None
-    total = rgb[..., 0].astype(np.uint16) + rgb[..., 1] + rgb[..., 2]
-    counts = np.bincount(total[valid > 0], minlength=766)
-    bright_from = int(np.searchsorted(np.cumsum(counts), 0.75 * n_valid))
-    bright = ((total >= bright_from) & (valid > 0)).astype(np.uint8)
-    colour = tuple(_median_level(rgb, channel, bright) for channel in range(3))
-    lowest = np.array([max(0, level - BACKGROUND_TOLERANCE) for level in colour], np.uint8)
-    highest = np.array([min(255, level + BACKGROUND_TOLERANCE) for level in colour], np.uint8)
+    total = cv2.add(cv2.add(red, green, dtype=cv2.CV_16U), blue, dtype=cv2.CV_16U)
+    bright = cv2.bitwise_and(cv2.inRange(total, (_level_below(total, valid, 0.75),), (3 * 255,)), valid)
+    colour = (_level_below(red, bright, 0.5), _level_below(green, bright, 0.5), _level_below(blue, bright, 0.5))
+    lowest = tuple(level - BACKGROUND_TOLERANCE for level in colour)
+    highest = tuple(level + BACKGROUND_TOLERANCE for level in colour)
     near = cv2.inRange(rgb, lowest, highest)
-    share = cv2.countNonZero(cv2.bitwise_and(near, near, mask=valid)) / n_valid
-    return Background((colour[0], colour[1], colour[2]), share, valid.astype(bool))
+    share = cv2.countNonZero(cv2.bitwise_and(near, valid)) / n_valid
+    return Background(colour, share, valid > 0)
 
 
-def _median_level(rgb: np.ndarray, channel: int, mask: np.ndarray) -> int:
-    histogram = cv2.calcHist([rgb], [channel], mask, [256], [0, 256]).ravel()
-    cumulated = np.cumsum(histogram)
-    return int(np.searchsorted(cumulated, cumulated[-1] / 2))
+def _level_below(values: np.ndarray, mask: np.ndarray, share: float) -> int:
+    """The smallest level that at least `share` of the masked values do not exceed."""
+    n_levels = 256 if values.dtype == np.uint8 else 3 * 255 + 1
+    reached = np.cumsum(cv2.calcHist([values], [0], mask, [n_levels], [0, n_levels]))
+    return int(np.searchsorted(reached, share * reached[-1]))
 
 
 def optical_density(rgb: np.ndarray, channel: int, background: Background) -> np.ndarray:
@@ -74,8 +73,7 @@ def optical_density(rgb: np.ndarray, channel: int, background: Background) -> np
     -------
     float32 array of shape (H, W), >= 0; 0 in black borders.
     """
-    density = cv2.LUT(np.ascontiguousarray(rgb[..., channel]), _DENSITY_OF_LEVEL)
-    density -= _DENSITY_OF_LEVEL[background.rgb[channel]]
-    np.maximum(density, 0, out=density)
+    beyond = np.maximum(_DENSITY_OF_LEVEL - _DENSITY_OF_LEVEL[background.rgb[channel]], 0)
+    density = cv2.LUT(cv2.extractChannel(rgb, channel), beyond)
     density[~background.valid] = 0
     return density

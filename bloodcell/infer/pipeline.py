@@ -29,28 +29,21 @@ WORKERS = max(1, os.cpu_count() or 1)
 SHOWN_CONTEXT = 1.5
 
 ImageBytes = bytes | BloodcellError
-OnProgress = Callable[[int, int], None]
 
 
-def analyse(
-    engine: Engine, images: Iterable[ImageBytes], on_progress: OnProgress | None = None
-) -> Iterator[ImageResult]:
+def analyse(engine: Engine, images: Iterable[ImageBytes]) -> Iterator[ImageResult]:
     """Find and classify the white cells of images.
 
     Parameters
     ----------
     engine : Engine
-    images : bytes of each image, or the error met on fetching them
-    on_progress : called with (images done, images taken so far)
+    images : bytes of each image, or the error met on fetching them; taken a few chunks ahead, in this thread
 
     Yields
     ------
     ImageResult, one an image, in the order given. An image that cannot be used is unreadable, with the reason.
     """
-    for done, result in enumerate(_in_chunks(images, partial(_analyse_chunk, engine)), start=1):
-        if on_progress is not None:
-            on_progress(done, done)
-        yield result
+    yield from _in_chunks(images, partial(_analyse_chunk, engine))
 
 
 def find_only(images: Iterable[ImageBytes]) -> Iterator[ImageResult]:

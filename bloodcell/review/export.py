@@ -14,11 +14,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import pandas as pd
 from sqlalchemy import Engine
 
 from bloodcell.classes import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL, PLAIN_WORDS
 from bloodcell.imaging.boxes import Box
-from bloodcell.review.batches import get_batch, note
+from bloodcell.review.batches import Batch, get_batch, note
 from bloodcell.review.database import writing
 from bloodcell.review.tables import cells_table, images_table
 
@@ -49,14 +50,20 @@ def plain_csv(db: Engine, batch_id: int, who: str | None = None) -> bytes:
     StoreError
         If there is no such batch.
     """
+    content = plain_rows(images_table(db, batch_id), cells_table(db, batch_id))
+    _note_export(db, batch_id, who, "plain")
+    return content
+
+
+def plain_rows(images: pd.DataFrame, cells: pd.DataFrame) -> bytes:
+    """The plain CSV of a batch's tables (`review.tables`)."""
     cells_of = defaultdict(list)
-    for cell in cells_table(db, batch_id).itertuples(index=False):
+    for cell in cells.itertuples(index=False):
         cells_of[cell.image_id].append(cell)
     rows = [
         (image.file_name, _plain_word(image.image_status, cells_of[image.image_id]))
-        for image in images_table(db, batch_id).itertuples(index=False)
+        for image in images.itertuples(index=False)
     ]
-    _note_export(db, batch_id, who, "plain")
     return csv_bytes(PLAIN_HEADER, rows)
 
 
@@ -80,23 +87,27 @@ def full_csv(db: Engine, batch_id: int, who: str | None = None) -> bytes:
     StoreError
         If there is no such batch.
     """
-    batch = get_batch(db, batch_id)
+    content = full_rows(get_batch(db, batch_id), images_table(db, batch_id), cells_table(db, batch_id))
+    _note_export(db, batch_id, who, "full")
+    return content
+
+
+def full_rows(batch: Batch, images: pd.DataFrame, cells: pd.DataFrame) -> bytes:
+    """The full CSV of a batch and its tables (`review.tables`)."""
     prob_names = tuple(f"prob_{name}" for name in batch.class_names)
     before = ("cell_number", *Box._fields, "prediction")
     after = ("status", "correction", "who", "when")
-    cells = cells_table(db, batch_id)
     columns = [cells[name].tolist() for name in (*before, *prob_names, *after, "model_name", "model_sha256")]
     rows_of: dict[int, list[list[Any]]] = defaultdict(list)
     for image_id, *values in zip(cells["image_id"].tolist(), *columns, strict=True):
         rows_of[image_id].append([_six_decimals(value) for value in values])
 
     rows: list[list[Any]] = []
-    for image in images_table(db, batch_id).itertuples(index=False):
+    for image in images.itertuples(index=False):
         no_cell = [""] * (len(before) + len(prob_names))
         no_cell += [image.image_status or WAITING_STATUS, "", "", "", batch.model_name, batch.model_sha256]
         for values in rows_of.get(image.image_id, [no_cell]):
             rows.append([image.file_name, image.sha256, *values])
-    _note_export(db, batch_id, who, "full")
     return csv_bytes(("file", "sha256", *before, *prob_names, *after, "model", "model_sha256"), rows)
 
 

@@ -1,5 +1,7 @@
 """From files to stored results: the one way that the page and the command line both go."""
 
+import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +17,7 @@ from bloodcell.review.batches import Batch, get_batch
 from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
 
 CHUNK_IMAGES = 64  # one transaction each: what a killed process has to do again at most
+CHUNK_BYTES = 64 * 2**20  # what is held in memory at once, give or take one file
 
 OnProgress = Callable[[int, int], None]
 
@@ -75,10 +78,7 @@ def take_in(
 
     try:
         for done, file in enumerate(incoming, start=1):
-            if file.data is None or file.problem:
-                pending.append(Arrival(file.name, None, file.problem or "The file could not be read."))
-            else:
-                pending.append(Arrival(file.name, blobs.put(file.data)))
+            pending.append(_arrival(file, blobs.put))
             if len(pending) == CHUNK_IMAGES:
                 note_pending()
             if on_progress is not None:
@@ -128,6 +128,76 @@ def analyse_waiting(
         if on_progress is not None:
             on_progress(done, len(waiting))
     return len(waiting)
+
+
+def analyse_passing(
+    db: Database, batch_id: int, engine: Engine, incoming: Iterable[IncomingFile], on_done: Callable[[], None]
+) -> None:
+    """Note files in a batch and analyse them in one pass, without keeping their bytes: for a batch nobody will look at.
+
+    Taking in goes on in this thread while the pipeline's threads work. The batch comes out as after `take_in` and
+    `analyse_waiting`.
+
+    Parameters
+    ----------
+    engine : the model that the batch was begun with
+    incoming : iterable of IncomingFile, read once and lazily
+    on_done : called once a file
+
+    Raises
+    ------
+    ModelError
+        If the engine holds another model than the batch.
+    StoreError
+        If there is no such batch, or the database refuses.
+    """
+    _check_same_model(get_batch(db, batch_id), engine)
+    image_ids: deque[int] = deque()
+
+    def new_images() -> Iterator[bytes]:
+        for files in _chunks(incoming):
+            arrivals = [_arrival(file, _sha256) for file in files]
+            added = add_images(db, batch_id, arrivals)
+            for file, arrival, image in zip(files, arrivals, added, strict=True):
+                if file.data is not None and arrival.sha256 is not None and image.is_new:
+                    image_ids.append(image.image_id)
+                    yield file.data
+                else:
+                    on_done()
+
+    pending: list[tuple[int, ImageResult]] = []
+    for result in analyse(engine, new_images()):
+        pending.append((image_ids.popleft(), result))
+        if len(pending) == CHUNK_IMAGES:
+            store_results(db, pending, engine.model_name, engine.model_sha256)
+            pending = []
+        on_done()
+    store_results(db, pending, engine.model_name, engine.model_sha256)
+
+
+def _arrival(file: IncomingFile, keep: Callable[[bytes], str]) -> Arrival:
+    """What is noted of a file; `keep` takes its bytes and tells their SHA-256."""
+    if file.data is None or file.problem:
+        return Arrival(file.name, None, file.problem or "The file could not be read.")
+    return Arrival(file.name, keep(file.data))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _chunks(incoming: Iterable[IncomingFile]) -> Iterator[list[IncomingFile]]:
+    """Cut a stream of files into lists that fit in memory."""
+    chunk: list[IncomingFile] = []
+    n_bytes = 0
+    for file in incoming:
+        chunk.append(file)
+        n_bytes += len(file.data or b"")
+        if len(chunk) == CHUNK_IMAGES or n_bytes >= CHUNK_BYTES:
+            yield chunk
+            chunk, n_bytes = [], 0
+    if chunk:
+        yield chunk
 
 
 def _bytes_or_error(blobs: Blobs, sha256s: Sequence[str]) -> Iterator[bytes | BloodcellError]:

@@ -86,12 +86,6 @@ def test_images_are_taken_as_they_are_wanted(engine, monkeypatch):
     assert 3 <= next(taken) <= 3 * 3 + 1
 
 
-def test_progress_counts_every_image(engine):
-    told = []
-    list(analyse(engine, [FIELD, b"", EMPTY], lambda done, total: told.append(done)))
-    assert told == [1, 2, 3]
-
-
 def test_an_error_of_the_source_is_not_swallowed(engine):
     def broken():
         yield FIELD
