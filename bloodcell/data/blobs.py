@@ -72,10 +72,6 @@ class BlobStore:
             raise StoreError(f"The image {path} is damaged: its content no longer matches its SHA-256.")
         return data
 
-    def has(self, sha256: str) -> bool:
-        """Tell whether a file of that name is there; its content is checked by `get`."""
-        return self._path(sha256).is_file()
-
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
             raise StoreError(f"A SHA-256 must be 64 hexadecimal digits in lower case. Received: {sha256!r}.")

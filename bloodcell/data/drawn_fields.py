@@ -1,7 +1,7 @@
 """Drawn microscope fields with the truth: where the white cells are and of which class."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -243,8 +243,3 @@ def _develop(rng: np.random.Generator, od: np.ndarray, stain: Stain, scale: floa
     light = cv2.GaussianBlur(light, (0, 0), max(rng.uniform(0.9, 1.5) * scale, 0.4))
     light += rng.normal(0, 1.6, light.shape).astype(np.float32)
     return np.clip(np.rint(light), 0, 255).astype(np.uint8)
-
-
-def restain(stain: Stain, background: tuple[int, int, int], red_cell_colour: tuple[int, int, int]) -> Stain:
-    """The same stain with another background and another colour of red cells."""
-    return replace(stain, background=background, red_cell=red_cell_colour)

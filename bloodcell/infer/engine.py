@@ -56,7 +56,6 @@ class Engine:
         self.class_names: tuple[str, ...] = tuple(description["class_names"])
         self.side_px = int(description["side_px"])
         self.context = float(description["context"])
-        self.views = int(description["views"])
         missing = sorted({"temperature", *(field.name for field in fields(Thresholds))} - calibration.keys())
         if missing:
             raise ModelError(f"The calibration of the model {folder.name} lacks {', '.join(missing)}.")
@@ -102,17 +101,8 @@ class Engine:
         features = np.zeros((len(crops), self._typical.means.shape[1]), np.float32)
         for start in range(0, len(crops), BATCH):
             part = slice(start, start + BATCH)
-            for view in _views(crops[part], self.views):
-                of_view = self._session.run(self._outputs, {self._input: view.astype(np.float32)})
-                logits[part] += of_view[0] / self.views
-                known[part] += of_view[1][:, 0] / self.views
-                features[part] += of_view[2] / self.views
+            answered = self._session.run(self._outputs, {self._input: crops[part].astype(np.float32)})
+            logits[part], known[part], features[part] = answered[0], answered[1][:, 0], answered[2]
         probs, known = softmax(logits, self.temperature), sigmoid(known)
         distance = self._typical.distance(features)
         return Scores(probs, known, distance, cell_statuses(probs, known, distance, self.thresholds))
-
-
-def _views(crops: np.ndarray, n_views: int) -> list[np.ndarray]:
-    """The crops as they are, turned by half, and both mirrored."""
-    turned = crops[:, ::-1, ::-1]
-    return [crops, turned, crops[:, :, ::-1], turned[:, :, ::-1]][:n_views]

@@ -33,11 +33,6 @@ class AddedImage:
     is_new: bool
 
 
-def add_image(db: Engine, batch_id: int, file_name: str, sha256: str | None, problem: str = "") -> AddedImage:
-    """Take note of one file; see `add_images`."""
-    return add_images(db, batch_id, [Arrival(file_name, sha256, problem)])[0]
-
-
 def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[AddedImage]:
     """Take note of files in one transaction, in their order.
 
@@ -90,11 +85,6 @@ def waiting_images(db: Engine, batch_id: int) -> list[tuple[int, str]]:
     )
     with reading(db) as connection:
         return [(row.id, row.sha256) for row in connection.execute(query)]
-
-
-def store_result(db: Engine, image_id: int, result: ImageResult, model_name: str, model_sha256: str) -> bool:
-    """Keep the result of one image; False if it had one already. See `store_results`."""
-    return store_results(db, [(image_id, result)], model_name, model_sha256) == 1
 
 
 def store_results(db: Engine, results: Sequence[tuple[int, ImageResult]], model_name: str, model_sha256: str) -> int:

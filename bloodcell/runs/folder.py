@@ -84,7 +84,7 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise ModelError(f"spec.json of the model {folder.name} cannot be read: {error}.") from error
     if not isinstance(description, dict):
         raise ModelError(f"spec.json of the model {folder.name} must be one JSON object.")
-    missing = [key for key in ("class_names", "side_px", "context", "views") if key not in description]
+    missing = [key for key in ("class_names", "side_px", "context") if key not in description]
     if missing:
         raise ModelError(f"spec.json of the model {folder.name} lacks {', '.join(missing)}.")
     return description

@@ -1,4 +1,4 @@
-"""Draw augmented training batches: classes in equal parts, sources by weight, and a share of unknowns."""
+"""Draw augmented training batches: classes in equal parts, sources by weight, cells equally, a share of unknowns."""
 
 import keras
 import numpy as np
@@ -30,15 +30,15 @@ class DrawnBatches(keras.utils.PyDataset):
         self.pools = self._class_pools()
         self.others = np.flatnonzero(samples.class_index == UNKNOWN)
 
-    def _class_pools(self) -> list[list[tuple[float, np.ndarray]]]:
-        """Per class: (share, rows) of each source that holds it."""
+    def _class_pools(self) -> list[list[tuple[float, list[np.ndarray]]]]:
+        """Per class: share of each source that holds it, and the rows of each of its source cells."""
         pools = []
         for class_index in range(len(self.spec.class_names)):
             found = []
             for number, source in enumerate(self.spec.sources):
                 rows = np.flatnonzero((self.samples.class_index == class_index) & (self.samples.source == number))
                 if len(rows):
-                    found.append((source.weight, rows))
+                    found.append((source.weight, _by_cell(rows, self.samples.group[rows])))
             if not found:
                 raise DatasetError(f"There is no {self.spec.class_names[class_index]} to learn from.")
             pools.append(found)
@@ -74,8 +74,14 @@ class DrawnBatches(keras.utils.PyDataset):
             return vary_crop(wide[rng.choice(self.others)], side_px, self.variation, rng)
         pools = self.pools[class_index]
         shares = np.array([share for share, _ in pools])
-        rows = pools[rng.choice(len(pools), p=shares / shares.sum())][1]
-        return vary_crop(wide[rng.choice(rows)], side_px, self.variation, rng)
+        cells = pools[rng.choice(len(pools), p=shares / shares.sum())][1]
+        return vary_crop(wide[rng.choice(cells[rng.integers(len(cells))])], side_px, self.variation, rng)
+
+
+def _by_cell(rows: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
+    """Part `rows` by source cell, so that a cell with many copies is drawn no more often than others."""
+    order = np.argsort(group, kind="stable")
+    return np.split(rows[order], np.flatnonzero(np.diff(group[order])) + 1)
 
 
 def plain_crops(wide: np.ndarray, side_px: int) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""Set a model's temperature and status thresholds on its validation fold."""
+"""Set a model's temperature and status thresholds on cells that it did not learn from."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from bloodcell.errors import DatasetError
 from bloodcell.evaluate.calibration import expected_calibration_error, fit_temperature
 from bloodcell.infer.scores import sigmoid, softmax
 from bloodcell.infer.status import Thresholds, cell_statuses
-from bloodcell.infer.typical import Typical
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 
@@ -24,11 +24,21 @@ MISSED_KNOWN = 0.03
 
 @dataclass(frozen=True)
 class Outputs:
-    """A network's raw answers for N crops: logits (N, C), known (N,), a logit, and features (N, F)."""
+    """A network's raw answers for N crops: logits (N, C), known (N,), a logit, and distance (N,) of `infer.typical`."""
 
     logits: np.ndarray
     known: np.ndarray
-    features: np.ndarray
+    distance: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Write to a .npz file."""
+        np.savez_compressed(path, logits=self.logits, known=self.known, distance=self.distance)
+
+    @classmethod
+    def load(cls, path: Path) -> "Outputs":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(stored["logits"], stored["known"], stored["distance"])
 
 
 @dataclass(frozen=True)
@@ -39,14 +49,13 @@ class Calibration:
     figures: dict
 
 
-def calibrate(spec: TrainSpec, held: Samples, outputs: Outputs, typical: Typical) -> Calibration:
+def calibrate(spec: TrainSpec, held: Samples, outputs: Outputs) -> Calibration:
     """Fit temperature and thresholds on held-out cells, every source cell counting the same.
 
     Parameters
     ----------
-    held : Samples of the validation fold
-    outputs : Outputs of the network for `held`
-    typical : Typical, fitted on the cells it learned from
+    held : Samples of the validation fold, or all where they were answered out of fold
+    outputs : Outputs for `held`
     """
     is_known = held.class_index != UNKNOWN
     if not is_known.any():
@@ -56,7 +65,7 @@ def calibrate(spec: TrainSpec, held: Samples, outputs: Outputs, typical: Typical
     weights = 1.0 / copies[inverse]
     temperature = fit_temperature(y_true, outputs.logits[is_known], weights)
     probs, known = softmax(outputs.logits[is_known], temperature), sigmoid(outputs.known)
-    distance = typical.distance(outputs.features)
+    distance = outputs.distance
     thresholds = Thresholds(
         min_confidence=least_confidence(probs.max(axis=1), probs.argmax(axis=1) == y_true),
         min_known=float(np.quantile(known[is_known], MISSED_KNOWN)),

@@ -80,9 +80,9 @@ def _tests(tests: dict[str, Any]) -> list[str]:
 
 
 def _validation(figures: dict[str, Any]) -> list[str]:
-    """The fold that temperature and thresholds were set on: too kind a figure, and said so."""
+    """The cells that temperature and thresholds were set on: a little too kind a figure, and said so."""
     lines = [
-        "On its validation fold (other source cells than it learned from, but thresholds were set here):",
+        f"On its validation cells ({figures['protocol']}; thresholds were set here):",
         "",
         _row(["source", "images", "accuracy", "confident and right", "held back"]),
         "|---|---|---|---|---|",

@@ -18,7 +18,8 @@ class TrainSpec:
     images_per_epoch : crops drawn per epoch, the classes in equal parts
     unknown_share : share of the drawn crops that show none of the classes
     stain_jitter : spread (standard deviation, log scale) of the stain strength per channel in augmentation
-    folds, fold : validation is one fold of so many, closed over source cells; fold -1 trains on everything
+    folds, fold : validation is one fold of so many, closed over source cells; with fold -1 the model learns from
+        everything, and its thresholds come from one further run a fold, each asked for the cells left out
     """
 
     name: str
@@ -38,7 +39,6 @@ class TrainSpec:
     dropout: float = 0.3
     unknown_share: float = 0.15
     stain_jitter: float = 0.15
-    views: int = 1
     folds: int = 5
     fold: int = 0
     seed: int = 0
@@ -65,7 +65,6 @@ class TrainSpec:
         )
         require(self.folds >= 2, f"`folds` must be 2 or more. Received: {self.folds}.")
         require(-1 <= self.fold < self.folds, f"`fold` must be from -1 to {self.folds - 1}. Received: {self.fold}.")
-        require(self.views in (1, 2, 4), f"`views` must be 1, 2 or 4. Received: {self.views}.")
 
     @classmethod
     def from_json(cls, text: str) -> "TrainSpec":

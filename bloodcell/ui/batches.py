@@ -1,6 +1,7 @@
 """Choosing, naming, renaming, deleting and reopening batches."""
 
 from datetime import datetime
+from functools import partial
 
 import streamlit as st
 
@@ -141,26 +142,20 @@ def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
 def _downloads(batch: Batch) -> None:
     db, person = resources.database(), state.who()
     stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in batch.name)[:60]
-    st.download_button(
-        "Plain CSV",
-        data=lambda: plain_csv(db, batch.id, person),
-        file_name=f"{stem}.csv",
-        mime="text/csv",
-        key="classify-plain-csv",
-        icon=":material/download:",
-        help="Two columns, file name and class, one row an image.",
-        on_click="ignore",
-    )
-    st.download_button(
-        "Full CSV",
-        data=lambda: full_csv(db, batch.id, person),
-        file_name=f"{stem}_full.csv",
-        mime="text/csv",
-        key="classify-full-csv",
-        icon=":material/download:",
-        help="One row a cell: box, probabilities, status, decision, who and when, model.",
-        on_click="ignore",
-    )
+    for name, ending, write, content in (
+        ("plain", "", plain_csv, "Two columns, file name and class, one row an image."),
+        ("full", "_full", full_csv, "One row a cell: box, probabilities, status, decision, who and when, model."),
+    ):
+        st.download_button(
+            f"{name.capitalize()} CSV",
+            data=partial(write, db, batch.id, person),
+            file_name=f"{stem}{ending}.csv",
+            mime="text/csv",
+            key=f"classify-{name}-csv",
+            icon=":material/download:",
+            help=content,
+            on_click="ignore",
+        )
 
 
 def all_batches() -> list[BatchSummary]:

@@ -5,7 +5,6 @@ import pytest
 
 from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.data.drawn_cells import STAINS, fill, outline
-from bloodcell.data.drawn_fields import restain
 from bloodcell.data.drawn_others import KINDS
 from bloodcell.data.synthetic import N_NOT_SMEARS, draw_field, not_smears, sample_set
 from bloodcell.errors import DatasetError
@@ -83,12 +82,6 @@ def test_red_cells_and_platelets_are_counted():
 def test_scale_sets_the_size():
     small, large = (draw_field(2, scale=scale, class_names=["LYMPHOCYTE"]).boxes[0] for scale in (0.5, 1.0))
     assert large.height / small.height == pytest.approx(2, rel=0.06)
-
-
-def test_restain_changes_two_colours():
-    changed = restain(STAINS["cream"], (1, 2, 3), (4, 5, 6))
-    assert (changed.background, changed.red_cell) == ((1, 2, 3), (4, 5, 6))
-    assert changed.nucleus == STAINS["cream"].nucleus
 
 
 def test_wrong_wishes_are_refused():

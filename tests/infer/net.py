@@ -13,7 +13,7 @@ SIDE_PX = 32
 NAMES = ("RED", "GREEN", "BLUE")
 
 
-def write_net(folder: Path, names=NAMES, n_outputs=3, pixel=(0, 0), views=1, max_distance=100.0, **calibration) -> Path:
+def write_net(folder: Path, names=NAMES, n_outputs=3, pixel=(0, 0), max_distance=100.0, **calibration) -> Path:
     """Write a model whose logits are level / 2 of the channels at `pixel`; known is sigmoid(red level - 100).
 
     Its one feature is the red level over 100, its only known mean 0: the distance is (red / 100) ** 2.
@@ -50,7 +50,7 @@ def write_net(folder: Path, names=NAMES, n_outputs=3, pixel=(0, 0), views=1, max
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "model.onnx"
     )
     settings = {"temperature": 1.0, "min_confidence": 0.9, "min_known": 0.5, "max_distance": max_distance}
-    write_spec(folder, class_names=list(names), views=views, calibration=settings | calibration)
+    write_spec(folder, class_names=list(names), calibration=settings | calibration)
     Typical(np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)).save(folder / "typical.npz")
     return folder
 

@@ -53,18 +53,6 @@ def test_order_of_the_class_names_is_kept(tmp_path):
     assert [engine.class_names[winner] for winner in winners] == ["Z", "A", "M"]
 
 
-@pytest.mark.parametrize(("views", "mean_red"), [(1, 200), (2, 202), (4, 206)])
-def test_views_average(tmp_path, views, mean_red):
-    """The net sees the top left pixel; turned and mirrored crops show it the other corners."""
-    crop = crops((200, 200, 200))
-    crop[0, -1, -1, 0] = 204  # comes to the top left by half a turn
-    crop[0, 0, -1, 0] = 208  # by mirroring
-    crop[0, -1, 0, 0] = 212  # by both
-    probs = Engine(write_net(tmp_path / "views", views=views)).classify(crop).probs[0]
-    power = np.exp((mean_red - 200) / 2)
-    assert probs[0] == pytest.approx(power / (power + 2), abs=1e-4)
-
-
 def test_more_crops_than_a_batch_keep_their_order(folder):
     reds = np.arange(2 * BATCH + 3) % 20 + 190
     many = Engine(folder).classify(crops(*((red, 200, 200) for red in reds)))

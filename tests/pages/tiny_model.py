@@ -54,7 +54,6 @@ def write_tiny_model(folder: Path) -> Path:
         "class_names": list(CLASS_NAMES),
         "side_px": SIDE_PX,
         "context": 1.2,
-        "views": 1,
         "calibration": {"temperature": 1.0, "min_confidence": 0.9, "min_known": 0.5, "max_distance": 1e9},
     }
     metrics = {"validation": {"per_source": {"drawn": {"images": 80, "accuracy": 0.9, "held_back": 0.125}}}}

@@ -6,7 +6,7 @@ from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.imaging.boxes import Box
 from bloodcell.infer.results import CellResult, ImageResult
 from bloodcell.review.batches import create_batch
-from bloodcell.review.images import add_image, store_result
+from bloodcell.review.images import AddedImage, Arrival, add_images, store_results
 
 MODEL = "wbc4"
 MODEL_SHA = "c0ffee" + "0" * 58
@@ -32,6 +32,16 @@ def cell(class_name: str = "MONOCYTE", box: Box = BIG_BOX, status: str = "confid
 def image(*cells: CellResult, status: str = "", message: str = "") -> ImageResult:
     """A 480 x 640 image; its status follows from its cells unless it is given."""
     return ImageResult(status or ("cells" if cells else "no white cell"), cells, message, 480, 640)
+
+
+def add_image(db: Engine, batch_id: int, file_name: str, sha256: str | None, problem: str = "") -> AddedImage:
+    """Take note of one file."""
+    return add_images(db, batch_id, [Arrival(file_name, sha256, problem)])[0]
+
+
+def store_result(db: Engine, image_id: int, result: ImageResult, model_name: str, model_sha256: str) -> bool:
+    """Keep the result of one image; False if it had one already."""
+    return store_results(db, [(image_id, result)], model_name, model_sha256) == 1
 
 
 def analysed(db: Engine, batch_id: int, name: str, number: int, result: ImageResult) -> int:

@@ -20,10 +20,22 @@ from bloodcell.review.batches import (
 )
 from bloodcell.review.corrections import correct
 from bloodcell.review.database import reading
-from bloodcell.review.images import Arrival, add_image, add_images, store_result, store_results, waiting_images
+from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
 from bloodcell.review.schema import audit
 from bloodcell.review.tables import cells_table, images_table
-from tests.review.batch import BIG_BOX, MODEL, MODEL_SHA, SMALL_BOX, analysed, cell, image, new_batch, sha
+from tests.review.batch import (
+    BIG_BOX,
+    MODEL,
+    MODEL_SHA,
+    SMALL_BOX,
+    add_image,
+    analysed,
+    cell,
+    image,
+    new_batch,
+    sha,
+    store_result,
+)
 
 
 def noted(db):

@@ -14,10 +14,9 @@ from bloodcell.infer.results import CellResult
 from bloodcell.review.corrections import correct, undo_last
 from bloodcell.review.database import open_database
 from bloodcell.review.export import csv_bytes, escape, full_csv, plain_csv
-from bloodcell.review.images import add_image
 from bloodcell.review.schema import clean_text
 from bloodcell.review.tables import cells_table
-from tests.review.batch import BIG_BOX, MODEL_SHA, SMALL_BOX, analysed, cell, image, new_batch, sha
+from tests.review.batch import BIG_BOX, MODEL_SHA, SMALL_BOX, add_image, analysed, cell, image, new_batch, sha
 from tests.review.test_batches import noted
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -4,7 +4,7 @@ from bloodcell.errors import ModelError
 from bloodcell.runs.folder import NEEDED_FILES, get_model, list_models, model_sha256, read_model
 from bloodcell.settings import Settings
 
-SPEC = '{"title": "%s", "class_names": ["A", "B"], "side_px": 32, "context": 1.2, "views": 1}'
+SPEC = '{"title": "%s", "class_names": ["A", "B"], "side_px": 32, "context": 1.2}'
 
 
 def put(folder, title="", spec=None):
@@ -80,7 +80,7 @@ def test_an_unknown_name_tells_which_there_are(settings, names, there):
     [
         ("{", r"spec\.json of the model bad cannot be read"),
         ("3", r"spec\.json of the model bad must be one JSON object"),
-        ('{"class_names": [], "views": 1}', r"spec\.json of the model bad lacks side_px, context\."),
+        ('{"class_names": []}', r"spec\.json of the model bad lacks side_px, context\."),
     ],
 )
 def test_a_spec_that_makes_no_sense(tmp_path, spec, message):

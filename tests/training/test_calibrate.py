@@ -2,13 +2,11 @@ import numpy as np
 import pytest
 
 from bloodcell.errors import DatasetError
-from bloodcell.infer.typical import Typical
 from bloodcell.training.calibrate import MOST_HELD_BACK, TARGET_ACCURACY, Outputs, calibrate, least_confidence
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import SourceSpec, TrainSpec
 
 SPEC = TrainSpec(name="t", sources=(SourceSpec("one", "one"), SourceSpec("two", "two")), class_names=("A", "B"))
-TYPICAL = Typical(np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32))
 
 
 def held(class_index, group=None, source=None):
@@ -18,11 +16,11 @@ def held(class_index, group=None, source=None):
     return Samples(np.zeros((n, 1, 1, 3), np.uint8), np.array(class_index), group, source, [""] * n, {})
 
 
-def outputs(logits, known=None, features=None):
+def outputs(logits, known=None, distance=None):
     logits = np.array(logits, float)
     known = np.full(len(logits), 5.0) if known is None else np.array(known, float)
-    features = np.zeros((len(logits), 1)) if features is None else np.array(features, float)
-    return Outputs(logits, known, features)
+    distance = np.ones(len(logits)) if distance is None else np.array(distance, float)
+    return Outputs(logits, known, distance)
 
 
 def test_threshold_lies_where_enough_are_right():
@@ -59,7 +57,7 @@ def test_one_cell():
 def test_figures_by_hand():
     """Four cells of two sources; the last is wrong, so three of four and recalls 2/2 and 1/2."""
     answers = outputs([[4, 0], [4, 0], [0, 4], [1, 0]])
-    found = calibrate(SPEC, held([0, 0, 1, 1], source=[0, 0, 0, 1]), answers, TYPICAL).figures
+    found = calibrate(SPEC, held([0, 0, 1, 1], source=[0, 0, 0, 1]), answers).figures
     assert (found["images"], found["source_cells"]) == (4, 4)
     assert found["accuracy"] == 0.75
     assert found["recall"] == {"A": 1.0, "B": 0.5}
@@ -72,21 +70,21 @@ def test_copies_weigh_as_one_cell_in_the_temperature():
     """The wrong cell has 50 copies: counted singly they would heat the temperature far more."""
     logits = [[3, 0]] * 10 + [[3, 0]] * 50
     y_true, group = [0] * 10 + [1] * 50, [*range(10)] + [10] * 50
-    copied = calibrate(SPEC, held(y_true, group), outputs(logits), TYPICAL).settings["temperature"]
-    once = calibrate(SPEC, held(y_true[:11], group[:11]), outputs(logits[:11]), TYPICAL).settings["temperature"]
-    single = calibrate(SPEC, held(y_true), outputs(logits), TYPICAL).settings["temperature"]
+    copied = calibrate(SPEC, held(y_true, group), outputs(logits)).settings["temperature"]
+    once = calibrate(SPEC, held(y_true[:11], group[:11]), outputs(logits[:11])).settings["temperature"]
+    single = calibrate(SPEC, held(y_true), outputs(logits)).settings["temperature"]
     assert copied == pytest.approx(once, rel=1e-3)
     assert single > 1.5 * copied
 
 
 def test_cells_of_other_classes_are_only_counted_as_unfamiliar():
     """Two known cells and two others, one of which the network does not know, the other far away."""
-    answers = outputs([[4, 0], [0, 4], [4, 0], [4, 0]], known=[5, 5, -5, 5], features=[[1.0], [1.0], [1.0], [9.0]])
-    figures = calibrate(SPEC, held([0, 1, UNKNOWN, UNKNOWN]), answers, TYPICAL).figures
+    answers = outputs([[4, 0], [0, 4], [4, 0], [4, 0]], known=[5, 5, -5, 5], distance=[1.0, 1.0, 1.0, 9.0])
+    figures = calibrate(SPEC, held([0, 1, UNKNOWN, UNKNOWN]), answers).figures
     assert figures["images"] == 2
     assert figures["other_cells_unfamiliar"] == 1.0
 
 
 def test_no_known_cell_in_the_fold():
     with pytest.raises(DatasetError, match="The validation fold holds no cell of any class"):
-        calibrate(SPEC, held([UNKNOWN]), outputs([[1, 0]]), TYPICAL)
+        calibrate(SPEC, held([UNKNOWN]), outputs([[1, 0]]))

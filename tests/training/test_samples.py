@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.read import encode_png
-from bloodcell.training.batches import DrawnBatches, plain_crops
-from bloodcell.training.fit import split_rows
+from bloodcell.training.batches import DrawnBatches
 from bloodcell.training.samples import UNKNOWN, Samples, load_samples, wide_side_px
 from bloodcell.training.spec import SourceSpec, TrainSpec
 from bloodcell.training.unknowns import draw_unknown
@@ -37,48 +34,6 @@ def test_take_keeps_rows_together():
     assert taken.group.tolist() == [6, 8]
     assert taken.file == ["1.png", "3.png"]
     assert taken.wide[:, 0, 0, 0].tolist() == [1, 3]
-
-
-def test_plain_crops_are_the_middle():
-    wide = np.zeros((1, 48, 48, 3), np.uint8)
-    wide[0, 8:40, 8:40] = 7
-    assert (plain_crops(wide, 32) == 7).all()
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    cells=st.lists(st.tuples(st.integers(-1, 1), st.integers(1, 6)), min_size=12, max_size=40),
-    folds=st.integers(2, 5),
-    data=st.data(),
-)
-def test_no_source_cell_is_on_both_sides(cells, folds, data):
-    """`cells` is (class, copies) of each; every row is on exactly one side, every cell wholly."""
-    known = np.array([name for name, _ in cells])
-    class_index = np.repeat(known, [copies for _, copies in cells])
-    group = np.repeat(np.arange(len(cells)), [copies for _, copies in cells])
-    if max(np.bincount(class_index + 1)) < folds:
-        return
-    fold = data.draw(st.integers(0, folds - 1))
-    fit, held = split_rows(spec(folds=folds, fold=fold), samples(class_index, group, side_px=1))
-    assert sorted([*fit, *held]) == list(range(len(group)))
-    assert not set(group[fit]) & set(group[held])
-
-
-def test_the_folds_share_out_all_rows():
-    given_samples = samples([0, 0, 1, 1] * 6, group=np.repeat(np.arange(12), 2))
-    held = [split_rows(spec(folds=3, fold=fold), given_samples)[1] for fold in range(3)]
-    assert sorted(np.concatenate(held)) == list(range(24))
-
-
-def test_fold_minus_1_holds_nothing_out():
-    fit, held = split_rows(spec(fold=-1), samples([0, 1, 0]))
-    assert fit.tolist() == [0, 1, 2]
-    assert len(held) == 0
-
-
-def test_too_few_cells_for_the_folds():
-    with pytest.raises(DatasetError, match="5 folds need at least 5 source cells"):
-        split_rows(spec(folds=5), samples([0, 1] * 4, group=[0, 1, 2, 3] * 2))
 
 
 def test_a_batch_depends_on_seed_epoch_and_number_alone():
@@ -224,3 +179,20 @@ def test_a_source_in_which_no_cell_is_found(tmp_path):
 def test_a_source_that_is_not_there(tmp_path):
     with pytest.raises(DatasetError, match="There is no dataset at"):
         load_samples(spec(), tmp_path, tmp_path / "cache")
+
+
+def test_a_cell_with_many_copies_is_drawn_no_more_often_than_others():
+    """Class A: one cell with 30 copies (dark crops) and one with a single copy (bright): half of A is bright."""
+    made = samples([0] * 31 + [1], group=[0] * 30 + [1, 2])
+    made.wide[:30], made.wide[30:] = 40, 200
+    batches = DrawnBatches(made, spec(unknown_share=0.0, images_per_epoch=320, batch_size=160, label_smoothing=0.0))
+    crops, targets, _ = batches[0]
+    of_a = targets["logits"][:, 0] == 1
+    bright = (crops[of_a].mean(axis=(1, 2, 3)) > 120).mean()
+    assert 0.3 < bright < 0.7
+
+
+def test_plain_crops_are_the_middle():
+    wide = np.zeros((1, 48, 48, 3), np.uint8)
+    wide[0, 8:40, 8:40] = 7
+    assert (plain_crops(wide, 32) == 7).all()

@@ -81,7 +81,6 @@ def test_texts_that_are_no_spec(text, message):
         ({"folds": 1}, r"`folds` must be 2 or more\. Received: 1"),
         ({"fold": 5, "folds": 5}, r"`fold` must be from -1 to 4\. Received: 5"),
         ({"fold": -2}, "`fold` must be from -1 to"),
-        ({"views": 3}, r"`views` must be 1, 2 or 4\. Received: 3"),
     ],
 )
 def test_settings_out_of_range(changes, message):
@@ -98,7 +97,6 @@ def test_settings_out_of_range(changes, message):
         {"unknown_share": 0.0},
         {"fold": -1},
         {"fold": 4, "folds": 5},
-        {"views": 4},
     ],
 )
 def test_settings_at_the_edge_of_their_range(changes):

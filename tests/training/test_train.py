@@ -15,8 +15,10 @@ from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
 from bloodcell.runs.folder import read_model
 from bloodcell.training.batches import plain_crops
+from bloodcell.training.calibrate import Outputs
+from bloodcell.training.describe import describe
 from bloodcell.training.export import export_onnx
-from bloodcell.training.fit import describe, train
+from bloodcell.training.fit import OUT_OF_FOLD, train
 from bloodcell.training.samples import load_samples
 from bloodcell.training.spec import TrainSpec
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, SPEC, trained, write_cells
@@ -106,11 +108,17 @@ def test_the_pipeline_takes_the_model(run):
     assert result.cells[0].class_name in WHITE_CELLS_4
 
 
-def test_without_a_validation_fold_there_is_no_calibration(run, tmp_path):
-    metrics = train(replace(SPEC, fold=-1), run[0], tmp_path / "all", tmp_path / "cache", quiet)
-    assert "validation" not in metrics
-    with pytest.raises(ModelError, match="has no calibration: it was trained without a validation fold"):
-        Engine(tmp_path / "all")
+def test_a_model_of_all_cells_has_thresholds_from_runs_that_left_cells_out(run, tmp_path):
+    lines = []
+    metrics = train(replace(SPEC, fold=-1), run[0], tmp_path / "all", tmp_path / "cache", lines.append)
+    assert metrics["validation"]["source_cells"] == 4 * CELLS_PER_CLASS
+    assert metrics["validation"]["images"] == 8 * CELLS_PER_CLASS
+    assert "a run that had not learned from it (3 folds)" in metrics["validation"]["protocol"]
+    learned_from = [int(line.split()[-5]) for line in lines if "crops to learn from" in line]
+    assert learned_from[-1] == 8 * CELLS_PER_CLASS  # the model itself
+    assert sum(8 * CELLS_PER_CLASS - n for n in learned_from[:-1]) == 8 * CELLS_PER_CLASS  # each left out once
+    assert len(Outputs.load(tmp_path / "all" / OUT_OF_FOLD).logits) == 8 * CELLS_PER_CLASS
+    assert 0.5 <= Engine(tmp_path / "all").thresholds.min_confidence <= 1
 
 
 def test_a_run_folder_with_something_in_it_is_refused(run):
@@ -174,6 +182,6 @@ def test_a_run_is_described_where_there_is_no_git(tmp_path, monkeypatch):
     write_cells(tmp_path)
     samples = load_samples(SPEC, tmp_path, tmp_path / "cache")
     monkeypatch.setenv("PATH", str(tmp_path))
-    description = describe(SPEC, samples, None)
+    description = describe(SPEC, samples, {})
     assert description["revision"] == "unknown"
     assert {"keras", "numpy", "onnxruntime"} <= description["versions"].keys()
