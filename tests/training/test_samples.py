@@ -4,7 +4,7 @@ import pytest
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.read import encode_png
-from bloodcell.training.batches import DrawnBatches
+from bloodcell.training.batches import DrawnBatches, plain_crops
 from bloodcell.training.samples import UNKNOWN, Samples, load_samples, wide_side_px
 from bloodcell.training.spec import SourceSpec, TrainSpec
 from bloodcell.training.unknowns import draw_unknown
