@@ -32,8 +32,13 @@ class Settings:
 
     @property
     def datasets_dir(self) -> Path:
-        """Downloaded public datasets."""
+        """Registered datasets, a folder each (`data.shelf`), beside downloaded public ones."""
         return self.home / "datasets"
+
+    @property
+    def cells_dir(self) -> Path:
+        """Cells cut out of batches that people have gone through, a folder a dataset (`review.cell_sets`)."""
+        return self.home / "cells"
 
 
 def load_settings() -> Settings:

@@ -33,7 +33,7 @@ ZIP_SUFFIX: Final = ".zip"
 
 _PICTURE_STARTS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ZIP_STARTS: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_FOREIGN: Final = "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."
+FOREIGN_PICTURE: Final = "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."
 _NO_PICTURES: Final = "There are no pictures (JPEG, PNG, BMP or TIFF) in it."
 _NESTED: Final = "A zip inside a zip is not opened; unpack it and add its pictures."
 
@@ -163,14 +163,15 @@ def _checked_bytes(data: bytes) -> bytes:
     return data
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """True for files that begin with a dot or lie in such a folder, and for what macOS adds to a zip."""
     parts = name.split("/")
     return any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts)
 
 
 def _is_passed_over(name: str, start: bytes) -> bool:
     """Tell whether a file in a folder or zip is left out without a word."""
-    if _is_hidden(name):
+    if is_hidden(name):
         return True
     suffix = _suffix(name)
     if suffix in PICTURE_SUFFIXES or suffix in FOREIGN_PICTURE_SUFFIXES or suffix == ZIP_SUFFIX:
@@ -221,7 +222,7 @@ def _find_in_folder(folder: Path, prefix: str) -> Iterator[_Found]:
                 yield _Found(name, f"The folder cannot be read: {error.strerror}.")
                 continue
             for entry in entries:
-                if not _is_hidden(entry.name):
+                if not is_hidden(entry.name):
                     below = entry.is_dir(follow_symlinks=False)
                     waiting.append((entry.path, f"{name}{entry.name}{'/' if below else ''}"))
         else:
@@ -246,7 +247,7 @@ def _find_in_entry(path: str, name: str, inside: str) -> Iterator[_Found]:
         start = _first_bytes(path)
     if not _is_passed_over(os.path.basename(path), start):
         if _suffix(name) in FOREIGN_PICTURE_SUFFIXES:
-            yield _Found(name, _FOREIGN)
+            yield _Found(name, FOREIGN_PICTURE)
         else:
             yield from _find_file(Path(path), name, f"{name}/")
 
@@ -320,4 +321,4 @@ def _read_member(archive: SafeZip, info: ZipInfo) -> bytes:
 def _kind_problem(name: str) -> str:
     if _suffix(name) == ZIP_SUFFIX:
         return _NESTED
-    return _FOREIGN if _suffix(name) in FOREIGN_PICTURE_SUFFIXES else ""
+    return FOREIGN_PICTURE if _suffix(name) in FOREIGN_PICTURE_SUFFIXES else ""

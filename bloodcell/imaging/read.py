@@ -122,6 +122,11 @@ def image_size(data: bytes) -> tuple[int, int]:
     return (width, height) if _ORIENTATIONS[orientation][0] else (height, width)
 
 
+def image_format(data: bytes) -> str:
+    """One of `ALLOWED_FORMATS`, told by the first bytes alone; ImageError for anything else."""
+    return _signature(data)[0]
+
+
 def encode_png(rgb: np.ndarray) -> bytes:
     """Losslessly encode a uint8 (H, W, 3) array; ImageError for any other array."""
     return _encode(rgb, ".png", [])
@@ -156,14 +161,18 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _open_checked(data: bytes) -> tuple[ImageFile, str, int]:
-    """Read the header: the unread Pillow image, its format's name and its EXIF orientation."""
+def _signature(data: bytes) -> tuple[str, type[ImageFile]]:
     if not data:
         raise ImageError("The file is empty (0 bytes).")
-    found = next(((kind, opener) for start, kind, opener in _SIGNATURES if data.startswith(start)), None)
-    if found is None:
-        raise ImageError(f"The file is no picture Bloodcell can read. Allowed: {', '.join(ALLOWED_FORMATS)}.")
-    kind, opener = found
+    for start, kind, opener in _SIGNATURES:
+        if data.startswith(start):
+            return kind, opener
+    raise ImageError(f"The file is no picture Bloodcell can read. Allowed: {', '.join(ALLOWED_FORMATS)}.")
+
+
+def _open_checked(data: bytes) -> tuple[ImageFile, str, int]:
+    """Read the header: the unread Pillow image, its format's name and its EXIF orientation."""
+    kind, opener = _signature(data)
     try:
         with _quiet():
             image = opener(io.BytesIO(data))

@@ -1,0 +1,158 @@
+"""A dataset made of the cells of a batch that people have decided on."""
+
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine
+
+from bloodcell.classes import EXTRA_DECISIONS
+from bloodcell.data.blobs import BlobStore
+from bloodcell.data.label_tables import TableChoice
+from bloodcell.data.layouts import TABLE, LayoutChoice
+from bloodcell.data.registration import Dataset
+from bloodcell.data.shelf import check_name, register_path
+from bloodcell.errors import DatasetError, StoppedError, StoreError
+from bloodcell.imaging.boxes import Box
+from bloodcell.imaging.read import encode_png, read_rgb
+from bloodcell.review.batches import get_batch
+from bloodcell.review.export import csv_bytes
+from bloodcell.review.tables import cells_table
+from bloodcell.settings import Settings
+
+CELLS_CSV: Final = "cells.csv"
+CONTEXT: Final = 2.25  # training cuts 1.5 times the box, and 1.5 times that to have room for turning
+MIN_SIDE_PX: Final = 32
+
+HEADER: Final = (
+    *("file", "group", "label", "image_name", "cell_number", *Box._fields),
+    *("prediction", "decided_by", "decided_at", "batch"),
+)
+
+
+def decided_cells(db: Engine, batch_id: int, with_extra: bool = False) -> pd.DataFrame:
+    """Rows of `review.tables.cells_table` for cells with a standing decision of a person, confirmed ones included.
+
+    Cells that nobody looked at are left out, however confident the model was; so are, without `with_extra`, those
+    decided to be OTHER or NOT_A_CELL. StoreError if there is no such batch.
+    """
+    cells = cells_table(db, batch_id)
+    is_wanted = (cells["correction"] != "") & (with_extra | ~cells["correction"].isin(EXTRA_DECISIONS))
+    return cells[is_wanted].reset_index(drop=True)
+
+
+def make_cell_set(
+    db: Engine,
+    batch_id: int,
+    name: str,
+    settings: Settings,
+    with_extra: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Dataset:
+    """Cut the decided cells out of their images and register them as a dataset of its own.
+
+    The crops are squares of `CONTEXT` times the longer side of the box, where the image has that much, in the image's
+    own pixels, as PNG in a folder per class below `settings.cells_dir`. Beside them lies `cells.csv`, which gives the
+    labels; its column `group` is the SHA-256 of the image that a cell comes from, so that `data.records.read_groups`
+    keeps cells of one image together. A later decision does not change the dataset.
+
+    Parameters
+    ----------
+    db : Engine of `review.database.open_database`
+    batch_id : int
+    name : of the dataset
+    settings : Settings
+    with_extra : whether cells decided to be OTHER or NOT_A_CELL come too, as classes of these names
+    on_progress : called as (done, total) images of the batch
+    should_stop : asked before every image
+
+    Raises
+    ------
+    DatasetError
+        If nobody has decided on a cell, or the name is blank, too long or taken.
+    StoreError
+        If there is no such batch, an image is gone or damaged, or the workspace cannot be written to.
+    StoppedError
+        If `should_stop` said so; nothing is left behind.
+    """
+    check_name(name, settings)
+    batch = get_batch(db, batch_id)
+    cells = decided_cells(db, batch_id, with_extra)
+    if cells.empty:
+        raise DatasetError(f"A dataset needs cells that a person confirmed or corrected. {batch.name!r} has none.")
+    folder = settings.cells_dir / f"batch-{batch_id}-{secrets.token_hex(4)}"
+    unfinished = folder.with_name(f".new-{folder.name}")
+    table = TableChoice(CELLS_CSV, "file", "label", may_hold_commas=True)
+    try:
+        rows = _write_crops(unfinished, cells, batch.name, BlobStore(settings.blobs_dir), on_progress, should_stop)
+        (unfinished / CELLS_CSV).write_bytes(csv_bytes(HEADER, rows))
+        unfinished.rename(folder)
+        return register_path(name, folder, LayoutChoice(TABLE, table=table), settings, should_stop=should_stop)
+    except OSError as error:
+        _discard(unfinished, folder)
+        raise StoreError(f"The workspace {settings.home} cannot be written to: {error.strerror or error}.") from error
+    except BaseException:
+        _discard(unfinished, folder)
+        raise
+
+
+def _write_crops(
+    folder: Path,
+    cells: pd.DataFrame,
+    batch_name: str,
+    blobs: BlobStore,
+    on_progress: Callable[[int, int], None] | None,
+    should_stop: Callable[[], bool] | None,
+) -> list[list[Any]]:
+    """Write one PNG a cell, an image at a time; the rows of the table in the order of the cells."""
+    rows: list[list[Any]] = []
+    images = cells.groupby("image_id", sort=False)
+    for done, (_, of_image) in enumerate(images, start=1):
+        if should_stop is not None and should_stop():
+            raise StoppedError(f"Stopped after {done - 1} of {len(images)} images; nothing was kept.")
+        rgb = read_rgb(blobs.get(of_image["sha256"].iloc[0]))
+        for cell in of_image.itertuples(index=False):
+            file = f"{_folder_name(cell.correction)}/{cell.sha256[:16]}-{cell.cell_number:04d}.png"
+            box = Box(cell.top, cell.left, cell.bottom, cell.right)
+            path = folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode_png(cut_out(rgb, box)))
+            row = [file, cell.sha256, cell.correction, cell.file_name, cell.cell_number, *box]
+            rows.append([*row, cell.prediction, cell.who, cell.when, batch_name])
+        if on_progress is not None:
+            on_progress(done, len(images))
+    return rows
+
+
+def cut_out(rgb: np.ndarray, box: Box) -> np.ndarray:
+    """The square around a box, `CONTEXT` times its longer side and at least `MIN_SIDE_PX`, as far as the image goes.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    box : Box that touches the image
+
+    Returns
+    -------
+    uint8 array of shape (h, w, 3), a copy; smaller than the square where that reaches beyond the image
+    """
+    row, col = box.centre
+    side_px = max(MIN_SIDE_PX, round(CONTEXT * max(box.height, box.width)))
+    top, left = round(row - side_px / 2), round(col - side_px / 2)
+    return rgb[max(0, top) : max(0, top + side_px), max(0, left) : max(0, left + side_px)].copy()
+
+
+def _folder_name(label: str) -> str:
+    """A class as the name of a folder; two classes may share one, the table tells them apart."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", label)[:80] or "_"
+
+
+def _discard(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
