@@ -1,0 +1,87 @@
+"""Pictures of a dataset for its pages: a source to read from, a sample, and rows of small pictures."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from bloodcell.data.explore import SampledLevels, sampled_levels
+from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.registration import Dataset
+from bloodcell.data.sampling import sample_records
+from bloodcell.data.shelf import images_table
+from bloodcell.imaging.read import encode_jpeg
+from bloodcell.plots.pictures import gray_picture, square
+from bloodcell.ui.figures import data_uri
+from bloodcell.ui.kept import kept
+
+PICTURE_PX = 132
+SAMPLE_SIZES = (100, 200, 400, 800, 1600)
+
+
+def table_of(dataset: Dataset) -> pd.DataFrame:
+    """The images of a dataset as they were registered, read from the disk once."""
+    return kept((dataset.fingerprint, dataset.scanned_at, "table"), lambda: images_table(dataset))
+
+
+def usable_records(dataset: Dataset) -> list[Record]:
+    """The labelled images that can be read."""
+    table = table_of(dataset)
+    usable = table[table["problem"] == ""]
+    return [Record(*row) for row in usable[["file", "label"]].itertuples(index=False, name=None)]
+
+
+def source_of(dataset: Dataset) -> ImageSource:
+    """Where the images are read from."""
+    return ImageSource(dataset.path)
+
+
+def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
+    """Ask how many images to look at; all of a small dataset. Returns the sample and its seed."""
+    records = usable_records(dataset)
+    seed_key = f"datasets-{view}-seed"
+    seed = int(st.session_state.get(seed_key, 0))
+    sizes = [size for size in SAMPLE_SIZES if size < len(records)]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        options = [*sizes, len(records)]
+        default = 400 if 400 in options else options[-1]
+        size = st.selectbox(
+            "Images to look at",
+            options,
+            index=options.index(default),
+            format_func=lambda n: f"all {n:,}" if n == len(records) else f"{n:,} of {len(records):,}",
+            key=f"datasets-{view}-size",
+            width=200,
+        )
+        if size < len(records) and st.button("Draw others", icon=":material/shuffle:", key=f"datasets-{view}-others"):
+            st.session_state[seed_key] = seed = seed + 1
+    return sample_records(records, size, seed), seed
+
+
+def with_bar(words: str, work: Callable[[Callable[[int, int], None]], object]):
+    """Run `work(on_progress)` below a bar that goes away."""
+    bar = st.progress(0.0, f"{words} …")
+
+    def told(done: int, total: int) -> None:
+        if done == total or done % max(1, total // 100) == 0:
+            bar.progress(min(1.0, done / max(total, 1)), f"{words} … {done:,} of {total:,}")
+
+    try:
+        return work(told)
+    finally:
+        bar.empty()
+
+
+def levels_of(dataset: Dataset, sample: Sequence[Record], seed: int) -> SampledLevels:
+    """Gray levels of a sample, computed once."""
+    key = (dataset.fingerprint, "levels", len(sample), seed)
+    return kept(
+        key, lambda: with_bar("Counting gray levels", lambda told: sampled_levels(source_of(dataset), sample, told))
+    )
+
+
+def figure_of(rgb: np.ndarray, caption: str, *, in_gray: bool = False, side_px: int = PICTURE_PX) -> tuple[str, str]:
+    """One small picture for `figures.show_figures`."""
+    shown = square(gray_picture(rgb) if in_gray else rgb, side_px)
+    return data_uri(encode_jpeg(shown)), caption

@@ -1,0 +1,196 @@
+"""The shelf of datasets: choosing one, adding one from a folder or zip, renaming, refreshing and removing it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from bloodcell.data.changes import CHANGED, MISSING, dataset_state
+from bloodcell.data.label_tables import TableChoice
+from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice, Recognition, recognise
+from bloodcell.data.registration import DESCRIPTION, Dataset
+from bloodcell.data.shelf import (
+    MAX_NAME_CHARS,
+    list_datasets,
+    refresh,
+    register_path,
+    remove_dataset,
+    rename_dataset,
+)
+from bloodcell.settings import load_settings
+from bloodcell.ui.errors import show_errors
+from bloodcell.ui.text import counted, local_time, plain
+
+CHOICE_KEY = "datasets-choice"
+_ADDED = "datasets-added"
+_OTHER_PATH = "Another folder or zip on this computer"
+
+
+def choose() -> Dataset | None:
+    """Show the shelf and ask for one dataset; None while there is none."""
+    datasets = list_datasets(load_settings())
+    if not datasets:
+        st.info(
+            "No dataset is registered yet. Add a folder of labelled images: it stays where it is, and Bloodcell "
+            "keeps what it finds in it.",
+            icon=":material/folder_open:",
+        )
+        return None
+    by_id = {one.id: one for one in datasets}
+    added = st.session_state.pop(_ADDED, None)
+    if added in by_id:
+        st.session_state[CHOICE_KEY] = added
+    chosen = st.selectbox(
+        "Dataset",
+        list(by_id),
+        format_func=lambda one: _one_line(by_id[one]),
+        key=CHOICE_KEY,
+        bind="query-params",
+    )
+    return by_id.get(chosen)
+
+
+def _one_line(dataset: Dataset) -> str:
+    classes = counted(len(dataset.class_names), "class", "classes")
+    return f"{dataset.name}: {counted(dataset.n_images, 'image')}, {classes}"
+
+
+def add(*, is_first: bool) -> None:
+    """Ask for a folder or zip, say how it will be read, and register it."""
+    with st.expander("Add a dataset", expanded=is_first, icon=":material/add:"):
+        path = _ask_path()
+        if path is None:
+            return
+        with show_errors():
+            recognition = recognise(path)
+            choice = _ask_choice(recognition)
+            name = st.text_input(
+                "Name", value=path.stem, max_chars=MAX_NAME_CHARS, key=f"datasets-name-{path}", width=360
+            )
+            if choice is not None and st.button("Add", type="primary", icon=":material/add:", key="datasets-add"):
+                dataset = _with_progress(
+                    "Looking at every image", lambda told: register_path(name, path, choice, load_settings(), told)
+                )
+                st.session_state[_ADDED] = dataset.id
+                st.rerun()
+
+
+def _ask_path() -> Path | None:
+    here = [str(path) for path in _downloaded()]
+    chosen = _OTHER_PATH
+    if here:
+        chosen = st.selectbox(
+            "Where the images are", [*here, _OTHER_PATH], format_func=_short, key="datasets-downloaded"
+        )
+    if chosen != _OTHER_PATH:
+        return Path(chosen)
+    typed = st.text_input(
+        "Folder or zip on this computer",
+        key="datasets-path",
+        placeholder="/home/ada/smears or C:\\smears\\march.zip",
+        help="A folder with a folder of images per class, with or without train and test folders around them; or "
+        "images with a CSV of labels; or a zip of either. The images are not copied.",
+    )
+    return Path(typed.strip().strip('"')).expanduser() if typed.strip() else None
+
+
+def _downloaded() -> list[Path]:
+    """Public sets that were fetched into the workspace and are not registered yet."""
+    settings = load_settings()
+    registered = {one.path.resolve() for one in list_datasets(settings)}
+    if not settings.datasets_dir.is_dir():
+        return []
+    folders = [path for path in sorted(settings.datasets_dir.iterdir()) if path.is_dir()]
+    return [
+        path
+        for path in folders
+        if not path.name.startswith(".") and not (path / DESCRIPTION).exists() and path.resolve() not in registered
+    ]
+
+
+def _short(path: str) -> str:
+    return path if path == _OTHER_PATH else Path(path).name
+
+
+def _ask_choice(found: Recognition) -> LayoutChoice | None:
+    """Show how the folder will be read; ask where several readings make sense."""
+    if found.choice is not None:
+        st.caption(f"{counted(found.n_images, 'picture')} found. {_in_words(found, found.choice)}")
+        return found.choice
+    st.warning(plain(found.question), icon=":material/help:")
+    readings: dict[str, LayoutChoice | None] = {}
+    for level in found.levels:
+        names = ", ".join(level.names[:4]) + (" …" if len(level.names) > 4 else "")
+        readings[f"Folders are the classes: {names}"] = LayoutChoice(FOLDERS, level.level)
+    for table in found.tables:
+        readings[f"Table of labels: {table.csv}"] = None
+    if not readings:
+        return None
+    chosen = st.radio("How is it meant?", list(readings), index=None, key=f"datasets-reading-{found.path}")
+    if chosen is None:
+        return None
+    if readings[chosen] is not None:
+        return readings[chosen]
+    return _ask_table(found, chosen.removeprefix("Table of labels: "))
+
+
+def _ask_table(found: Recognition, csv: str) -> LayoutChoice:
+    table = next(one for one in found.tables if one.csv == csv)
+    left, middle, right = st.columns(3)
+    file_column = left.selectbox(
+        "Column of file names", table.file_columns or table.columns, key=f"datasets-file-column-{csv}"
+    )
+    label_column = middle.selectbox(
+        "Column of labels", table.label_columns or table.columns, key=f"datasets-label-column-{csv}"
+    )
+    suffix = ""
+    if table.suffixes:
+        suffix = right.selectbox("Pictures end in", table.suffixes, key=f"datasets-suffix-{csv}")
+    return LayoutChoice(TABLE, table=TableChoice(csv, file_column, label_column, table.split_column, suffix))
+
+
+def _in_words(found: Recognition, choice: LayoutChoice) -> str:
+    if choice.table is not None:
+        columns = f"{choice.table.file_column} and {choice.table.label_column}"
+        return f"The labels stand in {plain(choice.table.csv)}, columns {plain(columns)}."
+    names = next((level.names for level in found.levels if level.level == choice.level), ())
+    shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+    return f"Folders are the classes: {plain(shown)}."
+
+
+def header(dataset: Dataset) -> None:
+    """Say where the opened dataset lies and whether it has changed; offer to refresh, rename and remove it."""
+    state = dataset_state(dataset)
+    if state.kind == MISSING:
+        st.error(plain(state.message), icon=":material/error:")
+    elif state.kind == CHANGED:
+        st.warning(plain(state.message), icon=":material/sync_problem:")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{plain(str(dataset.path))} · looked at {local_time(dataset.scanned_at)}")
+        if st.button("Look again", icon=":material/refresh:", key="datasets-refresh", disabled=state.kind == MISSING):
+            with show_errors():
+                _with_progress("Looking at every image", lambda told: refresh(dataset, told))
+                st.rerun()
+        with st.popover("Rename or remove", icon=":material/edit:"):
+            name = st.text_input("Name", dataset.name, max_chars=MAX_NAME_CHARS, key=f"datasets-rename-{dataset.id}")
+            if st.button("Rename", key="datasets-do-rename", disabled=name.strip() == dataset.name):
+                with show_errors():
+                    rename_dataset(dataset, name, load_settings())
+                    st.rerun()
+            st.caption("Removing forgets what Bloodcell found, groups and splits included. The images stay.")
+            if st.button("Remove from Bloodcell", icon=":material/delete:", key="datasets-remove"):
+                with show_errors():
+                    remove_dataset(dataset)
+                    st.rerun()
+
+
+def _with_progress(words: str, work: Callable[[Callable[[int, int], None]], Dataset]) -> Dataset:
+    """Run something long with a bar and a button to stop it: any click ends the run, and nothing is kept by half."""
+    bar = st.progress(0.0, f"{words} …")
+    st.button("Stop", icon=":material/stop:", key="datasets-stop")
+
+    def told(done: int, total: int) -> None:
+        if done == total or done % max(1, total // 200) == 0:
+            bar.progress(done / max(total, 1), f"{words} … {done:,} of {total:,}")
+
+    return work(told)

@@ -1,0 +1,44 @@
+"""What takes seconds to compute and is asked for at every click: kept in the process, the least used going first."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+MAX_KEPT = 24
+
+T = TypeVar("T")
+
+
+class _Kept:
+    def __init__(self) -> None:
+        self.values: OrderedDict[tuple, Any] = OrderedDict()
+        self.lock = threading.Lock()  # Streamlit runs each browser session in a thread of its own
+
+
+@st.cache_resource(show_spinner=False)
+def _shared() -> _Kept:
+    return _Kept()
+
+
+def kept(key: tuple, make: Callable[[], T]) -> T:
+    """Return what `make` made for `key` before, else make it now.
+
+    Parameters
+    ----------
+    key : fingerprints and settings that the result depends on, never arrays
+    make : called without arguments; may show progress. What it raises is raised, and nothing is kept.
+    """
+    shared = _shared()
+    with shared.lock:
+        if key in shared.values:
+            shared.values.move_to_end(key)
+            return shared.values[key]
+    made = make()
+    with shared.lock:
+        shared.values[key] = made
+        while len(shared.values) > MAX_KEPT:
+            shared.values.popitem(last=False)
+    return made

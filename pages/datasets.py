@@ -1,0 +1,27 @@
+"""Datasets: register a folder or zip of labelled images, look into it, find copies, and split it honestly."""
+
+import streamlit as st
+
+from bloodcell.ui import dataset_overview, dataset_shelf, layout
+from bloodcell.ui.errors import show_errors
+
+VIEWS = {
+    "Overview": dataset_overview.show,
+    "Pictures": dataset_overview.show_pictures,
+    "Problems": dataset_overview.show_problems,
+}
+
+layout.through_app()
+st.header("Datasets", anchor=False)
+with show_errors(stop=True):
+    dataset = dataset_shelf.choose()
+    dataset_shelf.add(is_first=dataset is None)
+if dataset is None:
+    st.stop()
+with show_errors(stop=True):
+    dataset_shelf.header(dataset)
+view = st.segmented_control(
+    "Show", list(VIEWS), default="Overview", required=True, key="datasets-view", label_visibility="collapsed"
+)
+with show_errors():
+    VIEWS[view](dataset)
