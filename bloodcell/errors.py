@@ -31,3 +31,7 @@ class RunError(BloodcellError):
 
 class StoreError(BloodcellError):
     """The workspace or its database refused to keep or give something (full disk, locked database)."""
+
+
+class StoppedError(BloodcellError):
+    """Work that its user stopped; nothing of it was kept."""
