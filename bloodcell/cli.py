@@ -17,6 +17,7 @@ ERROR_CODE = 1
 INTERRUPTED_CODE = 130
 
 _PATHS_HELP = "images, folders (with all in them) and zip files"
+_DATASET_HELP = "folder or zip of images; the name of an image's own folder is its label"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,6 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
         " the columns file,group (default: %(default)s)",
     )
 
+    _add_copies_commands(commands)
     _add_command(commands, "models", "list the models that can classify", "models")
 
     data = _add_command(commands, "data", "list or download public image sets", "data get NAME")
@@ -130,6 +132,70 @@ def build_parser() -> argparse.ArgumentParser:
     get = _add_command(actions, "get", "download one set into the workspace", "data get NAME", "data", action="get")
     get.add_argument("name", metavar="NAME", help="a name from `data list`")
     return parser
+
+
+def _add_copies_commands(commands: Any) -> None:
+    """The commands about copies of one cell, and splits that keep them together."""
+    groups = _add_command(
+        commands,
+        "groups",
+        "say which images show one cell or come from one patient",
+        "groups slides/ --out groups.csv",
+        details="Writes file,group. Without --pattern or --csv copies are found from the pictures: turned, flipped, "
+        "moved, zoomed, relit or cropped ones. An image that cannot be read is a group of its own and is named.",
+    )
+    groups.add_argument("folder", metavar="FOLDER", help=_DATASET_HELP)
+    groups.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
+    how = groups.add_mutually_exclusive_group()
+    how.add_argument(
+        "--pattern",
+        metavar="REGEX",
+        help="regular expression whose round brackets hold the group in a file's name, as '^C(\\d+)' for C33P1.png;"
+        " with a / in it, in the whole path",
+    )
+    how.add_argument("--csv", metavar="FILE", help="table with a column file, filename or image, and --column")
+    groups.add_argument("--column", metavar="NAME", help="column of --csv that holds the groups")
+
+    split = _add_command(
+        commands,
+        "split",
+        "split a dataset for training, validation and test",
+        "split DATASET --folds 5 --seed 0 --out split.csv",
+        details="Writes file,group,label,split. All images of a group lie in one part, and classes are spread evenly.",
+    )
+    split.add_argument("dataset", metavar="DATASET", help="folder or zip with a folder of images per class")
+    parts = split.add_mutually_exclusive_group(required=True)
+    parts.add_argument("--folds", type=int, metavar="N", help="parts fold0, fold1, ... of like size")
+    parts.add_argument("--holdout", type=float, metavar="SHARE", help="parts train and validation, this share of all")
+    split.add_argument(
+        "--test",
+        metavar="WHAT",
+        help="a part test as well: a share (0.2), or what it is to be: a folder in the dataset, or a CSV with the"
+        " column file",
+    )
+    split.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
+    split.add_argument(
+        "--groups", metavar="FILE", help="CSV from `groups`; without it copies are found from the pictures"
+    )
+    split.add_argument(
+        "--leaky",
+        action="store_true",
+        help="split images at random, copies apart; every row is then marked leaky",
+    )
+    split.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
+
+    leaks = _add_command(
+        commands,
+        "leaks",
+        "find the cells that two sets of images share",
+        "leaks TRAIN TEST --out pairs.csv",
+        details="Writes one row a pair: every two files with the same bytes, and for every other image of B that is "
+        "from a cell of A the likest image of A. The share of each set that is touched is told on stderr.",
+    )
+    leaks.add_argument("a", metavar="A", help=_DATASET_HELP)
+    leaks.add_argument("b", metavar="B", nargs="?", help="the same; left out with --split")
+    leaks.add_argument("--split", metavar="FILE", help="CSV from `split`: compare its parts, whose images lie in A")
+    leaks.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
 
 
 class _OneLineParser(argparse.ArgumentParser):

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from bloodcell.commands.output import tell, write_whole
+from bloodcell.commands.output import advance, tell, write_whole
 from bloodcell.data.sources import source_cells
 from bloodcell.errors import StoreError
 from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv
@@ -32,9 +32,9 @@ def run(args: argparse.Namespace) -> int:
     records = [record for record in records if record.label in engine.class_names] or records
     out = _output_folder(Path(args.out))
     with tqdm(total=len(records), unit="image", desc="source cells", disable=args.groups != "pixels") as bar:
-        groups = source_cells(args.groups, images, records, lambda done, total: _advance(bar, done, total))
+        groups = source_cells(args.groups, images, records, lambda done, total: advance(bar, done, total))
     with tqdm(total=len(records), unit="image", desc="evaluate") as bar:
-        predictions = evaluate(engine, images, records, groups, lambda done, total: _advance(bar, done, total))
+        predictions = evaluate(engine, images, records, groups, lambda done, total: advance(bar, done, total))
     protocol = {
         "model": model.name,
         "model_sha256": model.sha256,
@@ -58,8 +58,3 @@ def _output_folder(path: Path) -> Path:
     except OSError as error:
         raise StoreError(f"The output folder {path} cannot be made: {error.strerror}.") from error
     return path.resolve()
-
-
-def _advance(bar: tqdm, done: int, total: int) -> None:
-    bar.total = total
-    bar.update(done - bar.n)

@@ -9,10 +9,10 @@ from tqdm import tqdm
 from bloodcell.classes import UNREADABLE
 from bloodcell.commands.output import existing_paths, output_file, tell, write_whole
 from bloodcell.commands.summary import counted, image_lines
+from bloodcell.data.csv_text import csv_bytes
 from bloodcell.data.intake import count_paths, from_paths
 from bloodcell.errors import BloodcellError, IntakeError
 from bloodcell.infer.pipeline import find_only
-from bloodcell.review.export import csv_bytes
 
 HEADER = ("file", "x", "y", "width", "height")
 

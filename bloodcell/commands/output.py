@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tqdm import tqdm
+
 from bloodcell.errors import IntakeError, StoreError
 
 
@@ -67,6 +69,12 @@ def write_whole(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def advance(bar: tqdm, done: int, total: int) -> None:
+    """Move a progress bar to where a callable `on_progress(done, total)` says the work is."""
+    bar.total = total
+    bar.update(done - bar.n)
 
 
 def tell(text: str) -> None:

@@ -7,6 +7,7 @@ compared in full (`matching`). Pictures that agree are joined, and so are whole 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from bloodcell.data.fingerprint import Fingerprint, fingerprint
 from bloodcell.data.matching import Likeness, compare
 from bloodcell.data.retrieval import image_vector, nearest_rows, visual_words
-from bloodcell.errors import DatasetError
+from bloodcell.errors import BloodcellError, DatasetError, StoppedError
 
 NEAREST_IMAGES: Final = 8
 NEAREST_GROUPS: Final = 15
@@ -26,6 +27,16 @@ MAX_ROUNDS: Final = 6
 _CHUNK: Final = 256
 
 Pair = tuple[int, int]
+Progress = Callable[[int, int], None]
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class PrintedImage:
+    """What is kept of an image that was read: a hash of its pixels and its finger print."""
+
+    digest: str
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Grouping:
 def find_source_cells(
     read: Callable[[int], np.ndarray],
     n: int,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
     threads: int = 2,
 ) -> np.ndarray:
     """Group copies of one source photograph: turned, flipped, shifted, sheared, zoomed, relit or cropped.
@@ -77,41 +88,112 @@ def find_source_cells(
 def group_images(
     read: Callable[[int], np.ndarray],
     n: int,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
     threads: int = 2,
+    should_stop: Stop | None = None,
+    on_problem: Callable[[int, BloodcellError], None] | None = None,
 ) -> Grouping:
-    """Do what `find_source_cells` does and keep the comparisons, for a report."""
+    """Do what `find_source_cells` does and keep the comparisons, for a report.
+
+    Parameters
+    ----------
+    should_stop : asked before every image and every chunk of comparisons
+    on_problem : told of an image that `read` cannot give, which is then a group of its own; without it, that is an
+        error
+
+    Raises
+    ------
+    StoppedError
+        If `should_stop` says so.
+    """
     if n < 0 or threads < 1:
         raise DatasetError(f"`n` must not be negative and `threads` at least 1. Received: {n}, {threads}.")
-    if n == 0:
-        return Grouping(np.zeros(0, np.int64))
     report = on_progress or (lambda done, total: None)
-    # The products are small and run in our own threads; BLAS threads on top of them cost five times the time.
+    with matching_threads(threads) as pool:
+        images = take_fingerprints(read, n, pool, lambda done, _: report(done, 2 * n), should_stop, on_problem)
+        return group_fingerprints(images, pool, lambda done, _: report(n + done, 2 * n), should_stop)[0]
+
+
+@contextmanager
+def matching_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for reading and comparing, with BLAS kept to one thread.
+
+    The products are small and run in our own threads; BLAS threads on top of them cost five times the time.
+    """
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        digests, prints = [], []
-        for digest, one_print in _ahead(pool, lambda i: _read_one(read, i), n):
-            digests.append(digest)
-            prints.append(one_print)
-            report(len(prints), 2 * n)
-        # From here on the images stand in the order of their pixels' hashes, whatever order they came in.
-        order = sorted(range(n), key=lambda i: digests[i])
-        joiner = _Joiner([prints[i] for i in order], pool)
-        for k in range(1, n):
-            if digests[order[k]] == digests[order[k - 1]]:
-                joiner.sets.join(k - 1, k)
-        words = visual_words([one_print.descriptors for one_print in joiner.prints])
-        vectors = np.stack(list(pool.map(lambda p: image_vector(p.descriptors, words), joiner.prints)))
-        nearest = nearest_rows(vectors, NEAREST_IMAGES)
-        for rank in range(nearest.shape[1]):
-            joiner.compare_all((i, int(nearest[i, rank])) for i in range(n))
-            report(n + (rank + 1) * n // (nearest.shape[1] + 1), 2 * n)
-        _join_groups(joiner, vectors)
-        report(2 * n, 2 * n)
-    back = np.array(order)
-    roots = np.empty(n, np.int64)
-    roots[back] = joiner.sets.roots()
+        yield pool
+
+
+def take_fingerprints(
+    read: Callable[[int], np.ndarray],
+    n: int,
+    pool: ThreadPoolExecutor,
+    on_progress: Progress | None = None,
+    should_stop: Stop | None = None,
+    on_problem: Callable[[int, BloodcellError], None] | None = None,
+) -> list[PrintedImage | None]:
+    """Read n images in the threads of `pool`; None for those that went to `on_problem`.
+
+    `on_progress` is called with (done, n).
+    """
+    images: list[PrintedImage | None] = []
+    for i, image in enumerate(_ahead(pool, lambda i: _read_one(read, i), n)):
+        check_stop(should_stop)
+        if isinstance(image, BloodcellError):
+            if on_problem is None:
+                raise image
+            on_problem(i, image)
+        images.append(image if isinstance(image, PrintedImage) else None)
+        if on_progress is not None:
+            on_progress(len(images), n)
+    return images
+
+
+def group_fingerprints(
+    images: list[PrintedImage | None],
+    pool: ThreadPoolExecutor,
+    on_progress: Progress | None = None,
+    should_stop: Stop | None = None,
+) -> tuple[Grouping, np.ndarray]:
+    """Group images whose finger prints are taken; None is a group of its own.
+
+    Returns
+    -------
+    Grouping
+    float32 array of shape (n, D)
+        The vectors by which alike images were looked for (`retrieval`); 0 for None.
+    """
+    n = len(images)
+    report = on_progress or (lambda done, total: None)
+    # From here on the images stand in the order of their pixels' hashes, whatever order they came in.
+    known = sorted((image.digest, i, image.fingerprint) for i, image in enumerate(images) if image is not None)
+    if not known:
+        return Grouping(np.arange(n)), np.zeros((n, 1), np.float32)
+    order = [i for _, i, _ in known]
+    joiner = _Joiner([one_print for _, _, one_print in known], pool, should_stop)
+    for k in range(1, len(known)):
+        if known[k][0] == known[k - 1][0]:
+            joiner.sets.join(k - 1, k)
+    words = visual_words([one_print.descriptors for one_print in joiner.prints])
+    vectors = np.stack(list(pool.map(lambda one: image_vector(one.descriptors, words), joiner.prints)))
+    nearest = nearest_rows(vectors, NEAREST_IMAGES)
+    for rank in range(nearest.shape[1]):
+        joiner.compare_all((i, int(nearest[i, rank])) for i in range(len(known)))
+        report((rank + 1) * n // (nearest.shape[1] + 1), n)
+    _join_groups(joiner, vectors)
+    report(n, n)
+    roots = np.arange(n) + n  # unlike any root
+    roots[order] = joiner.sets.roots()
+    in_order = np.zeros((n, vectors.shape[1]), np.float32)
+    in_order[order] = vectors
     compared = {(min(order[a], order[b]), max(order[a], order[b])): found for (a, b), found in joiner.compared.items()}
-    return Grouping(number_by_first(roots), compared)
+    return Grouping(number_by_first(roots), compared), in_order
+
+
+def check_stop(should_stop: Stop | None) -> None:
+    """Raise StoppedError if the user has asked for it."""
+    if should_stop is not None and should_stop():
+        raise StoppedError("The search for copies was stopped.")
 
 
 def number_by_first(labels: np.ndarray) -> np.ndarray:
@@ -122,7 +204,7 @@ def number_by_first(labels: np.ndarray) -> np.ndarray:
     return number[index]
 
 
-class _Sets:
+class DisjointSets:
     """Disjoint sets of 0..n-1."""
 
     def __init__(self, n: int) -> None:
@@ -145,9 +227,10 @@ class _Sets:
 class _Joiner:
     """Compares pairs in full, each once, and joins what agrees."""
 
-    def __init__(self, prints: list[Fingerprint], pool: ThreadPoolExecutor) -> None:
+    def __init__(self, prints: list[Fingerprint], pool: ThreadPoolExecutor, should_stop: Stop | None) -> None:
         self.prints = prints
-        self.sets = _Sets(len(prints))
+        self._should_stop = should_stop
+        self.sets = DisjointSets(len(prints))
         self.compared: dict[Pair, Likeness] = {}
         self._pool = pool
 
@@ -159,6 +242,7 @@ class _Joiner:
         todo = sorted({(min(pair), max(pair)) for pair in pairs if self._is_open(*pair)} - self.compared.keys())
         n_joined = 0
         for start in range(0, len(todo), _CHUNK):
+            check_stop(self._should_stop)
             chunk = [pair for pair in todo[start : start + _CHUNK] if self._is_open(*pair)]
             for pair, likeness in zip(chunk, self._pool.map(self._compare, chunk), strict=True):
                 self.compared[pair] = likeness
@@ -193,17 +277,20 @@ def _join_groups(joiner: _Joiner, vectors: np.ndarray) -> None:
             break
 
 
-def _read_one(read: Callable[[int], np.ndarray], i: int) -> tuple[str, Fingerprint]:
-    rgb = read(i)
-    one_print = fingerprint(rgb)
+def _read_one(read: Callable[[int], np.ndarray], i: int) -> PrintedImage | BloodcellError:
+    try:
+        rgb = read(i)
+        one_print = fingerprint(rgb)
+    except BloodcellError as error:
+        return error
     digest = hashlib.sha256(str(rgb.shape).encode())
     digest.update(np.ascontiguousarray(rgb).data)
-    return digest.hexdigest(), one_print
+    return PrintedImage(digest.hexdigest(), one_print)
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, job: Callable[[int], tuple[str, Fingerprint]], n: int
-) -> Iterator[tuple[str, Fingerprint]]:
+    pool: ThreadPoolExecutor, job: Callable[[int], PrintedImage | BloodcellError], n: int
+) -> Iterator[PrintedImage | BloodcellError]:
     """Run `job` on 0..n-1 in the pool, a chunk at a time, so that few decoded pictures are held."""
     for start in range(0, n, _CHUNK):
         yield from pool.map(job, range(start, min(n, start + _CHUNK)))

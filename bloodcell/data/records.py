@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from bloodcell.data.csv_text import read_csv
 from bloodcell.errors import DatasetError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -73,14 +74,33 @@ def folder_records(source: ImageSource) -> list[Record]:
     DatasetError
         If there is no image in any folder.
     """
+    records = [record for record in _images(source) if record.label]
+    if not records:
+        raise DatasetError(f"{source.path} holds no folder of images: expected one folder per class.")
+    return records
+
+
+def image_records(source: ImageSource) -> list[Record]:
+    """List all images as `folder_records` does, also those that lie in no folder, with the label "".
+
+    Raises
+    ------
+    DatasetError
+        If there is no image.
+    """
+    records = _images(source)
+    if not records:
+        raise DatasetError(f"{source.path} holds no image (by name: {', '.join(sorted(IMAGE_SUFFIXES))}).")
+    return records
+
+
+def _images(source: ImageSource) -> list[Record]:
     records = []
     for file in source.files():
         path = PurePosixPath(file)
         is_litter = any(part == "__MACOSX" or part.startswith("._") for part in path.parts)
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.parent.name and not is_litter:
+        if path.suffix.lower() in IMAGE_SUFFIXES and not is_litter:
             records.append(Record(file, path.parent.name.upper()))
-    if not records:
-        raise DatasetError(f"{source.path} holds no folder of images: expected one folder per class.")
     return records
 
 
@@ -125,14 +145,15 @@ def csv_records(
 
 
 def read_groups(path: Path) -> dict[str, str]:
-    """Read a file of source cells (columns file, group)."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            rows = list(csv.DictReader(handle))
-    except OSError as error:
-        raise DatasetError(f"The file of groups {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path.name} must be text in UTF-8.") from error
-    if not rows or not {"file", "group"} <= rows[0].keys():
-        raise DatasetError(f"{path.name} must have the columns 'file' and 'group'.")
-    return {row["file"]: row["group"] for row in rows}
+    """Read a file of source cells (columns file, group).
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read, lacks a column, or gives one file two groups.
+    """
+    group_of: dict[str, str] = {}
+    for row in read_csv(path, ("file", "group")):
+        if group_of.setdefault(row["file"], row["group"]) != row["group"]:
+            raise DatasetError(f"{path.name} gives {row['file']} two groups: {group_of[row['file']]}, {row['group']}.")
+    return group_of

@@ -7,17 +7,15 @@ Header of the full one: file, sha256, cell_number, top, left, bottom, right, pre
 class of the batch's model, status, correction, who, when, model, model_sha256.
 """
 
-import codecs
-import csv
-import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Engine
 
 from bloodcell.classes import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL, PLAIN_WORDS
+from bloodcell.data.csv_text import csv_bytes
 from bloodcell.imaging.boxes import Box
 from bloodcell.review.batches import Batch, get_batch, note
 from bloodcell.review.database import writing
@@ -26,7 +24,6 @@ from bloodcell.review.tables import cells_table, images_table
 PLAIN_HEADER: Final = ("Filename", "Prediction")
 WAITING_WORD: Final = "NOT_ANALYSED"  # plain: an image that is still waiting
 WAITING_STATUS: Final = "not analysed"  # full: the same
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def plain_csv(db: Engine, batch_id: int, who: str | None = None) -> bytes:
@@ -109,20 +106,6 @@ def full_rows(batch: Batch, images: pd.DataFrame, cells: pd.DataFrame) -> bytes:
         for values in rows_of.get(image.image_id, [no_cell]):
             rows.append([image.file_name, image.sha256, *values])
     return csv_bytes(("file", "sha256", *before, *prob_names, *after, "model", "model_sha256"), rows)
-
-
-def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[Any]], bom: bool = True) -> bytes:
-    """Write a header and rows as CSV for spreadsheets: UTF-8, CR LF, texts escaped by `escape`."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([escape(value) if isinstance(value, str) else value for value in row] for row in rows)
-    return (codecs.BOM_UTF8 if bom else b"") + text.getvalue().encode("utf-8")
-
-
-def escape(text: str) -> str:
-    """Put a quote before text that a spreadsheet would run as a formula: after = + - @ TAB or CR."""
-    return "'" + text if text.startswith(_FORMULA_STARTS) else text
 
 
 def _plain_word(image_status: str, cells: Sequence[Any]) -> str:

@@ -1,10 +1,8 @@
 """Folds of the samples of a run, closed over source cells and stratified by class."""
 
-import warnings
-
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
+from bloodcell.data.split import group_folds
 from bloodcell.errors import DatasetError
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
@@ -45,8 +43,6 @@ def _spread(folds: np.ndarray, rows: np.ndarray, samples: Samples, n_folds: int)
     if len(np.unique(groups)) < n_folds:
         folds[rows] = np.unique(samples.group[rows], return_inverse=True)[1] % n_folds
         return
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # classes with fewer cells than folds miss some folds
-        for fold, (_, of_fold) in enumerate(splitter.split(deciding, samples.class_index[deciding], groups)):
-            folds[rows[np.isin(samples.group[rows], groups[of_fold])]] = fold
+    of_deciding = group_folds(samples.class_index[deciding], groups, n_folds, seed=0)
+    for fold in range(n_folds):
+        folds[rows[np.isin(samples.group[rows], groups[of_deciding == fold])]] = fold

@@ -118,10 +118,11 @@ def test_groups_of_files(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (None, r"file of groups .*groups\.csv cannot be read: No such file"),
-        (b"file,cell\na,1\n", "must have the columns 'file' and 'group'"),
-        (b"", "must have the columns 'file' and 'group'"),
+        (None, r"The table .*groups\.csv cannot be read: No such file"),
+        (b"file,cell\na,1\n", "must have the columns file, group"),
+        (b"", "must have the columns file, group"),
         (b"file,group\n\xff,1\n", "must be text in UTF-8"),
+        (b"file,group\na,1\na,2\n", "gives a two groups: 1, 2"),
     ],
 )
 def test_groups_that_cannot_be_used(data, message, tmp_path):

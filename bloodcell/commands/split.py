@@ -1,0 +1,92 @@
+"""``split``: a labelled dataset in, file,group,label,split out."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from bloodcell.commands.groups import groups_from_pixels
+from bloodcell.commands.output import output_file, tell, write_whole
+from bloodcell.commands.summary import counted
+from bloodcell.data.csv_text import read_csv
+from bloodcell.data.records import ImageSource, Record, folder_records, read_groups
+from bloodcell.data.split import Split, fold_split, holdout_split
+from bloodcell.data.split_file import split_csv
+from bloodcell.errors import DatasetError
+
+
+def run(args: argparse.Namespace) -> int:
+    """Split ``args.dataset`` into ``args.folds`` or by ``args.holdout`` and write ``args.out``.
+
+    Raises
+    ------
+    BloodcellError
+        If the dataset, the groups or the output cannot be used, or it cannot be split so; nothing is written then.
+    """
+    out = output_file(args.out)
+    source = ImageSource(Path(args.dataset))
+    records = folder_records(source)
+    test_share, test_files = _test_part(args.test, records)
+    table = pd.DataFrame({"file": [one.file for one in records], "label": [one.label for one in records]}, dtype=str)
+    if args.groups is not None:
+        table["group"] = _groups_of(Path(args.groups), records)
+    elif not args.leaky:
+        # A split that cannot be made is told before the long search for copies, with every image its own group.
+        _split(table.assign(group=table["file"]), args, test_share, test_files)
+        group_of = groups_from_pixels(source, records)
+        table["group"] = [group_of[record.file] for record in records]
+    split = _split(table, args, test_share, test_files)
+    write_whole(out, split_csv(split))
+    for line in _summary(split):
+        tell(line)
+    tell(f"written to {out}")
+    return 0
+
+
+def _split(table: pd.DataFrame, args: argparse.Namespace, test_share: float, test_files: list[str]) -> Split:
+    if args.folds is not None:
+        return fold_split(table, args.folds, args.seed, test_share, test_files, args.leaky)
+    return holdout_split(table, args.holdout, args.seed, test_share, test_files, args.leaky)
+
+
+def _test_part(text: str | None, records: list[Record]) -> tuple[float, list[str]]:
+    """What --test says: a share, or the files of a folder or table."""
+    if text is None:
+        return 0.0, []
+    try:
+        share = float(text)
+    except ValueError:
+        pass
+    else:
+        if not 0 < share < 1:
+            raise DatasetError(f"The share of --test must be above 0 and below 1. Received: {text}.")
+        return share, []
+    if Path(text).is_file():
+        files = [row["file"] for row in read_csv(Path(text), ("file",))]
+    else:
+        files = [record.file for record in records if record.file.startswith(text.strip("/") + "/")]
+    if not files:
+        raise DatasetError(f"--test takes a share, a folder in the dataset or a CSV of files. Received: {text}.")
+    return 0.0, files
+
+
+def _groups_of(path: Path, records: list[Record]) -> list[str]:
+    by_file = read_groups(path)
+    missing = [record.file for record in records if not by_file.get(record.file)]
+    if missing:
+        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise DatasetError(f"{path.name} must give every image a group. It gives none for {missing[0]}{others}.")
+    return [by_file[record.file] for record in records]
+
+
+def _summary(split: Split) -> list[str]:
+    lines = []
+    for part in split.parts:
+        rows = split.table[split.table["split"] == part]
+        counts = ", ".join(f"{label} {len(of_label)}" for label, of_label in rows.groupby("label"))
+        groups = "" if split.leaky else f" of {counted(rows['group'].nunique(), 'group')}"
+        lines.append(f"{part}: {counted(len(rows), 'image')}{groups}: {counts}")
+    lines += [f"warning: {text}" for text in split.warnings]
+    if split.leaky:
+        lines.append("warning: this split is leaky: copies of one cell may lie in two parts, and figures are too good.")
+    return lines
