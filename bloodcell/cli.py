@@ -123,6 +123,29 @@ def build_parser() -> argparse.ArgumentParser:
         " the columns file,group (default: %(default)s)",
     )
 
+    explore = _add_command(
+        commands,
+        "explore",
+        "look into labelled images and write a report",
+        "explore ../shared/data/kaggle-wbc/TRAIN --out report.html",
+        details="One HTML file that needs no internet: classes, sizes, formats, problems, pictures, gray levels, and "
+        "ways to segment compared, by Dice where true masks lie beside the images (same name, or in a folder masks; "
+        "0 background, 128 cytoplasm, 255 nucleus).",
+    )
+    explore.add_argument(
+        "folder",
+        metavar="FOLDER",
+        help="folder or zip with a folder of images per class, or a JSON file that describes a source (specs/)",
+    )
+    explore.add_argument("--out", required=True, metavar="FILE.html", help="where the report goes")
+    explore.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="images to look at closely, spread evenly over the classes (default: 600, fewer of large pictures)",
+    )
+    explore.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample (default: %(default)s)")
+
     _add_copies_commands(commands)
     _add_command(commands, "models", "list the models that can classify", "models")
 

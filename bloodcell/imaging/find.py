@@ -7,6 +7,7 @@ The constants were chosen on bccd trainval, txl train, wbc-masks and a sample of
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -71,23 +72,89 @@ def find_white_cells(rgb: np.ndarray) -> Finding:
     .. [1] Otsu (1979), IEEE Trans. SMC 9(1):62-66, doi:10.1109/TSMC.1979.4310076
     .. [2] Ruifrok & Johnston (2001), Anal. Quant. Cytol. Histol. 23:291-299 (stain densities)
     """
+    _require_image(rgb)
+    small, scale = _work_copy(rgb)
+    background = find_background(small)
+    reason = _why_no_smear(background)
+    if background is None or reason:
+        return Finding((), False, reason, (0, 0, 0) if background is None else background.rgb)
+    seen = _search(small, background)
+    work_boxes = nuclei.grow_cells(seen.found, seen.labels, seen.matter, seen.is_close_up)
+    boxes = sorted(_to_original(box, scale, *rgb.shape[:2]) for box in work_boxes)
+    return Finding(tuple(boxes), True, "", background.rgb)
+
+
+class CellMasks(NamedTuple):
+    """Pixels of the white cells of one image.
+
+    nucleus : bool (H, W)
+    cell : bool (H, W), nucleus and cytoplasm
+    """
+
+    nucleus: np.ndarray
+    cell: np.ndarray
+
+
+def white_cell_masks(rgb: np.ndarray) -> CellMasks:
+    """Mark the pixels of the white cells that `find_white_cells` boxes.
+
+    The search runs on the same small copy, so the outlines are as fine as that copy is: a field of 640x480 pixels is
+    marked in steps of 4 pixels, smoothed.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+
+    Returns
+    -------
+    CellMasks
+        All False where `find_white_cells` gives no box.
+
+    Raises
+    ------
+    ImageError
+        If `rgb` is not uint8 with three channels, or empty.
+    """
+    _require_image(rgb)
+    small, _ = _work_copy(rgb)
+    background = find_background(small)
+    if background is None or _why_no_smear(background):
+        return CellMasks(np.zeros(rgb.shape[:2], bool), np.zeros(rgb.shape[:2], bool))
+    seen = _search(small, background)
+    kept = np.isin(seen.labels, [nucleus.label for nucleus in seen.found])
+    nucleus = _full_size(kept & (seen.nucleus > 0), rgb)
+    cell = _full_size(nuclei.cell_region(seen.found, seen.labels, seen.matter, seen.is_close_up), rgb)
+    return CellMasks(nucleus, cell | nucleus)
+
+
+def _full_size(mask: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+    height, width = rgb.shape[:2]
+    how = cv2.INTER_AREA if mask.size > height * width else cv2.INTER_LINEAR
+    return cv2.resize(mask.astype(np.float32), (width, height), interpolation=how) > 0.5
+
+
+def _require_image(rgb: np.ndarray) -> None:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
         raise ImageError(f"An image must be uint8 of shape (H, W, 3). Received: {rgb.dtype} {rgb.shape}.")
+
+
+def _work_copy(rgb: np.ndarray) -> tuple[np.ndarray, float]:
+    """The small copy that is searched, and its scale."""
     height, width = rgb.shape[:2]
     scale = _work_scale(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    background = find_background(small)
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), scale
+
+
+def _why_no_smear(background: Background | None) -> str:
+    """Plain words for a picture that can be no smear, "" for one that can."""
     if background is None:
-        return Finding((), False, "The image is almost black.", (0, 0, 0))
-    level = sum(background.rgb) / 3
-    if level < MIN_BACKGROUND_LEVEL:
-        return Finding((), False, "There is no bright background as behind a smear.", background.rgb)
+        return "The image is almost black."
+    if sum(background.rgb) / 3 < MIN_BACKGROUND_LEVEL:
+        return "There is no bright background as behind a smear."
     if background.share < MIN_BACKGROUND_SHARE:
-        return Finding((), False, "There is no even background as behind a smear.", background.rgb)
-    work_boxes = _find_on_small(small, background)
-    boxes = sorted(_to_original(box, scale, height, width) for box in work_boxes)
-    return Finding(tuple(boxes), True, "", background.rgb)
+        return "There is no even background as behind a smear."
+    return ""
 
 
 def _work_scale(height: int, width: int) -> float:
@@ -107,13 +174,28 @@ def _to_original(box: Box, scale: float, height: int, width: int) -> Box:
     )
 
 
-def _find_on_small(small: np.ndarray, background: Background) -> list[Box]:
+class _Seen(NamedTuple):
+    """What the search finds on the small copy, before nuclei grow to cells.
+
+    nucleus : uint8 (h, w), 1 in what was cut as nucleus
+    labels, found : as `nuclei.label_nuclei` gives them
+    matter : uint8 (h, w), 1 where a pixel may be nucleus or cytoplasm
+    """
+
+    nucleus: np.ndarray
+    labels: np.ndarray
+    found: list[nuclei.Nucleus]
+    matter: np.ndarray
+    is_close_up: bool
+
+
+def _search(small: np.ndarray, background: Background) -> _Seen:
     green = optical_density(small, 1, background)
     blue = optical_density(small, 2, background)
     contrast = cv2.GaussianBlur(np.maximum(green - blue, 0), (3, 3), 0)
     nucleus, threshold, largest_px = nuclei.nucleus_mask(contrast, background.valid)
     if largest_px == 0:
-        return []
+        return _Seen(nucleus, np.zeros(nucleus.shape, np.uint16), [], nucleus, False)
     stained = (green + blue + optical_density(small, 0, background) > STAINED_DENSITY).astype(np.uint8)
     reach = int(0.3 * np.sqrt(largest_px)) + 2
     elsewhere = stained & (nuclei.dilate_square(nucleus, reach) == 0)
@@ -125,7 +207,7 @@ def _find_on_small(small: np.ndarray, background: Background) -> list[Box]:
     level = min(level, MAX_CYTOPLASM_LEVEL * threshold)
     matter = ((contrast > level) & background.valid).astype(np.uint8)
     labels, found = nuclei.label_nuclei(nucleus, contrast, background.valid, is_close_up)
-    return nuclei.grow_cells(found, labels, matter, is_close_up)
+    return _Seen(nucleus, labels, found, matter, is_close_up)
 
 
 def _upper_quartile(values: np.ndarray) -> float:

@@ -175,6 +175,28 @@ def grow_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is
     -------
     list of Box, in pixels of the small copy
     """
+    return [box for _, box in _joined_cells(nuclei, labels, matter, is_close_up)]
+
+
+def cell_region(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool) -> np.ndarray:
+    """Mark the pixels of the cells that `grow_cells` boxes; parameters as there.
+
+    Returns
+    -------
+    uint8 array of shape (H, W), 1 in nucleus and cytoplasm; gaps inside a cell are filled
+    """
+    region = np.zeros(labels.shape, np.uint8)
+    for members, _ in _joined_cells(nuclei, labels, matter, is_close_up):
+        top, left, grown = _grown(members, labels, matter)
+        outlines, _ = cv2.findContours(grown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(region, outlines, -1, 1, cv2.FILLED, offset=(left, top))
+    return region
+
+
+def _joined_cells(
+    nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool
+) -> list[tuple[list[Nucleus], Box]]:
+    """The nuclei of each cell, and its box."""
     least_overlap = 0.0 if is_close_up else SAME_CELL_OVERLAP
     cells = [([n], _grow([n], labels, matter)) for n in nuclei]
     i = 0
@@ -189,7 +211,7 @@ def grow_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is
         members = cells[i][0] + cells.pop(partner)[0]
         cells[i] = (members, _grow(members, labels, matter))
         i = 0
-    return [box for _, box in cells]
+    return cells
 
 
 def _shared_part(a: Box, b: Box) -> float:
@@ -200,7 +222,15 @@ def _shared_part(a: Box, b: Box) -> float:
 
 
 def _grow(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> Box:
-    """Box of the members' nuclei and of the matter that hangs on to them within reach."""
+    """Box of `_grown`."""
+    top, left, grown = _grown(members, labels, matter)
+    rows = np.flatnonzero(grown.any(axis=1))
+    cols = np.flatnonzero(grown.any(axis=0))
+    return Box(int(top + rows[0]), int(left + cols[0]), int(top + rows[-1] + 1), int(left + cols[-1] + 1))
+
+
+def _grown(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> tuple[int, int, np.ndarray]:
+    """The members' nuclei and the matter that hangs on to them within reach: a bool window, its top and its left."""
     left, top = min(n.left for n in members), min(n.top for n in members)
     right, bottom = max(n.left + n.width for n in members), max(n.top + n.height for n in members)
     size = max(right - left, bottom - top, 1.1 * np.sqrt(sum(n.area_px for n in members)))
@@ -217,6 +247,4 @@ def _grow(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> Box
     wanted = np.zeros(parts.max() + 1, bool)
     wanted[parts[core > 0]] = True
     wanted[0] = False
-    rows = np.flatnonzero(wanted[parts].any(axis=1))
-    cols = np.flatnonzero(wanted[parts].any(axis=0))
-    return Box(int(top + rows[0]), int(left + cols[0]), int(top + rows[-1] + 1), int(left + cols[-1] + 1))
+    return top, left, wanted[parts]

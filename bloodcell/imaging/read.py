@@ -117,9 +117,15 @@ def read_rgb(data: bytes) -> np.ndarray:
 
 def image_size(data: bytes) -> tuple[int, int]:
     """(height, width) in pixels as `read_rgb` will give it, from the header alone; ImageError likewise."""
-    image, _, orientation = _open_checked(data)
+    _, height, width = image_header(data)
+    return height, width
+
+
+def image_header(data: bytes) -> tuple[str, int, int]:
+    """(format, height, width): one of `ALLOWED_FORMATS`, and the size as `read_rgb` will give it; ImageError likewise."""
+    image, kind, orientation = _open_checked(data)
     width, height = image.size
-    return (width, height) if _ORIENTATIONS[orientation][0] else (height, width)
+    return (kind, width, height) if _ORIENTATIONS[orientation][0] else (kind, height, width)
 
 
 def image_format(data: bytes) -> str:

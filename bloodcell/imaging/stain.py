@@ -26,6 +26,21 @@ class Background(NamedTuple):
     valid: np.ndarray
 
 
+def lit_pixels(rgb: np.ndarray) -> np.ndarray:
+    """Tell the picture from the black borders that a rotation left in it.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+
+    Returns
+    -------
+    bool array of shape (H, W)
+        False where no channel exceeds `BLACK_BORDER_LEVEL`, and in the pixel next to that, which JPEG blurs.
+    """
+    return _lit(*cv2.split(rgb)) > 0
+
+
 def find_background(rgb: np.ndarray) -> Background | None:
     """Take the median colour of the brightest quarter of an image as its background.
 
@@ -38,8 +53,7 @@ def find_background(rgb: np.ndarray) -> Background | None:
     Background, or None where more than four fifths of the image are black.
     """
     red, green, blue = cv2.split(rgb)
-    lit = cv2.inRange(cv2.max(cv2.max(red, green), blue), (BLACK_BORDER_LEVEL + 1,), (255,))
-    valid = cv2.erode(lit, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=255)
+    valid = _lit(red, green, blue)
     n_valid = int(cv2.countNonZero(valid))
     if n_valid < 0.2 * valid.size:
         return None
@@ -51,6 +65,11 @@ def find_background(rgb: np.ndarray) -> Background | None:
     near = cv2.inRange(rgb, lowest, highest)
     share = cv2.countNonZero(cv2.bitwise_and(near, valid)) / n_valid
     return Background(colour, share, valid > 0)
+
+
+def _lit(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
+    lit = cv2.inRange(cv2.max(cv2.max(red, green), blue), (BLACK_BORDER_LEVEL + 1,), (255,))
+    return cv2.erode(lit, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=255)
 
 
 def _level_below(values: np.ndarray, mask: np.ndarray, share: float) -> int:

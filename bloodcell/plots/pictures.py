@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from bloodcell.imaging.boxes import Box
+from bloodcell.imaging.histogram import gray
 from bloodcell.plots import theme
 
 
@@ -76,6 +77,68 @@ def field_with_boxes(rgb: np.ndarray, boxes: Sequence[Box], chosen: int | None, 
             cv2.rectangle(picture, start, end, theme.OUTLINE_RGB, thick)
         else:
             cv2.rectangle(picture, start, end, theme.OTHER_OUTLINE_RGB, 1)
+    return picture
+
+
+def square(rgb: np.ndarray, side_px: int) -> np.ndarray:
+    """Fit a picture into a square of `side_px`, in its middle, with white beside it; small pictures are enlarged."""
+    fitted = fit_inside(rgb, side_px, side_px)[0]
+    height, width = fitted.shape[:2]
+    canvas = np.full((side_px, side_px, 3), 255, np.uint8)
+    top, left = (side_px - height) // 2, (side_px - width) // 2
+    canvas[top : top + height, left : left + width] = fitted
+    return canvas
+
+
+def gray_picture(rgb: np.ndarray) -> np.ndarray:
+    """Show the grey levels of a picture: uint8 (H, W, 3) of three equal channels."""
+    return np.repeat(gray(rgb)[..., None], 3, axis=2)
+
+
+def contact_sheet(pictures: Sequence[np.ndarray], n_columns: int, side_px: int = 120, gap_px: int = 6) -> np.ndarray:
+    """Lay pictures out in rows on white.
+
+    Parameters
+    ----------
+    pictures : uint8 arrays of shape (H, W, 3), of any sizes
+    n_columns : pictures a row, 1 or more
+    side_px : side of the square that each is fitted into
+    gap_px : white between them
+
+    Returns
+    -------
+    uint8 array of shape (rows * (side_px + gap_px) - gap_px, likewise for columns, 3)
+        One white square where there is no picture.
+    """
+    n_rows = max(1, -(-len(pictures) // n_columns))
+    columns = max(1, min(n_columns, len(pictures)))
+    step = side_px + gap_px
+    sheet = np.full((n_rows * step - gap_px, columns * step - gap_px, 3), 255, np.uint8)
+    for number, rgb in enumerate(pictures):
+        row, column = divmod(number, n_columns)
+        sheet[row * step : row * step + side_px, column * step : column * step + side_px] = square(rgb, side_px)
+    return sheet
+
+
+def outlined(rgb: np.ndarray, mask: np.ndarray, side_px: int = 160) -> np.ndarray:
+    """Draw the outline of a mask on a picture, dark on light, so that it shows on any stain.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    mask : bool array of shape (H, W)
+    side_px : longer side of the result
+
+    Returns
+    -------
+    uint8 array of shape (h, w, 3)
+    """
+    picture = fit_inside(rgb, side_px, side_px)[0].copy()
+    size = (picture.shape[1], picture.shape[0])
+    fitted = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    outlines, _ = cv2.findContours(fitted, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, (255, 255, 255), 3)
+    cv2.drawContours(picture, outlines, -1, theme.OUTLINE_RGB, 1)
     return picture
 
 

@@ -4,7 +4,10 @@ Class and status colours are from the Okabe-Ito palette, which stays apart for c
 also carries a sign and a word wherever it is shown.
 """
 
+import html
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import plotly.graph_objects as go
@@ -18,6 +21,10 @@ CLASS_COLOURS: Final = {
     "NEUTROPHIL": "#009e73",
     "BASOPHIL": "#4b3f8f",
 }
+# For classes without a colour of their own: Okabe-Ito without its yellow, which is too light for a line on white.
+PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4b3f8f", "#444444")
+DASHES: Final = ("solid", "dot", "dash", "dashdot", "longdash")
+MAX_NAME_LENGTH: Final = 40
 OTHER_COLOUR: Final = "#6b6b76"  # decisions that are no class of the model, and classes without a colour
 ACCENT_COLOUR: Final = "#7a3b8f"
 BAR_COLOUR: Final = "#8d87a3"
@@ -63,6 +70,46 @@ STATUS_LOOKS: Final = {
 }
 
 
+@dataclass(frozen=True)
+class ClassLook:
+    """How one of many classes is drawn: a colour and, as eyes tell few colours apart, a kind of line."""
+
+    colour: str
+    dash: str
+
+
+def class_looks(class_names: Sequence[str]) -> dict[str, ClassLook]:
+    """Give every class a look of its own, for any number of classes.
+
+    Parameters
+    ----------
+    class_names : the classes of one chart
+
+    Returns
+    -------
+    dict, class name -> ClassLook
+        Classes of `CLASS_COLOURS` keep their colour. Up to eight classes differ by colour, up to forty by colour or
+        kind of line; after that looks come again.
+    """
+    looks = {name: ClassLook(CLASS_COLOURS[name], DASHES[0]) for name in class_names if name in CLASS_COLOURS}
+    every = [ClassLook(colour, dash) for dash, colour in product(DASHES, PALETTE)]
+    free = [look for look in every if look not in looks.values()]
+    others = [name for name in class_names if name not in looks]
+    looks |= {name: free[number % len(free)] for number, name in enumerate(others)}
+    return {name: looks[name] for name in class_names}
+
+
+def chart_words(label: str) -> str:
+    """Return a label for a chart: as `label_words`, cut to `MAX_NAME_LENGTH`, and safe.
+
+    Plotly reads tags in its texts, links among them, so a folder's name must not hold any.
+    """
+    words = " ".join(label_words(label).split())
+    if len(words) > MAX_NAME_LENGTH:
+        words = words[: MAX_NAME_LENGTH - 1] + "…"
+    return html.escape(words, quote=False)
+
+
 def class_colour(class_name: str) -> str:
     """Return the colour of a class, grey for a name that has none."""
     return CLASS_COLOURS.get(class_name, OTHER_COLOUR)
@@ -93,4 +140,21 @@ def compact(figure: go.Figure, height_px: int) -> go.Figure:
     )
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(fixedrange=True)
+    return figure
+
+
+def titled(figure: go.Figure, title: str, height_px: int) -> go.Figure:
+    """Give a figure that stands by itself the house layout: title, light grid, room for the names of its axes."""
+    figure.update_layout(
+        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 16}, "yref": "container", "y": 0.98},
+        height=height_px,
+        margin={"l": 8, "r": 16, "t": 56, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": 13},
+        hoverlabel={"namelength": -1},
+    )
+    axis = {"automargin": True, "gridcolor": "#e6e4ec", "zerolinecolor": "#c9c5d6", "linecolor": "#c9c5d6"}
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
     return figure

@@ -1,0 +1,127 @@
+"""Grey levels of many images: one histogram each, and mean and spread over the images of a class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bloodcell.errors import ImageError
+from bloodcell.imaging.histogram import gray, gray_histogram
+from bloodcell.imaging.stain import lit_pixels
+from bloodcell.imaging.threshold import otsu_where
+
+
+@dataclass(frozen=True)
+class GrayLevels:
+    """Grey levels of one image.
+
+    counts : int64 (256,), all pixels of each grey level
+    lit : int64 (256,), the same without the black borders of a rotation (see `stain.lit_pixels`)
+    otsu : Otsu's threshold of the pixels outside the black borders; 0 where there are none
+    """
+
+    counts: np.ndarray
+    lit: np.ndarray
+    otsu: int
+
+    @property
+    def border_share(self) -> float:
+        """Part of the pixels, 0 to 1, that is black border."""
+        return 1.0 - float(self.lit.sum()) / float(self.counts.sum())
+
+
+@dataclass(frozen=True)
+class LevelStatistics:
+    """Grey levels of several images, each image counting alike whatever its size.
+
+    n_images : images that count
+    mean : float64 (256,), mean over the images of the share of pixels at each level; sums to 1 (0 if no image counts)
+    spread : float64 (256,), standard deviation of that share over the images, divisor n_images; 0 for one image
+    border_share : mean part of the pixels that is black border, over all images given
+    otsu : median of the images' Otsu thresholds; 0 if no image counts
+    n_black : images left out because they are black border throughout
+    """
+
+    n_images: int
+    mean: np.ndarray
+    spread: np.ndarray
+    border_share: float
+    otsu: float
+    n_black: int
+
+
+def gray_levels(rgb: np.ndarray) -> GrayLevels:
+    """Count the grey levels of one image, with and without black borders.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+
+    Returns
+    -------
+    GrayLevels
+
+    Raises
+    ------
+    ImageError
+        If `rgb` is not uint8 with three channels.
+    """
+    counts = gray_histogram(rgb)
+    levels, where = gray(rgb), lit_pixels(rgb)
+    lit = np.bincount(levels[where], minlength=256).astype(np.int64)
+    return GrayLevels(counts, lit, otsu_where(levels, where))
+
+
+def level_statistics(images: Sequence[GrayLevels], *, ignore_black: bool = True) -> LevelStatistics:
+    """Sum up the grey levels of several images.
+
+    Each histogram is divided by its own sum first, so a large picture counts no more than a small one.
+
+    Parameters
+    ----------
+    images : one GrayLevels an image; may be empty
+    ignore_black : bool, leave out the black borders of rotations
+
+    Returns
+    -------
+    LevelStatistics
+        NaN nowhere: with no image that counts, mean and spread are 0 throughout.
+    """
+    rows = np.array([image.lit if ignore_black else image.counts for image in images], np.float64).reshape(-1, 256)
+    totals = rows.sum(axis=1)
+    shares = rows[totals > 0] / totals[totals > 0, None]
+    border = float(np.mean([image.border_share for image in images])) if len(images) else 0.0
+    if len(shares) == 0:
+        return LevelStatistics(0, np.zeros(256), np.zeros(256), border, 0.0, len(images))
+    otsu = float(np.median([image.otsu for image, total in zip(images, totals, strict=True) if total > 0]))
+    n_black = len(images) - len(shares)
+    return LevelStatistics(len(shares), shares.mean(axis=0), shares.std(axis=0), border, otsu, n_black)
+
+
+def statistics_by_class(
+    images: Sequence[GrayLevels], labels: Sequence[str], *, ignore_black: bool = True
+) -> dict[str, LevelStatistics]:
+    """Sum up the grey levels of each class.
+
+    Parameters
+    ----------
+    images, labels : one of each an image
+    ignore_black : as for `level_statistics`
+
+    Returns
+    -------
+    dict, class name -> LevelStatistics, in alphabetical order
+
+    Raises
+    ------
+    ImageError
+        If there are not as many labels as images.
+    """
+    if len(images) != len(labels):
+        raise ImageError(f"Each image needs one label. Received: {len(images)} images and {len(labels)} labels.")
+    return {
+        name: level_statistics(
+            [image for image, label in zip(images, labels, strict=True) if label == name], ignore_black=ignore_black
+        )
+        for name in sorted(set(labels))
+    }

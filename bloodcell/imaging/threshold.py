@@ -1,0 +1,72 @@
+"""Thresholds on grey by the laboratory's presets and by Otsu, and the masks they give."""
+
+from typing import Final
+
+import numpy as np
+
+from bloodcell.errors import ImageError
+from bloodcell.imaging.histogram import gray
+from bloodcell.imaging.otsu import mask_below, otsu_threshold
+from bloodcell.imaging.stain import lit_pixels
+
+# Grey level up to which a pixel counts as dark, by what is then marked: the dark nucleus of the one white cell, all
+# cells (red ones too), all but the clear background.
+PRESETS: Final = {"target cell": 150, "cells": 180, "background": 200}
+OTSU: Final = "Otsu"
+CHOICES: Final = (*PRESETS, OTSU)
+
+
+def threshold_level(rgb: np.ndarray, choice: str | int) -> int:
+    """Look up or compute the grey level up to which a pixel counts as dark.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    choice : a name of `CHOICES`, or a grey level 0..255
+        Otsu's threshold is computed without the black borders of a rotation.
+
+    Returns
+    -------
+    int, 0..255; by Otsu 0 where the picture is black throughout
+
+    Raises
+    ------
+    ImageError
+        If `rgb` is not uint8 with three channels, or `choice` is none of these.
+    """
+    levels = gray(rgb)
+    if isinstance(choice, int) and 0 <= choice <= 255:
+        return choice
+    if choice in PRESETS:
+        return PRESETS[str(choice)]
+    if choice == OTSU:
+        return otsu_where(levels, lit_pixels(rgb))
+    raise ImageError(f"A threshold must be one of {CHOICES} or from 0 to 255. Received: {choice!r}.")
+
+
+def threshold_mask(rgb: np.ndarray, choice: str | int, *, ignore_black: bool = True) -> np.ndarray:
+    """Mark the pixels that are dark by a threshold on grey.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+    choice : as for `threshold_level`
+    ignore_black : bool, leave the black borders of a rotation unmarked
+
+    Returns
+    -------
+    bool array of shape (H, W), True at or below the threshold
+
+    Raises
+    ------
+    ImageError
+        As `threshold_level`.
+    """
+    mask = mask_below(gray(rgb), threshold_level(rgb, choice))
+    return mask & lit_pixels(rgb) if ignore_black else mask
+
+
+def otsu_where(channel: np.ndarray, where: np.ndarray) -> int:
+    """Otsu's threshold of the pixels of a uint8 (H, W) channel where a bool (H, W) mask is True; 0 if none is."""
+    values = channel[where]
+    return otsu_threshold(values[None]) if values.size else 0

@@ -1,0 +1,129 @@
+"""Charts of what a labelled set holds: images per class, sizes, formats."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from bloodcell.plots import theme
+
+ROW_PX = 28
+MAX_BUBBLES = 150  # of more different sizes a map of counts is drawn
+MAX_LABELLED_BUBBLES = 12
+LARGEST_BUBBLE_PX = 46
+
+
+def class_balance(counts: Mapping[str, int]) -> go.Figure:
+    """Draw how many images each class has.
+
+    Parameters
+    ----------
+    counts : class name -> images, in the order to show
+
+    Returns
+    -------
+    plotly Figure
+        One trace; one horizontal bar a class with its count and its share.
+    """
+    names, values = list(counts), [int(value) for value in counts.values()]
+    looks = theme.class_looks(names)
+    return _bars(
+        [theme.chart_words(name) for name in names],
+        values,
+        [looks[name].colour for name in names],
+        "Images per class",
+    )
+
+
+def formats(table: pd.DataFrame) -> go.Figure:
+    """Draw how many images each file format has, those that cannot be read as well.
+
+    Parameters
+    ----------
+    table : `data.survey.survey`; the column `format` is read, "" counts as unreadable
+    """
+    counts = table["format"].replace("", "unreadable").value_counts()
+    colours = [theme.OTHER_COLOUR if name == "unreadable" else theme.ACCENT_COLOUR for name in counts.index]
+    return _bars(counts.index.tolist(), counts.tolist(), colours, "Images per file format")
+
+
+def image_sizes(table: pd.DataFrame) -> go.Figure:
+    """Draw which sizes the images have and how many have each.
+
+    Parameters
+    ----------
+    table : `data.survey.survey`; images without a size (0) are left out
+
+    Returns
+    -------
+    plotly Figure
+        A bubble a size, its area showing the count; above `MAX_BUBBLES` different sizes a map of counts.
+    """
+    known = table[table["width_px"] > 0]
+    sizes = known.groupby(["width_px", "height_px"]).size().reset_index(name="n").sort_values("n", ascending=False)
+    figure = go.Figure()
+    if len(sizes) > MAX_BUBBLES:
+        counts, widths, heights = np.histogram2d(known["width_px"], known["height_px"], bins=40)
+        figure.add_heatmap(
+            x=((widths[1:] + widths[:-1]) / 2).round(1).tolist(),
+            y=((heights[1:] + heights[:-1]) / 2).round(1).tolist(),
+            z=[[int(n) or None for n in column] for column in counts.T],
+            colorscale="Viridis",
+            reversescale=True,
+            colorbar={"title": "Images"},
+            hovertemplate="about %{x:.0f} × %{y:.0f} px: %{z} images<extra></extra>",
+        )
+    elif len(sizes):
+        share = np.sqrt(sizes["n"] / sizes["n"].max())
+        figure.add_scatter(
+            x=sizes["width_px"].tolist(),
+            y=sizes["height_px"].tolist(),
+            mode="markers+text" if len(sizes) <= MAX_LABELLED_BUBBLES else "markers",
+            text=[f"{n:,}" for n in sizes["n"]],
+            textposition="top center",
+            customdata=sizes["n"].tolist(),
+            marker={
+                "size": (6 + (LARGEST_BUBBLE_PX - 6) * share).round(1).tolist(),
+                "color": theme.ACCENT_COLOUR,
+                "opacity": 0.6,
+                "line": {"width": 1, "color": "#ffffff"},
+            },
+            hovertemplate="%{x} × %{y} px: %{customdata} images<extra></extra>",
+        )
+    figure.update_xaxes(title="Width (px)", range=_axis_range(known["width_px"]))
+    figure.update_yaxes(title="Height (px)", range=_axis_range(known["height_px"]))
+    return theme.titled(figure, "Image sizes", 380)
+
+
+def _axis_range(values: pd.Series) -> list[float]:
+    """From below the smallest to above the largest, with room for bubbles."""
+    if not len(values):
+        return [0, 1]
+    low, high = float(values.min()), float(values.max())
+    room = max(0.15 * (high - low), 0.05 * high)
+    return [max(0.0, low - room), high + room]
+
+
+def _bars(words: list[str], values: list[int], colours: list[str], title: str) -> go.Figure:
+    """Horizontal bars; they are placed by number, as two names may read alike."""
+    total = max(sum(values), 1)
+    rows = list(range(len(words)))
+    figure = go.Figure(
+        go.Bar(
+            orientation="h",
+            y=rows,
+            x=values,
+            marker_color=colours,
+            text=[f" {value:,} ({100 * value / total:.1f} %)" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=words,
+            hovertemplate="%{customdata}: %{x:,} images<extra></extra>",
+            showlegend=False,
+        )
+    )
+    figure.update_layout(bargap=0.3)
+    figure.update_xaxes(title="Images", range=[0, max(values, default=1) * 1.22 or 1], tickformat=",d")
+    figure.update_yaxes(tickvals=rows, ticktext=[f"{word}  " for word in words], autorange="reversed", showgrid=False)
+    return theme.titled(figure, title, ROW_PX * len(words) + 120)

@@ -1,0 +1,228 @@
+"""Charts of grey levels: one image, the images of each class, mean and spread per class, all classes overlaid."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb
+from plotly.subplots import make_subplots
+
+from bloodcell.imaging.gray_levels import GrayLevels, LevelStatistics
+from bloodcell.imaging.threshold import PRESETS
+from bloodcell.plots import theme
+
+LEVELS = list(range(256))
+LEVEL_TITLE = "Gray level (0 black, 255 white)"
+SHARE_TITLE = "Pixels (%)"
+PANEL_PX = 190
+MAX_COLUMNS = 4
+LINE_COLOUR = "#777777"
+
+
+def image_histogram(levels: GrayLevels, name: str, *, ignore_black: bool = True) -> go.Figure:
+    """Draw the grey levels of one image, with the presets and its own Otsu threshold as lines.
+
+    Parameters
+    ----------
+    levels : of the image
+    name : what to call it in the title; any text
+    ignore_black : leave out the black borders of a rotation; their share stands in the title
+
+    Returns
+    -------
+    plotly Figure with one trace, percent of the shown pixels at each level
+    """
+    counts = levels.lit if ignore_black else levels.counts
+    figure = go.Figure(
+        go.Bar(
+            x=LEVELS,
+            y=_percent(counts / max(int(counts.sum()), 1)),
+            marker={"color": theme.BAR_COLOUR, "line": {"width": 0}},
+            hovertemplate="Gray %{x}: %{y:.2f} % of the pixels<extra></extra>",
+            showlegend=False,
+        )
+    )
+    figure.update_layout(bargap=0)
+    _threshold_lines(figure, levels.otsu)
+    _level_axes(figure)
+    title = f"Gray levels of {theme.chart_words(name)} · black border {100 * levels.border_share:.1f} %"
+    return theme.titled(figure, title, 300)
+
+
+def images_by_class(
+    images: Sequence[GrayLevels], labels: Sequence[str], names: Sequence[str], *, ignore_black: bool = True
+) -> go.Figure:
+    """Draw the grey levels of single images, a thin line each, in one panel a class.
+
+    Parameters
+    ----------
+    images, labels, names : one of each an image; the name shows under the pointer
+    ignore_black : leave out the black borders of rotations
+
+    Returns
+    -------
+    plotly Figure with one trace an image
+    """
+    classes = sorted(set(labels))
+    figure, places = _panels([theme.chart_words(name) for name in classes])
+    looks = theme.class_looks(classes)
+    for levels, label, name in zip(images, labels, names, strict=True):
+        counts = levels.lit if ignore_black else levels.counts
+        figure.add_scatter(
+            x=LEVELS,
+            y=_percent(counts / max(int(counts.sum()), 1)),
+            mode="lines",
+            line={"color": looks[label].colour, "width": 1},
+            opacity=0.6,
+            name=theme.chart_words(name),
+            hovertemplate="Gray %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
+            showlegend=False,
+            row=places[classes.index(label)][0],
+            col=places[classes.index(label)][1],
+        )
+    return _finish_panels(figure, len(classes), "Gray levels of single images")
+
+
+def means_by_class(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
+    """Draw mean and spread of each class in a panel of its own.
+
+    Parameters
+    ----------
+    statistics : class name -> LevelStatistics, from `gray_levels.statistics_by_class`
+
+    Returns
+    -------
+    plotly Figure
+        Two traces a class: the band of mean ± one standard deviation over the images (cut at 0), and the mean.
+    """
+    looks = theme.class_looks(list(statistics))
+    titles = [f"{theme.chart_words(name)} · {one.n_images:,}" for name, one in statistics.items()]
+    figure, places = _panels(titles)
+    for (name, one), (row, column) in zip(statistics.items(), places, strict=True):
+        words = theme.chart_words(name)
+        low, high = _percent(np.maximum(one.mean - one.spread, 0)), _percent(one.mean + one.spread)
+        figure.add_scatter(
+            x=LEVELS + LEVELS[::-1],
+            y=high + low[::-1],
+            fill="toself",
+            fillcolor=_see_through(looks[name].colour),
+            line={"width": 0},
+            hoverinfo="skip",
+            name=f"{words}, spread",
+            showlegend=False,
+            row=row,
+            col=column,
+        )
+        figure.add_scatter(
+            x=LEVELS,
+            y=_percent(one.mean),
+            mode="lines",
+            line={"color": looks[name].colour, "width": 2},
+            name=words,
+            customdata=_percent(one.spread),
+            hovertemplate="Gray %{x}: %{y:.2f} ± %{customdata:.2f} %<extra>%{fullData.name}</extra>",
+            showlegend=False,
+            row=row,
+            col=column,
+        )
+    return _finish_panels(figure, len(statistics), "Mean gray levels, with the spread over images (± 1 SD)")
+
+
+def classes_overlaid(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
+    """Draw the mean grey levels of all classes in one chart.
+
+    Parameters
+    ----------
+    statistics : class name -> LevelStatistics
+
+    Returns
+    -------
+    plotly Figure
+        One trace a class; the legend gives its images and its share of black border.
+    """
+    looks = theme.class_looks(list(statistics))
+    figure = go.Figure()
+    for name, one in statistics.items():
+        border = f"border {100 * one.border_share:.1f} %"
+        figure.add_scatter(
+            x=LEVELS,
+            y=_percent(one.mean),
+            mode="lines",
+            line={"color": looks[name].colour, "dash": looks[name].dash, "width": 2},
+            name=f"{theme.chart_words(name)} · {one.n_images:,} images · {border}",
+            hovertemplate="Gray %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
+            showlegend=True,
+        )
+    _threshold_lines(figure)
+    _level_axes(figure)
+    theme.titled(figure, "Mean gray levels of all classes", max(420, 22 * len(statistics) + 120))
+    figure.update_layout(legend={"x": 1.01, "y": 1, "yanchor": "top"})
+    return figure
+
+
+def _percent(share: np.ndarray) -> list[float]:
+    return (100 * share).round(4).tolist()
+
+
+def _see_through(colour: str) -> str:
+    red, green, blue = hex_to_rgb(colour)
+    return f"rgba({red},{green},{blue},0.22)"
+
+
+def _threshold_lines(figure: go.Figure, otsu: int | None = None) -> None:
+    """The presets as dashed lines with their names above the chart; Otsu's as a solid one."""
+    lines = [(level, f"{level} {name}", "dash") for name, level in PRESETS.items()]
+    if otsu is not None:
+        lines.append((otsu, f"{otsu} Otsu", "solid"))
+    for number, (level, words, dash) in enumerate(lines):
+        figure.add_vline(
+            x=level + 0.5,  # a pixel at the threshold is dark
+            line={"color": theme.ACCENT_COLOUR if dash == "solid" else LINE_COLOUR, "width": 1, "dash": dash},
+            annotation={
+                "text": words,
+                "font": {"size": 11},
+                "textangle": 0,
+                "xanchor": "right" if number < len(PRESETS) else "left",
+                "y": 1.0 - 0.07 * number,
+                "yanchor": "top",
+                "bgcolor": "rgba(255,255,255,0.8)",
+            },
+        )
+
+
+def _level_axes(figure: go.Figure) -> None:
+    figure.update_xaxes(title=LEVEL_TITLE, range=[-1, 256], tickvals=[0, 50, 100, 150, 200, 255])
+    figure.update_yaxes(title=SHARE_TITLE, rangemode="tozero")
+
+
+def _panels(titles: Sequence[str]) -> tuple[go.Figure, list[tuple[int, int]]]:
+    """One panel a title, at most `MAX_COLUMNS` a row; rows and columns count from 1, as Plotly does."""
+    n_columns = max(1, min(MAX_COLUMNS, len(titles)))
+    n_rows = max(1, -(-len(titles) // n_columns))
+    figure = make_subplots(
+        rows=n_rows,
+        cols=n_columns,
+        shared_xaxes="all",
+        shared_yaxes="all",
+        subplot_titles=list(titles) or None,
+        horizontal_spacing=0.02,
+        vertical_spacing=min(0.1, 0.28 / n_rows),
+    )
+    return figure, [(number // n_columns + 1, number % n_columns + 1) for number in range(len(titles))]
+
+
+def _finish_panels(figure: go.Figure, n_panels: int, title: str) -> go.Figure:
+    n_columns = max(1, min(MAX_COLUMNS, n_panels))
+    n_rows = max(1, -(-n_panels // n_columns))
+    if n_panels:
+        for level in PRESETS.values():
+            figure.add_vline(
+                x=level + 0.5, line={"color": LINE_COLOUR, "width": 1, "dash": "dot"}, row="all", col="all"
+            )
+    figure.update_annotations(font_size=13)
+    theme.titled(figure, title, PANEL_PX * n_rows + 110)
+    figure.update_xaxes(range=[-1, 256], tickvals=[0, 100, 200])
+    figure.update_xaxes(title=LEVEL_TITLE, row=n_rows)
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(title=SHARE_TITLE, col=1)
+    return figure
