@@ -2,12 +2,24 @@
 
 import streamlit as st
 
-from bloodcell.ui import dataset_overview, dataset_shelf, layout
+from bloodcell.ui import (
+    dataset_copies,
+    dataset_levels,
+    dataset_overview,
+    dataset_segments,
+    dataset_shelf,
+    dataset_splits,
+    layout,
+)
 from bloodcell.ui.errors import show_errors
 
 VIEWS = {
     "Overview": dataset_overview.show,
     "Pictures": dataset_overview.show_pictures,
+    "Gray levels": dataset_levels.show,
+    "Segmentation": dataset_segments.show,
+    "Copies": dataset_copies.show,
+    "Splits": dataset_splits.show,
     "Problems": dataset_overview.show_problems,
 }
 

@@ -79,7 +79,11 @@ def show_problems(dataset: Dataset) -> None:
         st.caption("None: every file could be used.")
     st.subheader("Files of the same bytes", anchor=False)
     doubles = exact_duplicates(table_of(dataset))
-    if not len(doubles):
+    if not doubles:
         st.caption("None: no two files have the same bytes.")
         return
-    st.dataframe(doubles, hide_index=True, key="datasets-doubles")
+    n_conflicts = sum(one.has_conflict for one in doubles)
+    if n_conflicts:
+        st.warning(f"{counted(n_conflicts, 'picture')} with two labels: they stand first.", icon=":material/warning:")
+    rows = [(", ".join(one.files), ", ".join(one.labels), "yes" if one.has_conflict else "") for one in doubles]
+    st.dataframe(pd.DataFrame(rows, columns=["Files", "Labels", "Two labels"]), hide_index=True, key="datasets-doubles")
