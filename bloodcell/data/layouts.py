@@ -260,7 +260,7 @@ def _list(contents: Contents, pictures: Sequence[str], choice: LayoutChoice) -> 
         raise DatasetError(f"{contents.path.name} gives no labelled image that way. {first}")
     problems += [*spellings, *_foreign_files(contents)]
     csv_name = choice.table.csv if choice.table else ""
-    stored = [contents.files[file] for file in picture_files(contents)]
+    stored = [contents.files[file] for file in sorted(picture_files(contents))]
     stored += _stored_table(contents, csv_name)
     n_other = len(contents.files) - len(stored) + (csv_name not in contents.files and csv_name != "")
     return Listing(
