@@ -14,7 +14,7 @@ from pathlib import Path
 from measuring import DATA, PROJECT, keep, need
 
 from bloodcell.data.changes import dataset_state
-from bloodcell.data.layouts import list_images
+from bloodcell.data.listing import list_images
 from bloodcell.data.scan import scan_images
 from bloodcell.data.shelf import register
 from bloodcell.errors import StoppedError

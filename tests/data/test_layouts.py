@@ -2,7 +2,9 @@ import pytest
 
 from bloodcell.data.contents import Problem
 from bloodcell.data.label_tables import TableChoice
-from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice, ListedImage, list_images, recognise, split_of
+from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice, ListedImage, split_of
+from bloodcell.data.listing import list_images
+from bloodcell.data.recognition import recognise
 from bloodcell.errors import DatasetError
 from tests.data.made import in_folder, in_zip
 

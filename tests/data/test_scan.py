@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from bloodcell.data import scan as scan_module
-from bloodcell.data.layouts import FOLDERS, LayoutChoice, list_images
+from bloodcell.data.layouts import FOLDERS, LayoutChoice
+from bloodcell.data.listing import list_images
 from bloodcell.data.scan import COLUMNS, scan_images
 from bloodcell.errors import DatasetError, StoppedError
 from tests.data.made import in_folder, in_zip, jpeg, png

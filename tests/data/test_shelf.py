@@ -7,7 +7,8 @@ import pytest
 from bloodcell.data import registration
 from bloodcell.data.contents import Problem
 from bloodcell.data.label_tables import TableChoice
-from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice, list_images
+from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice
+from bloodcell.data.listing import list_images
 from bloodcell.data.registration import open_dataset, read_kept
 from bloodcell.data.scan import scan_images
 from bloodcell.data.shelf import (
