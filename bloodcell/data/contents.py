@@ -91,7 +91,7 @@ class Contents:
     def read(self, file: str) -> bytes:
         """Bytes of one of `files`; DatasetError, with the reason alone, if it is gone, too large or damaged."""
         if file not in self.files:
-            raise DatasetError("The file cannot be read: it is not in this dataset.")
+            raise DatasetError("There is no such file in this dataset.")
         try:
             if self._zip is not None:
                 with self._lock:

@@ -34,9 +34,9 @@ def scan_images(
     """Read every listed image once, two at a time; memory holds the bytes of a few.
 
     Checked are the bytes (readable, at most 200 MB), the header (JPEG, PNG, BMP or TIFF of one picture, size within
-    the limits of `imaging.read`) and, of pictures up to `DECODED_UP_TO_PX` pixels, that they decode. Of larger JPEG
-    and PNG files it is checked that their end is there. Not checked: damage inside a larger picture, and damage that
-    a JPEG decoder does not notice.
+    the limits of `imaging.read`) and, of pictures up to `DECODED_UP_TO_PX` pixels and of larger JPEG and PNG files
+    without the mark of their end, that `read_rgb` decodes them. Not checked: damage inside a larger picture (and a
+    larger BMP or TIFF that is cut short), and damage that a JPEG decoder does not notice.
 
     Parameters
     ----------
@@ -91,10 +91,9 @@ def _look(contents: Contents, image: ListedImage) -> dict[str, Any]:
         row |= {"n_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         row["format"] = image_format(data)
         row["height_px"], row["width_px"] = image_size(data)
-        if row["height_px"] * row["width_px"] <= DECODED_UP_TO_PX:
+        is_small = row["height_px"] * row["width_px"] <= DECODED_UP_TO_PX
+        if is_small or _ENDS.get(row["format"], b"") not in data[-_TAIL_BYTES:]:
             read_rgb(data)
-        elif _ENDS.get(row["format"], b"") not in data[-_TAIL_BYTES:]:
-            raise ImageError(f"The {row['format']} picture is cut short: the end of the file is missing.")
     except (DatasetError, ImageError) as error:
         row["problem"] = str(error)
     return row

@@ -19,7 +19,8 @@ from typing import Final
 import pandas as pd
 
 from bloodcell.data.contents import Problem
-from bloodcell.data.layouts import LayoutChoice, Listing, list_images
+from bloodcell.data.layouts import LayoutChoice, Listing
+from bloodcell.data.listing import list_images
 from bloodcell.data.registration import (
     DESCRIPTION,
     Dataset,
