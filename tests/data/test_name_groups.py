@@ -61,7 +61,7 @@ def test_wrong_patterns(pattern, message):
         preview_name_groups(pattern, MALARIA)
 
 
-@pytest.mark.parametrize("pattern", [r"^(a|\w)+$", r"(a+)+$", "^(a|a)*!", "(a*a*a*a*a*a*a*b)"])
+@pytest.mark.parametrize("pattern", [r"^(a|aa)+$", r"(a+)+$", "^(a|a)*!", "(a*a*a*a*a*a*a*b)"])
 def test_a_pattern_that_never_ends_is_stopped(pattern):
     begun = time.monotonic()
     with pytest.raises(DatasetError, match=r"takes more than 0\.5 s on these names"):
