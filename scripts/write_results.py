@@ -176,9 +176,123 @@ def status(figures: dict) -> list[str]:
     return lines + table(["kind", "pictures", "with a box", "with a confident cell"], rows)
 
 
+def copies(figures: dict) -> list[str]:
+    test, train, pbc = figures["test"], figures["train"], figures["pbc"]
+    own, of_cells = test["own_group_by_class"], test["cell_own_group_by_class"]
+    bars = [
+        [
+            f"TEST: {name} originals that are a group of their own",
+            str(n),
+            f"{own[name]} of {n}",
+            verdict(own[name] == n),
+        ]
+        for name, n in test["originals_by_class"].items()
+        if name != "EOSINOPHIL"
+    ]
+    bars += [
+        [
+            f"TEST: {name} cells that are a group of their own",
+            str(n),
+            f"{of_cells[name]} of {n}",
+            verdict(of_cells[name] == n),
+        ]
+        for name, n in test["cells_by_class"].items()
+    ]
+    bars += [
+        [
+            "TEST: adjusted Rand index, every original its own",
+            ">= 0.97",
+            f"{test['ari_originals']:.4f}",
+            verdict(test["ari_originals"] >= 0.97),
+        ],
+        [
+            "TEST: the same, originals that show one cell as one",
+            ">= 0.97",
+            f"{test['ari_cells']:.4f}",
+            verdict(test["ari_cells"] >= 0.97),
+        ],
+        [
+            f"TRAIN: time for {train['images']:,} images, two cores",
+            "<= 600 s",
+            f"{train['wall_s']:.0f} s ({train['cpu_s']:.0f} s of processor time)",
+            verdict(train["wall_s"] <= 600),
+        ],
+        ["TRAIN: memory of the process", "<= 2 GB", f"{train['peak_mb']:,} MB", verdict(train["peak_mb"] <= 2048)],
+    ]
+    lines = [
+        "## Copies of one cell",
+        "",
+        "`scripts/measure_copies.py`. Images are grouped by their pixels alone, TEST in shuffled order. The truth for TEST"
+        f" is made by another matcher (ORB): {test['with_original']:,} of {test['checked']:,} images, every fifth, are"
+        " matched to an original of TEST_SIMPLE. Some originals are two photographs of one cell"
+        f" ({len(test['photographed_twice'])} pairs or more, by ORB). These are to be joined, so they cannot be groups of"
+        " their own as well: the figures are given with every original its own, and with such originals as one cell.",
+        "",
+    ]
+    lines += table(["figure", "bar", "measured", ""], bars)
+    lines += [
+        "Taken for one cell by ORB: " + "; ".join(" = ".join(pair) for pair in test["photographed_twice"]) + ".",
+        "",
+    ]
+    rows = [
+        [
+            split,
+            f"{one['images']:,}",
+            str(one["photographs"]),
+            str(one["groups"]),
+            f"{one['size_min']} / {one['size_median']:g} / {one['size_max']}",
+            str(one["singles"]),
+            "; ".join(f"{n} images of {' and '.join(names)}" for n, names in one["mixed"]) or "none",
+        ]
+        for split, one in (("TRAIN", train), ("TEST", test))
+    ]
+    head = ["set", "images", "photographs", "groups", "sizes: least / median / most", "single", "of two folders"]
+    lines += table(head, rows)
+    lines += [
+        f"pbc: {pbc['images']:,} images, {pbc['groups']:,} groups; {pbc['images_in_them']} images are in"
+        f" {pbc['groups_of_several']} groups of several, the largest of {pbc['size_max']}. There are"
+        f" {pbc['joined_pairs']} joined pairs; {pbc['sampled_pairs']} of them were drawn side by side to be looked at.",
+        "",
+    ]
+    return lines + _leaks(figures["leaks"])
+
+
+def _leaks(found: dict) -> list[str]:
+    lines = [
+        "## What TEST shares with TRAIN",
+        "",
+        "`python -m bloodcell leaks TRAIN TEST --out pairs.csv`, by the same script. kaggle-wbc as it is published: a pair"
+        " is an image of TEST and the likest image of TRAIN from the same cell.",
+        "",
+    ]
+    rows = [
+        [
+            one["set"],
+            f"{one['images_touched']:,} of {one['images']:,} ({percent(one['share_of_images'])})",
+            f"{one['source_cells_touched']} of {one['source_cells']}",
+        ]
+        for one in found["touched"]
+    ]
+    lines += table(["set", "images whose cell is in the other set", "source cells"], rows)
+    kinds = ", ".join(f"{n} {kind}" for kind, n in found["kinds"].items()) or "none"
+    lines += [f"{found['pairs']:,} pairs ({kinds}), {found['different_labels']} of them with different labels.", ""]
+    cells = [
+        [
+            f"{', '.join(one['train_labels'])}: {one['train_images']} images, {one['train_example']}",
+            f"{', '.join(one['test_labels'])}: {one['test_images']} images, {one['test_example']}",
+            f"{one['inliers']}",
+            f"{one['correlation']:.2f}",
+            f"{one['overlap']:.2f}",
+        ]
+        for one in found["cells"]
+    ]
+    return lines + table(["in TRAIN", "in TEST", "points that agree", "correlation", "overlap"], cells)
+
+
 def main() -> None:
     lines = [HEAD]
-    for name, section in (("finder", finder), ("classifier", classifier), ("status", status)):
+    sections = (("finder", finder), ("classifier", classifier), ("status", status), ("copies", copies))
+    for name, section in sections:
         path = MEASURED / f"{name}.json"
         if path.exists():
             lines += section(json.loads(path.read_text(encoding="utf-8")))

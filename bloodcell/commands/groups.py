@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         group_of = groups_from_pixels(source, records)
     write_whole(out, csv_bytes(("file", "group"), ((file, group_of[file]) for file in files), bom=False))
-    for line in _summary(records, group_of):
+    for line in _summary(records, group_of, from_pixels=args.pattern is None and args.csv is None):
         tell(line)
     tell(f"written to {out}")
     return 0
@@ -68,12 +68,14 @@ def groups_from_pixels(source: ImageSource, records: Sequence[Record]) -> dict[s
     return {record.file: str(group) for record, group in zip(records, grouping.groups, strict=True)}
 
 
-def _summary(records: Sequence[Record], group_of: dict[str, str]) -> list[str]:
+def _summary(records: Sequence[Record], group_of: dict[str, str], from_pixels: bool) -> list[str]:
     members: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         members[group_of[record.file]].append(record)
     sizes = sorted(map(len, members.values()))
     largest = f"the largest of {counted(sizes[-1], 'image')}, {sizes.count(1)} of one image"
-    mixed = [shown(some[0].file) for some in members.values() if len({record.label for record in some}) > 1]
     lines = [f"{counted(len(records), 'image')}, {counted(len(members), 'group')}, {largest}"]
-    return lines + named("groups with more than one label", mixed)
+    if from_pixels:  # a patient may have cells of any class; copies of one cell may not
+        mixed = [shown(some[0].file) for some in members.values() if len({record.label for record in some}) > 1]
+        lines += named("groups with more than one label", mixed)
+    return lines

@@ -1,7 +1,7 @@
 """Splits of a labelled dataset that can be trusted: all images of a source cell or patient lie in one part."""
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -101,8 +101,7 @@ def holdout_split(
 ) -> Split:
     """Split into train, validation and, where asked for, test; arguments and errors as for `fold_split`.
 
-    Of every class a part gets its share of images, give or take the class's largest group; where a class has enough
-    groups, each part has one of it.
+    Shares are of all images; test is drawn before validation. How near they are met: `draw_groups`.
     """
     if not (0 < validation_share < 1 and validation_share + test_share < 1):
         raise DatasetError(
@@ -113,7 +112,7 @@ def holdout_split(
     rest = np.flatnonzero(parts == "")
     share = validation_share / (1 - test_share)  # of what test has left
     labels = rows["label"].to_numpy()
-    parts[rest] = np.array([TRAIN, VALIDATION])[share_out(labels[rest], groups[rest], (1 - share, share), seed)]
+    parts[rest] = np.where(draw_groups(labels[rest], groups[rest], share, seed), VALIDATION, TRAIN)
     notes += _thin_classes(labels[rest], groups[rest], 2, "parts train and validation", "part")
     return _finished(rows, parts, leaky, notes)
 
@@ -153,57 +152,60 @@ def group_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int)
     return folds
 
 
-def share_out(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
-    """Give whole groups to parts of unequal shares; scikit-learn has folds of equal size only.
+def draw_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Draw whole groups that make up a share of every class; scikit-learn has folds of equal size only.
 
-    Groups come in random order, those twice as large as others before them. Each goes to the part that lacks most
-    images of its classes, in shares of the class. Where a class has as many groups left as there are parts without
-    it, it goes to one of these. So no part has more images of a class than its share and one group of the class
-    more, as long as each group is of one class.
+    Groups come in random order, those twice as large as others before them. Each goes where it adds least to
+    Pearson's chi-square between images had and images due, over classes. The last two groups of a class see to it
+    that it is on both sides. If each group is of one class, neither side gets more of a class than it is due and
+    one group of the class.
 
     Parameters
     ----------
     labels, groups : arrays of shape (N,)
-    shares : floats above 0 that add up to 1
+    share : float between 0 and 1
     seed : int
 
     Returns
     -------
-    int64 array of shape (N,), 0 to len(shares) - 1
+    bool array of shape (N,), True for the rows of drawn groups
 
     Raises
     ------
     DatasetError
-        If there are fewer groups than parts.
+        If there are fewer than two groups.
     """
     group_index = np.unique(groups, return_inverse=True)[1]
     label_index = np.unique(labels, return_inverse=True)[1]
-    n_groups = int(group_index.max(initial=-1)) + 1
-    if n_groups < len(shares):
-        raise DatasetError(
-            f"{len(shares)} parts need at least {len(shares)} groups (source cells or patients). There are {n_groups}."
-        )
+    n_groups = len(np.unique(group_index))
+    if n_groups < 2:
+        raise DatasetError(f"Two parts need at least 2 groups (source cells or patients). There are {n_groups}.")
     counts = np.zeros((n_groups, int(label_index.max()) + 1))
     np.add.at(counts, (group_index, label_index), 1)
     n_of_class = counts.sum(axis=0)
-    lacking = np.outer(shares, n_of_class)  # (P, C), images that a part should still get
+    shares = np.array([1 - share, share])
+    lacking = np.outer(shares, n_of_class)  # images of each class that each side is still due
     main_class = (counts / n_of_class).argmax(axis=1)
     groups_left = np.bincount(main_class, minlength=len(n_of_class))
     has_class = np.zeros(lacking.shape, bool)
     order = np.random.default_rng(seed).permutation(n_groups)
     order = order[np.argsort(-np.floor(np.log2(counts.sum(axis=1)[order])), kind="stable")]
-    part_of = np.zeros(n_groups, np.int64)
+    side_of = np.zeros(n_groups, np.int64)
     for group in order:
-        wish = lacking @ (counts[group] / n_of_class**2)
+        # (had + new - due)^2 - (had - due)^2, over due, each class weighed by its size
+        wish = (((2 * lacking - counts[group]) * counts[group]) / n_of_class**2).sum(axis=1) / shares
         without = ~has_class[:, main_class[group]]
-        if 0 < groups_left[main_class[group]] <= without.sum():
+        if groups_left[main_class[group]] <= without.sum():
             wish[~without] = -np.inf
-        part = int(wish.argmax())
-        part_of[group] = part
-        lacking[part] -= counts[group]
-        has_class[part] |= counts[group] > 0
+        side = int(wish.argmax())
+        side_of[group] = side
+        lacking[side] -= counts[group]
+        has_class[side] |= counts[group] > 0
         groups_left[main_class[group]] -= 1
-    return part_of[group_index]
+    if len(np.unique(side_of)) < 2:  # one class in few groups each, all of them wanted by one side
+        smallest = order[np.argmin(counts.sum(axis=1)[order])]
+        side_of[smallest] = 1 - side_of[smallest]
+    return np.asarray(side_of[group_index] == 1)
 
 
 def groups_in_two_parts(table: pd.DataFrame) -> list[str]:
@@ -235,7 +237,7 @@ def _prepared(
         if n_excluded:
             notes.append(f"{n_excluded} images share a group with a fixed test image and are left out as excluded.")
     elif test_share:
-        parts[share_out(labels, groups, (1 - test_share, test_share), seed) == 1] = TEST
+        parts[draw_groups(labels, groups, test_share, seed)] = TEST
         notes += _thin_classes(labels, groups, 2, "parts, test and the rest", "part")
     return rows, groups, parts, notes
 
