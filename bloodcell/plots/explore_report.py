@@ -11,10 +11,11 @@ from bloodcell.imaging.gray_levels import statistics_by_class
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.imaging.segment import METHODS, TrueMask, area_share, dice, segment
 from bloodcell.plots import dataset, html_page, levels, segmentation, theme
-from bloodcell.plots.pictures import fit_inside, gray_picture, outlined, square
+from bloodcell.plots.pictures import fit_inside, gray_picture, outlined
 
 N_PER_CLASS = 8  # pictures of each class in the grid
-TILE_PX = 132
+TILE_PX = 180
+EXAMPLE_PX = 240
 MAX_EXAMPLES = 12  # classes of which one picture is shown by every method
 MAX_PROBLEMS = 50
 SMALL_CLASS = 30  # images; fewer say little about a class
@@ -64,7 +65,7 @@ class Exploration:
 
 def tile(file: str, label: str, rgb: np.ndarray) -> Tile:
     """Make the tile of a uint8 (H, W, 3) picture."""
-    small = square(rgb, TILE_PX)
+    small = fit_inside(rgb, TILE_PX)[0]
     return Tile(file, label, encode_jpeg(small, 85), encode_jpeg(gray_picture(small), 85))
 
 
@@ -72,18 +73,18 @@ def example(file: str, label: str, rgb: np.ndarray, truth: TrueMask | None) -> E
     """Outline what every method marks in a uint8 (H, W, 3) picture; with a true mask, outline it too and give Dice."""
     pictures = [(_jpeg(rgb), f"{file}: the picture", "Picture")]
     if truth is not None:
-        pictures.append((_jpeg(outlined(rgb, truth.cell)), f"{file}: true mask", "True mask"))
+        pictures.append((_jpeg(outlined(rgb, truth.cell, EXAMPLE_PX)), f"{file}: true mask", "True mask"))
     for method, mask in segment(rgb).items():
         caption = f"{METHODS[method]}: {100 * area_share(mask, rgb):.1f} %"
         if truth is not None:
             of_nucleus = "" if truth.nucleus is None else f"nucleus {dice(mask, truth.nucleus):.2f}, "
             caption += f"; Dice {of_nucleus}cell {dice(mask, truth.cell):.2f}"
-        pictures.append((_jpeg(outlined(rgb, mask)), f"{file}: {METHODS[method]}", caption))
+        pictures.append((_jpeg(outlined(rgb, mask, EXAMPLE_PX)), f"{file}: {METHODS[method]}", caption))
     return Example(file, label, tuple(pictures))
 
 
 def _jpeg(rgb: np.ndarray) -> bytes:
-    return encode_jpeg(fit_inside(rgb, 160, 160)[0], 85)
+    return encode_jpeg(fit_inside(rgb, EXAMPLE_PX, EXAMPLE_PX)[0], 85)
 
 
 def explore_report(found: Exploration) -> bytes:
@@ -141,13 +142,8 @@ def _overview(found: Exploration) -> list[str]:
             parts.append(html_page.words(f"And {len(problems) - MAX_PROBLEMS:,} more.", note=True))
         parts.append(html_page.words("Damage behind the header is seen only in images looked at closely.", note=True))
     else:
-        parts.append(
-            html_page.words(
-                "No problem was seen. Of images not looked at closely only the header was read, so damage behind it "
-                "would not show.",
-                note=True,
-            )
-        )
+        unseen = " Of images not looked at closely only the header was read, so damage behind it would not show."
+        parts.append(html_page.words("No problem was seen." + unseen * (len(found.levels.records) < len(table))))
     return parts
 
 
@@ -156,11 +152,12 @@ def _classes(found: Exploration) -> list[str]:
     parts = [html_page.chart(dataset.class_balance({str(name): int(n) for name, n in counts.items()}), "class-balance")]
     if len(counts) > 1:
         ratio = counts.max() / counts.min()
-        parts.append(html_page.words(f"The largest class has {ratio:.1f} times as many images as the smallest."))
+        balance = f"The largest class has {ratio:.1f} times as many images as the smallest."
+        parts.append(html_page.words(balance if ratio >= 1.1 else "All classes have about as many images."))
     small = [theme.label_words(str(name)) for name, n in counts.items() if n < SMALL_CLASS]
     if small:
         parts.append(html_page.words(f"Fewer than {SMALL_CLASS} images: {', '.join(small)}."))
-    note = "Images are counted as they are. Copies of one cell count each: `python -m bloodcell groups` finds them."
+    note = "Images are counted as they are: copies of one cell, turned or flipped, count each."
     return [*parts, html_page.words(note, note=True)]
 
 

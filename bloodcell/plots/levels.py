@@ -14,6 +14,9 @@ from bloodcell.plots import theme
 LEVELS = list(range(256))
 LEVEL_TITLE = "Gray level (0 black, 255 white)"
 SHARE_TITLE = "Pixels (%)"
+# A background of nearly one colour is a peak beside which all else is flat: it is cut at this many times the level
+# that this part of the values stays below.
+PEAK_FACTOR, PEAK_PERCENTILE = 6, 95
 PANEL_PX = 190
 MAX_COLUMNS = 4
 LINE_COLOUR = "#777777"
@@ -44,8 +47,8 @@ def image_histogram(levels: GrayLevels, name: str, *, ignore_black: bool = True)
     )
     figure.update_layout(bargap=0)
     _threshold_lines(figure, levels.otsu)
-    _level_axes(figure)
-    title = f"Gray levels of {theme.chart_words(name)} · black border {100 * levels.border_share:.1f} %"
+    cut = _level_axes(figure)
+    title = f"Gray levels of {theme.chart_words(name)} · black border {100 * levels.border_share:.1f} %{cut}"
     return theme.titled(figure, title, 300)
 
 
@@ -154,8 +157,8 @@ def classes_overlaid(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
             showlegend=True,
         )
     _threshold_lines(figure)
-    _level_axes(figure)
-    theme.titled(figure, "Mean gray levels of all classes", max(420, 22 * len(statistics) + 120))
+    cut = _level_axes(figure)
+    theme.titled(figure, f"Mean gray levels of all classes{cut}", max(420, 22 * len(statistics) + 120))
     figure.update_layout(legend={"x": 1.01, "y": 1, "yanchor": "top"})
     return figure
 
@@ -190,9 +193,20 @@ def _threshold_lines(figure: go.Figure, otsu: int | None = None) -> None:
         )
 
 
-def _level_axes(figure: go.Figure) -> None:
+def _level_axes(figure: go.Figure) -> str:
+    """Name and scale the axes; words for the title where peaks are cut."""
     figure.update_xaxes(title=LEVEL_TITLE, range=[-1, 256], tickvals=[0, 50, 100, 150, 200, 255])
-    figure.update_yaxes(title=SHARE_TITLE, rangemode="tozero")
+    figure.update_yaxes(title=SHARE_TITLE)
+    return _scale(figure)
+
+
+def _scale(figure: go.Figure) -> str:
+    """Set the range of all y axes (panels share it, which Plotly's own range gets wrong); say where peaks are cut."""
+    values = np.concatenate([[0.0], *(np.asarray(trace.y, float) for trace in figure.data)])
+    top = float(values.max())
+    limit = PEAK_FACTOR * float(np.percentile(values[values > 0], PEAK_PERCENTILE)) if top else 1.0
+    figure.update_yaxes(range=[0, 1.06 * min(top or limit, limit)])
+    return f" · peaks above {limit:.1f} % are cut" if top > limit else ""
 
 
 def _panels(titles: Sequence[str]) -> tuple[go.Figure, list[tuple[int, int]]]:
@@ -220,9 +234,8 @@ def _finish_panels(figure: go.Figure, n_panels: int, title: str) -> go.Figure:
                 x=level + 0.5, line={"color": LINE_COLOUR, "width": 1, "dash": "dot"}, row="all", col="all"
             )
     figure.update_annotations(font_size=13)
-    theme.titled(figure, title, PANEL_PX * n_rows + 110)
-    figure.update_xaxes(range=[-1, 256], tickvals=[0, 100, 200])
-    figure.update_xaxes(title=LEVEL_TITLE, row=n_rows)
-    figure.update_yaxes(rangemode="tozero")
+    theme.titled(figure, title + _scale(figure), PANEL_PX * n_rows + 110)
+    figure.update_xaxes(range=[-1, 256], tickvals=[0, 100, 200], showticklabels=True)
+    figure.update_xaxes(title="Gray level", row=n_rows)
     figure.update_yaxes(title=SHARE_TITLE, col=1)
     return figure

@@ -26,6 +26,7 @@ PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e
 DASHES: Final = ("solid", "dot", "dash", "dashdot", "longdash")
 MAX_NAME_LENGTH: Final = 40
 OTHER_COLOUR: Final = "#6b6b76"  # decisions that are no class of the model, and classes without a colour
+TEXT_COLOUR: Final = "#26222f"
 ACCENT_COLOUR: Final = "#7a3b8f"
 BAR_COLOUR: Final = "#8d87a3"
 OUTLINE_RGB: Final = (122, 59, 143)
@@ -146,15 +147,23 @@ def compact(figure: go.Figure, height_px: int) -> go.Figure:
 def titled(figure: go.Figure, title: str, height_px: int) -> go.Figure:
     """Give a figure that stands by itself the house layout: title, light grid, room for the names of its axes."""
     figure.update_layout(
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 16}, "yref": "container", "y": 0.98},
+        title={
+            "text": title,
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 16},
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 8},
+        },
         height=height_px,
         margin={"l": 8, "r": 16, "t": 56, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 13},
+        font={"size": 13, "color": TEXT_COLOUR},
         hoverlabel={"namelength": -1},
     )
-    axis = {"automargin": True, "gridcolor": "#e6e4ec", "zerolinecolor": "#c9c5d6", "linecolor": "#c9c5d6"}
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
+    axis = {"automargin": True, "gridcolor": "#e6e4ec", "zeroline": False, "linecolor": "#c9c5d6"}
+    figure.update_xaxes(**axis, title_font_size=13)
+    figure.update_yaxes(**axis, title_font_size=13)
     return figure
