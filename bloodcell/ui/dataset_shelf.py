@@ -7,7 +7,8 @@ import streamlit as st
 
 from bloodcell.data.changes import CHANGED, MISSING, dataset_state
 from bloodcell.data.label_tables import TableChoice
-from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice, Recognition, recognise
+from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice
+from bloodcell.data.recognition import Recognition, recognise
 from bloodcell.data.registration import DESCRIPTION, Dataset
 from bloodcell.data.shelf import (
     MAX_NAME_CHARS,
