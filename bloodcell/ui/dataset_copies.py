@@ -1,6 +1,7 @@
 """Source cells and patients of a dataset, and what two sets share."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -136,9 +137,9 @@ def _leaks(dataset: Dataset) -> None:
     others = [one for one in list_datasets(load_settings()) if one.id != dataset.id]
     choices: dict[str, Callable[[], list[ImageSet]]] = {}
     if len(dataset.splits) > 1:
-        choices[f"the parts {', '.join(dataset.splits)} of this dataset"] = lambda: _parts(dataset)
+        choices[f"the parts {', '.join(dataset.splits)} of this dataset"] = partial(_parts, dataset)
     for other in others:
-        choices[f"this dataset and {other.name}"] = lambda other=other: [_as_set(dataset), _as_set(other)]
+        choices[f"this dataset and {other.name}"] = partial(_two_sets, dataset, other)
     if not choices:
         st.caption("Register a second dataset, or one with train and test folders, to compare them here.")
         return
@@ -153,6 +154,10 @@ def _leaks(dataset: Dataset) -> None:
 
 def _as_set(dataset: Dataset) -> ImageSet:
     return ImageSet(dataset.name, source_of(dataset), usable_records(dataset))
+
+
+def _two_sets(one: Dataset, other: Dataset) -> list[ImageSet]:
+    return [_as_set(one), _as_set(other)]
 
 
 def _parts(dataset: Dataset) -> list[ImageSet]:

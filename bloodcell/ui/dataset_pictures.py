@@ -1,6 +1,7 @@
 """Pictures of a dataset for its pages: a source to read from, a sample, and rows of small pictures."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from bloodcell.ui.kept import kept
 
 PICTURE_PX = 132
 SAMPLE_SIZES = (100, 200, 400, 800, 1600)
+
+T = TypeVar("T")
 
 
 def table_of(dataset: Dataset) -> pd.DataFrame:
@@ -59,7 +62,7 @@ def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
     return sample_records(records, size, seed), seed
 
 
-def with_bar(words: str, work: Callable[[Callable[[int, int], None]], object]):
+def with_bar(words: str, work: Callable[[Callable[[int, int], None]], T]) -> T:
     """Run `work(on_progress)` below a bar that goes away."""
     bar = st.progress(0.0, f"{words} …")
 
