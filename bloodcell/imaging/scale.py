@@ -97,7 +97,7 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
         side_px = batch.shape[1]
         for start in range(0, len(batch), PART):
             part = np.ascontiguousarray(batch[start : start + PART])
-            digest.update(part)
+            digest.update(part.data)
             levels = part.astype(np.float64)
             part_mean = levels.mean(axis=axes)
             part_count = levels.size // part_mean.size

@@ -41,7 +41,7 @@ def drawn_shares(spec: TrainSpec, samples: Samples) -> np.ndarray:
     -------
     float64 array of shape (sources, classes), of sum 1
     """
-    weights = np.array([source.weight for source in spec.sources])
+    weights = np.array([source.weight for source in spec.sources], float)
     counts = np.zeros((len(weights), len(spec.class_names)))
     known = samples.class_index >= 0
     np.add.at(counts, (samples.source[known], samples.class_index[known]), 1)
