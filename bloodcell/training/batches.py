@@ -11,6 +11,8 @@ from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import EQUAL_PARTS, TrainSpec
 from bloodcell.training.unknowns import draw_unknown
 
+# The channels mix into each other by this part of the stain's jitter.
+MIXING_OF_STAIN = 0.2
 # Of the unknown crops, the part that is drawn rather than taken from cells of other classes.
 DRAWN_UNKNOWNS = 0.6
 
@@ -28,7 +30,7 @@ class DrawnBatches(keras.utils.PyDataset):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
         self.samples, self.spec = samples, spec
         self.epoch = 0
-        self.variation = Variation(stain=spec.stain_jitter)
+        self.variation = Variation(stain=spec.stain_jitter, mixing=MIXING_OF_STAIN * spec.stain_jitter)
         self.shares = drawn_shares(spec, samples)
         self.pools = self._class_pools()
         self.class_weights = loss_weights(spec, self.shares)
