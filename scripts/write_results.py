@@ -196,9 +196,72 @@ def status(figures: dict) -> list[str]:
     return lines + table(["kind", "pictures", "with a box", "with a confident cell"], rows)
 
 
+def imbalance(figures: dict) -> list[str]:
+    rare, training = figures["rare"], figures["training"]
+    rows = []
+    for name, one in figures["variants"].items():
+        recall, learned = one["recall"][rare], [of_fold[rare] for of_fold in one["learned_from"]]
+        images = ", ".join(str(of_fold["images"]) for of_fold in learned)
+        cells = ", ".join(str(of_fold["source_cells"]) for of_fold in learned)
+        rows.append(
+            [
+                name,
+                f"{images} of {cells}",
+                with_interval(one["balanced_accuracy"], one["balanced_interval"]),
+                with_interval(recall["recall"], recall["interval"]),
+                ", ".join(f"{other['recall']:.3f}" for label, other in one["recall"].items() if label != rare),
+            ]
+        )
+    first = next(iter(figures["variants"].values()))
+    others = ", ".join(label for label in first["recall"] if label != rare)
+    head = [
+        "treatment",
+        f"{rare} images, of source cells",
+        "balanced accuracy",
+        f"{rare} recall",
+        f"recall of {others}",
+    ]
+    return [
+        "## The lecture's rare class: 75 NEUTROPHIL images of few cells",
+        "",
+        f"`scripts/measure_imbalance.py`: {figures['protocol']}. TEST was not touched. {first['images']} held-out images of"
+        f" {first['source_cells']} source cells; {first['recall'][rare]['source_cells']} of these cells are {rare}. A small"
+        f" network ({training['side_px']} px, {training['epochs']} epochs of {training['images_per_epoch']} crops, seed"
+        f" {training['seed']}), so the rows are to be compared with each other, not with the shipped model.",
+        "",
+        *table(head, rows),
+    ]
+
+
+def scaling(figures: dict) -> list[str]:
+    rows = []
+    for name, (small, large) in figures["memory"].items():
+        difference = figures["largest_difference_to_standard_scaler"][name]
+        peaks = [f"{one['peak_mb']:.0f} MB" for one in (small, large)]
+        rows.append([name, *peaks, f"{difference['scaled_levels']:.1g}", str(difference["least_sd"])])
+    first = next(iter(figures["memory"].values()))
+    head = ["scaling", *(f"peak at {one['crops']:,} crops" for one in first)]
+    return [
+        "## Scaling, fitted in one pass",
+        "",
+        f"`scripts/measure_scaling.py`: crops of {figures['side_px']} px from kaggle-wbc TRAIN, each fit in a process of its"
+        " own (memory is that of the whole process, decoding with it); the difference is the largest of all scaled levels"
+        f" of {figures['sample']:,} crops to scikit-learn's StandardScaler (bar: 1e-6).",
+        "",
+        *table([*head, "difference", "least deviation"], rows),
+    ]
+
+
 def main() -> None:
     lines = [HEAD]
-    for name, section in (("finder", finder), ("classifier", classifier), ("status", status)):
+    sections = (
+        ("finder", finder),
+        ("classifier", classifier),
+        ("status", status),
+        ("imbalance", imbalance),
+        ("scaling", scaling),
+    )
+    for name, section in sections:
         path = MEASURED / f"{name}.json"
         if path.exists():
             lines += section(json.loads(path.read_text(encoding="utf-8")))
