@@ -40,6 +40,7 @@ measure: .venv/tests-installed
 	@PYTHONPATH=. $(PYTHON) scripts/measure_status.py
 	@PYTHONPATH=. $(PYTHON) scripts/measure_copies.py
 	@PYTHONPATH=. $(PYTHON) scripts/measure_classifier.py --alone $(ALONE)
+	@PYTHONPATH=. $(PYTHON) scripts/measure_scaling.py
 	@PYTHONPATH=. $(PYTHON) scripts/write_results.py
 
 clean:

@@ -26,6 +26,8 @@ def start() -> None:
                 intake.take_files(batches.begin_batch(name, model), files)
                 st.rerun()
     batches.choose_batch(known)
+    if model is not None:
+        resources.load_ahead(model)
 
 
 def opened(batch: Batch) -> None:

@@ -30,6 +30,9 @@ class SourceSpec:
     groups : file of source cells (columns file, group) relative to the data folder; "pixels" finds copies from
         the pixels; "each" where every image is a cell of its own
     weight : share of the drawn training images, relative to the other sources
+    limits : class name -> most images to learn from, taken from as few source cells as hold so many; what is held out
+        is not limited, so that a class made rare can still be judged
+    limit_seed : which cells and images a limit leaves, see `data.limits`
     """
 
     name: str
@@ -43,11 +46,21 @@ class SourceSpec:
     unlisted: str = "unknown"
     groups: str = "pixels"
     weight: float = 1.0
+    limits: tuple[tuple[str, int], ...] = ()
+    limit_seed: int = 0
 
     def __post_init__(self) -> None:
         require(self.layout in LAYOUTS, f"`layout` must be one of {LAYOUTS}. Received: {self.layout!r}.")
         require(self.unlisted in UNLISTED, f"`unlisted` must be one of {UNLISTED}. Received: {self.unlisted!r}.")
         require(self.weight > 0, f"`weight` must be above 0. Received: {self.weight}.")
+        pairs = all(isinstance(limit, tuple) and len(limit) == 2 for limit in self.limits)
+        require(pairs, f"`limits` must be pairs of a class name and a number of images. Received: {self.limits}.")
+        for class_name, most in self.limits:
+            right = isinstance(class_name, str) and isinstance(most, int) and most >= 1
+            require(right, f"A limit must be a class name and 1 or more images. Received: {(class_name, most)}.")
+        limited = [class_name for class_name, _ in self.limits]
+        require(len(set(limited)) == len(limited), f"`limits` names a class twice. Received: {limited}.")
+        require(self.limit_seed >= 0, f"`limit_seed` must be 0 or more. Received: {self.limit_seed}.")
         if self.layout == "csv":
             complete = self.csv and self.id_column and self.label_column and self.file_pattern
             require(bool(complete), "The layout 'csv' needs csv, id_column, label_column and file_pattern.")

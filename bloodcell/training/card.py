@@ -45,11 +45,24 @@ def write_card(run_dir: Path, description: dict[str, Any], metrics: dict[str, An
     for name, counts in description["data"].items():
         row = [name, LICENCES.get(name, "not stated"), counts["cells"], *[counts[c] for c in names], counts["unknown"]]
         lines.append(_row(row))
+    lines += _limited(description)
     lines += [
         "",
         "Other cells (basophils, erythroblasts, immature granulocytes, platelets) taught it what is unfamiliar.",
     ]
     (run_dir / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _limited(description: dict[str, Any]) -> list[str]:
+    """A sentence where a class was made rare: the table counts what the sources hold."""
+    limited = {name for source in description["training"]["sources"] for name, _ in source.get("limits", ())}
+    learned = description.get("learned_from", {})
+    parts = [
+        f"{learned[name]['images']} images of {learned[name]['source_cells']} source cells of {name}"
+        for name in description["class_names"]
+        if name in limited and name in learned
+    ]
+    return ["", f"Of these it learned from only {' and '.join(parts)}."] if parts else []
 
 
 def _row(values: list[Any]) -> str:

@@ -7,13 +7,32 @@ from dataclasses import asdict
 import numpy as np
 
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
+from bloodcell.imaging.scale import FIXED, Scaling
 from bloodcell.settings import PROJECT_DIR
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 
+SCALED = {
+    "-1..1": "scaled to -1..1",
+    "255": "divided by 255",
+    "channel": "centred and divided by the standard deviation of each channel",
+    "global": "centred and divided by the standard deviation of all levels",
+    "pixel": "centred and divided by the standard deviation of each pixel and channel",
+}
 
-def describe(spec: TrainSpec, samples: Samples, calibration: dict[str, float]) -> dict:
-    """Describe a trained model, as spec.json keeps it."""
+
+def describe(
+    spec: TrainSpec, samples: Samples, learned: Samples, scaling: Scaling, calibration: dict[str, float]
+) -> dict:
+    """Describe a trained model, as spec.json keeps it.
+
+    Parameters
+    ----------
+    samples : all Samples of the sources
+    learned : those that the network learned from
+    scaling : Scaling inside the network, fitted on `learned`
+    calibration : settings of `calibrate`
+    """
     counts = {}
     for number, source in enumerate(spec.sources):
         mine = samples.class_index[samples.source == number]
@@ -28,13 +47,30 @@ def describe(spec: TrainSpec, samples: Samples, calibration: dict[str, float]) -
         "class_names": list(spec.class_names),
         "side_px": spec.side_px,
         "context": spec.context,
-        "scaling": f"levels 0-255, background balanced to {BACKGROUND_LEVEL}; scaled to -1..1 inside the graph",
+        "scaling": f"levels 0-255, background balanced to {BACKGROUND_LEVEL}; {SCALED[scaling.name]} inside the graph",
+        **({} if scaling.name in FIXED else {"scaling_statistics": _statistics(scaling)}),
         "calibration": calibration,
         "data": counts,
+        "learned_from": {
+            name: {
+                "images": int((learned.class_index == index).sum()),
+                "source_cells": len(np.unique(learned.group[learned.class_index == index])),
+            }
+            for index, name in enumerate(spec.class_names)
+        },
         "training": asdict(spec),
         "versions": _versions(),
         "revision": _revision(),
     }
+
+
+def _statistics(scaling: Scaling) -> dict:
+    """Where the scaling came from, and its numbers unless there is one a pixel: those stand in the graph alone."""
+    origin = {"images": scaling.images, "sha256_of_learned_crops": scaling.fingerprint}
+    if scaling.mean.ndim <= 1:
+        return {"mean": scaling.mean.tolist(), "sd": scaling.sd.tolist(), **origin}
+    spread = {"least": float(scaling.sd.min()), "median": float(np.median(scaling.sd)), "most": float(scaling.sd.max())}
+    return {"shape": list(scaling.mean.shape), "sd": spread, **origin}
 
 
 def _versions() -> dict[str, str]:

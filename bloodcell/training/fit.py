@@ -15,12 +15,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from bloodcell.errors import RunError
+from bloodcell.imaging.scale import Scaling
 from bloodcell.infer.typical import Typical, fit_typical
-from bloodcell.training.batches import DrawnBatches, plain_crops
+from bloodcell.training.batches import DrawnBatches, plain_crops, scaling_of
 from bloodcell.training.calibrate import Outputs, calibrate
 from bloodcell.training.card import write_card
 from bloodcell.training.describe import describe
 from bloodcell.training.export import export_onnx
+from bloodcell.training.imbalance import learned_rows
+from bloodcell.training.losses import losses_of
 from bloodcell.training.samples import UNKNOWN, Samples, load_samples
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import fold_of_rows
@@ -65,15 +68,15 @@ def train(
     run_dir.mkdir(parents=True, exist_ok=True)
     started = time.time()
     if spec.fold < 0:
-        held, fit = samples, samples
+        held, fit = samples, _learned(spec, samples, folds >= 0)
         outputs = _out_of_fold(spec, samples, folds, log)
         outputs.save(run_dir / OUT_OF_FOLD)
         log("all folds, for the model")
-        model, history = _fit(spec, fit, None, log)
+        model, scaling, history = _fit(spec, fit, None, log)
         typical = _typical(model, spec, fit)
     else:
-        held, fit = samples.take(folds == spec.fold), samples.take(folds != spec.fold)
-        model, history = _fit(spec, fit, held, log)
+        held, fit = samples.take(folds == spec.fold), _learned(spec, samples, folds != spec.fold)
+        model, scaling, history = _fit(spec, fit, held, log)
         typical = _typical(model, spec, fit)
         outputs = predict(model, spec, held, typical)
     calibration = calibrate(spec, held, outputs)
@@ -90,12 +93,17 @@ def train(
         export_onnx(
             model, run_dir / "model.onnx", plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], spec.side_px)
         )
-    description = describe(spec, samples, calibration.settings)
+    description = describe(spec, samples, fit, scaling, calibration.settings)
     _write_json(run_dir / "spec.json", description)
     _write_json(run_dir / "metrics.json", metrics)
     _write_history(run_dir / "history.csv", history)
     write_card(run_dir, description, metrics)
     return metrics
+
+
+def _learned(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
+    rows = learned_rows(spec, samples, among)
+    return samples if rows.all() else samples.take(rows)
 
 
 def _protocol(spec: TrainSpec) -> str:
@@ -109,8 +117,8 @@ def _out_of_fold(spec: TrainSpec, samples: Samples, folds: np.ndarray, log: Log)
     parts = []
     for fold in range(spec.folds):
         log(f"fold {fold + 1} of {spec.folds}, for the thresholds")
-        held, fit = samples.take(folds == fold), samples.take(folds != fold)
-        model, _ = _fit(spec, fit, held, log)
+        held, fit = samples.take(folds == fold), _learned(spec, samples, folds != fold)
+        model, _, _ = _fit(spec, fit, held, log)
         parts.append(predict(model, spec, held, _typical(model, spec, fit)))
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(spec.folds)]))
     return Outputs(
@@ -143,9 +151,11 @@ def _raw(model: keras.Model, spec: TrainSpec, samples: Samples) -> tuple[np.ndar
     return logits, known[:, 0], features
 
 
-def _fit(spec: TrainSpec, fit: Samples, held: Samples | None, log: Log) -> tuple[keras.Model, list[dict]]:
+def _fit(spec: TrainSpec, fit: Samples, held: Samples | None, log: Log) -> tuple[keras.Model, Scaling, list[dict]]:
     keras.utils.set_random_seed(spec.seed)
-    model = builder_of(spec.model)(spec.side_px, len(spec.class_names), spec.stage_widths, spec.dropout)
+    scaling = scaling_of(spec, fit)
+    build = builder_of(spec.model)
+    model = build(spec.side_px, len(spec.class_names), spec.stage_widths, spec.dropout, scaling=scaling)
     log(f"{spec.model}: {model.count_params():,} parameters, {len(fit.class_index)} crops to learn from")
     batches = DrawnBatches(fit, spec)
     steps = len(batches) * spec.epochs
@@ -156,11 +166,7 @@ def _fit(spec: TrainSpec, fit: Samples, held: Samples | None, log: Log) -> tuple
     optimizer = keras.optimizers.AdamW(
         rate, weight_decay=spec.weight_decay, global_clipnorm=1.0, use_ema=True, ema_momentum=EMA_MOMENTUM
     )
-    losses = {
-        "logits": keras.losses.CategoricalCrossentropy(from_logits=True),
-        "known": keras.losses.BinaryCrossentropy(from_logits=True),
-    }
-    model.compile(optimizer=optimizer, loss=losses)
+    model.compile(optimizer=optimizer, loss=losses_of(spec))
     quick = None if held is None else held.take(_quick_rows(held))
     history: list[dict] = []
 
@@ -178,7 +184,7 @@ def _fit(spec: TrainSpec, fit: Samples, held: Samples | None, log: Log) -> tuple
     model.fit(
         batches, epochs=spec.epochs, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)]
     )
-    return model, history
+    return model, scaling, history
 
 
 def _quick_rows(held: Samples, per_group: int = 4) -> np.ndarray:

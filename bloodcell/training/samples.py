@@ -111,7 +111,7 @@ def _source_samples(
         _make_crops(spec, images, records, cached, _named(on_progress, source.name))
     with np.load(cached, allow_pickle=False) as stored:
         wide, kept, labels = stored["wide"], stored["kept"], stored["labels"]
-        group = _groups(source, data_dir, images, records, kept, cached, _named(on_progress, f"{source.name}: copies"))
+        group = _groups(source, data_dir, images, records, kept, cache_dir, on_progress)
     names = {name: index for index, name in enumerate(spec.class_names)}
     class_index = np.array([names.get(label, UNKNOWN) for label in labels.tolist()], np.int64)
     files = [records[row].file for row in kept]
@@ -120,12 +120,19 @@ def _source_samples(
 
 
 def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
+    framing = [CACHE_VERSION, wide_side_px(spec), spec.context, source.layout]
+    return _hash([framing, _stamps(source, data_dir, records), [asdict(record) for record in records]])
+
+
+def _stamps(source: SourceSpec, data_dir: Path, records: list[Record]) -> list:
+    """Path, sizes and times of a source's files: what changes when the files do."""
     path = data_dir / source.path
     files = [path / record.file for record in records] if path.is_dir() else [path]
-    stamps = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    framing = [CACHE_VERSION, wide_side_px(spec), spec.context, stamps, source.path, source.layout]
-    text = json.dumps([framing, [asdict(record) for record in records]])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return [source.path, [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]]
+
+
+def _hash(content: list) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def _make_crops(
@@ -185,17 +192,19 @@ def _groups(
     images: ImageSource,
     records: list[Record],
     kept: np.ndarray,
-    cached: Path,
-    on_progress: Counter | None,
+    cache_dir: Path,
+    on_progress: Progress | None,
 ) -> np.ndarray:
+    """Source cell of each crop; finding copies takes minutes, so it is kept apart from the crops' framing."""
     rows = np.unique(kept)  # an image may have given two crops
     records = [records[row] for row in rows]
     if source.groups != "pixels":
         how = source.groups if source.groups == "each" else str(data_dir / source.groups)
         return source_cells(how, images, records)[np.searchsorted(rows, kept)]
-    stored = cached.with_suffix(".groups.npy")
+    key = _hash([_stamps(source, data_dir, records), [record.file for record in records]])
+    stored = cache_dir / f"copies-{source.name}-{key}.npy"
     if not stored.exists():
-        temporary = cached.with_suffix(".groups.part.npy")
-        np.save(temporary, source_cells("pixels", images, records, on_progress)[np.searchsorted(rows, kept)])
+        temporary = stored.with_suffix(".part.npy")
+        np.save(temporary, source_cells("pixels", images, records, _named(on_progress, f"{source.name}: copies")))
         temporary.replace(stored)
-    return np.load(stored, allow_pickle=False)
+    return np.load(stored, allow_pickle=False)[np.searchsorted(rows, kept)]

@@ -7,7 +7,13 @@ from pathlib import Path
 from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.data.sources import SourceSpec
 from bloodcell.errors import SpecError
+from bloodcell.imaging.scale import SCALINGS
 from bloodcell.jsonspec import build, json_object, require
+
+EQUAL_PARTS, AS_THEY_COME = "equal parts", "as they come"
+CLASS_SAMPLINGS = (EQUAL_PARTS, AS_THEY_COME)
+BALANCED = "balanced"
+CLASS_WEIGHTS = ("none", BALANCED)
 
 
 @dataclass(frozen=True)
@@ -15,7 +21,15 @@ class TrainSpec:
     """One training run.
 
     context : side of the crop in units of the longer side of the cell's box
-    images_per_epoch : crops drawn per epoch, the classes in equal parts
+    scaling : what is done to the levels inside the network: "-1..1", "255" (division), or fitted on the learned crops
+        of known classes: "channel", "global", "pixel" (see `imaging.scale`)
+    images_per_epoch : crops drawn per epoch
+    class_sampling : "equal parts" draws each class as often as the others, so rare ones again and again
+        (oversampling); "as they come" draws classes as often as there are images of them. In a class, source cells are
+        drawn equally often
+    class_weights : "none", or "balanced": in the loss a crop weighs the more the rarer its class (scikit-learn's
+        compute_class_weight); for classes drawn as they come
+    focal_gamma : 0 for cross-entropy, above 0 for the focal loss with that gamma (its authors found 2 best)
     unknown_share : share of the drawn crops that show none of the classes
     stain_jitter : spread (standard deviation, log scale) of the stain strength per channel in augmentation
     folds, fold : validation is one fold of so many, closed over source cells; with fold -1 the model learns from
@@ -30,6 +44,7 @@ class TrainSpec:
     stage_widths: tuple[int, ...] = (24, 48, 96, 160)
     side_px: int = 64
     context: float = 1.25
+    scaling: str = "-1..1"
     epochs: int = 15
     images_per_epoch: int = 4000
     batch_size: int = 64
@@ -39,6 +54,9 @@ class TrainSpec:
     dropout: float = 0.3
     unknown_share: float = 0.15
     stain_jitter: float = 0.15
+    class_sampling: str = EQUAL_PARTS
+    class_weights: str = "none"
+    focal_gamma: float = 0.0
     folds: int = 5
     fold: int = 0
     seed: int = 0
@@ -57,14 +75,32 @@ class TrainSpec:
         require(0 <= self.stain_jitter <= 1, f"`stain_jitter` must be from 0 to 1. Received: {self.stain_jitter}.")
         require(len(self.sources) >= 1, "A training run needs at least one source of labelled images.")
         require(32 <= self.side_px <= 256, f"`side_px` must be from 32 to 256. Received: {self.side_px}.")
+        require(self.scaling in SCALINGS, f"`scaling` must be one of {SCALINGS}. Received: {self.scaling!r}.")
         require(self.epochs >= 1, f"`epochs` must be 1 or more. Received: {self.epochs}.")
         require(self.batch_size >= 2, f"`batch_size` must be 2 or more. Received: {self.batch_size}.")
         require(self.images_per_epoch >= self.batch_size, "`images_per_epoch` must be at least one batch.")
         require(
             0 <= self.unknown_share < 0.5, f"`unknown_share` must be from 0 to 0.5. Received: {self.unknown_share}."
         )
+        self._require_imbalance()
         require(self.folds >= 2, f"`folds` must be 2 or more. Received: {self.folds}.")
         require(-1 <= self.fold < self.folds, f"`fold` must be from -1 to {self.folds - 1}. Received: {self.fold}.")
+
+    def _require_imbalance(self) -> None:
+        sampling, weights = self.class_sampling, self.class_weights
+        require(
+            sampling in CLASS_SAMPLINGS, f"`class_sampling` must be one of {CLASS_SAMPLINGS}. Received: {sampling!r}."
+        )
+        require(weights in CLASS_WEIGHTS, f"`class_weights` must be one of {CLASS_WEIGHTS}. Received: {weights!r}.")
+        require(
+            weights != BALANCED or sampling == AS_THEY_COME,
+            f"`class_weights` {BALANCED!r} need `class_sampling` {AS_THEY_COME!r}: classes drawn in {EQUAL_PARTS} are"
+            " balanced already.",
+        )
+        require(0 <= self.focal_gamma <= 10, f"`focal_gamma` must be from 0 to 10. Received: {self.focal_gamma}.")
+        for source in self.sources:
+            foreign = [name for name, _ in source.limits if name not in self.class_names]
+            require(not foreign, f"`limits` must name classes of {self.class_names}. Received: {foreign}.")
 
     @classmethod
     def from_json(cls, text: str) -> "TrainSpec":

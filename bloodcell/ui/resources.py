@@ -1,13 +1,16 @@
 """What all sessions share: the database, the stored images and the loaded models."""
 
+import contextlib
 from pathlib import Path
 
 import streamlit as st
 from sqlalchemy import Engine as Database
 
 from bloodcell.data.blobs import BlobStore
+from bloodcell.errors import ModelError
 from bloodcell.infer.engine import Engine
 from bloodcell.review.database import open_database
+from bloodcell.runs.folder import ModelInfo
 from bloodcell.settings import load_settings
 
 
@@ -21,11 +24,17 @@ def blobs() -> BlobStore:
     return BlobStore(load_settings().blobs_dir)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the model …")
+@st.cache_resource(max_entries=2, show_spinner=False)
 def engine(folder: str, sha256: str) -> Engine:
     """Return a loaded model; the hash is in the key, so a replaced model is loaded anew."""
     del sha256
     return Engine(Path(folder))
+
+
+def load_ahead(model: ModelInfo) -> None:
+    """Load a model while the user still chooses images; one that cannot be loaded is told of when it is used."""
+    with contextlib.suppress(ModelError):
+        engine(str(model.folder), model.sha256)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -3,13 +3,20 @@
 import keras
 from keras import layers
 
+from bloodcell.imaging.scale import Scaling
+from bloodcell.zoo.scaling import scale_crops
+
 STAGE_WIDTHS = (24, 48, 96, 160)
 # Runs are short (about a thousand steps), so the running means must follow quickly.
 BATCH_NORM_MOMENTUM = 0.9
 
 
 def build_small(
-    side_px: int, n_classes: int, stage_widths: tuple[int, ...] = STAGE_WIDTHS, dropout: float = 0.3
+    side_px: int,
+    n_classes: int,
+    stage_widths: tuple[int, ...] = STAGE_WIDTHS,
+    dropout: float = 0.3,
+    scaling: Scaling | None = None,
 ) -> keras.Model:
     """Build the net; scaling is inside, so it takes raw crops.
 
@@ -19,6 +26,7 @@ def build_small(
     n_classes : int
     stage_widths : channels of the stages, each at half the resolution of the one before
     dropout : float, before the heads
+    scaling : Scaling of the levels; None for "-1..1"
 
     Returns
     -------
@@ -31,7 +39,7 @@ def build_small(
     .. [1] He et al. (2016), Deep residual learning, CVPR, doi:10.1109/CVPR.2016.90
     """
     crops = keras.Input((side_px, side_px, 3), name="crops")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(crops)
+    x = scale_crops(crops, scaling)
     x = layers.Conv2D(stage_widths[0], 3, strides=2, padding="same", use_bias=False, name="stem")(x)
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.ReLU()(x)

@@ -16,6 +16,18 @@ def test_survives_json():
     assert SourceSpec.from_json(json.dumps(asdict(SOURCE))) == SOURCE
 
 
+def test_limits_survive_json():
+    limited = replace(SPEC, sources=(replace(SOURCE, limits=(("NEUTROPHIL", 75),)),))
+    assert TrainSpec.from_json(limited.to_json()) == limited
+
+
+def test_a_spec_of_before_these_settings_is_the_same_run():
+    """Classes in equal parts, levels to -1..1, cross-entropy: as the shipped model was trained."""
+    spec = TrainSpec.from_json('{"name": "x", "sources": [{"name": "a", "path": "b"}]}')
+    settings = (spec.scaling, spec.class_sampling, spec.class_weights, spec.focal_gamma, spec.sources[0].limits)
+    assert settings == ("-1..1", "equal parts", "none", 0, ())
+
+
 def test_reads_a_file(tmp_path):
     (tmp_path / "spec.json").write_text(SPEC.to_json())
     assert TrainSpec.read(tmp_path / "spec.json") == SPEC
@@ -81,6 +93,22 @@ def test_texts_that_are_no_spec(text, message):
         ({"folds": 1}, r"`folds` must be 2 or more\. Received: 1"),
         ({"fold": 5, "folds": 5}, r"`fold` must be from -1 to 4\. Received: 5"),
         ({"fold": -2}, "`fold` must be from -1 to"),
+        (
+            {"scaling": "0..1"},
+            r"`scaling` must be one of \('-1\.\.1', '255', 'channel', 'global', 'pixel'\)\. Received: '0",
+        ),
+        (
+            {"class_sampling": "often"},
+            r"`class_sampling` must be one of \('equal parts', 'as they come'\)\. Received: 'o",
+        ),
+        ({"class_weights": "heavy"}, r"`class_weights` must be one of \('none', 'balanced'\)\. Received: 'heavy'"),
+        ({"class_weights": "balanced"}, "`class_weights` 'balanced' need `class_sampling` 'as they come'"),
+        ({"focal_gamma": -1}, r"`focal_gamma` must be from 0 to 10\. Received: -1"),
+        ({"focal_gamma": 10.5}, "`focal_gamma` must be from 0 to 10"),
+        (
+            {"sources": (SourceSpec("a", "b", limits=(("BASOPHIL", 5),)),)},
+            r"`limits` must name classes of \('EOSINOPHIL', .*\)\. Received: \['BASOPHIL'\]",
+        ),
     ],
 )
 def test_settings_out_of_range(changes, message):
@@ -97,6 +125,8 @@ def test_settings_out_of_range(changes, message):
         {"unknown_share": 0.0},
         {"fold": -1},
         {"fold": 4, "folds": 5},
+        {"focal_gamma": 10},
+        {"class_sampling": "as they come", "class_weights": "balanced"},
     ],
 )
 def test_settings_at_the_edge_of_their_range(changes):
@@ -109,6 +139,14 @@ def test_settings_at_the_edge_of_their_range(changes):
         ({"layout": "tar"}, r"`layout` must be one of \('folders', 'csv'\)\. Received: 'tar'"),
         ({"unlisted": "drop"}, r"`unlisted` must be one of \('unknown', 'skip'\)\. Received: 'drop'"),
         ({"weight": 0}, r"`weight` must be above 0\. Received: 0"),
+        ({"limits": ("NEUTROPHIL", 75)}, r"`limits` must be pairs of a class name and a number.*\('NEUTROPHIL', 75\)"),
+        (
+            {"limits": (("NEUTROPHIL", 0),)},
+            r"must be a class name and 1 or more images\. Received: \('NEUTROPHIL', 0\)",
+        ),
+        ({"limits": ((7, 75),)}, "must be a class name and 1 or more images"),
+        ({"limits": (("A", 1), ("A", 2))}, r"`limits` names a class twice\. Received: \['A', 'A'\]"),
+        ({"limit_seed": -1}, r"`limit_seed` must be 0 or more\. Received: -1"),
         ({"layout": "csv", "csv": "a.csv"}, "needs csv, id_column, label_column and file_pattern"),
     ],
 )

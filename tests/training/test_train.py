@@ -11,6 +11,7 @@ import pytest
 from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.errors import DatasetError, ModelError, RunError
 from bloodcell.imaging.read import read_rgb
+from bloodcell.imaging.scale import fixed_scaling
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
 from bloodcell.runs.folder import read_model
@@ -58,6 +59,12 @@ def test_the_spec_can_be_trained_again(run):
         "cells": 4 * CELLS_PER_CLASS,
         "unknown": 0,
     }
+
+
+def test_the_spec_says_how_levels_are_scaled(run):
+    description = json.loads((run[1] / "spec.json").read_text())
+    assert description["scaling"] == "levels 0-255, background balanced to 235; scaled to -1..1 inside the graph"
+    assert "scaling_statistics" not in description
 
 
 def test_metrics_history_and_card(run):
@@ -182,6 +189,6 @@ def test_a_run_is_described_where_there_is_no_git(tmp_path, monkeypatch):
     write_cells(tmp_path)
     samples = load_samples(SPEC, tmp_path, tmp_path / "cache")
     monkeypatch.setenv("PATH", str(tmp_path))
-    description = describe(SPEC, samples, {})
+    description = describe(SPEC, samples, samples, fixed_scaling("-1..1"), {})
     assert description["revision"] == "unknown"
     assert {"keras", "numpy", "onnxruntime"} <= description["versions"].keys()

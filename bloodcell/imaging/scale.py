@@ -1,0 +1,123 @@
+"""Scale the levels of crops before a network: to -1..1, by 255, or by a mean and deviation fitted on training crops."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bloodcell.errors import DatasetError, ImageError, SpecError
+
+# The axes of (N, S, S, 3) that one mean and one deviation are taken over.
+FITTED = {"channel": (0, 1, 2), "global": (0, 1, 2, 3), "pixel": (0,)}
+FIXED = {"-1..1": (127.5, 127.5), "255": (0.0, 255.0)}
+SCALINGS = (*FIXED, *FITTED)
+# Crops that are turned to float64 at a time, however many come in one batch.
+PART = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """`(levels - mean) / sd`, as a network takes crops.
+
+    name : of `SCALINGS`
+    mean, sd : float64 arrays of one shape: () for "-1..1", "255" and "global", (3,) for "channel", (S, S, 3) for
+        "pixel"; sd is 1 where the level never varied
+    images : int, crops they were fitted on; 0 for the fixed ones
+    fingerprint : str, SHA-256 of the levels of those crops in their order; "" for the fixed ones
+    """
+
+    name: str
+    mean: np.ndarray
+    sd: np.ndarray
+    images: int = 0
+    fingerprint: str = ""
+
+    def apply(self, crops: np.ndarray) -> np.ndarray:
+        """Scale crops outside a network: uint8 (N, S, S, 3) -> float64 (N, S, S, 3)."""
+        return (crops - self.mean) / self.sd
+
+
+def fixed_scaling(name: str) -> Scaling:
+    """The scaling "-1..1" (of the networks of Keras applications) or "255", which need no data.
+
+    Raises
+    ------
+    SpecError
+        If `name` is another one.
+    """
+    if name not in FIXED:
+        raise SpecError(f"A scaling without fitting must be one of {tuple(FIXED)}. Received: {name!r}.")
+    mean, sd = FIXED[name]
+    return Scaling(name, np.array(mean), np.array(sd))
+
+
+def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
+    """Fit mean and standard deviation in one pass over batches of crops, in float64 [1]_ [2]_.
+
+    What is kept between batches does not grow with their number. The deviation is that of the crops themselves
+    (division by n), as in scikit-learn's StandardScaler. A level that never varied has deviation 0 and gets 1 instead,
+    also as there: scaled training crops are 0 at such a place, and another level there differs from 0 by as many units
+    as levels. A place that hardly varied keeps its small deviation, so that one other level there becomes a large
+    number: "pixel" wants many crops.
+
+    Parameters
+    ----------
+    name : "pixel" (each place and channel), "channel" (each channel) or "global" (one of each)
+    batches : uint8 arrays of shape (N, S, S, 3); N may differ and be 0
+
+    Returns
+    -------
+    Scaling
+
+    Raises
+    ------
+    SpecError
+        If `name` is no scaling that is fitted.
+    ImageError
+        If a batch has another type or shape.
+    DatasetError
+        If there is no crop in any batch.
+
+    References
+    ----------
+    .. [1] Welford (1962), Note on a method for calculating corrected sums of squares and products, Technometrics
+       4(3):419-420, doi:10.1080/00401706.1962.10490022
+    .. [2] Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician
+       37(3):242-247, doi:10.1080/00031305.1983.10483115; their pairwise formula joins the batches
+    """
+    if name not in FITTED:
+        raise SpecError(f"A scaling that is fitted must be one of {tuple(FITTED)}. Received: {name!r}.")
+    axes, digest = FITTED[name], hashlib.sha256()
+    side_px: int | None = None
+    images, count = 0, 0
+    mean, squares = np.array(0.0), np.array(0.0)
+    for batch in batches:
+        _check(batch, side_px)
+        side_px = batch.shape[1]
+        for start in range(0, len(batch), PART):
+            part = np.ascontiguousarray(batch[start : start + PART])
+            digest.update(part.data)
+            levels = part.astype(np.float64)
+            part_mean = levels.mean(axis=axes)
+            part_count = levels.size // part_mean.size
+            levels -= part_mean
+            np.square(levels, out=levels)
+            shift = part_mean - mean
+            total = count + part_count
+            squares = squares + levels.sum(axis=axes) + shift**2 * (count * part_count / total)
+            mean = mean + shift * (part_count / total)
+            count, images = total, images + len(part)
+    if images == 0:
+        raise DatasetError(f"The scaling {name!r} needs at least one crop to be fitted on. Received: none.")
+    sd = np.sqrt(squares / count)
+    return Scaling(name, mean, np.where(sd == 0, 1.0, sd), images, digest.hexdigest())
+
+
+def _check(batch: np.ndarray, side_px: int | None) -> None:
+    wanted = side_px or "S"
+    is_crops = batch.ndim == 4 and batch.shape[1] == batch.shape[2] and batch.shape[3] == 3
+    if batch.dtype != np.uint8 or not is_crops or side_px not in (None, batch.shape[1]):
+        raise ImageError(
+            f"Crops must be uint8 of shape (N, {wanted}, {wanted}, 3). Received: {batch.dtype} {batch.shape}."
+        )

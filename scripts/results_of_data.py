@@ -1,0 +1,217 @@
+"""The sections of docs/results.md on datasets: loading, copies, leaks, segmentation, imbalance, scaling."""
+
+from result_tables import percent, table, verdict, with_interval
+
+
+def datasets(figures: dict) -> list[str]:
+    bar, sets = (
+        figures["bar"],
+        {name: one for name, one in figures.items() if isinstance(one, dict) and "scan_s" in one},
+    )
+    rows = [
+        [
+            name,
+            f"{one['images']:,}",
+            f"{one['total_s']:.1f} s ({one['cpu_s']:.1f} s of processor time)",
+            f"{one['peak_mb']:.0f} MB",
+            f"{one['distinct_files']:,}",
+        ]
+        for name, one in sets.items()
+    ]
+    whole = sets["kaggle-wbc"]
+    return [
+        "## Registering a dataset",
+        "",
+        "`scripts/measure_datasets.py`: listing, reading, decoding and hashing every image, in a process of its own. Bar:"
+        f" {bar['images']:,} images of 320x240 within {bar['seconds']} s and {bar['mb']} MB:"
+        f" {verdict(whole['total_s'] <= bar['seconds'] and whole['peak_mb'] <= bar['mb'])}.",
+        "",
+        *table(["dataset", "images", "time", "memory at most", "distinct files"], rows),
+    ]
+
+
+def segmentation(figures: dict) -> list[str]:
+    rows = [
+        [
+            name,
+            with_interval(one["dice_nucleus"]["mean"], one["dice_nucleus"]["interval"]),
+            with_interval(one["dice_cell"]["mean"], one["dice_cell"]["interval"]),
+        ]
+        for name, one in figures["methods"].items()
+    ]
+    return [
+        f"## Ways to segment, against the true masks of wbc-masks ({figures['images']} cells)",
+        "",
+        "`scripts/measure_segmentation.py`. Mean Dice with the 95 % bootstrap interval over images.",
+        "",
+        *table(["method", "nucleus", "whole cell"], rows),
+    ]
+
+
+def copies(figures: dict) -> list[str]:
+    test, train, pbc = figures["test"], figures["train"], figures["pbc"]
+    own, of_cells = test["own_group_by_class"], test["cell_own_group_by_class"]
+    bars = [
+        [
+            f"TEST: {name} originals that are a group of their own",
+            str(n),
+            f"{own[name]} of {n}",
+            verdict(own[name] == n),
+        ]
+        for name, n in test["originals_by_class"].items()
+        if name != "EOSINOPHIL"
+    ]
+    bars += [
+        [
+            f"TEST: {name} cells that are a group of their own",
+            str(n),
+            f"{of_cells[name]} of {n}",
+            verdict(of_cells[name] == n),
+        ]
+        for name, n in test["cells_by_class"].items()
+    ]
+    bars += [
+        [
+            "TEST: adjusted Rand index, every original its own",
+            ">= 0.97",
+            f"{test['ari_originals']:.4f}",
+            verdict(test["ari_originals"] >= 0.97),
+        ],
+        [
+            "TEST: the same, originals that show one cell as one",
+            ">= 0.97",
+            f"{test['ari_cells']:.4f}",
+            verdict(test["ari_cells"] >= 0.97),
+        ],
+        [
+            f"TRAIN: time for {train['images']:,} images, two cores",
+            "<= 600 s",
+            f"{train['wall_s']:.0f} s ({train['cpu_s']:.0f} s of processor time)",
+            verdict(train["wall_s"] <= 600),
+        ],
+        ["TRAIN: memory of the process", "<= 2 GB", f"{train['peak_mb']:,} MB", verdict(train["peak_mb"] <= 2048)],
+    ]
+    lines = [
+        "## Copies of one cell",
+        "",
+        "`scripts/measure_copies.py`. Images are grouped by their pixels alone, TEST in shuffled order. The truth for TEST"
+        f" is made by another matcher (ORB): {test['with_original']:,} of {test['checked']:,} images, every fifth, are"
+        " matched to an original of TEST_SIMPLE. Some originals are two photographs of one cell"
+        f" ({len(test['photographed_twice'])} pairs or more, by ORB). These are to be joined, so they cannot be groups of"
+        " their own as well: the figures are given with every original its own, and with such originals as one cell.",
+        "",
+    ]
+    lines += table(["figure", "bar", "measured", ""], bars)
+    lines += [
+        "Taken for one cell by ORB: " + "; ".join(" = ".join(pair) for pair in test["photographed_twice"]) + ".",
+        "",
+    ]
+    rows = [
+        [
+            split,
+            f"{one['images']:,}",
+            str(one["photographs"]),
+            str(one["groups"]),
+            f"{one['size_min']} / {one['size_median']:g} / {one['size_max']}",
+            str(one["singles"]),
+            "; ".join(f"{n} images of {' and '.join(names)}" for n, names in one["mixed"]) or "none",
+        ]
+        for split, one in (("TRAIN", train), ("TEST", test))
+    ]
+    head = ["set", "images", "photographs", "groups", "sizes: least / median / most", "single", "of two folders"]
+    lines += table(head, rows)
+    lines += [
+        f"pbc: {pbc['images']:,} images, {pbc['groups']:,} groups; {pbc['images_in_them']} images are in"
+        f" {pbc['groups_of_several']} groups of several, the largest of {pbc['size_max']}. There are"
+        f" {pbc['joined_pairs']} joined pairs; {pbc['sampled_pairs']} of them were drawn side by side to be looked at.",
+        "",
+    ]
+    return lines + _leaks(figures["leaks"])
+
+
+def _leaks(found: dict) -> list[str]:
+    lines = [
+        "## What TEST shares with TRAIN",
+        "",
+        "`python -m bloodcell leaks TRAIN TEST --out pairs.csv`, by the same script. kaggle-wbc as it is published: a pair"
+        " is an image of TEST and the likest image of TRAIN from the same cell.",
+        "",
+    ]
+    rows = [
+        [
+            one["set"],
+            f"{one['images_touched']:,} of {one['images']:,} ({percent(one['share_of_images'])})",
+            f"{one['source_cells_touched']} of {one['source_cells']}",
+        ]
+        for one in found["touched"]
+    ]
+    lines += table(["set", "images whose cell is in the other set", "source cells"], rows)
+    kinds = ", ".join(f"{n} {kind}" for kind, n in found["kinds"].items()) or "none"
+    lines += [f"{found['pairs']:,} pairs ({kinds}), {found['different_labels']} of them with different labels.", ""]
+    cells = [
+        [
+            f"{', '.join(one['train_labels'])}: {one['train_images']} images, {one['train_example']}",
+            f"{', '.join(one['test_labels'])}: {one['test_images']} images, {one['test_example']}",
+            f"{one['inliers']}",
+            f"{one['correlation']:.2f}",
+            f"{one['overlap']:.2f}",
+        ]
+        for one in found["cells"]
+    ]
+    return lines + table(["in TRAIN", "in TEST", "points that agree", "correlation", "overlap"], cells)
+
+
+def imbalance(figures: dict) -> list[str]:
+    rare, training = figures["rare"], figures["training"]
+    rows = []
+    for name, one in figures["variants"].items():
+        recall, learned = one["recall"][rare], [of_fold[rare] for of_fold in one["learned_from"]]
+        images = ", ".join(str(of_fold["images"]) for of_fold in learned)
+        cells = ", ".join(str(of_fold["source_cells"]) for of_fold in learned)
+        rows.append(
+            [
+                name,
+                f"{images} of {cells}",
+                with_interval(one["balanced_accuracy"], one["balanced_interval"]),
+                with_interval(recall["recall"], recall["interval"]),
+                ", ".join(f"{other['recall']:.3f}" for label, other in one["recall"].items() if label != rare),
+            ]
+        )
+    first = next(iter(figures["variants"].values()))
+    others = ", ".join(label for label in first["recall"] if label != rare)
+    head = [
+        "treatment",
+        f"{rare} images, of source cells",
+        "balanced accuracy",
+        f"{rare} recall",
+        f"recall of {others}",
+    ]
+    return [
+        "## The lecture's rare class: 75 NEUTROPHIL images of few cells",
+        "",
+        f"`scripts/measure_imbalance.py`: {figures['protocol']}. TEST was not touched. {first['images']} held-out images of"
+        f" {first['source_cells']} source cells; {first['recall'][rare]['source_cells']} of these cells are {rare}. A small"
+        f" network ({training['side_px']} px, {training['epochs']} epochs of {training['images_per_epoch']} crops, seed"
+        f" {training['seed']}), so the rows are to be compared with each other, not with the shipped model.",
+        "",
+        *table(head, rows),
+    ]
+
+
+def scaling(figures: dict) -> list[str]:
+    rows = []
+    for name, (small, large) in figures["memory"].items():
+        difference = figures["largest_difference_to_standard_scaler"][name]
+        peaks = [f"{one['peak_mb']:.0f} MB" for one in (small, large)]
+        rows.append([name, *peaks, f"{difference['scaled_levels']:.1g}", str(difference["least_sd"])])
+    first = next(iter(figures["memory"].values()))
+    head = ["scaling", *(f"peak at {one['crops']:,} crops" for one in first)]
+    return [
+        "## Scaling, fitted in one pass",
+        "",
+        f"`scripts/measure_scaling.py`: crops of {figures['side_px']} px from kaggle-wbc TRAIN, each fit in a process of its"
+        " own (memory is that of the whole process, decoding with it); the difference is the largest of all scaled levels"
+        f" of {figures['sample']:,} crops to scikit-learn's StandardScaler (bar: 1e-6).",
+        "",
+        *table([*head, "difference", "least deviation"], rows),
+    ]
