@@ -66,7 +66,7 @@ def test_a_model_folder_and_a_file_of_groups_will_do(dataset, tmp_path):
         ("pixel", "nowhere", "each", "There is no dataset at"),
         ("pixel", "ws", "each", "holds no folder of images"),
         ("pixel", "others", "each", "No image is labelled EOSINOPHIL"),
-        ("pixel", "set", "none.csv", "The file of groups none.csv cannot be read"),
+        ("pixel", "set", "none.csv", "The table none.csv cannot be read"),
     ],
 )
 def test_errors_are_one_line_and_write_nothing(dataset, tmp_path, capsys, model, data, groups, message):
