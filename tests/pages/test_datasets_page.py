@@ -1,0 +1,131 @@
+"""The Datasets page: empty, adding a folder, every view, groups, a split, and a leaky one that has to be confirmed."""
+
+import pytest
+
+from bloodcell.data.dataset_groups import kept_groups, kept_splits, open_split
+from bloodcell.data.shelf import list_datasets
+from bloodcell.data.synthetic import draw_field
+from bloodcell.imaging.read import encode_png
+from bloodcell.settings import load_settings
+from tests.pages.test_pages import texts, widget
+
+VIEWS = ("Overview", "Pictures", "Gray levels", "Segmentation", "Copies", "Splits", "Problems")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes, four cells each with two copies, the patient in the name; one file that is no picture."""
+    for number, name in enumerate(("LYMPHOCYTE", "NEUTROPHIL")):
+        place = tmp_path / "set" / name
+        place.mkdir(parents=True)
+        for cell in range(4):
+            rgb = draw_field(10 * number + cell, 1, 120, 120, scale=0.45, class_names=[name], n_platelets=0).rgb
+            for copy, picture in enumerate((rgb, rgb[:, ::-1].copy())):
+                (place / f"C{10 * number + cell}_{copy}.png").write_bytes(encode_png(picture))
+    (tmp_path / "set" / "NEUTROPHIL" / "broken.png").write_bytes(b"no picture")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def page(app, folder):
+    """The page with the folder registered and opened."""
+    app.run().switch_page("pages/datasets.py").run()
+    widget(app.text_input, "datasets-path").set_value(str(folder)).run()
+    widget(app.button, "datasets-add").click().run()
+    assert not app.exception
+    return app
+
+
+def registered():
+    (dataset,) = list_datasets(load_settings())
+    return dataset
+
+
+def look(app, view):
+    widget(app.segmented_control, "datasets-view").set_value(view).run()
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def test_the_empty_page_says_what_to_do(app):
+    app.run().switch_page("pages/datasets.py").run()
+    assert not app.exception
+    assert "No dataset is registered yet" in texts(app)
+
+
+def test_a_path_with_nothing_is_one_sentence(app, tmp_path):
+    app.run().switch_page("pages/datasets.py").run()
+    widget(app.text_input, "datasets-path").set_value(str(tmp_path / "nowhere")).run()
+    assert len(app.error) == 1
+    assert not app.exception
+
+
+def test_adding_a_folder_registers_it_and_counts(page):
+    dataset = registered()
+    assert (dataset.n_images, dataset.n_unreadable, dataset.class_names) == (17, 1, ("LYMPHOCYTE", "NEUTROPHIL"))
+    metrics = {one.label: one.value for one in page.metric}
+    assert metrics["Images"] == "17"
+    assert metrics["Unreadable"] == "1"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_opens(page, view):
+    look(page, view)
+
+
+def test_the_broken_file_is_named_with_its_reason(page):
+    look(page, "Problems")
+    (table,) = [one for one in page.dataframe if "What is wrong" in one.value.columns]
+    assert table.value["File"].tolist() == ["NEUTROPHIL/broken.png"]
+
+
+def test_patients_from_the_names_then_a_split_that_keeps_them_together(page):
+    look(page, "Copies")
+    widget(page.radio, "datasets-groups-how").set_value("From the file names").run()
+    widget(page.button, "datasets-take-names").click().run()
+    assert not page.exception
+    groups = kept_groups(registered())
+    assert len(groups.sizes()) == 8
+    assert set(groups.sizes()) == {2}
+    look(page, "Splits")
+    widget(page.number_input, "datasets-split-folds").set_value(2).run()
+    widget(page.button, "datasets-split-go").click().run()
+    assert not page.exception
+    (file,) = kept_splits(registered()).values()
+    split = open_split(file)
+    assert not split.leaky
+    assert (split.table.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_a_split_of_single_images_must_be_confirmed_and_stays_marked(page):
+    look(page, "Splits")
+    assert "are not known" in texts(page)
+    assert not [one for one in page.button if one.key == "datasets-split-go"]
+    widget(page.checkbox, "datasets-split-leaky").check().run()
+    widget(page.button, "datasets-split-go").click().run()
+    (file,) = kept_splits(registered()).values()
+    assert open_split(file).leaky
+    assert any("leaky" in error.value for error in page.error)
+
+
+def test_copies_from_the_pictures(page):
+    look(page, "Copies")
+    widget(page.button, "datasets-find-copies").click().run(timeout=120)
+    assert not page.exception
+    assert len(kept_groups(registered()).group_of) == 16
+
+
+def test_a_changed_folder_is_noticed_and_looked_at_again(page, folder):
+    (folder / "NEUTROPHIL" / "broken.png").unlink()
+    page.run()
+    assert page.warning
+    widget(page.button, "datasets-refresh").click().run()
+    assert registered().n_images == 16
+    assert not page.warning
+
+
+def test_removing_leaves_the_images(page, folder):
+    widget(page.button, "datasets-remove").click().run()
+    assert not list_datasets(load_settings())
+    assert (folder / "LYMPHOCYTE" / "C0_0.png").exists()
