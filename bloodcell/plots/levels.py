@@ -236,6 +236,6 @@ def _finish_panels(figure: go.Figure, n_panels: int, title: str) -> go.Figure:
     figure.update_annotations(font_size=13)
     theme.titled(figure, title + _scale(figure), PANEL_PX * n_rows + 110)
     figure.update_xaxes(range=[-1, 256], tickvals=[0, 100, 200], showticklabels=True)
-    figure.update_xaxes(title="Gray level", row=n_rows)
-    figure.update_yaxes(title=SHARE_TITLE, col=1)
+    figure.update_xaxes(title={"text": "Gray level", "font": {"size": 13}}, row=n_rows)
+    figure.update_yaxes(title={"text": SHARE_TITLE, "font": {"size": 13}}, col=1)
     return figure

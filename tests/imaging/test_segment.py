@@ -51,9 +51,7 @@ def test_a_mask_of_two_values_is_the_whole_cell():
     assert truth.cell.sum() == 2
 
 
-@pytest.mark.parametrize(
-    "wrong", [three_levels(0, 7, 255), three_levels(0, 0), np.array([[[0, 128, 255]]], np.uint8)]
-)
+@pytest.mark.parametrize("wrong", [three_levels(0, 7, 255), three_levels(0, 0), np.array([[[0, 128, 255]]], np.uint8)])
 def test_other_pictures_are_no_masks(wrong):
     with pytest.raises(ImageError, match="must hold the values 0, 128 and 255 only"):
         true_mask(wrong)
