@@ -220,7 +220,7 @@ def _panels(titles: Sequence[str]) -> tuple[go.Figure, list[tuple[int, int]]]:
         shared_yaxes="all",
         subplot_titles=list(titles) or None,
         horizontal_spacing=0.02,
-        vertical_spacing=min(0.1, 0.28 / n_rows),
+        vertical_spacing=min(0.14, 0.32 / n_rows),
     )
     return figure, [(number // n_columns + 1, number % n_columns + 1) for number in range(len(titles))]
 
