@@ -37,6 +37,7 @@ bench: .venv/tests-installed chromium
 
 measure: .venv/tests-installed
 	@PYTHONPATH=. $(PYTHON) scripts/measure_finder.py
+	@PYTHONPATH=. $(PYTHON) scripts/measure_segmentation.py
 	@PYTHONPATH=. $(PYTHON) scripts/measure_status.py
 	@PYTHONPATH=. $(PYTHON) scripts/measure_copies.py
 	@PYTHONPATH=. $(PYTHON) scripts/measure_classifier.py --alone $(ALONE)

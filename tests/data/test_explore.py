@@ -48,7 +48,7 @@ def test_same_seed_same_sample_whatever_the_order():
     assert drawn != sample_records(records, 20, seed=2)
     assert class_counts(drawn) == {"A": 10, "B": 10}
     assert len(set(drawn)) == 20
-    with pytest.raises(DatasetError, match="at least 1 image. Received: 0"):
+    with pytest.raises(DatasetError, match=r"at least 1 image\. Received: 0"):
         sample_records(records, 0, seed=1)
 
 

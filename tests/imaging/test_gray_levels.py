@@ -73,5 +73,5 @@ def test_otsu_leaves_out_the_border():
 
 @pytest.mark.parametrize("wrong", ["otsu", -1, 256])
 def test_other_thresholds_are_refused(wrong):
-    with pytest.raises(ImageError, match="must be one of .* or from 0 to 255. Received"):
+    with pytest.raises(ImageError, match=r"must be one of .* or from 0 to 255\. Received"):
         threshold_level(flat(9), wrong)
