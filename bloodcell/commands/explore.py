@@ -65,14 +65,8 @@ def run(args: argparse.Namespace) -> int:
     report = Exploration(name, table, n_sample, args.seed, levels, comparison, tiles, examples, n_masks=len(mask_of))
     write_whole(out, explore_report(report))
     n_classes = table["label"].nunique()
-<<<<<<< HEAD
-    tell(
-        f"{counted(len(records), 'image')}, {n_classes} {'class' if n_classes == 1 else 'classes'}, {counted(len(mask_of), 'true mask')}"
-    )
-=======
     classes = f"{n_classes} class" if n_classes == 1 else f"{n_classes} classes"
     tell(f"{counted(len(records), 'image')}, {classes}, {counted(len(mask_of), 'true mask')}")
->>>>>>> issue3-c
     tell(f"  looked at closely: {len(levels.records)}")
     broken = [f"{shown(row.file)} ({shown(row.problem)})" for row in table.itertuples() if row.problem]
     broken += [f"{shown(file)} ({shown(problem)})" for file, problem in levels.problems]
