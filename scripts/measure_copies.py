@@ -44,7 +44,6 @@ ORB_POINTS = 200
 ORB_LEVEL = 7  # OpenCV's own 20 leaves a quarter of the pale pictures without a match
 ORB_INLIERS = 20
 SAME_FIELD_OVERLAP = 0.5
-CHECK_EVERY = 5  # of TEST, every k-th image is matched to its original
 PAIRS_LOOKED_AT = 200
 PAIRS_A_SHEET = 50
 SHEET_COLUMNS = 5
@@ -231,34 +230,33 @@ def describe(split: str, files: list[str], groups: np.ndarray) -> dict:
 
 
 def against_originals(source: ImageSource, files: list[str], groups: np.ndarray) -> dict:
-    """Compare the groups with the originals of TEST_SIMPLE that ORB finds for every fifth image."""
+    """Compare the groups with the originals of TEST_SIMPLE that ORB finds for the images."""
     simple = ImageSource(need(KAGGLE / "TEST_SIMPLE"))
     originals = [record.file for record in image_records(simple)]
     labels = np.array([Path(file).parent.name for file in originals])
     pictures = [read_rgb(simple.read(file)) for file in originals]
     known = [orb_points(rgb) for rgb in pictures]
     mirrored = [orb_points(np.ascontiguousarray(rgb[:, ::-1])) for rgb in pictures]
-    # The shuffled order is as good as any for taking every fifth; by name it is the same fifth each time.
-    rows = np.argsort(files)[::CHECK_EVERY]
 
-    def nearest_original(row: int) -> int:
-        image = orb_points(read_rgb(source.read(files[row])))
+    def nearest_original(file: str) -> int:
+        image = orb_points(read_rgb(source.read(file)))
         inliers = [max(orb_inliers(k, image), orb_inliers(m, image)) for k, m in zip(known, mirrored, strict=True)]
         return int(np.argmax(inliers)) if max(inliers) >= ORB_INLIERS else -1
 
     with ThreadPoolExecutor(2) as pool:
-        truth = np.array(list(tqdm(pool.map(nearest_original, rows), total=len(rows), file=sys.stderr, desc="ORB")))
+        truth = np.array(list(tqdm(pool.map(nearest_original, files), total=len(files), file=sys.stderr, desc="ORB")))
     found = truth >= 0
-    truth, told = truth[found], groups[rows[found]]
+    truth, told = truth[found], groups[found]
     field = same_field(known)
     # An original (or a cell photographed twice) comes out right if its images are one whole group.
     right_original = {int(t): is_own_group(truth == t, told) for t in np.unique(truth)}
     right_field = {int(f): is_own_group(field[truth] == f, told) for f in np.unique(field[truth])}
     of_class = {name: np.flatnonzero(labels == name) for name in WHITE_CELLS_4}
     return {
-        "checked": len(rows),
+        "checked": len(files),
         "with_original": int(found.sum()),
         "originals_by_class": {name: len(mine) for name, mine in of_class.items()},
+        "originals_without_an_image": [originals[t] for t in range(len(originals)) if t not in right_original],
         "own_group_by_class": {
             name: sum(right_original.get(int(t), False) for t in mine) for name, mine in of_class.items()
         },

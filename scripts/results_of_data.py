@@ -49,6 +49,8 @@ def segmentation(figures: dict) -> list[str]:
 
 
 def copies(figures: dict) -> list[str]:
+    if not {"test", "train", "pbc", "leaks"} <= figures.keys():
+        return []  # measured in part only
     test, train, pbc = figures["test"], figures["train"], figures["pbc"]
     own, of_cells = test["own_group_by_class"], test["cell_own_group_by_class"]
     bars = [
@@ -95,7 +97,7 @@ def copies(figures: dict) -> list[str]:
         "## Copies of one cell",
         "",
         "`scripts/measure_copies.py`. Images are grouped by their pixels alone, TEST in shuffled order. The truth for TEST"
-        f" is made by another matcher (ORB): {test['with_original']:,} of {test['checked']:,} images, every fifth, are"
+        f" is made by another matcher (ORB): {test['with_original']:,} of {test['checked']:,} images are"
         " matched to an original of TEST_SIMPLE. Some originals are two photographs of one cell"
         f" ({len(test['photographed_twice'])} pairs or more, by ORB). These are to be joined, so they cannot be groups of"
         " their own as well: the figures are given with every original its own, and with such originals as one cell.",

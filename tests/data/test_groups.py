@@ -9,7 +9,7 @@ from bloodcell.data.groups import find_source_cells, group_images, number_by_fir
 from bloodcell.data.matching import Likeness, compare
 from bloodcell.data.retrieval import image_vector, nearest_rows, unflipped, visual_words
 from bloodcell.data.synthetic import draw_field
-from bloodcell.errors import DatasetError, ImageError
+from bloodcell.errors import DatasetError, ImageError, StoppedError
 
 HEIGHT_PX, WIDTH_PX = 240, 320
 
@@ -178,6 +178,25 @@ def test_grouping_keeps_what_was_compared(fields):
     assert grouping.groups.tolist() == [0, 1, 0]
     assert grouping.compared[0, 2].is_same_source
     assert all(a < b for a, b in grouping.compared)
+
+
+def test_an_image_that_cannot_be_read_is_a_group_of_its_own_where_that_is_asked_for(fields):
+    images = [np.zeros((9, 9)), fields[0], np.zeros((9, 9)), relit(fields[0])]
+    problems = []
+    grouping = group_images(
+        lambda i: images[i], 4, on_problem=lambda i, error: problems.append((i, type(error).__name__))
+    )
+    assert grouping.groups.tolist() == [0, 1, 2, 1]
+    assert problems == [(0, "ImageError"), (2, "ImageError")]
+    alone = group_images(lambda i: images[0], 2, on_problem=lambda i, error: None)
+    assert alone.groups.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("n_asked", [0, 2, 6])
+def test_the_search_can_be_stopped(fields, n_asked):
+    answers = itertools.chain([False] * n_asked, itertools.repeat(True))
+    with pytest.raises(StoppedError, match="The search for copies was stopped"):
+        group_images(lambda i: fields[i], 6, should_stop=answers.__next__)
 
 
 def test_number_by_first():
