@@ -9,8 +9,8 @@ one core. Crops are found or made in the cache of the workspace (BLOODCELL_HOME)
 """
 
 import argparse
-import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,6 +51,7 @@ def variants() -> dict[str, TrainSpec]:
 
 def train(spec: TrainSpec, folder: Path) -> None:
     """One training by the command line, on one core."""
+    shutil.rmtree(folder, ignore_errors=True)  # what an earlier call left unfinished
     folder.mkdir(parents=True)
     (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
     command = [sys.executable, "-m", "bloodcell", "train", str(folder / "spec.json"), "--data", str(DATA)]
@@ -99,13 +100,11 @@ def main() -> None:
         run_dirs = [places[name, fold] / "run" for fold in args.folds]
         held = [samples.take((folds == fold) & (samples.class_index != UNKNOWN)) for fold in args.folds]
         found = figures(joined([answers(*pair) for pair in zip(run_dirs, held, strict=True)]))
-        metrics = [json.loads((run_dir / "metrics.json").read_text(encoding="utf-8")) for run_dir in run_dirs]
         measured[name] = {
             "class_sampling": spec.class_sampling,
             "class_weights": spec.class_weights,
             "focal_gamma": spec.focal_gamma,
             "learned_from": [read_description(run_dir)["learned_from"] for run_dir in run_dirs],
-            "seconds": [one["seconds"] for one in metrics],
             **{figure: found[figure] for figure in KEPT},
         }
     keep(
