@@ -42,7 +42,11 @@ def test_members_are_read():
     assert read == {"a.png": b"one", "b/c.png": b"two"}
 
 
-@pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04" + bytes(40), zip_of({"a": b"1"})[:-10]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no zip", b"PK\x03\x04" + bytes(40), zip_of({"a": b"1"})[:-10]],
+    ids=["empty", "text", "header only", "cut short"],
+)
 def test_damaged_zip(data):
     with pytest.raises(IntakeError, match="The zip is damaged and cannot be opened"):
         SafeZip(io.BytesIO(data))
