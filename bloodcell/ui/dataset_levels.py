@@ -5,10 +5,10 @@ import streamlit as st
 from bloodcell.data.explore import SampledLevels, pictures_to_show
 from bloodcell.data.records import Record
 from bloodcell.data.registration import Dataset
+from bloodcell.imaging import threshold
 from bloodcell.imaging.gray_levels import statistics_by_class
-from bloodcell.imaging.histogram import gray
 from bloodcell.imaging.read import encode_jpeg
-from bloodcell.imaging.stain import lit_pixels
+from bloodcell.imaging.segment import area_share
 from bloodcell.plots import levels as charts
 from bloodcell.plots.pictures import outlined
 from bloodcell.ui.dataset_pictures import ask_sample, figure_of, levels_of, source_of
@@ -16,7 +16,7 @@ from bloodcell.ui.figures import data_uri, show_figures
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, plain
 
-PRESETS = {"150 target cell": 150, "180 cells": 180, "200 background": 200}
+PRESETS = {f"{level} {name}": level for name, level in threshold.PRESETS.items()}
 OTSU = "Otsu of each picture"
 LINES_PER_CLASS = 40
 TRIED_PER_CLASS = 6
@@ -47,7 +47,7 @@ def show(dataset: Dataset) -> None:
             key="datasets-levels-single",
         )
     st.caption(f"{counted(len(found.records), 'image')} looked at, seed {seed}.")
-    _try_threshold(dataset, sample, seed, found)
+    _try_threshold(dataset, sample, seed)
 
 
 def _few_per_class(found: SampledLevels) -> list[int]:
@@ -60,7 +60,7 @@ def _few_per_class(found: SampledLevels) -> list[int]:
     return few
 
 
-def _try_threshold(dataset: Dataset, sample: list[Record], seed: int, found: SampledLevels) -> None:
+def _try_threshold(dataset: Dataset, sample: list[Record], seed: int) -> None:
     st.subheader("Try a threshold", anchor=False)
     chosen = st.segmented_control(
         "Threshold", [*PRESETS, OTSU, "Own"], default="150 target cell", required=True, key="datasets-threshold-preset"
@@ -68,7 +68,6 @@ def _try_threshold(dataset: Dataset, sample: list[Record], seed: int, found: Sam
     own = PRESETS.get(chosen, 150)
     if chosen == "Own":
         own = st.slider("Gray level: darker pixels are marked", 0, 255, 150, key="datasets-threshold-own")
-    otsu_of = {record.file: level.otsu for record, level in zip(found.records, found.levels, strict=True)}
 
     def pictures():
         return list(pictures_to_show(source_of(dataset), sample, TRIED_PER_CLASS))
@@ -76,13 +75,13 @@ def _try_threshold(dataset: Dataset, sample: list[Record], seed: int, found: Sam
     shown = kept((dataset.fingerprint, "tried", len(sample), seed), pictures)
     rows: dict[str, list[tuple[str, str]]] = {}
     for record, rgb in shown:
-        level = otsu_of.get(record.file, own) if chosen == OTSU else own
-        lit = lit_pixels(rgb)
-        mask = (gray(rgb) <= level) & lit
-        share = mask.sum() / max(1, lit.sum())
+        level = threshold.threshold_level(rgb, threshold.OTSU if chosen == OTSU else own)
+        mask = threshold.threshold_mask(rgb, level)
         row = rows.setdefault(record.label, [])
         row.append(figure_of(rgb, record.file.rsplit("/", 1)[-1]))
-        row.append((data_uri(encode_jpeg(outlined(rgb, mask))), f"level {level}: {share:.0%} of the picture"))
+        row.append(
+            (data_uri(encode_jpeg(outlined(rgb, mask))), f"level {level}: {area_share(mask, rgb):.0%} of the picture")
+        )
     for label, figures in rows.items():
         st.markdown(f"**{plain(label)}**")
         show_figures(figures, f"repeat({2 * TRIED_PER_CLASS}, minmax(0, 1fr))")
