@@ -59,7 +59,7 @@ def finder(figures: dict) -> list[str]:
 
 def classifier(figures: dict) -> list[str]:
     lines = [
-        "## Classified: kaggle-wbc TEST (2,487 images made from 71 photographs), scored once per model",
+        "## Classified: kaggle-wbc TEST (2,487 images made from 71 photographs)",
         "",
         "`scripts/measure_classifier.py`. Trained from scratch by `python -m bloodcell train`; TEST was never trained or"
         " tuned on. One monocyte of TEST is 155 images, 6 % of it, so a single cell moves the accuracy by 6 points: read"
