@@ -2,13 +2,11 @@
 
 import errno
 import hashlib
-import os
 import re
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import StoreError
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -48,7 +46,7 @@ class BlobStore:
             if path.is_file() and path.stat().st_size == len(data):
                 return sha256
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, data)
+            write_whole(path, data)
         except OSError as error:
             raise StoreError(_storing_sentence(self.folder, error)) from error
         return sha256
@@ -76,21 +74,6 @@ class BlobStore:
         if not _SHA256.fullmatch(sha256):
             raise StoreError(f"A SHA-256 must be 64 hexadecimal digits in lower case. Received: {sha256!r}.")
         return self.folder / sha256[:2] / sha256
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write beside `path`, flush to the disk, then rename; the temporary file is gone in every case."""
-    handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _storing_sentence(folder: Path, error: OSError) -> str:

@@ -11,9 +11,10 @@ import pandas as pd
 
 from bloodcell.data.csv_text import csv_bytes
 from bloodcell.data.records import read_groups
-from bloodcell.data.registration import Dataset, write_whole
+from bloodcell.data.registration import Dataset
 from bloodcell.data.split import Split
 from bloodcell.data.split_file import read_split, split_csv
+from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import DatasetError, StoreError
 
 _GROUPS: Final = "groups.csv"

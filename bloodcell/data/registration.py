@@ -7,7 +7,6 @@ of it.
 import json
 import os
 import secrets
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ import pandas as pd
 
 from bloodcell.data.label_tables import TableChoice
 from bloodcell.data.layouts import LayoutChoice, Listing
+from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import DatasetError
 
 VERSION: Final = 1
@@ -98,20 +98,6 @@ def write_dataset(folder: Path, dataset: Dataset, listing: Listing, table: pd.Da
     text = json.dumps({"version": VERSION, "dataset": values, "tables": tables}, indent=2)
     write_whole(folder / DESCRIPTION, text.encode())
     return replace(dataset, folder=folder)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write beside `path`, flush to the disk, then rename; the temporary file is gone in every case."""
-    handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_description(folder: Path) -> dict[str, Any]:

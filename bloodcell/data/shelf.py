@@ -28,9 +28,9 @@ from bloodcell.data.registration import (
     read_description,
     read_kept,
     write_dataset,
-    write_whole,
 )
 from bloodcell.data.scan import COLUMNS, Progress, scan_images
+from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import DatasetError, StoreError
 from bloodcell.settings import Settings
 

@@ -119,12 +119,8 @@ def analyse_waiting(
     _check_same_model(get_batch(db, batch_id), engine)
     waiting = waiting_images(db, batch_id)
     results = analyse(engine, _bytes_or_error(blobs, [sha256 for _, sha256 in waiting]))
-    pending: list[tuple[int, ImageResult]] = []
-    for done, ((image_id, _), result) in enumerate(zip(waiting, results, strict=True), start=1):
-        pending.append((image_id, result))
-        if len(pending) == CHUNK_IMAGES or done == len(waiting):
-            store_results(db, pending, engine.model_name, engine.model_sha256)
-            pending = []
+    answered = ((image_id, result) for (image_id, _), result in zip(waiting, results, strict=True))
+    for done in _stored(db, engine, answered):
         if on_progress is not None:
             on_progress(done, len(waiting))
     return len(waiting)
@@ -165,14 +161,21 @@ def analyse_passing(
                 else:
                     on_done()
 
+    for _ in _stored(db, engine, ((image_ids.popleft(), result) for result in analyse(engine, new_images()))):
+        on_done()
+
+
+def _stored(db: Database, engine: Engine, answered: Iterable[tuple[int, ImageResult]]) -> Iterator[int]:
+    """Store the results of images, a chunk in one transaction; yields how many were answered so far."""
     pending: list[tuple[int, ImageResult]] = []
-    for result in analyse(engine, new_images()):
-        pending.append((image_ids.popleft(), result))
+    for done, one in enumerate(answered, start=1):
+        pending.append(one)
         if len(pending) == CHUNK_IMAGES:
             store_results(db, pending, engine.model_name, engine.model_sha256)
             pending = []
-        on_done()
-    store_results(db, pending, engine.model_name, engine.model_sha256)
+        yield done
+    if pending:
+        store_results(db, pending, engine.model_name, engine.model_sha256)
 
 
 def _arrival(file: IncomingFile, keep: Callable[[bytes], str]) -> Arrival:

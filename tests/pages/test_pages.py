@@ -252,7 +252,7 @@ def test_a_full_disk_while_storing_leaves_the_app_alive(app, model, workspace, m
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bloodcell.data.blobs._write_whole", full)
+        patch.setattr("bloodcell.data.blobs.write_whole", full)
         upload(app, *sample_set(1))
     assert not app.exception
     assert "disk is full" in app.error[0].value.replace("\\", "")
