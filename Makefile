@@ -41,6 +41,8 @@ measure: .venv/tests-installed
 	@PYTHONPATH=. $(PYTHON) scripts/measure_status.py
 	@PYTHONPATH=. $(PYTHON) scripts/measure_copies.py
 	@PYTHONPATH=. $(PYTHON) scripts/measure_classifier.py --alone $(ALONE)
+	@PYTHONPATH=. $(PYTHON) scripts/measure_imbalance.py --workers $(WORKERS)
+	@PYTHONPATH=. $(PYTHON) scripts/measure_leaky_split.py --workers $(WORKERS)
 	@PYTHONPATH=. $(PYTHON) scripts/measure_scaling.py
 	@PYTHONPATH=. $(PYTHON) scripts/write_results.py
 

@@ -4,7 +4,7 @@ import json
 
 from measuring import MEASURED, PROJECT
 from result_tables import percent, table, verdict, with_interval
-from results_of_data import copies, datasets, imbalance, scaling, segmentation
+from results_of_data import copies, datasets, imbalance, leaky_split, scaling, segmentation
 
 HEAD = """# Results
 
@@ -192,6 +192,7 @@ def main() -> None:
         ("copies", copies),
         ("segmentation", segmentation),
         ("imbalance", imbalance),
+        ("leaky_split", leaky_split),
         ("scaling", scaling),
     )
     for name, section in sections:
