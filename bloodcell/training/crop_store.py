@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -74,6 +75,7 @@ class StoredCrops:
         self._starts = np.cumsum([0] + [n for _, n in files])
         self._rows = np.arange(self._starts[-1]) if rows is None else np.asarray(rows, np.int64)
         self._open: dict[int, IO[bytes]] = {}
+        weakref.finalize(self, _close_all, self._open)
         self._lock = threading.Lock()  # batches are drawn in a thread beside the training
         for path, n in files:
             found = path.stat().st_size if path.is_file() else -1
@@ -127,3 +129,8 @@ class StoredCrops:
         if number not in self._open:
             self._open[number] = self.files[number][0].open("rb", buffering=0)
         return self._open[number]
+
+
+def _close_all(streams: dict[int, IO[bytes]]) -> None:
+    for stream in streams.values():
+        stream.close()
