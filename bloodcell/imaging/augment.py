@@ -1,4 +1,4 @@
-"""Vary crops of cells as microscopes, stains and slides do: turn, mirror, shift, zoom, stain, focus, noise."""
+"""Vary crops and pictures of cells as microscopes, stains and slides do: turn, mirror, shift, zoom, stain, focus, noise."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,28 @@ import cv2
 import numpy as np
 
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
+from bloodcell.jsonspec import require
+
+BACKGROUND, REFLECT = "background", "reflect"
+FILLS = (BACKGROUND, REFLECT)
 
 
 @dataclass(frozen=True)
 class Variation:
-    """How far augmentation may go.
+    """How far augmentation may go; what is 0 or false is left out.
 
     zoom : largest change of size (log scale, uniform)
-    shift : largest shift, as a share of the crop's side
+    shift : largest shift, as a share of the side
     stain : standard deviation of the stain strength per channel (log scale)
     mixing : standard deviation of the channels' mixing into each other
-    blur : chance of a blurred crop
+    blur : chance of a blurred crop, and half of it the chance of a noisy one
     cut : chance that the picture ends beside the cell
+    turn_deg : largest angle, uniform to both sides; 180 for any
+    mirror : whether half of the crops are mirrored
+    light : standard deviation of the lamp per channel, in levels
+    contrast : largest change of contrast about the mean level (log scale, uniform)
+    fill : what comes into corners that turning leaves empty: "background" (clear glass) or "reflect" (the picture
+        mirrored at its edge, as Keras' layers do)
     """
 
     zoom: float = 0.18
@@ -26,63 +36,101 @@ class Variation:
     mixing: float = 0.03
     blur: float = 0.3
     cut: float = 0.25
+    turn_deg: float = 180.0
+    mirror: bool = True
+    light: float = 4.0
+    contrast: float = 0.0
+    fill: str = BACKGROUND
+
+    def __post_init__(self) -> None:
+        for name, most in (("zoom", 1), ("shift", 0.5), ("stain", 1), ("mixing", 0.5), ("light", 60), ("contrast", 1)):
+            value = getattr(self, name)
+            require(0 <= value <= most, f"`{name}` of the augmentation must be from 0 to {most}. Received: {value}.")
+        for name in ("blur", "cut"):
+            value = getattr(self, name)
+            require(0 <= value <= 0.6, f"`{name}` of the augmentation must be from 0 to 0.6. Received: {value}.")
+        require(0 <= self.turn_deg <= 180, f"`turn_deg` must be from 0 to 180. Received: {self.turn_deg}.")
+        require(self.fill in FILLS, f"`fill` of the augmentation must be one of {FILLS}. Received: {self.fill!r}.")
 
 
-def vary_crop(wide: np.ndarray, side_px: int, variation: Variation, rng: np.random.Generator) -> np.ndarray:
+NOTHING = Variation(0, 0, 0, 0, 0, 0, turn_deg=0, mirror=False, light=0)
+
+
+def vary_crop(
+    wide: np.ndarray, height_px: int, width_px: int, variation: Variation, rng: np.random.Generator
+) -> np.ndarray:
     """Draw one variation of a cell.
 
     Parameters
     ----------
-    wide : uint8 array of shape (S, S, 3), balanced to `BACKGROUND_LEVEL`, S larger than `side_px` so that turning
-        leaves no empty corners; pixels have the size they shall have in the result
-    side_px : int, side of the result
+    wide : uint8 array of shape (H, W, 3), pixels of the size they shall have in the result; a crop is best larger
+        than the result, so that turning leaves no empty corners, and balanced to `BACKGROUND_LEVEL`
+    height_px, width_px : int, sides of the result
     variation : Variation
     rng : numpy Generator
 
     Returns
     -------
-    uint8 array of shape (side_px, side_px, 3)
+    uint8 array of shape (height_px, width_px, 3)
     """
-    turned = _turn(wide, side_px, variation, rng)
-    stained = cv2.LUT(turned, stain_table(rng.normal(0, variation.stain, 3), rng.normal(0, 4, 3)))
+    varied = _turn(wide, height_px, width_px, variation, rng)
+    if variation.stain > 0 or variation.light > 0:
+        table = stain_table(rng.normal(0, variation.stain, 3), rng.normal(0, variation.light, 3))
+        varied = cv2.LUT(varied, table)
+    if variation.contrast > 0:
+        varied = _change_contrast(varied, np.exp(rng.uniform(-variation.contrast, variation.contrast)))
     if variation.mixing > 0:
         mixing = np.eye(3) + rng.normal(0, variation.mixing, (3, 3))
         mixing /= mixing.sum(axis=1, keepdims=True)  # white stays white
-        stained = cv2.transform(stained, mixing.astype(np.float32))
+        varied = cv2.transform(varied, mixing.astype(np.float32))
     chance = rng.random()
     if chance < variation.blur:
-        stained = cv2.GaussianBlur(stained, (0, 0), rng.uniform(0.4, 1.3))
+        varied = cv2.GaussianBlur(varied, (0, 0), rng.uniform(0.4, 1.3))
     elif chance < 1.5 * variation.blur:
-        noise = rng.normal(0, rng.uniform(2, 7), stained.shape)
-        stained = np.clip(stained + noise, 0, 255).astype(np.uint8)
+        noise = rng.normal(0, rng.uniform(2, 7), varied.shape)
+        varied = np.clip(varied + noise, 0, 255).astype(np.uint8)
     if rng.random() < variation.cut:
-        stained = _end_picture(stained, rng)
-    return stained
+        varied = _end_picture(varied, rng)
+    return varied
+
+
+def _change_contrast(crop: np.ndarray, factor: float) -> np.ndarray:
+    """Stretch the levels about their mean, as Keras' RandomContrast does."""
+    mean = float(crop.mean())
+    levels = (np.arange(256) - mean) * factor + mean
+    return cv2.LUT(crop, np.clip(levels + 0.5, 0, 255).astype(np.uint8))
 
 
 def _end_picture(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Fill one or two sides as `crop_cell` does where a picture ends, at most a quarter of the crop deep."""
-    side_px = crop.shape[0]
     for _ in range(rng.integers(1, 3)):
-        depth = int(rng.integers(1, side_px // 4))
-        crop = np.rot90(crop, int(rng.integers(4))).copy()
+        depth = int(rng.integers(1, min(crop.shape[:2]) // 4))
+        crop = np.ascontiguousarray(np.rot90(crop, turns := int(rng.integers(4)))).copy()
         crop[:depth] = BACKGROUND_LEVEL
-    return crop
+        crop = np.rot90(crop, -turns)
+    return np.ascontiguousarray(crop)
 
 
-def _turn(wide: np.ndarray, side_px: int, variation: Variation, rng: np.random.Generator) -> np.ndarray:
-    angle = rng.uniform(0, 2 * np.pi)
+def _turn(
+    wide: np.ndarray, height_px: int, width_px: int, variation: Variation, rng: np.random.Generator
+) -> np.ndarray:
+    angle = np.deg2rad(rng.uniform(-variation.turn_deg, variation.turn_deg))
     size = np.exp(rng.uniform(-variation.zoom, variation.zoom))
     cos, sin = size * np.cos(angle), size * np.sin(angle)
-    mirror = 1.0 if rng.random() < 0.5 else -1.0
+    mirror = -1.0 if variation.mirror and rng.random() < 0.5 else 1.0
     turn = np.array([[mirror * cos, -sin], [mirror * sin, cos]])
-    shift = rng.uniform(-variation.shift, variation.shift, 2) * side_px
-    middle = (wide.shape[0] - 1) / 2
-    offset = (side_px - 1) / 2 + shift - turn @ np.array([middle, middle])
-    matrix = np.column_stack([turn, offset])
-    fill = (float(BACKGROUND_LEVEL),) * 3
+    sides = np.array([width_px, height_px])
+    shift = rng.uniform(-variation.shift, variation.shift, 2) * sides
+    middle = (np.array([wide.shape[1], wide.shape[0]]) - 1) / 2
+    offset = (sides - 1) / 2 + shift - turn @ middle
+    border = cv2.BORDER_REFLECT_101 if variation.fill == REFLECT else cv2.BORDER_CONSTANT
     return cv2.warpAffine(
-        wide, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
+        wide,
+        np.column_stack([turn, offset]),
+        (width_px, height_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=border,
+        borderValue=(float(BACKGROUND_LEVEL),) * 3,
     )
 
 

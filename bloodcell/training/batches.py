@@ -81,11 +81,12 @@ class DrawnBatches(keras.utils.PyDataset):
         if class_index == UNKNOWN:
             if len(self.others) == 0 or rng.random() < DRAWN_UNKNOWNS:
                 return draw_unknown(side_px, wide[rng.integers(len(wide))], rng)
-            return vary_crop(wide[rng.choice(self.others)], side_px, self.variation, rng)
+            return vary_crop(wide[rng.choice(self.others)], side_px, side_px, self.variation, rng)
         pools = self.pools[class_index]
         shares = np.array([share for share, _ in pools])
         cells = pools[rng.choice(len(pools), p=shares / shares.sum())][1]
-        return vary_crop(wide[rng.choice(cells[rng.integers(len(cells))])], side_px, self.variation, rng)
+        row = rng.choice(cells[rng.integers(len(cells))])
+        return vary_crop(wide[row], side_px, side_px, self.variation, rng)
 
 
 def _by_cell(rows: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
