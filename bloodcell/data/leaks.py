@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from bloodcell.data.contents import Contents
 from bloodcell.data.csv_text import csv_bytes
 from bloodcell.data.groups import (
     DisjointSets,
@@ -29,7 +30,7 @@ from bloodcell.data.groups import (
     take_fingerprints,
 )
 from bloodcell.data.matching import Likeness, compare
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.records import Record
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.read import read_rgb
 
@@ -53,7 +54,7 @@ class ImageSet:
     """Images that are to share no cell with another set: a training set, a test set, a part of a split."""
 
     name: str
-    source: ImageSource
+    source: Contents
     records: Sequence[Record]
 
 
