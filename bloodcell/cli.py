@@ -234,7 +234,10 @@ def _add_reading_options(command: argparse.ArgumentParser) -> None:
     reading = command.add_argument_group("where a folder or zip can be read in several ways")
     labels = reading.add_mutually_exclusive_group()
     labels.add_argument(
-        "--level", type=int, metavar="N", help="the folders of this level are the classes, 1 being the outermost"
+        "--level",
+        type=int,
+        metavar="N",
+        help="the folders of this level are the classes; 1 is the outermost, train and test folders not counted",
     )
     labels.add_argument("--labels", metavar="FILE.csv", help="table of labels, in the dataset or elsewhere")
     reading.add_argument("--file-column", metavar="NAME", help="column of --labels with the images' names or numbers")

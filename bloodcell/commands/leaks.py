@@ -8,7 +8,8 @@ from tqdm import tqdm
 from bloodcell.commands.opened import OpenedImages, open_images
 from bloodcell.commands.output import advance, output_file, shown, tell, write_whole
 from bloodcell.commands.summary import counted, named
-from bloodcell.data.leaks import SAME_BYTES, ImageSet, LeakReport, find_leaks
+from bloodcell.data.leak_report import SAME_BYTES, LeakReport
+from bloodcell.data.leaks import ImageSet, find_leaks
 from bloodcell.data.split import EXCLUDED
 from bloodcell.data.split_file import read_split
 from bloodcell.errors import DatasetError

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bloodcell.data.contents import Contents
-from bloodcell.data.leaks import HEADER, ImageSet, find_leaks
+from bloodcell.data.leak_report import HEADER
+from bloodcell.data.leaks import ImageSet, find_leaks
 from bloodcell.data.records import Record
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError, StoppedError
