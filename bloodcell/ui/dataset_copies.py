@@ -9,7 +9,8 @@ import streamlit as st
 
 from bloodcell.data.dataset_groups import KeptGroups, keep_groups, kept_groups
 from bloodcell.data.groups import group_images
-from bloodcell.data.leaks import ImageSet, LeakReport, find_leaks
+from bloodcell.data.leak_report import LeakReport
+from bloodcell.data.leaks import ImageSet, find_leaks
 from bloodcell.data.name_groups import column_groups, name_groups, preview_name_groups
 from bloodcell.data.records import Record
 from bloodcell.data.registration import Dataset

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bloodcell.data.contents import Contents
 from bloodcell.data.explore import SampledLevels, sampled_levels
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.records import Record
 from bloodcell.data.registration import Dataset
 from bloodcell.data.sampling import sample_records
 from bloodcell.data.shelf import images_table
@@ -35,9 +36,9 @@ def usable_records(dataset: Dataset) -> list[Record]:
     return [Record(*row) for row in usable[["file", "label"]].itertuples(index=False, name=None)]
 
 
-def source_of(dataset: Dataset) -> ImageSource:
+def source_of(dataset: Dataset) -> Contents:
     """Where the images are read from."""
-    return ImageSource(dataset.path)
+    return Contents(dataset.path)
 
 
 def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
