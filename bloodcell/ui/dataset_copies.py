@@ -63,12 +63,18 @@ def _show_groups(dataset: Dataset, known: KeptGroups) -> None:
     for column, (words, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
         column.metric(words, value)
     st.caption(f"Found {plain(known.how)}.")
-    per_class = table.dropna(subset=["group"]).groupby("label")["group"].nunique().rename("groups").to_frame()
-    per_class["images"] = table["label"].value_counts()
-    st.dataframe(per_class, key="datasets-groups-classes")
+    grouped = table.dropna(subset=["group"])
+    per_class = grouped.groupby("label").agg(Groups=("group", "nunique"), Images=("file", "size"))
+    st.dataframe(per_class.rename(index=label_words).rename_axis("Class"), key="datasets-groups-classes")
+    shared = [str(group) for group in sizes.index[sizes > 1]]
+    if not shared:
+        st.caption("Every image is a group of its own.")
+        return
     images = source_of(dataset)
     mixed = [str(group) for group in labels.index[labels > 1]]
-    for group in [*mixed[:3], *[name for name in sizes.index if name not in mixed]][:LARGEST_SHOWN]:
+    to_show = [*mixed[:3], *[name for name in shared if name not in mixed]][:LARGEST_SHOWN]
+    st.caption(f"{len(to_show)} of {counted(len(shared), 'group')} of two or more images, mixed labels first.")
+    for group in to_show:
         rows = table[table["group"] == group]
         words = ", ".join(label_words(label) for label in sorted(rows["label"].unique()))
         st.markdown(f"**{counted(len(rows), 'image')}** · {plain(words)}")
