@@ -30,6 +30,7 @@ with show_errors(stop=True):
     dataset = dataset_shelf.choose()
     dataset_shelf.add(is_first=dataset is None)
 if dataset is None:
+    say_stopped()
     st.stop()
 head = st.container()
 view = st.segmented_control(

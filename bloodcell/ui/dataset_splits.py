@@ -80,6 +80,8 @@ def _make(dataset: Dataset) -> None:
             "Share of validation", 0.05, 0.5, 0.2, 0.05, format="percent", key="datasets-split-validation"
         )
         name = f"validation {share:.0%}, seed {seed}"
+    if fixed != _NO_TEST:
+        name += f", test {test_share:.0%}" if fixed == _DRAWN else f", {fixed}"
     name = st.text_input("Name", name, key=f"datasets-split-name-{name}", width=360)
     if not st.button("Split", type="primary", icon=":material/call_split:", key="datasets-split-go"):
         return
