@@ -17,7 +17,10 @@ ERROR_CODE = 1
 INTERRUPTED_CODE = 130
 
 _PATHS_HELP = "images, folders (with all in them) and zip files"
-_DATASET_HELP = "folder or zip of images; the name of an image's own folder is its label"
+_DATASET_HELP = (
+    "folder or zip (a folder per class; such folders in train and test folders; images with a CSV of labels), a JSON "
+    "file that describes a source (specs/), or a dataset registered on the page Datasets, by name"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,19 +112,16 @@ def build_parser() -> argparse.ArgumentParser:
         "ece, held_back) and predictions.csv.",
     )
     evaluate.add_argument("model", metavar="MODEL", help="a name from `models`, or a model folder")
-    evaluate.add_argument(
-        "dataset",
-        metavar="DATASET",
-        help="folder or zip with a folder of images per class, or a JSON file that describes a source (specs/)",
-    )
+    evaluate.add_argument("dataset", metavar="DATASET", help=_DATASET_HELP)
     evaluate.add_argument("--out", required=True, metavar="DIR", help="folder for the figures")
+    evaluate.add_argument("--part", metavar="NAME", help="only the images of this part, where there are several: test")
     evaluate.add_argument(
         "--groups",
-        default="pixels",
         metavar="HOW",
         help="which images are copies of one cell: pixels (found from the pictures), each (none are), or a CSV with"
-        " the columns file,group (default: %(default)s)",
+        " the columns file,group (default: those kept with a registered dataset, else pixels)",
     )
+    _add_reading_options(evaluate)
 
     explore = _add_command(
         commands,
@@ -132,11 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
         "ways to segment compared, by Dice where true masks lie beside the images (same name, or in a folder masks; "
         "0 background, 128 cytoplasm, 255 nucleus).",
     )
-    explore.add_argument(
-        "folder",
-        metavar="FOLDER",
-        help="folder or zip with a folder of images per class, or a JSON file that describes a source (specs/)",
-    )
+    explore.add_argument("dataset", metavar="DATASET", help=_DATASET_HELP)
     explore.add_argument("--out", required=True, metavar="FILE.html", help="where the report goes")
     explore.add_argument(
         "--sample",
@@ -145,6 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="images to look at closely, spread evenly over the classes (default: 600, fewer of large pictures)",
     )
     explore.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample (default: %(default)s)")
+    _add_reading_options(explore)
 
     _add_copies_commands(commands)
     _add_command(commands, "models", "list the models that can classify", "models")
@@ -167,7 +164,7 @@ def _add_copies_commands(commands: Any) -> None:
         details="Writes file,group. Without --pattern or --csv copies are found from the pictures: turned, flipped, "
         "moved, zoomed, relit or cropped ones. An image that cannot be read is a group of its own and is named.",
     )
-    groups.add_argument("folder", metavar="FOLDER", help=_DATASET_HELP)
+    groups.add_argument("dataset", metavar="DATASET", help=f"{_DATASET_HELP}; labels may be missing")
     groups.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
     how = groups.add_mutually_exclusive_group()
     how.add_argument(
@@ -178,6 +175,7 @@ def _add_copies_commands(commands: Any) -> None:
     )
     how.add_argument("--csv", metavar="FILE", help="table with a column file, filename or image, and --column")
     groups.add_argument("--column", metavar="NAME", help="column of --csv that holds the groups")
+    _add_reading_options(groups)
 
     split = _add_command(
         commands,
@@ -186,19 +184,22 @@ def _add_copies_commands(commands: Any) -> None:
         "split DATASET --folds 5 --seed 0 --out split.csv",
         details="Writes file,group,label,split. All images of a group lie in one part, and classes are spread evenly.",
     )
-    split.add_argument("dataset", metavar="DATASET", help="folder or zip with a folder of images per class")
+    split.add_argument("dataset", metavar="DATASET", help=_DATASET_HELP)
     parts = split.add_mutually_exclusive_group(required=True)
     parts.add_argument("--folds", type=int, metavar="N", help="parts fold0, fold1, ... of like size")
     parts.add_argument("--holdout", type=float, metavar="SHARE", help="parts train and validation, this share of all")
     split.add_argument(
         "--test",
         metavar="WHAT",
-        help="a part test as well: a share (0.2), or what it is to be: a folder in the dataset, or a CSV with the"
-        " column file",
+        help="a part test as well: a share (0.2), or what it is to be: a part (test) or folder of the dataset, or a CSV"
+        " with the column file",
     )
     split.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
     split.add_argument(
-        "--groups", metavar="FILE", help="CSV from `groups`; without it copies are found from the pictures"
+        "--groups",
+        metavar="HOW",
+        help="which images stay together: a CSV from `groups`, or pixels (copies, found from the pictures; default:"
+        " the groups kept with a registered dataset, else pixels)",
     )
     split.add_argument(
         "--leaky",
@@ -206,6 +207,7 @@ def _add_copies_commands(commands: Any) -> None:
         help="split images at random, copies apart; every row is then marked leaky",
     )
     split.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
+    _add_reading_options(split)
 
     leaks = _add_command(
         commands,
@@ -215,10 +217,32 @@ def _add_copies_commands(commands: Any) -> None:
         details="Writes one row a pair: every two files with the same bytes, and for every other image of B that is "
         "from a cell of A the likest image of A. The share of each set that is touched is told on stderr.",
     )
-    leaks.add_argument("a", metavar="A", help=_DATASET_HELP)
-    leaks.add_argument("b", metavar="B", nargs="?", help="the same; left out with --split")
+    leaks.add_argument("a", metavar="A", help=f"{_DATASET_HELP}; labels may be missing")
+    leaks.add_argument(
+        "b",
+        metavar="B",
+        nargs="?",
+        help="the same; left out to compare the train and test folders of A, or with --split",
+    )
     leaks.add_argument("--split", metavar="FILE", help="CSV from `split`: compare its parts, whose images lie in A")
     leaks.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
+    _add_reading_options(leaks)
+
+
+def _add_reading_options(command: argparse.ArgumentParser) -> None:
+    """How a folder or zip is meant, where that is not clear; read by `commands.opened`."""
+    reading = command.add_argument_group("where a folder or zip can be read in several ways")
+    labels = reading.add_mutually_exclusive_group()
+    labels.add_argument(
+        "--level",
+        type=int,
+        metavar="N",
+        help="the folders of this level are the classes; 1 is the outermost, train and test folders not counted",
+    )
+    labels.add_argument("--labels", metavar="FILE.csv", help="table of labels, in the dataset or elsewhere")
+    reading.add_argument("--file-column", metavar="NAME", help="column of --labels with the images' names or numbers")
+    reading.add_argument("--label-column", metavar="NAME", help="column of --labels with the labels")
+    reading.add_argument("--ending", metavar="TEXT", help="with --labels: only files that end so are images: .bmp")
 
 
 class _OneLineParser(argparse.ArgumentParser):

@@ -7,6 +7,7 @@ from bloodcell.review.tables import cells_table, images_table
 from bloodcell.settings import load_settings
 from bloodcell.ui import batches, intake, layout, resources, state, summary, workbench
 from bloodcell.ui.errors import show_errors
+from bloodcell.ui.progress import say_stopped
 from bloodcell.ui.text import plain
 from bloodcell.ui.tour import tour
 
@@ -43,6 +44,7 @@ def opened(batch: Batch) -> None:
     notice = state.take_notice()
     if notice:
         st.toast(plain(notice), icon=":material/check:")
+    say_stopped()
     intake.show_waiting(batch)
     if images.empty:
         return

@@ -12,6 +12,7 @@ from bloodcell.ui import (
     layout,
 )
 from bloodcell.ui.errors import show_errors
+from bloodcell.ui.progress import say_stopped
 
 VIEWS = {
     "Overview": dataset_overview.show,
@@ -29,11 +30,21 @@ with show_errors(stop=True):
     dataset = dataset_shelf.choose()
     dataset_shelf.add(is_first=dataset is None)
 if dataset is None:
+    say_stopped()
     st.stop()
-with show_errors(stop=True):
-    dataset_shelf.header(dataset)
+head = st.container()
 view = st.segmented_control(
-    "Show", list(VIEWS), default="Overview", required=True, key="datasets-view", label_visibility="collapsed"
+    "Show",
+    list(VIEWS),
+    default="Overview",
+    required=True,
+    key="datasets-view",
+    label_visibility="collapsed",
+    bind="query-params",
 )
-with show_errors():
+body = dataset_shelf.cleared_for(dataset, view)
+with head, show_errors(stop=True):
+    dataset_shelf.header(dataset)
+with body, show_errors():
+    say_stopped()
     VIEWS[view](dataset)

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 from measuring import DATA, PROJECT, keep, need
 
-from bloodcell.data.records import ImageSource, Record
-from bloodcell.data.sources import source_cells
-from bloodcell.evaluate.dataset import evaluate, labelled_images
+from bloodcell.data.contents import Contents
+from bloodcell.data.listing import sorted_records
+from bloodcell.data.records import Record
+from bloodcell.data.sources import open_described, source_cells
+from bloodcell.evaluate.dataset import evaluate
 from bloodcell.evaluate.metrics import figures
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_description
@@ -42,7 +44,7 @@ KEPT = (
 )
 
 
-def score(folder: Path, images: ImageSource, records: list[Record], groups: np.ndarray) -> dict:
+def score(folder: Path, images: Contents, records: list[Record], groups: np.ndarray) -> dict:
     engine = Engine(folder)
     measured = figures(evaluate(engine, images, records, groups))
     return {"model_sha256": engine.model_sha256, **{name: measured[name] for name in KEPT}}
@@ -54,9 +56,10 @@ def main() -> None:
     parser.add_argument("--alone", type=Path, nargs="*", default=[])
     parser.add_argument("--groups", default="pixels", help="source cells of TEST: pixels, or a CSV (file,group)")
     args = parser.parse_args()
-    test, test_records = labelled_images(need(DATA / "kaggle-wbc" / "TEST"))
+    test = Contents(need(DATA / "kaggle-wbc" / "TEST"))
+    test_records = sorted_records(test.path)
     groups = source_cells(args.groups, test, test_records)
-    masks, mask_records = labelled_images(PROJECT / "specs" / "wbc-masks.json")
+    masks, mask_records = open_described(PROJECT / "specs" / "wbc-masks.json")
     each = np.arange(len(mask_records))
     alone = [score(folder, test, test_records, groups) for folder in args.alone]
     measured = {

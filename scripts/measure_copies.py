@@ -27,10 +27,11 @@ from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
 
 from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.data.csv_text import csv_bytes
+from bloodcell.data.contents import Contents
 from bloodcell.data.groups import group_images
+from bloodcell.data.groups_file import groups_csv
 from bloodcell.data.leaks import ImageSet, find_leaks
-from bloodcell.data.records import ImageSource, image_records
+from bloodcell.data.listing import sorted_records
 from bloodcell.imaging.read import read_rgb
 
 KAGGLE = DATA / "kaggle-wbc"
@@ -135,8 +136,8 @@ def measure_leaks(options: argparse.Namespace) -> dict:
     """Find the cells of TRAIN that TEST shows too."""
     sets = []
     for name in ("TRAIN", "TEST"):
-        source = ImageSource(need(KAGGLE / name))
-        sets.append(ImageSet(name, source, image_records(source)))
+        source = Contents(need(KAGGLE / name))
+        sets.append(ImageSet(name, source, sorted_records(source.path)))
     begun = time.perf_counter(), time.process_time()
     with tqdm(file=sys.stderr) as bar:
         report = find_leaks(sets, lambda done, total: bar.update(done - bar.n))
@@ -186,10 +187,10 @@ def measure_leaks(options: argparse.Namespace) -> dict:
     } | cost
 
 
-def grouped(path: Path, shuffled: bool = False) -> tuple[ImageSource, list[str], np.ndarray, dict, dict]:
+def grouped(path: Path, shuffled: bool = False) -> tuple[Contents, list[str], np.ndarray, dict, dict]:
     """Group the images of a set; returns source, files, their groups, the comparisons and what it cost."""
-    source = ImageSource(path)
-    files = [record.file for record in image_records(source)]
+    source = Contents(path)
+    files = [record.file for record in sorted_records(source.path)]
     if shuffled:
         files = [files[k] for k in np.random.default_rng(SHUFFLE_SEED).permutation(len(files))]
     begun = time.perf_counter(), time.process_time()
@@ -229,10 +230,10 @@ def describe(split: str, files: list[str], groups: np.ndarray) -> dict:
     }
 
 
-def against_originals(source: ImageSource, files: list[str], groups: np.ndarray) -> dict:
+def against_originals(source: Contents, files: list[str], groups: np.ndarray) -> dict:
     """Compare the groups with the originals of TEST_SIMPLE that ORB finds for the images."""
-    simple = ImageSource(need(KAGGLE / "TEST_SIMPLE"))
-    originals = [record.file for record in image_records(simple)]
+    simple = Contents(need(KAGGLE / "TEST_SIMPLE"))
+    originals = [record.file for record in sorted_records(simple.path)]
     labels = np.array([Path(file).parent.name for file in originals])
     pictures = [read_rgb(simple.read(file)) for file in originals]
     known = [orb_points(rgb) for rgb in pictures]
@@ -320,8 +321,7 @@ def same_field(known: list[tuple]) -> np.ndarray:
 
 def write_groups(path: Path, files: list[str], groups: np.ndarray) -> None:
     """Write file,group, sorted by file."""
-    rows = sorted(zip(files, map(int, groups), strict=True))
-    path.write_bytes(csv_bytes(("file", "group"), rows, bom=False))
+    path.write_bytes(groups_csv(dict(sorted(zip(files, map(str, groups.tolist()), strict=True)))))
 
 
 def write_sheets(folder: Path, name: str, pairs: list[tuple[np.ndarray, np.ndarray]], captions: list[str]) -> None:

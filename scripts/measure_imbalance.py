@@ -61,6 +61,23 @@ def train(spec: TrainSpec, folder: Path) -> None:
     print(f"{spec.name}, fold {spec.fold}: trained", file=sys.stderr)
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What `train_all` wants to know."""
+    parser.add_argument("--folds", type=int, nargs="+", default=[0, 1], help="folds that are held out, one a training")
+    parser.add_argument("--workers", type=int, default=1, help="trainings side by side")
+    parser.add_argument("--runs", type=Path, help="folder for the trainings; those that it holds are not made again")
+
+
+def train_all(specs: dict[str, TrainSpec], args: argparse.Namespace) -> dict[tuple[str, int], Path]:
+    """Train every spec on every fold where that is not done yet; (name, fold) -> the folder around its run."""
+    runs = args.runs or Path(tempfile.mkdtemp(prefix="measured-runs-"))
+    places = {(name, fold): runs / f"{specs[name].name}-{fold}" for fold in args.folds for name in specs}
+    wanted = [at for at, folder in places.items() if not (folder / "run" / "README.md").exists()]
+    with ThreadPoolExecutor(args.workers) as pool:
+        list(pool.map(lambda at: train(replace(specs[at[0]], fold=at[1]), places[at]), wanted))
+    return places
+
+
 def answers(run_dir: Path, held: Samples) -> Predictions:
     """What a run says of cells it was not shown."""
     engine = Engine(run_dir)
@@ -79,20 +96,14 @@ def joined(parts: list[Predictions]) -> Predictions:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folds", type=int, nargs="+", default=[0, 1], help="folds that are held out, one a training")
-    parser.add_argument("--workers", type=int, default=1, help="trainings side by side")
-    parser.add_argument("--runs", type=Path, help="folder for the trainings; those that it holds are not made again")
+    add_options(parser)
     args = parser.parse_args()
     need(DATA / "kaggle-wbc" / "TRAIN")
     specs = variants()
     plain = specs["untreated"]
     cache_dir = load_settings().home / "cache"
     load_samples(plain, DATA, cache_dir)  # into the cache, so that trainings side by side do not each cut the crops
-    runs = args.runs or Path(tempfile.mkdtemp(prefix="imbalance-"))
-    places = {(name, fold): runs / f"{specs[name].name}-{fold}" for fold in args.folds for name in specs}
-    wanted = [at for at, folder in places.items() if not (folder / "run" / "README.md").exists()]
-    with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(lambda at: train(replace(specs[at[0]], fold=at[1]), places[at]), wanted))
+    places = train_all(specs, args)
     samples = load_samples(plain, DATA, cache_dir)
     folds = fold_of_rows(plain, samples)
     measured = {}

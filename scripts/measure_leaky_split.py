@@ -8,13 +8,10 @@ source cells in both rows. Each training runs on one core.
 """
 
 import argparse
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from measure_imbalance import WITHOUT_SHORTAGE, answers, joined, train, variants
+from measure_imbalance import WITHOUT_SHORTAGE, add_options, answers, joined, train_all, variants
 from measuring import DATA, keep, need
 
 from bloodcell.evaluate.metrics import figures
@@ -45,19 +42,13 @@ def specs() -> dict[str, TrainSpec]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folds", type=int, nargs="+", default=[0, 1], help="folds that are held out, one a training")
-    parser.add_argument("--workers", type=int, default=1, help="trainings side by side")
-    parser.add_argument("--runs", type=Path, help="folder for the trainings; those that it holds are not made again")
+    add_options(parser)
     args = parser.parse_args()
     need(DATA / "kaggle-wbc" / "TRAIN")
     cache_dir = load_settings().home / "cache"
     wanted = specs()
     cells = load_samples(wanted[CLOSED], DATA, cache_dir)
-    runs = args.runs or Path(tempfile.mkdtemp(prefix="leaky-"))
-    places = {(name, fold): runs / f"{wanted[name].name}-{fold}" for fold in args.folds for name in wanted}
-    missing = [at for at, folder in places.items() if not (folder / "run" / "README.md").exists()]
-    with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(lambda at: train(replace(wanted[at[0]], fold=at[1]), places[at]), missing))
+    places = train_all(wanted, args)
     measured = {}
     for name, spec in wanted.items():
         folds = fold_of_rows(spec, load_samples(spec, DATA, cache_dir))

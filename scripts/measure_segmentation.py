@@ -5,8 +5,8 @@ import pandas as pd
 from measuring import DATA, PROJECT, keep, need
 
 from bloodcell.data.explore import compare_methods
+from bloodcell.data.sources import open_described
 from bloodcell.data.true_masks import pair_masks
-from bloodcell.evaluate.dataset import labelled_images
 from bloodcell.evaluate.intervals import cluster_bootstrap
 from bloodcell.imaging.segment import METHODS
 
@@ -31,7 +31,7 @@ def scores(rows: pd.DataFrame) -> dict:
 
 def main() -> None:
     need(DATA / "wbc-masks")
-    images, records = labelled_images(PROJECT / "specs" / "wbc-masks.json")
+    images, records = open_described(PROJECT / "specs" / "wbc-masks.json")
     records, mask_of = pair_masks(images, records)
     compared = compare_methods(images, records, mask_of)
     if compared.problems or compared.n_masks != len(records):

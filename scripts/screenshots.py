@@ -1,19 +1,51 @@
-"""Make docs/screenshots/*.png from the real app with the drawn sample set, in a workspace of its own."""
+"""Make docs/screenshots/*.png from the real app with drawn pictures, in a workspace of its own."""
 
 import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from bench_page import CHROMIUM_ARGS, WAIT_MS, chromium_path, open_when_up, served
 from measuring import PROJECT
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+from bloodcell.classes import WHITE_CELLS_4
+from bloodcell.data.synthetic import draw_field
+from bloodcell.imaging.read import encode_png
 
 FOLDER = PROJECT / "docs" / "screenshots"
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 
 
 def take(page: Page, name: str) -> None:
     page.wait_for_timeout(4000)  # pictures and charts settle
     page.screenshot(path=FOLDER / f"{name}.png")
+
+
+def draw_copies(folder: Path) -> Path:
+    """Six drawn cells a class, each there four times: as it is, turned, mirrored and darker."""
+    for number, label in enumerate(WHITE_CELLS_4):
+        (folder / label).mkdir(parents=True)
+        for cell in range(6):
+            rgb = draw_field(10 * number + cell, 1, 240, 320, class_names=[label]).rgb
+            copies = (rgb, rgb[::-1, ::-1], rgb[:, ::-1], (0.85 * rgb).astype(np.uint8))
+            for copy, changed in enumerate(copies):
+                (folder / label / f"{cell}_{copy}.png").write_bytes(encode_png(np.ascontiguousarray(changed)))
+    return folder
+
+
+def take_datasets(page: Page, url: str, images: Path) -> None:
+    """Register a folder, find its copies, and show them."""
+    page.goto(f"{url}/datasets")
+    page.get_by_role("textbox", name="Folder or zip on this computer").fill(str(images))
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("radio", name="Copies").click()
+    page.get_by_role("button", name="Find copies").click()
+    page.wait_for_selector("text=Groups of one image")
+    page.set_viewport_size({"width": 1440, "height": 1280})
+    take(page, "datasets")
+    page.set_viewport_size(SIZE)
 
 
 def main() -> None:
@@ -26,7 +58,7 @@ def main() -> None:
         home = Path(folder) / "workspace"
         home.mkdir()
         browser = driver.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(WAIT_MS)
         with served(home) as (process, url):
             open_when_up(page, url, process)
@@ -37,6 +69,7 @@ def main() -> None:
             page.wait_for_timeout(2000)
             page.keyboard.press("Enter")
             take(page, "classify")
+            take_datasets(page, url, draw_copies(Path(folder) / "smears"))
             page.click("text=Models")
             take(page, "models")
             page.click("text=Guide")

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from bloodcell.cli import build_parser
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FIGURES = ("copies", "classifier", "leaky_split")
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".zip"}
 # Paths of the machines that this was made on; written so that this file does not hold them.
 MACHINE_PATHS = [f"/{name}/" for name in ("work", "root", "tmp/dev")]
@@ -33,6 +35,14 @@ def all_commands(parser, before=()):
 def test_every_command_has_help_and_stands_in_the_readme(command, help_text):
     assert help_text
     assert f"python -m bloodcell {command}" in README.read_text(encoding="utf-8")
+
+
+def test_the_commands_for_datasets_share_the_options_that_the_readme_names():
+    text = README.read_text(encoding="utf-8")
+    named = ("--level", "--labels", "--file-column", "--label-column", "--ending")
+    for command in ("evaluate", "explore", "groups", "split", "leaks"):
+        known = subcommands(build_parser())[command][0].format_help()
+        assert [option for option in named if option not in known or option not in text] == []
 
 
 @pytest.mark.parametrize("command", ["make run", "make test"])
@@ -100,3 +110,25 @@ def test_large_files_are_models_only(tracked):
     large = [path for path in tracked if (ROOT / path).stat().st_size > 1_000_000]
     assert [path for path in large if not path.startswith("models/")] == []
     assert [path for path in large if (ROOT / path).stat().st_size > 15_000_000] == []
+
+
+def test_the_page_on_copies_quotes_the_measured_figures():
+    text = " ".join((ROOT / "docs" / "copies.md").read_text(encoding="utf-8").split())
+    measured = {name: json.loads((ROOT / "docs" / "measured" / f"{name}.json").read_text()) for name in FIGURES}
+    train, test = measured["copies"]["train"], measured["copies"]["test"]
+    touched = next(one for one in measured["copies"]["leaks"]["touched"] if one["set"] == "TEST")
+    shipped = measured["classifier"]["shipped_test"]
+    honest, leaky = (one["accuracy"] for one in measured["leaky_split"]["splits"].values())
+    quoted = [
+        f"{train['images']:,} images, made from {train['photographs']} photographs",
+        f"finds {train['groups']} source cells",
+        f"{test['images']:,} images show {test['groups']} cells",
+        "({:.3f} to {:.3f})".format(*shipped["plain_interval"]),
+        "between {:.3f} and {:.3f}".format(*shipped["interval"]),
+        f"{touched['source_cells_touched']} cells of TEST are in TRAIN",
+        f"{touched['images_touched']} test images ({touched['share_of_images']:.1%})".replace("%)", " %)"),
+        f"the accuracy is {leaky:.3f}",
+        f"it is {honest:.3f}",
+        f"In pbc {measured['copies']['pbc']['joined_pairs']} pairs were joined",
+    ]
+    assert [part for part in quoted if part not in text] == []

@@ -2,15 +2,21 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
-from bloodcell.commands.output import advance, tell, write_whole
-from bloodcell.data.sources import source_cells
-from bloodcell.errors import StoreError
-from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv
+from bloodcell.commands.groups import groups_asked_for
+from bloodcell.commands.opened import OpenedImages, open_images
+from bloodcell.commands.output import advance, shown, tell, write_whole
+from bloodcell.commands.summary import counted
+from bloodcell.data.groups import number_by_first
+from bloodcell.data.records import Record
+from bloodcell.errors import DatasetError, StoreError
+from bloodcell.evaluate.dataset import evaluate, known_records, predictions_csv
 from bloodcell.evaluate.metrics import figures
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import get_model, read_model
@@ -28,18 +34,24 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.model)
     model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, load_settings())
     engine = Engine(model.folder)
-    images, records = labelled_images(Path(args.dataset))
-    records = [record for record in records if record.label in engine.class_names] or records
+    opened = open_images(args.dataset, args)
+    in_part = _of_part(opened, args.part)
+    records = known_records(in_part, engine.class_names)
+    if len(records) < len(in_part):
+        tell(
+            f"left out: {counted(len(in_part) - len(records), 'image')} of classes that {shown(model.name)} does not know"
+        )
     out = _output_folder(Path(args.out))
-    with tqdm(total=len(records), unit="image", desc="source cells", disable=args.groups != "pixels") as bar:
-        groups = source_cells(args.groups, images, records, lambda done, total: advance(bar, done, total))
+    group_of, how = groups_asked_for(args.groups, opened, records)
+    groups = number_by_first(np.array([group_of[record.file] for record in records]))
     with tqdm(total=len(records), unit="image", desc="evaluate") as bar:
-        predictions = evaluate(engine, images, records, groups, lambda done, total: advance(bar, done, total))
+        predictions = evaluate(engine, opened.contents, records, groups, lambda done, total: advance(bar, done, total))
     protocol = {
         "model": model.name,
         "model_sha256": model.sha256,
-        "dataset": Path(args.dataset).name,
-        "groups": args.groups if args.groups in ("pixels", "each") else Path(args.groups).name,
+        "dataset": opened.name,
+        "part": args.part or "",
+        "groups": how,
     }
     measured: dict[str, Any] = protocol | figures(predictions)
     write_whole(out / "predictions.csv", predictions_csv(records, predictions).encode())
@@ -50,6 +62,19 @@ def run(args: argparse.Namespace) -> int:
     tell(f"held back {measured['held_back']:.3f}, confident and right {measured['confident_right']}")
     tell(f"written to {out}")
     return 0
+
+
+def _of_part(opened: OpenedImages, part: str | None) -> Sequence[Record]:
+    """The images to score; learned ones and those held out are never scored as one."""
+    there = ", ".join(opened.parts) or "none"
+    if part is not None:
+        records = opened.of_part(part)
+        if not records:
+            raise DatasetError(f"{opened.name} has no part {part!r}. Its parts: {there}.")
+        return records
+    if len(opened.parts) > 1:
+        raise DatasetError(f"{opened.name} has the parts {there}; say by --part which one to score.")
+    return opened.records
 
 
 def _output_folder(path: Path) -> Path:

@@ -3,20 +3,20 @@
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
+from bloodcell.commands.opened import open_images
 from bloodcell.commands.output import output_file, shown, tell, write_whole
 from bloodcell.commands.summary import counted, named
+from bloodcell.data.contents import Contents
 from bloodcell.data.explore import compare_methods, pictures_to_show, sampled_levels
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.records import Record
 from bloodcell.data.sampling import sample_records
 from bloodcell.data.survey import survey
 from bloodcell.data.true_masks import pair_masks, read_true_mask
 from bloodcell.errors import BloodcellError, DatasetError
-from bloodcell.evaluate.dataset import labelled_images
 from bloodcell.imaging.segment import TrueMask
 from bloodcell.plots.explore_report import (
     MAX_EXAMPLES,
@@ -34,21 +34,21 @@ SAMPLE_PIXELS = 200_000_000  # fewer images are looked at where they are large, 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore ``args.folder`` and write the report to ``args.out``.
+    """Explore ``args.dataset`` and write the report to ``args.out``.
 
     Raises
     ------
     BloodcellError
         If the images or the output cannot be used; nothing is written then.
     """
-    path = Path(args.folder)
     out = output_file(args.out)
     if args.sample is not None and args.sample < 1:
         raise DatasetError(f"A sample must have at least 1 image. Received: {args.sample}.")
     if args.seed < 0:
         raise DatasetError(f"The seed must be 0 or more. Received: {args.seed}.")
-    images, records = labelled_images(path)
-    records, mask_of = pair_masks(images, records)
+    opened = open_images(args.dataset, args)
+    images = opened.contents
+    records, mask_of = pair_masks(images, opened.records)
     with _bar("files", len(records)) as on_progress:
         table = survey(images, records, on_progress)
     readable = [record for record, problem in zip(records, table["problem"], strict=True) if not problem]
@@ -61,8 +61,10 @@ def run(args: argparse.Namespace) -> int:
     with _bar("segment", len(sample)) as on_progress:
         comparison = compare_methods(images, sample, mask_of, on_progress)
     tiles, examples = _pictures(images, sample, mask_of)
-    name = images.path.resolve().name
-    report = Exploration(name, table, n_sample, args.seed, levels, comparison, tiles, examples, n_masks=len(mask_of))
+    unlisted = [(problem.file, problem.reason) for problem in opened.problems]
+    report = Exploration(
+        opened.name, table, n_sample, args.seed, levels, comparison, tiles, examples, len(mask_of), unlisted
+    )
     write_whole(out, explore_report(report))
     n_classes = table["label"].nunique()
     classes = f"{n_classes} class" if n_classes == 1 else f"{n_classes} classes"
@@ -81,7 +83,7 @@ def _sample_size(table: pd.DataFrame) -> int:
     return max(1, min(SAMPLE_IMAGES, int(SAMPLE_PIXELS / pixels.mean())))
 
 
-def _pictures(images: ImageSource, sample: list[Record], mask_of: dict[str, str]) -> tuple[list[Tile], list[Example]]:
+def _pictures(images: Contents, sample: list[Record], mask_of: dict[str, str]) -> tuple[list[Tile], list[Example]]:
     """The random grid, and of each class the first picture by every method."""
     tiles: list[Tile] = []
     examples: list[Example] = []
@@ -93,7 +95,7 @@ def _pictures(images: ImageSource, sample: list[Record], mask_of: dict[str, str]
     return tiles, examples
 
 
-def _truth(images: ImageSource, file: str | None, shape: tuple[int, int]) -> TrueMask | None:
+def _truth(images: Contents, file: str | None, shape: tuple[int, int]) -> TrueMask | None:
     try:
         return read_true_mask(images, file, shape) if file else None
     except BloodcellError:

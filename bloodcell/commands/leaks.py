@@ -5,17 +5,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from bloodcell.commands.opened import OpenedImages, open_images
 from bloodcell.commands.output import advance, output_file, shown, tell, write_whole
 from bloodcell.commands.summary import counted, named
-from bloodcell.data.leaks import SAME_BYTES, ImageSet, LeakReport, find_leaks
-from bloodcell.data.records import ImageSource, image_records
+from bloodcell.data.leak_report import SAME_BYTES, LeakReport
+from bloodcell.data.leaks import ImageSet, find_leaks
 from bloodcell.data.split import EXCLUDED
 from bloodcell.data.split_file import read_split
 from bloodcell.errors import DatasetError
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write what ``args.a`` and ``args.b``, or the parts of ``args.split``, share to ``args.out``.
+    """Write what ``args.a`` and ``args.b``, or the parts of ``args.split`` or of ``args.a``, share to ``args.out``.
 
     Returns
     -------
@@ -26,10 +27,16 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If a set, the split or the output cannot be used; nothing is written then.
     """
-    if (args.b is None) == (args.split is None):
-        raise DatasetError("leaks takes two sets of images, A and B, or one set and --split FILE.")
+    if args.b is not None and args.split is not None:
+        raise DatasetError("leaks takes two sets of images, A and B, or one set and --split FILE. Received: all three.")
     out = output_file(args.out)
-    sets = _two_sets(args.a, args.b) if args.split is None else _parts(Path(args.a), Path(args.split))
+    opened = [open_images(text, args, needs_labels=False) for text in (args.a, args.b) if text is not None]
+    if args.b is not None:
+        sets = _two_sets(opened[0], opened[1], (args.a, args.b))
+    elif args.split is not None:
+        sets = _parts_of_split(opened[0], Path(args.split))
+    else:
+        sets = _own_parts(opened[0])
     with tqdm(total=3 * sum(len(one.records) for one in sets), unit="step", desc="leaks") as bar:
         report = find_leaks(sets, lambda done, total: advance(bar, done, total))
     write_whole(out, report.csv())
@@ -39,27 +46,36 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _two_sets(a: str, b: str) -> list[ImageSet]:
-    names = [Path(text).resolve().name for text in (a, b)]
+def _two_sets(a: OpenedImages, b: OpenedImages, texts: tuple[str, str]) -> list[ImageSet]:
+    names = (a.name, b.name)
     if names[0] == names[1]:
-        names = [a, b] if a != b else [f"{a} (A)", f"{b} (B)"]
-    sources = [ImageSource(Path(text)) for text in (a, b)]
-    return [ImageSet(name, source, image_records(source)) for name, source in zip(names, sources, strict=True)]
+        names = texts if texts[0] != texts[1] else (f"{texts[0]} (A)", f"{texts[1]} (B)")
+    return [ImageSet(name, one.contents, one.records) for name, one in zip(names, (a, b), strict=True)]
 
 
-def _parts(dataset: Path, path: Path) -> list[ImageSet]:
+def _parts_of_split(opened: OpenedImages, path: Path) -> list[ImageSet]:
     """One set for each part of the split but the excluded."""
-    source = ImageSource(dataset)
     split = read_split(path, leaky=True)  # whether it leaks is the question
-    by_file = {record.file: record for record in image_records(source)}
+    by_file = {record.file: record for record in opened.records}
     missing = [file for file in split.table["file"] if file not in by_file]
     if missing:
-        raise DatasetError(f"{path.name} must name images of {dataset.name}. Not there: {missing[0]}.")
+        raise DatasetError(f"{path.name} must name images of {opened.name}. Not there: {missing[0]}.")
     return [
-        ImageSet(part, source, [by_file[file] for file in split.table["file"][split.table["split"] == part]])
+        ImageSet(part, opened.contents, [by_file[file] for file in split.table["file"][split.table["split"] == part]])
         for part in split.parts
         if part != EXCLUDED
     ]
+
+
+def _own_parts(opened: OpenedImages) -> list[ImageSet]:
+    """One set for each train or test folder; those to learn from first."""
+    if len(opened.parts) < 2:
+        raise DatasetError(
+            f"leaks takes two sets of images, A and B, or one set with --split FILE or with train and test folders. "
+            f"{opened.name} has no such folders."
+        )
+    parts = sorted(opened.parts, key=lambda part: ("test" in part.casefold(), part))
+    return [ImageSet(part, opened.contents, opened.of_part(part)) for part in parts]
 
 
 def _summary(report: LeakReport) -> list[str]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from bloodcell.commands.groups import groups_from_pixels
+from bloodcell.commands.groups import groups_asked_for
+from bloodcell.commands.opened import OpenedImages, open_images
 from bloodcell.commands.output import output_file, tell, write_whole
 from bloodcell.commands.summary import counted
 from bloodcell.data.csv_text import read_csv
-from bloodcell.data.records import ImageSource, Record, folder_records, read_groups
 from bloodcell.data.split import Split, fold_split, holdout_split
 from bloodcell.data.split_file import split_csv
 from bloodcell.errors import DatasetError
@@ -24,16 +24,17 @@ def run(args: argparse.Namespace) -> int:
         If the dataset, the groups or the output cannot be used, or it cannot be split so; nothing is written then.
     """
     out = output_file(args.out)
-    source = ImageSource(Path(args.dataset))
-    records = folder_records(source)
-    test_share, test_files = _test_part(args.test, records)
+    if args.groups == "each":
+        raise DatasetError("--groups each would take copies of one cell apart; say --leaky if that is meant.")
+    opened = open_images(args.dataset, args)
+    records = opened.records
+    test_share, test_files = _test_part(args.test, opened)
     table = pd.DataFrame({"file": [one.file for one in records], "label": [one.label for one in records]}, dtype=str)
-    if args.groups is not None:
-        table["group"] = _groups_of(Path(args.groups), records)
-    elif not args.leaky:
+    if args.groups in (None, "pixels") and not args.leaky:
         # A split that cannot be made is told before the long search for copies, with every image its own group.
         _split(table.assign(group=table["file"]), args, test_share, test_files)
-        group_of = groups_from_pixels(source, records)
+    if args.groups is not None or not args.leaky:
+        group_of, _ = groups_asked_for(args.groups, opened, records)
         table["group"] = [group_of[record.file] for record in records]
     split = _split(table, args, test_share, test_files)
     write_whole(out, split_csv(split))
@@ -49,8 +50,8 @@ def _split(table: pd.DataFrame, args: argparse.Namespace, test_share: float, tes
     return holdout_split(table, args.holdout, args.seed, test_share, test_files, args.leaky)
 
 
-def _test_part(text: str | None, records: list[Record]) -> tuple[float, list[str]]:
-    """What --test says: a share, or the files of a folder or table."""
+def _test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]]:
+    """What --test says: a share, or the files of a part, a folder or a table."""
     if text is None:
         return 0.0, []
     try:
@@ -61,22 +62,19 @@ def _test_part(text: str | None, records: list[Record]) -> tuple[float, list[str
         if not 0 < share < 1:
             raise DatasetError(f"The share of --test must be above 0 and below 1. Received: {text}.")
         return share, []
+    files = [record.file for record in opened.of_part(text.strip("/"))]
+    if files:
+        return 0.0, files
     if Path(text).is_file():
         files = [row["file"] for row in read_csv(Path(text), ("file",))]
     else:
-        files = [record.file for record in records if record.file.startswith(text.strip("/") + "/")]
+        files = [record.file for record in opened.records if record.file.startswith(text.strip("/") + "/")]
     if not files:
-        raise DatasetError(f"--test takes a share, a folder in the dataset or a CSV of files. Received: {text}.")
+        parts = f" ({', '.join(opened.parts)})" if opened.parts else ""
+        raise DatasetError(
+            f"--test takes a share, a part{parts} or folder of the dataset, or a CSV of files. Received: {text}."
+        )
     return 0.0, files
-
-
-def _groups_of(path: Path, records: list[Record]) -> list[str]:
-    by_file = read_groups(path)
-    missing = [record.file for record in records if not by_file.get(record.file)]
-    if missing:
-        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
-        raise DatasetError(f"{path.name} must give every image a group. It gives none for {missing[0]}{others}.")
-    return [by_file[record.file] for record in records]
 
 
 def _summary(split: Split) -> list[str]:

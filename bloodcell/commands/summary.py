@@ -37,12 +37,12 @@ def image_lines(images: Iterable[tuple[str, str, str]]) -> list[str]:
     return [line for status, names in by_status.items() for line in named(status, names)]
 
 
-def named(what: str, names: Sequence[str]) -> list[str]:
+def named(what: str, names: Sequence[str], most: int = MAX_NAMED) -> list[str]:
     """Give one line with the count and the first names; none for an empty list."""
     if not names:
         return []
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return [f"  {what}: {len(names)}: {', '.join(names[:MAX_NAMED])}{more}"]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return [f"  {what}: {len(names)}: {', '.join(names[:most])}{more}"]
 
 
 def counted(number: int, noun: str) -> str:

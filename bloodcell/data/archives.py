@@ -68,6 +68,7 @@ class SafeZip:
         self.max_member_bytes = max_member_bytes
         self.max_total_bytes = max_total_bytes
         self._read_bytes = 0
+        self._unpacked: dict[int, int] = {}  # bytes of each member, by its place in the zip
         self._reader = _CappedReader(raw)
         try:
             self._archive = zipfile.ZipFile(self._reader)
@@ -124,11 +125,13 @@ class SafeZip:
             raise IntakeError(problem)
         chunks = []
         size = 0
+        self._read_bytes -= self._unpacked.pop(info.header_offset, 0)  # to read a member again is no bomb
         try:
             with self._archive.open(info) as stream:
                 while chunk := stream.read(_CHUNK_BYTES):
                     size += len(chunk)
                     self._read_bytes += len(chunk)
+                    self._unpacked[info.header_offset] = size
                     if size > self.max_member_bytes:
                         raise IntakeError(too_large(size, self.max_member_bytes))
                     if self._read_bytes > self.max_total_bytes:

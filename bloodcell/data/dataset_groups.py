@@ -9,8 +9,7 @@ from typing import Final
 
 import pandas as pd
 
-from bloodcell.data.csv_text import csv_bytes
-from bloodcell.data.records import read_groups
+from bloodcell.data.groups_file import groups_csv, read_groups
 from bloodcell.data.registration import Dataset
 from bloodcell.data.split import Split
 from bloodcell.data.split_file import read_split, split_csv
@@ -44,7 +43,7 @@ class KeptGroups:
 def keep_groups(dataset: Dataset, group_of: Mapping[str, str], how: str) -> None:
     """Keep the groups of a dataset, in place of those it had; StoreError if the workspace cannot be written to."""
     about = {"how": how, "fingerprint": dataset.fingerprint}
-    _write(dataset.folder / _GROUPS, csv_bytes(("file", "group"), group_of.items(), bom=False))
+    _write(dataset.folder / _GROUPS, groups_csv(group_of))
     _write(dataset.folder / _GROUPS_ABOUT, json.dumps(about).encode())
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.contents import Contents
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, StoppedError
 
 COLUMNS = ("file", "label", "sha256")
@@ -63,7 +64,7 @@ def exact_duplicates(table: pd.DataFrame) -> list[Duplicates]:
 
 
 def hash_table(
-    source: ImageSource,
+    source: Contents,
     records: Sequence[Record],
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.contents import Contents
+from bloodcell.data.records import Record
 from bloodcell.data.true_masks import read_true_mask
 from bloodcell.errors import BloodcellError
 from bloodcell.imaging.gray_levels import GrayLevels, gray_levels
@@ -55,7 +56,7 @@ class Comparison:
     problems: Problems
 
 
-def sampled_levels(images: ImageSource, sample: Sequence[Record], on_progress: Progress | None = None) -> SampledLevels:
+def sampled_levels(images: Contents, sample: Sequence[Record], on_progress: Progress | None = None) -> SampledLevels:
     """Count the grey levels of every image of a sample; one image at a time is in memory.
 
     Parameters
@@ -76,7 +77,7 @@ def sampled_levels(images: ImageSource, sample: Sequence[Record], on_progress: P
 
 
 def compare_methods(
-    images: ImageSource,
+    images: Contents,
     sample: Sequence[Record],
     mask_of: Mapping[str, str] | None = None,
     on_progress: Progress | None = None,
@@ -123,7 +124,7 @@ def compare_methods(
 
 
 def pictures_to_show(
-    images: ImageSource, sample: Sequence[Record], n_per_class: int
+    images: Contents, sample: Sequence[Record], n_per_class: int
 ) -> Iterator[tuple[Record, np.ndarray]]:
     """Give the first readable pictures of each class, one at a time: a sample's order within a class is random.
 

@@ -17,6 +17,7 @@ from typing import Final
 from bloodcell.data.contents import Contents, Problem, StoredFile
 from bloodcell.data.intake import FOREIGN_PICTURE_SUFFIXES, PICTURE_SUFFIXES, natural_key
 from bloodcell.data.label_tables import TableChoice
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError
 
 FOLDERS: Final = "folders"
@@ -30,15 +31,6 @@ UNDERSTOOD: Final = (
 _SPLIT: Final = re.compile(
     r"(train|training|test|testing|val|valid|validation|holdout)([ _-]?(simple|set|data|images?|[0-9]+))?", re.I
 )
-
-
-@dataclass(frozen=True)
-class ListedImage:
-    """One labelled image: its path in the dataset, with `/`, its label, and train, test... as written, or ""."""
-
-    file: str
-    label: str
-    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ class Listing:
     path: Path
     is_zip: bool
     choice: LayoutChoice
-    images: tuple[ListedImage, ...]
+    images: tuple[Record, ...]
     problems: tuple[Problem, ...]
     class_names: tuple[str, ...]
     splits: tuple[str, ...]

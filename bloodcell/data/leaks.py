@@ -1,10 +1,15 @@
-"""Leaks between sets of images: pictures of one that were made from a photograph that another holds too.
+"""Leaks between sets of images: pictures of one that show a white cell which another holds too.
 
-The images of all sets are grouped together (`groups`), because a copy may be known only through another copy: a
+Two kinds of pictures are meant. A copy was made from the same photograph: turned, flipped, moved, zoomed, relit or
+cropped. A second photograph was taken anew: the same field again, or a field beside it, with the same white cell in
+the part that both show (`matching`). Both let a model be asked what it has learned, and one cannot be told from the
+other by the figures, so they are told as one kind, "near copy": in kaggle-wbc all that is joined correlates by 0.87
+and more, and the clearest second photographs that TRAIN and TEST share by 0.93 to 0.97.
+
+The images of all sets are grouped together (`groups`), because a picture may be known only through another one: a
 test image joined to its twin in the test set, and that one to a training image. Grouping looks among the likest
 images, which mostly are copies within the set; so every image is then also compared with the likest of the sets
-before its own. Copies of one photograph and a second photograph of the same cell are told as one kind: the figures
-of the two overlap (in kaggle-wbc: correlation 0.89-0.95 against 0.92-0.97), so a line between them would be a guess.
+before its own.
 """
 
 import hashlib
@@ -15,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from bloodcell.data.csv_text import csv_bytes
+from bloodcell.data.contents import Contents
 from bloodcell.data.groups import (
     DisjointSets,
     Pair,
@@ -28,20 +33,11 @@ from bloodcell.data.groups import (
     number_by_first,
     take_fingerprints,
 )
+from bloodcell.data.leak_report import KINDS, LINKED, NEAR_COPY, SAME_BYTES, SAME_PIXELS, LeakPair, LeakReport, Touched
 from bloodcell.data.matching import Likeness, compare
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.records import Record
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.read import read_rgb
-
-SAME_BYTES: Final = "same bytes"
-SAME_PIXELS: Final = "same pixels"
-NEAR_COPY: Final = "near copy"  # or a second photograph of the same cell
-LINKED: Final = "by other copies"  # in one group with the other, but not like it enough by itself
-KINDS: Final = (SAME_BYTES, SAME_PIXELS, NEAR_COPY, LINKED)
-HEADER: Final = (
-    *("set_a", "file_a", "label_a", "set_b", "file_b", "label_b"),
-    *("kind", "source_cell", "inliers", "correlation", "overlap"),
-)
 
 NEAREST_ACROSS: Final = 3
 TRIED_FOR_PAIR: Final = 8
@@ -53,81 +49,8 @@ class ImageSet:
     """Images that are to share no cell with another set: a training set, a test set, a part of a split."""
 
     name: str
-    source: ImageSource
+    source: Contents
     records: Sequence[Record]
-
-
-@dataclass(frozen=True)
-class LeakPair:
-    """An image (b) and one of a set before its own (a), from one source cell; both are places in `LeakReport.records`.
-
-    `likeness` is all 0 for files of the same bytes or pixels, and for kinds `LINKED` what was found, if anything.
-    """
-
-    a: int
-    b: int
-    kind: str
-    likeness: Likeness
-
-
-@dataclass(frozen=True)
-class Touched:
-    """How much of a set is from source cells that another set holds too."""
-
-    name: str
-    images: int
-    images_touched: int
-    source_cells: int
-    source_cells_touched: int
-
-
-@dataclass(frozen=True)
-class LeakReport:
-    """What sets of images share.
-
-    Attributes
-    ----------
-    names : names of the sets, in the order given
-    set_of : int64 array of shape (n,), number of the set of every image
-    records : tuple of Record, all images, set after set
-    groups : int64 array of shape (n,), source cell of every image, numbered over all sets
-    pairs : tuple of LeakPair; every pair of files with the same bytes, and for any other touched image of a later
-        set one pair, with the likest image of the sets before. Different labels first, then by kind and name.
-    touched : tuple of Touched, one a set
-    unreadable : tuple of (set, file, reason); such an image is compared by its bytes alone
-    """
-
-    names: tuple[str, ...]
-    set_of: np.ndarray
-    records: tuple[Record, ...]
-    groups: np.ndarray
-    pairs: tuple[LeakPair, ...]
-    touched: tuple[Touched, ...]
-    unreadable: tuple[tuple[str, str, str], ...]
-
-    def one_per_cell(self) -> list[LeakPair]:
-        """The clearest pair of every source cell that sets share, for showing."""
-        best: dict[int, LeakPair] = {}
-        for pair in sorted(self.pairs, key=lambda pair: (KINDS.index(pair.kind), -pair.likeness.n_inliers)):
-            best.setdefault(int(self.groups[pair.b]), pair)
-        return list(best.values())
-
-    def csv(self) -> bytes:
-        """One row a pair, with the columns of `HEADER`; UTF-8 without BOM."""
-        rows = []
-        for pair in self.pairs:
-            row: list[str | int] = []
-            for i in (pair.a, pair.b):
-                row += [self.names[self.set_of[i]], self.records[i].file, self.records[i].label]
-            row += [pair.kind, int(self.groups[pair.b])]
-            known = pair.likeness.n_inliers > 0
-            row += (
-                [pair.likeness.n_inliers, f"{pair.likeness.correlation:.3f}", f"{pair.likeness.overlap:.3f}"]
-                if known
-                else ["", "", ""]
-            )
-            rows.append(row)
-        return csv_bytes(HEADER, rows, bom=False)
 
 
 def find_leaks(

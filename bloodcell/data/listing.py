@@ -12,7 +12,6 @@ from bloodcell.data.layouts import (
     FOLDERS,
     TABLE,
     LayoutChoice,
-    ListedImage,
     Listing,
     class_folders,
     folded,
@@ -22,6 +21,7 @@ from bloodcell.data.layouts import (
     suffix_of,
 )
 from bloodcell.data.recognition import recognise_contents
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError
 
 _NESTED_ZIP: Final = "A zip inside a folder or zip is not opened; register it as a dataset of its own."
@@ -51,13 +51,21 @@ def list_images(path: Path, choice: LayoutChoice | None = None) -> Listing:
         return _list(contents, pictures, choice)
 
 
+def sorted_records(path: Path) -> list[Record]:
+    """The labelled images of a folder or zip that can be read in one way only, sorted by file, as commands take them.
+
+    Group numbers and random draws follow this order, so it stays what it is.
+    """
+    return sorted(list_images(path).images, key=lambda record: record.file)
+
+
 def _list(contents: Contents, pictures: Sequence[str], choice: LayoutChoice) -> Listing:
     problems = list(contents.problems)
     if choice.layout == TABLE and choice.table is not None:
         suffix = choice.table.suffix.lower()
         pictures = [file for file in pictures if file.lower().endswith(suffix)]
         labels, found = table_labels(contents, pictures, choice.table)
-        images = [ListedImage(f, labels[f][0], labels[f][1] or split_of(f)) for f in pictures if f in labels]
+        images = [Record(f, labels[f][0], labels[f][1] or split_of(f)) for f in pictures if f in labels]
         problems += found
     elif choice.layout == FOLDERS and choice.level >= 1:
         images = []
@@ -65,7 +73,7 @@ def _list(contents: Contents, pictures: Sequence[str], choice: LayoutChoice) -> 
             names = class_folders(file)
             label = names[choice.level - 1].strip() if len(names) >= choice.level else ""
             if label:
-                images.append(ListedImage(file, label, split_of(file)))
+                images.append(Record(file, label, split_of(file)))
             else:
                 problems.append(Problem(file, "It lies in no class folder."))
     else:
@@ -99,7 +107,7 @@ def _stored_table(contents: Contents, csv_name: str) -> list[StoredFile]:
     return [StoredFile(csv_name, status.st_size, status.st_mtime_ns)]
 
 
-def _one_spelling(images: Sequence[ListedImage]) -> tuple[list[ListedImage], list[Problem]]:
+def _one_spelling(images: Sequence[Record]) -> tuple[list[Record], list[Problem]]:
     """Call each class by its most frequent spelling; of equally frequent ones, by the first in sorted order."""
     spellings: dict[str, Counter[str]] = {}
     for image in images:
@@ -110,7 +118,7 @@ def _one_spelling(images: Sequence[ListedImage]) -> tuple[list[ListedImage], lis
         for key, found in sorted(spellings.items())
         if len(found) > 1
     ]
-    return [ListedImage(image.file, chosen[folded(image.label)], image.split) for image in images], problems
+    return [Record(image.file, chosen[folded(image.label)], image.split) for image in images], problems
 
 
 def _foreign_files(contents: Contents) -> list[Problem]:

@@ -34,6 +34,7 @@ class Recognition:
     question : where `choice` is None, what to tell the user: one plain text
     levels : all depths of folders, for the user to choose from
     tables : likewise the tables of labels
+    likely_levels, likely_tables : those of them that make sense as labels; both empty where nothing says what they are
     """
 
     path: Path
@@ -42,6 +43,8 @@ class Recognition:
     question: str
     levels: tuple[FolderLevel, ...]
     tables: tuple[TableOption, ...]
+    likely_levels: tuple[FolderLevel, ...]
+    likely_tables: tuple[TableOption, ...]
 
 
 def recognise(path: Path, csv: str | None = None) -> Recognition:
@@ -66,21 +69,19 @@ def recognise_contents(contents: Contents, pictures: Sequence[str], csv: str | N
     levels = _folder_levels(pictures)
     tables = tuple(table_options(contents, pictures, csv))
     choice, question = None, ""
-    if csv is None:
-        by_folder = [LayoutChoice(FOLDERS, level.level) for level in levels if _may_be_classes(level, len(pictures))]
-    else:
-        by_folder = []
+    by_folder = [level for level in levels if csv is None and _may_be_classes(level, len(pictures))]
     # Beside class folders many a CSV lists sizes or boxes: there it counts only if it speaks of labels.
-    clear = [(table, table.only_choice()) for table in tables if not by_folder or table.n_label_names]
-    by_table = [LayoutChoice(TABLE, table=chosen) for _, chosen in clear if chosen is not None]
-    unclear = [table for table, chosen in clear if chosen is None]
-    if len(by_folder) == 1 and not unclear and _table_agrees(contents, pictures, by_folder[0], by_table):
-        choice = by_folder[0]
-    elif not by_folder and not unclear and len(by_table) == 1:
-        choice = by_table[0]
-    elif by_folder or clear:
-        ways = [_folder_words(level) for level in levels for one in by_folder if one.level == level.level]
-        ways += [_table_words(table) for table, _ in clear]
+    by_table = [table for table in tables if not by_folder or table.n_label_names]
+    chosen = [table.only_choice() for table in by_table]
+    clear = [LayoutChoice(TABLE, table=one) for one in chosen if one is not None]
+    is_clear = len(clear) == len(by_table)
+    as_folders = [LayoutChoice(FOLDERS, level.level) for level in by_folder]
+    if len(as_folders) == 1 and is_clear and _table_agrees(contents, pictures, as_folders[0], clear):
+        choice = as_folders[0]
+    elif not by_folder and is_clear and len(clear) == 1:
+        choice = clear[0]
+    elif by_folder or by_table:
+        ways = [*map(_folder_words, by_folder), *map(_table_words, by_table)]
         question = f"{contents.path.name} can be read in more than one way; choose one: {'; '.join(ways)}."
     elif levels and csv is None:
         ways = [_folder_words(level) for level in levels]
@@ -88,7 +89,9 @@ def recognise_contents(contents: Contents, pictures: Sequence[str], csv: str | N
         question += f"{'; '.join(ways)}. {UNDERSTOOD}"
     else:
         question = f"{contents.path.name} holds {len(pictures)} pictures without labels. {UNDERSTOOD}"
-    return Recognition(contents.path, len(pictures), choice, question, tuple(levels), tables)
+    return Recognition(
+        contents.path, len(pictures), choice, question, tuple(levels), tables, tuple(by_folder), tuple(by_table)
+    )
 
 
 def _folder_levels(pictures: Sequence[str]) -> list[FolderLevel]:

@@ -10,7 +10,8 @@ from typing import Any, Final
 import pandas as pd
 
 from bloodcell.data.contents import Contents
-from bloodcell.data.layouts import ListedImage, Listing
+from bloodcell.data.layouts import Listing
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, ImageError, StoppedError
 from bloodcell.imaging.read import image_format, image_size, read_rgb
 
@@ -63,7 +64,7 @@ def scan_images(
 
     with Contents(listing.path) as contents, ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
 
-        def look(image: ListedImage) -> dict[str, Any]:
+        def look(image: Record) -> dict[str, Any]:
             return {} if is_over.is_set() else _look(contents, image)
 
         waiting = [pool.submit(look, image) for image in listing.images[:_AHEAD]]
@@ -83,7 +84,7 @@ def scan_images(
     return table.astype(dict.fromkeys(_NUMBERS, "int64") | dict.fromkeys(texts, "str"))
 
 
-def _look(contents: Contents, image: ListedImage) -> dict[str, Any]:
+def _look(contents: Contents, image: Record) -> dict[str, Any]:
     row: dict[str, Any] = {"file": image.file, "label": image.label, "split": image.split, "problem": ""}
     row |= {"width_px": 0, "height_px": 0, "format": "", "n_bytes": 0, "sha256": ""}
     try:

@@ -1,13 +1,18 @@
 """A labelled dataset as settings describe it, and the images it lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from bloodcell.data.contents import Contents
+from bloodcell.data.csv_tables import read_table
 from bloodcell.data.groups import find_source_cells
-from bloodcell.data.records import ImageSource, Record, csv_records, folder_records, read_groups
+from bloodcell.data.groups_file import groups_for
+from bloodcell.data.intake import PICTURE_SUFFIXES
+from bloodcell.data.layouts import suffix_of
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.read import read_rgb
 from bloodcell.jsonspec import build, json_object, require
@@ -71,16 +76,70 @@ class SourceSpec:
         return build(cls, json_object(text))
 
 
-def source_records(source: SourceSpec, images: ImageSource) -> list[Record]:
-    """The labelled images of one source, its labels translated to class names."""
+def open_described(path: Path) -> tuple[Contents, list[Record]]:
+    """Open the images that a JSON file describes by the settings of a `SourceSpec`; its path starts from that file.
+
+    Raises
+    ------
+    DatasetError, SpecError
+        If the file or what it describes cannot be used.
+    """
+    try:
+        source = SourceSpec.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"The dataset {path} cannot be read: {error.strerror}.") from error
+    images = Contents(path.parent / source.path)
+    return images, source_records(source, images)
+
+
+def source_records(source: SourceSpec, images: Contents) -> list[Record]:
+    """The labelled images of one source, their labels translated to class names, in capitals.
+
+    Returns
+    -------
+    list of Record
+        In the layout "folders", sorted by file, those that lie in a folder; in the layout "csv", as in the table.
+
+    Raises
+    ------
+    DatasetError
+        If no image lies in a folder; or the table, a column of it or a file that it names is missing.
+    """
     labels = dict(source.labels)
     if source.layout == "csv":
-        return csv_records(images, source.csv, source.id_column, source.label_column, source.file_pattern, labels)
-    return [Record(record.file, labels.get(record.label, record.label)) for record in folder_records(images)]
+        return _table_records(source, images, labels)
+    files = sorted(file for file in images.files if suffix_of(file) in PICTURE_SUFFIXES)
+    folders = {file: PurePosixPath(file).parent.name.upper() for file in files}
+    records = [Record(file, labels.get(folder, folder)) for file, folder in folders.items() if folder]
+    if not records:
+        raise DatasetError(f"{images.path} holds no folder of images: expected one folder per class.")
+    return records
+
+
+def _table_records(source: SourceSpec, images: Contents, labels: dict[str, str]) -> list[Record]:
+    table = read_table(images, source.csv)
+    if not {source.id_column, source.label_column} <= set(table.columns):
+        raise DatasetError(
+            f"{source.csv} must have the columns {source.id_column!r} and {source.label_column!r}. "
+            f"Found: {list(table.columns)}."
+        )
+    if table.problems:
+        raise DatasetError(f"{table.problems[0].file}: {table.problems[0].reason}")
+    records = []
+    for _, row in table.rows:
+        file = source.file_pattern.format(id=row[source.id_column])
+        if file not in images.files:
+            raise DatasetError(f"{source.csv} names {file}, which is not in {images.path.name}.")
+        label = row[source.label_column]
+        records.append(Record(file, labels.get(label, label).upper()))
+    return records
 
 
 def source_cells(
-    how: str, images: ImageSource, records: list[Record], on_progress: Callable[[int, int], None] | None = None
+    how: str,
+    images: Contents,
+    records: Sequence[Record],
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Source cell of each image: copies of one cell share a number.
 
@@ -102,8 +161,5 @@ def source_cells(
         return np.arange(len(records))
     if how == "pixels":
         return find_source_cells(lambda row: read_rgb(images.read(records[row].file)), len(records), on_progress)
-    by_file = read_groups(Path(how))
-    missing = [record.file for record in records if record.file not in by_file]
-    if missing:
-        raise DatasetError(f"{how} gives no group for {missing[0]} and {len(missing) - 1} other images.")
+    by_file = groups_for(Path(how), [record.file for record in records])
     return np.unique([by_file[record.file] for record in records], return_inverse=True)[1].astype(np.int64)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.contents import Contents
+from bloodcell.data.records import Record
 from bloodcell.errors import BloodcellError
 from bloodcell.imaging.read import image_header
 
@@ -12,7 +13,7 @@ Progress = Callable[[int, int], None]
 COLUMNS = ("file", "label", "format", "height_px", "width_px", "problem")
 
 
-def survey(images: ImageSource, records: Sequence[Record], on_progress: Progress | None = None) -> pd.DataFrame:
+def survey(images: Contents, records: Sequence[Record], on_progress: Progress | None = None) -> pd.DataFrame:
     """Look at the header of every image; none is decoded, and no more than one file is in memory.
 
     Damage behind the header is therefore not seen here.

@@ -9,7 +9,10 @@ Whether it is a mask is told by its pixels (`segment.true_mask`), not by its nam
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from bloodcell.data.records import IMAGE_SUFFIXES, ImageSource, Record
+from bloodcell.data.contents import Contents
+from bloodcell.data.intake import PICTURE_SUFFIXES
+from bloodcell.data.layouts import suffix_of
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, ImageError
 from bloodcell.imaging.read import read_rgb
 from bloodcell.imaging.segment import TrueMask, true_mask
@@ -17,7 +20,7 @@ from bloodcell.imaging.segment import TrueMask, true_mask
 FOLDERS = ("masks", "mask")
 
 
-def pair_masks(images: ImageSource, records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
+def pair_masks(images: Contents, records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
     """Find the true masks of labelled images, and take masks out of the list of images.
 
     Parameters
@@ -36,8 +39,8 @@ def pair_masks(images: ImageSource, records: Sequence[Record]) -> tuple[list[Rec
         If nothing but masks is left.
     """
     by_place: dict[tuple[str, ...], list[str]] = {}
-    for file in images.files():
-        if PurePosixPath(file).suffix.lower() in IMAGE_SUFFIXES:
+    for file in sorted(images.files):
+        if suffix_of(file) in PICTURE_SUFFIXES:
             by_place.setdefault(_place(file), []).append(file)
     looked_at: dict[str, bool] = {}
     mask_of: dict[str, str] = {}
@@ -54,7 +57,7 @@ def pair_masks(images: ImageSource, records: Sequence[Record]) -> tuple[list[Rec
     return kept, {record.file: mask_of[record.file] for record in kept if record.file in mask_of}
 
 
-def read_true_mask(images: ImageSource, file: str, shape: tuple[int, int]) -> TrueMask:
+def read_true_mask(images: Contents, file: str, shape: tuple[int, int]) -> TrueMask:
     """Read a mask and hold it against its image.
 
     Parameters
@@ -72,7 +75,7 @@ def read_true_mask(images: ImageSource, file: str, shape: tuple[int, int]) -> Tr
     return mask
 
 
-def _is_mask(images: ImageSource, file: str, looked_at: dict[str, bool]) -> bool:
+def _is_mask(images: Contents, file: str, looked_at: dict[str, bool]) -> bool:
     if file not in looked_at:
         try:
             true_mask(read_rgb(images.read(file)))

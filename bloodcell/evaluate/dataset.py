@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from bloodcell.data.records import ImageSource, Record, folder_records
-from bloodcell.data.sources import SourceSpec, source_records
+from bloodcell.data.contents import Contents
+from bloodcell.data.layouts import folded
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError
 from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
 from bloodcell.infer.engine import Engine
@@ -17,54 +18,50 @@ from bloodcell.infer.pipeline import analyse
 Progress = Callable[[int, int], None]
 
 
-def labelled_images(path: Path) -> tuple[ImageSource, list[Record]]:
-    """Open a labelled dataset.
-
-    Parameters
-    ----------
-    path : folder or zip with a folder of images per class, or a JSON file with the settings of a
-        `data.sources.SourceSpec`, whose path then starts from the file's own folder
+def known_records(records: Iterable[Record], class_names: Sequence[str]) -> list[Record]:
+    """Images of a model's classes, their labels written as the model does, whatever their capitals.
 
     Raises
     ------
-    DatasetError, SpecError
-        If there is nothing of that kind.
+    DatasetError
+        If there are none.
     """
-    if path.suffix.lower() != ".json":
-        images = ImageSource(path)
-        return images, folder_records(images)
-    try:
-        settings = SourceSpec.from_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DatasetError(f"The dataset {path} cannot be read: {error.strerror}.") from error
-    images = ImageSource(path.parent / settings.path)
-    return images, source_records(settings, images)
+    records = list(records)
+    names = {folded(name): name for name in class_names}
+    known = [replace(one, label=names[folded(one.label)]) for one in records if folded(one.label) in names]
+    if not known:
+        raise _none_known(records, class_names)
+    return known
 
 
 def evaluate(
-    engine: Engine, images: ImageSource, records: list[Record], groups: np.ndarray, on_progress: Progress | None = None
+    engine: Engine,
+    images: Contents,
+    records: Sequence[Record],
+    groups: np.ndarray,
+    on_progress: Progress | None = None,
 ) -> Predictions:
     """Classify every image whose label the model knows; of several cells in one image the largest counts.
 
     Parameters
     ----------
-    records : labelled images; labels outside the model's classes are left out
+    records : labelled images (see `known_records`); labels outside the model's classes are left out
     groups : array of shape (len(records),), source cell of each
 
     Raises
     ------
     DatasetError
-        If no label is one of the model's classes.
+        If no label is one of the model's classes, or the bytes of an image are not to be had. A picture that cannot
+        be decoded is no error: it counts as not answered.
     """
     rows = [row for row, record in enumerate(records) if record.label in engine.class_names]
     if not rows:
-        found = sorted({record.label for record in records})[:12]
-        raise DatasetError(f"No image is labelled {', '.join(engine.class_names)}. Labels found: {found}.")
+        raise _none_known(records, engine.class_names)
     y_true = np.array([engine.class_names.index(records[row].label) for row in rows])
     y_pred = np.full(len(rows), NOT_ANSWERED)
     probs = np.zeros((len(rows), len(engine.class_names)), np.float32)
     status = np.full(len(rows), "", dtype="<U12")
-    for at, result in enumerate(analyse(engine, (images.read(records[row].file) for row in rows))):
+    for at, result in enumerate(analyse(engine, (_bytes(images, records[row].file) for row in rows))):
         if result.cells:
             cell = max(result.cells, key=lambda found: found.box.area_px)
             y_pred[at] = engine.class_names.index(cell.class_name)
@@ -74,7 +71,7 @@ def evaluate(
     return Predictions(engine.class_names, y_true, y_pred, probs, status, groups[rows])
 
 
-def predictions_csv(records: list[Record], predictions: Predictions) -> str:
+def predictions_csv(records: Sequence[Record], predictions: Predictions) -> str:
     """One row an image: file, label, prediction ("" if not answered), status, source cell, probabilities."""
     names = predictions.class_names
     known = [record for record in records if record.label in names]
@@ -88,3 +85,15 @@ def predictions_csv(records: list[Record], predictions: Predictions) -> str:
         group = predictions.groups[row]
         writer.writerow([record.file, record.label, answer, predictions.status[row], group, *shares])
     return text.getvalue()
+
+
+def _bytes(images: Contents, file: str) -> bytes:
+    try:
+        return images.read(file)
+    except DatasetError as error:
+        raise DatasetError(f"{file} cannot be used: {error}") from error
+
+
+def _none_known(records: Sequence[Record], class_names: Sequence[str]) -> DatasetError:
+    found = sorted({record.label for record in records})[:12]
+    return DatasetError(f"No image is labelled {', '.join(class_names)}. Labels found: {found}.")

@@ -61,6 +61,7 @@ class Exploration:
     tiles: Sequence[Tile]
     examples: Sequence[Example]
     n_masks: int
+    unlisted: Sequence[tuple[str, str]] = ()
 
 
 def tile(file: str, label: str, rgb: np.ndarray) -> Tile:
@@ -123,7 +124,7 @@ def explore_report(found: Exploration) -> bytes:
 def _overview(found: Exploration) -> list[str]:
     table = found.table
     problems = [(row.file, row.problem) for row in table.itertuples() if row.problem]
-    problems = sorted({*problems, *found.levels.problems, *found.comparison.problems})
+    problems = sorted({*problems, *found.unlisted, *found.levels.problems, *found.comparison.problems})
     parts = [
         html_page.facts(
             [

@@ -25,6 +25,7 @@ CLASS_COLOURS: Final = {
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4b3f8f", "#444444")
 DASHES: Final = ("solid", "dot", "dash", "dashdot", "longdash")
 MAX_NAME_LENGTH: Final = 40
+MAX_SHORT_LENGTH: Final = 3
 OTHER_COLOUR: Final = "#6b6b76"  # decisions that are no class of the model, and classes without a colour
 TEXT_COLOUR: Final = "#26222f"
 ACCENT_COLOUR: Final = "#7a3b8f"
@@ -119,12 +120,15 @@ def class_colour(class_name: str) -> str:
 def label_words(label: str) -> str:
     """Return a label as people write it: ``NOT_A_CELL`` becomes ``Not a white cell``.
 
-    The empty label becomes ``-``.
+    One of up to `MAX_SHORT_LENGTH` letters, all capitals or none, is taken for short words and stands in capitals:
+    ``IG``, immature granulocytes. The empty label becomes ``-``.
     """
     if label == classes.OTHER_CELL:
         return "Other cell"
     if label == classes.NOT_A_CELL:
         return "Not a white cell"
+    if len(label) <= MAX_SHORT_LENGTH and label.isalpha() and (label.isupper() or label.islower()):
+        return label.upper()
     return label.replace("_", " ").capitalize() or "-"
 
 

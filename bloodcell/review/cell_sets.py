@@ -59,7 +59,7 @@ def make_cell_set(
 
     The crops are squares of `CONTEXT` times the longer side of the box, where the image has that much, in the image's
     own pixels, as PNG in a folder per class below `settings.cells_dir`. Beside them lies `cells.csv`, which gives the
-    labels; its column `group` is the SHA-256 of the image that a cell comes from, so that `data.records.read_groups`
+    labels; its column `group` is the SHA-256 of the image that a cell comes from, so that `data.groups_file.read_groups`
     keeps cells of one image together. A later decision does not change the dataset.
 
     Parameters

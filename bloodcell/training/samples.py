@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.contents import Contents
+from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec, source_cells, source_records
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.boxes import Box, iou
@@ -99,19 +100,19 @@ def _named(on_progress: Progress | None, name: str) -> Counter | None:
 def _source_samples(
     spec: TrainSpec, source: SourceSpec, data_dir: Path, cache_dir: Path, on_progress: Progress | None
 ) -> Samples:
-    images = ImageSource(data_dir / source.path)
-    records = source_records(source, images)
-    if source.unlisted == "skip":
-        records = [record for record in records if record.label in spec.class_names]
-    if not any(record.label in spec.class_names for record in records):
-        found = sorted({record.label for record in records})[:12]
-        raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
-    cached = cache_dir / f"crops-{source.name}-{_cache_key(spec, source, data_dir, records)}.npz"
-    if not cached.exists():
-        _make_crops(spec, images, records, cached, _named(on_progress, source.name))
-    with np.load(cached, allow_pickle=False) as stored:
-        wide, kept, labels = stored["wide"], stored["kept"], stored["labels"]
-        group = _groups(source, data_dir, images, records, kept, cache_dir, on_progress)
+    with Contents(data_dir / source.path) as images:
+        records = source_records(source, images)
+        if source.unlisted == "skip":
+            records = [record for record in records if record.label in spec.class_names]
+        if not any(record.label in spec.class_names for record in records):
+            found = sorted({record.label for record in records})[:12]
+            raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
+        cached = cache_dir / f"crops-{source.name}-{_cache_key(spec, source, data_dir, records)}.npz"
+        if not cached.exists():
+            _make_crops(spec, images, records, cached, _named(on_progress, source.name))
+        with np.load(cached, allow_pickle=False) as stored:
+            wide, kept, labels = stored["wide"], stored["kept"], stored["labels"]
+            group = _groups(source, data_dir, images, records, kept, cache_dir, on_progress)
     names = {name: index for index, name in enumerate(spec.class_names)}
     class_index = np.array([names.get(label, UNKNOWN) for label in labels.tolist()], np.int64)
     files = [records[row].file for row in kept]
@@ -121,7 +122,8 @@ def _source_samples(
 
 def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
     framing = [CACHE_VERSION, wide_side_px(spec), spec.context, source.layout]
-    return _hash([framing, _stamps(source, data_dir, records), [asdict(record) for record in records]])
+    labels = [{"file": record.file, "label": record.label} for record in records]
+    return _hash([framing, _stamps(source, data_dir, records), labels])
 
 
 def _stamps(source: SourceSpec, data_dir: Path, records: list[Record]) -> list:
@@ -136,7 +138,7 @@ def _hash(content: list) -> str:
 
 
 def _make_crops(
-    spec: TrainSpec, images: ImageSource, records: list[Record], cached: Path, on_progress: Counter | None
+    spec: TrainSpec, images: Contents, records: list[Record], cached: Path, on_progress: Counter | None
 ) -> None:
     side_px, context = wide_side_px(spec), spec.context * WIDER
 
@@ -189,7 +191,7 @@ def _mistaken_crop(rgb: np.ndarray, boxes: tuple[Box, ...], side_px: int, contex
 def _groups(
     source: SourceSpec,
     data_dir: Path,
-    images: ImageSource,
+    images: Contents,
     records: list[Record],
     kept: np.ndarray,
     cache_dir: Path,

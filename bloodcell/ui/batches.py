@@ -18,7 +18,7 @@ from bloodcell.review.batches import (
 )
 from bloodcell.review.export import full_csv, plain_csv
 from bloodcell.runs.folder import ModelInfo
-from bloodcell.ui import resources, state
+from bloodcell.ui import cell_set, resources, state
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.intake import ask_files
 from bloodcell.ui.text import counted, local_time, plain
@@ -108,6 +108,7 @@ def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
         st.subheader(plain(batch.name), width="stretch", anchor=False)
         if n_images:
             _downloads(batch)
+            cell_set.offer(batch)
             with st.popover("Add images", icon=":material/add_photo_alternate:", key="classify-add"):
                 files = ask_files()
         with st.popover("Rename", icon=":material/edit:", key="classify-rename"):

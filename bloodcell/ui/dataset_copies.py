@@ -9,20 +9,25 @@ import streamlit as st
 
 from bloodcell.data.dataset_groups import KeptGroups, keep_groups, kept_groups
 from bloodcell.data.groups import group_images
-from bloodcell.data.leaks import ImageSet, LeakReport, find_leaks
+from bloodcell.data.leak_report import LeakReport
+from bloodcell.data.leaks import ImageSet, find_leaks
 from bloodcell.data.name_groups import column_groups, name_groups, preview_name_groups
 from bloodcell.data.records import Record
 from bloodcell.data.registration import Dataset
 from bloodcell.data.shelf import list_datasets
 from bloodcell.errors import BloodcellError
 from bloodcell.imaging.read import read_rgb
+from bloodcell.plots.theme import label_words
 from bloodcell.settings import load_settings
-from bloodcell.ui.dataset_pictures import figure_of, source_of, table_of, usable_records, with_bar
+from bloodcell.ui.dataset_pictures import figure_of, source_of, table_of, usable_records
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.figures import show_figures
+from bloodcell.ui.kept import kept, known
+from bloodcell.ui.progress import Progress, Stop, with_bar
 from bloodcell.ui.text import counted, plain
 
 _PIXELS, _NAMES, _TABLE = "From the pictures", "From the file names", "From a table (CSV)"
+S_PER_IMAGE = 0.03  # on two cores
 LARGEST_SHOWN, MEMBERS_SHOWN, PAIRS_SHOWN = 6, 8, 24
 WHY = (
     "Many public sets hold the same cell dozens of times: turned, flipped, re-lit. If copies of one cell lie both in "
@@ -59,14 +64,20 @@ def _show_groups(dataset: Dataset, known: KeptGroups) -> None:
     for column, (words, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
         column.metric(words, value)
     st.caption(f"Found {plain(known.how)}.")
-    per_class = table.dropna(subset=["group"]).groupby("label")["group"].nunique().rename("groups").to_frame()
-    per_class["images"] = table["label"].value_counts()
-    st.dataframe(per_class, key="datasets-groups-classes")
+    grouped = table.dropna(subset=["group"])
+    per_class = grouped.groupby("label").agg(Groups=("group", "nunique"), Images=("file", "size"))
+    st.dataframe(per_class.rename(index=label_words).rename_axis("Class"), key="datasets-groups-classes")
+    shared = [str(group) for group in sizes.index[sizes > 1]]
+    if not shared:
+        st.caption("Every image is a group of its own.")
+        return
     images = source_of(dataset)
     mixed = [str(group) for group in labels.index[labels > 1]]
-    for group in [*mixed[:3], *[name for name in sizes.index if name not in mixed]][:LARGEST_SHOWN]:
+    to_show = [*mixed[:3], *[name for name in shared if name not in mixed]][:LARGEST_SHOWN]
+    st.caption(f"{len(to_show)} of {counted(len(shared), 'group')} of two or more images, mixed labels first.")
+    for group in to_show:
         rows = table[table["group"] == group]
-        words = ", ".join(sorted(rows["label"].unique()))
+        words = ", ".join(label_words(label) for label in sorted(rows["label"].unique()))
         st.markdown(f"**{counted(len(rows), 'image')}** · {plain(words)}")
         with show_errors():
             figures = [
@@ -80,14 +91,18 @@ def _find(dataset: Dataset) -> None:
     files = [record.file for record in usable_records(dataset)]
     with show_errors():
         if how == _PIXELS:
-            st.caption("About half a minute per 1,000 images; this page has to stay open. Any click stops it.")
+            st.caption(
+                f"{counted(len(files), 'image')}: this takes {_minutes(len(files))}. Leave the page open until it is done."
+            )
             if st.button("Find copies", type="primary", icon=":material/search:", key="datasets-find-copies"):
                 keep_groups(dataset, _from_pixels(dataset), "from the pictures")
                 st.rerun()
         elif how == _NAMES:
             _from_names(dataset, files)
         else:
-            path = st.text_input("CSV on this computer", key="datasets-groups-csv")
+            table = dataset.choice.table
+            labels = "" if dataset.is_zip or table is None else str(dataset.path / table.csv)
+            path = st.text_input("CSV on this computer", labels, key=f"datasets-groups-csv-{dataset.id}")
             column = st.text_input("Its column of groups", key="datasets-groups-column", placeholder="patient")
             if path and column and st.button("Take these groups", key="datasets-take-csv"):
                 groups = column_groups(Path(path.strip()), column.strip(), files)
@@ -121,16 +136,22 @@ def _from_names(dataset: Dataset, files: list[str]) -> None:
 def _from_pixels(dataset: Dataset) -> dict[str, str]:
     records, images = usable_records(dataset), source_of(dataset)
 
-    def work(told: Callable[[int, int], None]) -> dict[str, str]:
+    def work(told: Progress, should_stop: Stop) -> dict[str, str]:
         grouping = group_images(
             lambda row: read_rgb(images.read(records[row].file)),
             len(records),
             told,
+            should_stop=should_stop,
             on_problem=lambda row, error: None,  # such an image stays a group of its own
         )
         return {record.file: str(group) for record, group in zip(records, grouping.groups, strict=True)}
 
     return with_bar("Comparing pictures", work)
+
+
+def _minutes(n_images: int) -> str:
+    seconds = n_images * S_PER_IMAGE
+    return "less than a minute" if seconds < 60 else f"about {counted(round(seconds / 60), 'minute')}"
 
 
 def _leaks(dataset: Dataset) -> None:
@@ -144,12 +165,13 @@ def _leaks(dataset: Dataset) -> None:
         st.caption("Register a second dataset, or one with train and test folders, to compare them here.")
         return
     chosen = st.selectbox("Compare", list(choices), key=f"datasets-leaks-{dataset.id}")
-    key = f"datasets-leaks-found-{dataset.fingerprint}-{chosen}"
+    key = (dataset.fingerprint, "leaks", chosen, *(one.fingerprint for one in others))
     if st.button("Look for shared cells", icon=":material/compare:", key="datasets-leaks-go"):
         with show_errors():
-            st.session_state[key] = with_bar("Comparing pictures", lambda told: find_leaks(choices[chosen](), told))
-    if key in st.session_state:
-        _show_report(st.session_state[key], choices[chosen]())
+            kept(key, lambda: with_bar("Looking for shared cells", partial(find_leaks, choices[chosen]())))
+    report = known(key)
+    if report is not None:
+        _show_report(report, choices[chosen]())
 
 
 def _as_set(dataset: Dataset) -> ImageSet:
@@ -195,7 +217,9 @@ def _show_report(report: LeakReport, sets: list[ImageSet]) -> None:
                     rgb = read_rgb(one.source.read(record.file))
                 except BloodcellError:
                     continue
-                figures.append(figure_of(rgb, f"{one.name}: {record.label}, {record.file.rsplit('/', 1)[-1]}"))
+                figures.append(
+                    figure_of(rgb, f"{one.name}: {label_words(record.label)}, {record.file.rsplit('/', 1)[-1]}")
+                )
         show_figures(figures, "repeat(8, minmax(0, 1fr))")
     if len(pairs) > PAIRS_SHOWN:
         st.caption(f"{PAIRS_SHOWN} of {len(pairs):,} shared cells shown, one pair each.")

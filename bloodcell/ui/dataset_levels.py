@@ -11,10 +11,16 @@ from bloodcell.imaging.read import encode_jpeg
 from bloodcell.imaging.segment import area_share
 from bloodcell.plots import levels as charts
 from bloodcell.plots.pictures import outlined
-from bloodcell.ui.dataset_pictures import ask_sample, figure_of, levels_of, source_of
+from bloodcell.ui.dataset_pictures import (
+    ask_sample,
+    class_heading,
+    figure_of,
+    kept_pictures,
+    levels_of,
+    source_of,
+)
 from bloodcell.ui.figures import data_uri, show_figures
-from bloodcell.ui.kept import kept
-from bloodcell.ui.text import counted, plain
+from bloodcell.ui.text import counted
 
 PRESETS = {f"{level} {name}": level for name, level in threshold.PRESETS.items()}
 OTSU = "Otsu of each picture"
@@ -72,7 +78,7 @@ def _try_threshold(dataset: Dataset, sample: list[Record], seed: int) -> None:
     def pictures():
         return list(pictures_to_show(source_of(dataset), sample, TRIED_PER_CLASS))
 
-    shown = kept((dataset.fingerprint, "tried", len(sample), seed), pictures)
+    shown = kept_pictures((dataset.fingerprint, "tried", len(sample), seed), pictures)
     rows: dict[str, list[tuple[str, str]]] = {}
     for record, rgb in shown:
         level = threshold.threshold_level(rgb, threshold.OTSU if chosen == OTSU else own)
@@ -83,5 +89,5 @@ def _try_threshold(dataset: Dataset, sample: list[Record], seed: int) -> None:
             (data_uri(encode_jpeg(outlined(rgb, mask))), f"level {level}: {area_share(mask, rgb):.0%} of the picture")
         )
     for label, figures in rows.items():
-        st.markdown(f"**{plain(label)}**")
+        class_heading(label)
         show_figures(figures, f"repeat({2 * TRIED_PER_CLASS}, minmax(0, 1fr))")

@@ -9,10 +9,9 @@ from bloodcell.data.registration import Dataset
 from bloodcell.data.sampling import sample_records
 from bloodcell.data.shelf import problems_of
 from bloodcell.plots import dataset as charts
-from bloodcell.ui.dataset_pictures import figure_of, source_of, table_of, usable_records
+from bloodcell.ui.dataset_pictures import class_heading, figure_of, kept_pictures, source_of, table_of, usable_records
 from bloodcell.ui.figures import show_figures
-from bloodcell.ui.kept import kept
-from bloodcell.ui.text import counted, plain
+from bloodcell.ui.text import counted
 
 PER_CLASS = 8
 
@@ -20,13 +19,14 @@ PER_CLASS = 8
 def show(dataset: Dataset) -> None:
     """Counts, class balance, sizes and formats."""
     table = table_of(dataset)
+    n_mb = table["n_bytes"].sum() / 2**20
     tiles = {
         "Images": f"{dataset.n_images:,}",
         "Classes": f"{len(dataset.class_names):,}",
         "Splits": ", ".join(dataset.splits) or "none",
         "Unreadable": f"{dataset.n_unreadable:,}",
         "Same bytes twice": f"{_n_doubles(table):,}",
-        "Size on disk": f"{table['n_bytes'].sum() / 2**20:,.0f} MB",
+        "Size on disk": f"{n_mb:,.0f} MB" if n_mb >= 1 else "under 1 MB",
     }
     for column, (words, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
         column.metric(words, value)
@@ -60,8 +60,8 @@ def show_pictures(dataset: Dataset) -> None:
         return rows
 
     counts = table_of(dataset)["label"].value_counts()
-    for label, figures in kept((dataset.fingerprint, "grid", seed, in_gray), drawn).items():
-        st.markdown(f"**{plain(label)}** · {counted(int(counts.get(label, 0)), 'image')}")
+    for label, figures in kept_pictures((dataset.fingerprint, "grid", seed, in_gray), drawn).items():
+        class_heading(label, counted(int(counts.get(label, 0)), "image"))
         show_figures(figures, f"repeat({PER_CLASS}, minmax(0, 1fr))")
 
 
@@ -84,6 +84,9 @@ def show_problems(dataset: Dataset) -> None:
         return
     n_conflicts = sum(one.has_conflict for one in doubles)
     if n_conflicts:
-        st.warning(f"{counted(n_conflicts, 'picture')} with two labels: they stand first.", icon=":material/warning:")
+        st.warning(
+            f"{counted(n_conflicts, 'picture has', 'pictures have')} more than one label. Such files stand first.",
+            icon=":material/warning:",
+        )
     rows = [(", ".join(one.files), ", ".join(one.labels), "yes" if one.has_conflict else "") for one in doubles]
     st.dataframe(pd.DataFrame(rows, columns=["Files", "Labels", "Two labels"]), hide_index=True, key="datasets-doubles")

@@ -7,15 +7,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bloodcell.data.contents import Contents
 from bloodcell.data.explore import SampledLevels, sampled_levels
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.records import Record
 from bloodcell.data.registration import Dataset
 from bloodcell.data.sampling import sample_records
 from bloodcell.data.shelf import images_table
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.plots.pictures import gray_picture, square
+from bloodcell.plots.theme import label_words
 from bloodcell.ui.figures import data_uri
 from bloodcell.ui.kept import kept
+from bloodcell.ui.progress import kept_with_bar
+from bloodcell.ui.text import plain
 
 PICTURE_PX = 132
 SAMPLE_SIZES = (100, 200, 400, 800, 1600)
@@ -35,9 +39,9 @@ def usable_records(dataset: Dataset) -> list[Record]:
     return [Record(*row) for row in usable[["file", "label"]].itertuples(index=False, name=None)]
 
 
-def source_of(dataset: Dataset) -> ImageSource:
+def source_of(dataset: Dataset) -> Contents:
     """Where the images are read from."""
-    return ImageSource(dataset.path)
+    return Contents(dataset.path)
 
 
 def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
@@ -54,7 +58,7 @@ def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
             options,
             index=options.index(default),
             format_func=lambda n: f"all {n:,}" if n == len(records) else f"{n:,} of {len(records):,}",
-            key=f"datasets-{view}-size",
+            key=f"datasets-{view}-size-{dataset.id}",
             width=200,
         )
         if size < len(records) and st.button("Draw others", icon=":material/shuffle:", key=f"datasets-{view}-others"):
@@ -62,26 +66,24 @@ def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
     return sample_records(records, size, seed), seed
 
 
-def with_bar(words: str, work: Callable[[Callable[[int, int], None]], T]) -> T:
-    """Run `work(on_progress)` below a bar that goes away."""
-    bar = st.progress(0.0, f"{words} …")
-
-    def told(done: int, total: int) -> None:
-        if done == total or done % max(1, total // 100) == 0:
-            bar.progress(min(1.0, done / max(total, 1)), f"{words} … {done:,} of {total:,}")
-
-    try:
-        return work(told)
-    finally:
-        bar.empty()
-
-
 def levels_of(dataset: Dataset, sample: Sequence[Record], seed: int) -> SampledLevels:
     """Gray levels of a sample, computed once."""
-    key = (dataset.fingerprint, "levels", len(sample), seed)
-    return kept(
-        key, lambda: with_bar("Counting gray levels", lambda told: sampled_levels(source_of(dataset), sample, told))
+    return kept_with_bar(
+        (dataset.fingerprint, "levels", len(sample), seed),
+        "Counting gray levels",
+        lambda told, _: sampled_levels(source_of(dataset), sample, told),
     )
+
+
+def kept_pictures(key: tuple, make: Callable[[], T]) -> T:
+    """What `kept.kept` returns for pictures that take seconds to read and draw, with a word while they do."""
+    with st.spinner("Reading pictures …"):
+        return kept(key, make)
+
+
+def class_heading(label: str, more: str = "") -> None:
+    """The name of a class above its pictures."""
+    st.markdown(f"**{plain(label_words(label))}**" + (f" · {more}" if more else ""))
 
 
 def figure_of(rgb: np.ndarray, caption: str, *, in_gray: bool = False, side_px: int = PICTURE_PX) -> tuple[str, str]:

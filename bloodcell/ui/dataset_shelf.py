@@ -1,9 +1,9 @@
 """The shelf of datasets: choosing one, adding one from a folder or zip, renaming, refreshing and removing it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from bloodcell.data.changes import CHANGED, MISSING, dataset_state
 from bloodcell.data.label_tables import TableChoice
@@ -20,10 +20,13 @@ from bloodcell.data.shelf import (
 )
 from bloodcell.settings import load_settings
 from bloodcell.ui.errors import show_errors
+from bloodcell.ui.progress import with_bar
 from bloodcell.ui.text import counted, local_time, plain
 
 CHOICE_KEY = "datasets-choice"
+LOOKING = "Looking at every image"
 _ADDED = "datasets-added"
+_SHOWN = "datasets-shown"
 _OTHER_PATH = "Another folder or zip on this computer"
 
 
@@ -44,16 +47,11 @@ def choose() -> Dataset | None:
     chosen = st.selectbox(
         "Dataset",
         list(by_id),
-        format_func=lambda one: _one_line(by_id[one]),
+        format_func=lambda one: by_id[one].name,
         key=CHOICE_KEY,
         bind="query-params",
     )
     return by_id.get(chosen)
-
-
-def _one_line(dataset: Dataset) -> str:
-    classes = counted(len(dataset.class_names), "class", "classes")
-    return f"{dataset.name}: {counted(dataset.n_images, 'image')}, {classes}"
 
 
 def add(*, is_first: bool) -> None:
@@ -69,8 +67,8 @@ def add(*, is_first: bool) -> None:
                 "Name", value=path.stem, max_chars=MAX_NAME_CHARS, key=f"datasets-name-{path}", width=360
             )
             if choice is not None and st.button("Add", type="primary", icon=":material/add:", key="datasets-add"):
-                dataset = _with_progress(
-                    "Looking at every image", lambda told: register_path(name, path, choice, load_settings(), told)
+                dataset = with_bar(
+                    LOOKING, lambda told, stop: register_path(name, path, choice, load_settings(), told, stop)
                 )
                 st.session_state[_ADDED] = dataset.id
                 st.rerun()
@@ -167,10 +165,13 @@ def header(dataset: Dataset) -> None:
     elif state.kind == CHANGED:
         st.warning(plain(state.message), icon=":material/sync_problem:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{plain(str(dataset.path))} · looked at {local_time(dataset.scanned_at)}")
+        st.caption(
+            f"{counted(dataset.n_images, 'image')}, {counted(len(dataset.class_names), 'class', 'classes')} · "
+            f"{plain(str(dataset.path))} · looked at {local_time(dataset.scanned_at)}"
+        )
         if st.button("Look again", icon=":material/refresh:", key="datasets-refresh", disabled=state.kind == MISSING):
             with show_errors():
-                _with_progress("Looking at every image", lambda told: refresh(dataset, told))
+                with_bar(LOOKING, lambda told, stop: refresh(dataset, told, stop))
                 st.rerun()
         with st.popover("Rename or remove", icon=":material/edit:"):
             name = st.text_input("Name", dataset.name, max_chars=MAX_NAME_CHARS, key=f"datasets-rename-{dataset.id}")
@@ -185,13 +186,15 @@ def header(dataset: Dataset) -> None:
                     st.rerun()
 
 
-def _with_progress(words: str, work: Callable[[Callable[[int, int], None]], Dataset]) -> Dataset:
-    """Run something long with a bar and a button to stop it: any click ends the run, and nothing is kept by half."""
-    bar = st.progress(0.0, f"{words} …")
-    st.button("Stop", icon=":material/stop:", key="datasets-stop")
+def cleared_for(dataset: Dataset, view: str) -> DeltaGenerator:
+    """Return the place for a view, empty at once where the run before showed another view or dataset.
 
-    def told(done: int, total: int) -> None:
-        if done == total or done % max(1, total // 200) == 0:
-            bar.progress(done / max(total, 1), f"{words} … {done:,} of {total:,}")
-
-    return work(told)
+    Streamlit leaves on the screen what a run has not yet drawn anew, so the old view would stand there for as long as
+    the new one is computed. An `st.empty` that is filled at once is merged with its content before it is sent and
+    clears nothing, so each new view takes the other of two places. Runs of one view keep theirs, and nothing flickers.
+    """
+    shown = (dataset.fingerprint, view)
+    before, place = st.session_state.get(_SHOWN, (shown, 0))
+    place = place if before == shown else 1 - place
+    st.session_state[_SHOWN] = (shown, place)
+    return (st.empty(), st.empty())[place].container()

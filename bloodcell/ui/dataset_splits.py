@@ -15,6 +15,8 @@ from bloodcell.ui.errors import show_errors
 from bloodcell.ui.text import plain
 
 _FOLDS, _HOLDOUT = "Folds", "Train and validation"
+_NO_TEST, _DRAWN, _FOLDER = "none", "drawn at random", "the part"
+_MADE = "datasets-split-made"
 LEAKY = "leaky: copies of one cell may lie on both sides, so figures from it are too good"
 
 
@@ -22,12 +24,15 @@ def show(dataset: Dataset) -> None:
     """Make a split, and show those that are kept."""
     kept = kept_splits(dataset)
     if kept:
-        name = st.selectbox("Kept splits", list(kept), key=f"datasets-split-{dataset.id}")
+        choice_key = f"datasets-split-{dataset.id}"
+        made, warnings = st.session_state.pop(_MADE, ("", ()))
+        if made in kept:
+            st.session_state[choice_key] = made
+        name = st.selectbox("Kept splits", list(kept), key=choice_key)
+        for warning in warnings:
+            st.warning(plain(warning), icon=":material/warning:")
         with show_errors():
-            _show_split(open_split(kept[name]), name)
-            if st.button("Forget this split", icon=":material/delete:", key="datasets-split-forget"):
-                remove_split(kept[name])
-                st.rerun()
+            _show_split(open_split(kept[name]), kept[name])
     with st.expander("Make a split", expanded=not kept), show_errors():
         _make(dataset)
     with st.expander("Take a split from a file"), show_errors():
@@ -54,18 +59,30 @@ def _make(dataset: Dataset) -> None:
     columns = st.columns(4)
     seed = int(columns[0].number_input("Seed", 0, 10**6, 0, key="datasets-split-seed"))
     tests = [name for name in dataset.splits if "test" in name.lower()]
-    fixed = columns[1].selectbox("Test set", ["drawn", *tests], index=min(1, len(tests)), key="datasets-split-test")
-    test_share = 0.0
-    if fixed == "drawn":
-        test_share = columns[2].slider("Share of the test set", 0.0, 0.5, 0.0, 0.05, key="datasets-split-share")
-    test_files = set(table.loc[table["split"] == fixed, "file"]) if fixed != "drawn" else ()
+    fixed = columns[1].selectbox(
+        "Test set",
+        [_NO_TEST, _DRAWN, *(f"{_FOLDER} {name}" for name in tests)],
+        index=2 if tests else 0,
+        key=f"datasets-split-test-{dataset.id}",
+    )
+    test_share, test_files = 0.0, set()
+    if fixed == _DRAWN:
+        test_share = columns[2].slider(
+            "Share of the test set", 0.05, 0.5, 0.2, 0.05, format="percent", key="datasets-split-share"
+        )
+    elif fixed != _NO_TEST:
+        test_files = set(table.loc[table["split"] == fixed.removeprefix(f"{_FOLDER} "), "file"])
     if kind == _FOLDS:
         n_folds = int(columns[3].number_input("Folds", 2, 20, 5, key="datasets-split-folds"))
         name = f"{n_folds} folds, seed {seed}"
     else:
-        share = columns[3].slider("Share of validation", 0.05, 0.5, 0.2, 0.05, key="datasets-split-validation")
+        share = columns[3].slider(
+            "Share of validation", 0.05, 0.5, 0.2, 0.05, format="percent", key="datasets-split-validation"
+        )
         name = f"validation {share:.0%}, seed {seed}"
-    name = st.text_input("Name", name, key=f"datasets-split-name-{kind}-{seed}", width=360)
+    if fixed != _NO_TEST:
+        name += f", test {test_share:.0%}" if fixed == _DRAWN else f", {fixed}"
+    name = st.text_input("Name", name, key=f"datasets-split-name-{name}", width=360)
     if not st.button("Split", type="primary", icon=":material/call_split:", key="datasets-split-go"):
         return
     made = (
@@ -73,8 +90,7 @@ def _make(dataset: Dataset) -> None:
         if kind == _FOLDS
         else holdout_split(table, share, seed, test_share, test_files, leaky)
     )
-    keep_split(dataset, name, made)
-    st.session_state[f"datasets-split-warnings-{dataset.id}"] = made.warnings
+    st.session_state[_MADE] = (keep_split(dataset, name, made).stem, made.warnings)
     st.rerun()
 
 
@@ -87,11 +103,12 @@ def _take(dataset: Dataset) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "split.csv"
         path.write_bytes(given.getvalue())
-        keep_split(dataset, given.name.rsplit(".", 1)[0], read_split(path))
+        kept = keep_split(dataset, given.name.rsplit(".", 1)[0], read_split(path))
+    st.session_state[_MADE] = (kept.stem, ())
     st.rerun()
 
 
-def _show_split(split: Split, name: str) -> None:
+def _show_split(split: Split, file: Path) -> None:
     if split.leaky:
         st.error(f"This split is {LEAKY}.", icon=":material/warning:")
     images = pd.crosstab(split.table["split"], split.table["label"]).reindex(split.parts)
@@ -99,12 +116,16 @@ def _show_split(split: Split, name: str) -> None:
     if not split.leaky:
         images["groups"] = split.table.groupby("split")["group"].nunique()
     st.dataframe(images, key="datasets-split-table")
-    st.download_button(
-        "Split (CSV)",
-        split_csv(split),
-        f"{plain(name)}.csv",
-        "text/csv",
-        icon=":material/download:",
-        key="datasets-split-csv",
-        on_click="ignore",
-    )
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Split (CSV)",
+            split_csv(split),
+            file.name,
+            "text/csv",
+            icon=":material/download:",
+            key="datasets-split-csv",
+            on_click="ignore",
+        )
+        if st.button("Forget this split", icon=":material/delete:", key="datasets-split-forget"):
+            remove_split(file)
+            st.rerun()

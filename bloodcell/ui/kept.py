@@ -42,3 +42,10 @@ def kept(key: tuple, make: Callable[[], T]) -> T:
         while len(shared.values) > MAX_KEPT:
             shared.values.popitem(last=False)
     return made
+
+
+def known(key: tuple) -> Any | None:
+    """Return what is kept for `key`, None if nothing is."""
+    shared = _shared()
+    with shared.lock:
+        return shared.values.get(key)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 import streamlit as st
 
+from bloodcell.imaging.threshold import OTSU, PRESETS
+
 WHO_KEY = "app-who"
 BATCH_PARAM = "batch"
 CELL_PARAM = "cell"
@@ -21,8 +23,7 @@ _PRESET = "classify-preset"
 _THRESHOLD = "classify-threshold"
 _SLIDER = "classify-slider-shown"
 _OWN_THRESHOLD = "classify-own-threshold"
-OTSU_PRESET = "Otsu"
-THRESHOLD_PRESETS = ("150", "180", "200", OTSU_PRESET)
+THRESHOLD_PRESETS = (*map(str, PRESETS.values()), OTSU)
 
 
 @dataclass
@@ -173,12 +174,12 @@ def threshold(cell_id: int, otsu: int) -> tuple[str, str, int]:
     The slider is a new one for each cell and preset, so that nothing has to be set from here while somebody types:
     a run that is cut short would leave the browser with the old value, which then looked like a move by hand.
     """
-    chosen = st.session_state.setdefault(_PRESET, OTSU_PRESET)
+    chosen = st.session_state.setdefault(_PRESET, OTSU)
     if chosen is None:
         slider_key, begin = f"{_THRESHOLD}-own", st.session_state.get(_OWN_THRESHOLD, otsu)
     else:
         slider_key = f"{_THRESHOLD}-{cell_id}-{chosen}"
-        begin = otsu if chosen == OTSU_PRESET else int(chosen)
+        begin = otsu if chosen == OTSU else int(chosen)
     st.session_state[_SLIDER] = (slider_key, begin)
     return _PRESET, slider_key, begin
 

@@ -1,7 +1,5 @@
 """The main job in a real browser: upload, correct by keyboard, download, refresh, survive a killed server."""
 
-import csv
-import io
 import zipfile
 
 import cv2
@@ -10,11 +8,9 @@ import pytest
 
 from bloodcell.data.synthetic import draw_field
 from bloodcell.imaging.read import encode_jpeg, encode_png
+from tests.browser.driving import WAIT_MS, download, settle, watch
 
 pytestmark = pytest.mark.browser
-
-READY = "[data-testid=stApp][data-test-script-state=notRunning]"
-WAIT_MS = 90_000
 
 
 def drawn(seed, n_white=1):
@@ -48,27 +44,6 @@ def files(tmp_path):
     return sorted(folder.iterdir())
 
 
-def watch(page, server):
-    """Collect requests to other hosts and errors in the browser's console."""
-    seen = []
-    own = (server.url, server.url.replace("http", "ws", 1), "data:", "blob:", "about:")
-
-    def request(one):
-        if not one.url.startswith(own):
-            seen.append(f"request to {one.url}")
-
-    page.on("request", request)
-    page.on("websocket", request)
-    page.on("console", lambda message: seen.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: seen.append(str(error)))
-    return seen
-
-
-def settle(page):
-    page.wait_for_timeout(300)
-    page.wait_for_selector(READY, timeout=WAIT_MS)
-
-
 SHOWN_AT_ONCE = """key => {
     const roots = [...document.querySelectorAll("*")].map(node => node.shadowRoot)
     const root = roots.find(one => one?.querySelector(".pager"))
@@ -76,14 +51,6 @@ SHOWN_AT_ONCE = """key => {
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, composed: true }))
     return root.querySelector(".pager").textContent !== before
 }"""
-
-
-def download(page, button):
-    with page.expect_download(timeout=WAIT_MS) as event:
-        page.get_by_role("button", name=button).click()
-    data = event.value.path().read_bytes()
-    assert data.startswith(b"\xef\xbb\xbf")
-    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
 def badges(page):

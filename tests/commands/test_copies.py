@@ -143,7 +143,8 @@ def test_leaks_of_two_sets(dataset, out, tmp_path, capsys):
     assert run("leaks", dataset, test, "--out", out) == 0
     ((*names, _, _, _, _),) = rows_of(out)[1:]
     assert names == ["train", "A/C1P1.png", "A", "test", "x.png", "", "near copy"]
-    told = said(capsys)
+    unlabelled, *told = said(capsys)
+    assert unlabelled == "test: no labels are known, all pictures are taken"
     assert told[0] == "1 pair, 0 of the same bytes, 1 with different labels"
     assert told[1] == "train: 1 of 7 images (14.3%), 1 of 5 source cells are in another set too"
     assert told[2] == "test: 1 of 2 images (50.0%), 1 of 2 source cells are in another set too"
@@ -171,10 +172,14 @@ def test_leaks_of_a_split(dataset, out, tmp_path, capsys):
         (["groups", "{set}/nothing"], "There is no dataset at"),
         (["split", "{set}", "--folds", "9"], "9 folds need at least 9 groups"),
         (["split", "{set}", "--folds", "2", "--test", "1.5"], "The share of --test must be above 0 and below 1"),
-        (["split", "{set}", "--folds", "2", "--test", "C"], "--test takes a share, a folder in the dataset or a CSV"),
+        (
+            ["split", "{set}", "--folds", "2", "--test", "C"],
+            "--test takes a share, a part or folder of the dataset, or a CSV",
+        ),
+        (["split", "{set}", "--folds", "2", "--groups", "each"], "--groups each would take copies of one cell apart"),
         (["split", "{set}", "--folds", "2", "--groups", "{groups}"], "It gives none for A/C1P1.png and 5 others"),
-        (["split", "{set}/A", "--folds", "2", "--leaky"], "expected one folder per class"),
-        (["leaks", "{set}"], "leaks takes two sets of images, A and B, or one set and --split FILE"),
+        (["split", "{set}/A", "--folds", "2", "--leaky"], "A shows no clear labels; say where they are by an option"),
+        (["leaks", "{set}"], "or one set with --split FILE or with train and test folders. train has no such folders"),
         (["leaks", "{set}", "{set}", "--split", "x"], "leaks takes two sets of images"),
     ],
 )

@@ -64,15 +64,16 @@ def test_a_model_folder_and_a_file_of_groups_will_do(dataset, tmp_path):
     [
         ("nowhere", "set", "each", "There is no model 'nowhere'"),
         ("pixel", "nowhere", "each", "There is no dataset at"),
-        ("pixel", "ws", "each", "holds no folder of images"),
+        ("pixel", "ws", "each", "holds no pictures"),
         ("pixel", "others", "each", "No image is labelled EOSINOPHIL"),
+        ("pixel", "parts", "each", "parts has the parts test, train; say by --part which one to score"),
         ("pixel", "set", "none.csv", "The table none.csv cannot be read"),
     ],
 )
 def test_errors_are_one_line_and_write_nothing(dataset, tmp_path, capsys, model, data, groups, message):
-    other = tmp_path / "others" / "OTHER" / "1.png"
-    other.parent.mkdir(parents=True)
-    other.write_bytes(b"")
+    for name in ("others/OTHER/1", "others/MORE/1", "parts/train/A/1", "parts/train/B/1", "parts/test/A/1"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / f"{name}.png").write_bytes(b"")
     assert run(model, tmp_path / data, "--out", tmp_path / "report", "--groups", groups) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     assert message in line

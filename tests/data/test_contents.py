@@ -6,6 +6,7 @@ import zlib
 import pytest
 
 from bloodcell.data import contents as contents_module
+from bloodcell.data.archives import SafeZip
 from bloodcell.data.contents import Contents, Problem, StoredFile
 from bloodcell.errors import DatasetError
 from tests.data.made import in_folder, in_zip
@@ -123,4 +124,35 @@ def test_a_file_above_the_limit(tmp_path, monkeypatch):
 def test_more_files_than_a_dataset_may_hold(tmp_path, monkeypatch):
     monkeypatch.setattr(contents_module, "MAX_FILES", 2)
     with pytest.raises(DatasetError, match=r"A dataset may hold 2 files\. Received: more"):
-        Contents(in_folder(tmp_path, {f"{number}.png": b"" for number in range(3)}))
+        _ = Contents(in_folder(tmp_path, {f"{number}.png": b"" for number in range(3)})).files
+
+
+def test_what_is_no_file_of_the_folder_is_not_read(tmp_path):
+    path = in_folder(tmp_path, {"a/1.png": b"one"})
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (path / "out.png").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(path / "pipe.png")
+    contents = Contents(path)  # not listed: to read one file of many must cost nothing
+    for file, reason in {"out.png": "The link leads out", "pipe.png": "no ordinary file", "a": "no ordin"}.items():
+        with pytest.raises(DatasetError, match=reason):
+            contents.read(file)
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_bomb_in_a_zip_is_not_unpacked(honest, tmp_path):
+    """4 MB that pack to 4 kB; the dishonest zip says in its list of members that they are 1,000 bytes."""
+    path = in_zip(tmp_path, {"bomb.bmp": bytes(4 * 2**20), "1.png": b"one"})
+    if not honest:
+        data = path.read_bytes()
+        path.write_bytes(data.replace((4 * 2**20).to_bytes(4, "little"), (1000).to_bytes(4, "little")))
+    with Contents(path) as contents:
+        assert contents.read("1.png") == b"one"
+        with pytest.raises(DatasetError, match=r"^[^.]*\.$"):
+            contents.read("bomb.bmp")
+
+
+def test_a_zip_may_be_read_again_and_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(SafeZip.__init__, "__kwdefaults__", {"max_member_bytes": 100, "max_total_bytes": 6})
+    with Contents(in_zip(tmp_path, {"1.png": b"one", "2.png": b"two"})) as contents:
+        for _ in range(3):
+            assert contents.read("1.png") + contents.read("2.png") == b"onetwo"

@@ -3,8 +3,9 @@ import hashlib
 import pandas as pd
 import pytest
 
+from bloodcell.data.contents import Contents
 from bloodcell.data.duplicates import Duplicates, exact_duplicates, hash_table
-from bloodcell.data.records import ImageSource, Record
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, StoppedError
 
 
@@ -55,9 +56,9 @@ def test_files_are_hashed(tmp_path):
     (tmp_path / "b.png").write_bytes(b"one")
     records = [Record("a.png", "A"), Record("b.png", "B")]
     calls = []
-    hashed = hash_table(ImageSource(tmp_path), records, lambda done, total: calls.append((done, total)))
+    hashed = hash_table(Contents(tmp_path), records, lambda done, total: calls.append((done, total)))
     assert hashed["sha256"].tolist() == [hashlib.sha256(b"one").hexdigest()] * 2
     assert calls == [(1, 2), (2, 2)]
     assert exact_duplicates(hashed)[0].has_conflict
     with pytest.raises(StoppedError, match="Stopped after 1 of 2 files"):
-        hash_table(ImageSource(tmp_path), records, should_stop=iter([False, True]).__next__)
+        hash_table(Contents(tmp_path), records, should_stop=iter([False, True]).__next__)

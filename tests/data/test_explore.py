@@ -1,15 +1,19 @@
 import numpy as np
 import pytest
 
+from bloodcell.data.contents import Contents
 from bloodcell.data.explore import compare_methods, method_summary, pictures_to_show, sampled_levels
-from bloodcell.data.records import ImageSource, Record, folder_records
+from bloodcell.data.records import Record
 from bloodcell.data.sampling import class_quotas, sample_records
+from bloodcell.data.sources import SourceSpec, source_records
 from bloodcell.data.survey import class_counts, survey
 from bloodcell.data.synthetic import draw_field
 from bloodcell.data.true_masks import pair_masks, read_true_mask
 from bloodcell.errors import DatasetError, ImageError
 from bloodcell.imaging.read import encode_jpeg, encode_png
 from bloodcell.imaging.segment import METHODS
+
+FOLDERS = SourceSpec("set", "set")
 
 
 def disc_mask(height=60, width=80):
@@ -53,9 +57,9 @@ def test_same_seed_same_sample_whatever_the_order():
 
 
 def test_survey_reads_headers_and_tells_problems(folder):
-    images = ImageSource(folder)
+    images = Contents(folder)
     seen = []
-    table = survey(images, folder_records(images), lambda done, total: seen.append((done, total)))
+    table = survey(images, source_records(FOLDERS, images), lambda done, total: seen.append((done, total)))
     good = table[table["file"] == "A/1.jpg"].iloc[0]
     assert (good["label"], good["format"], good["height_px"], good["width_px"]) == ("A", "JPEG", 60, 80)
     bad = table[table["file"] == "B/bad.jpg"].iloc[0]
@@ -65,28 +69,28 @@ def test_survey_reads_headers_and_tells_problems(folder):
 
 
 def test_masks_are_paired_and_are_no_images(folder):
-    images = ImageSource(folder)
-    records, mask_of = pair_masks(images, folder_records(images))
+    images = Contents(folder)
+    records, mask_of = pair_masks(images, source_records(FOLDERS, images))
     assert [record.file for record in records] == ["A/0.jpg", "A/1.jpg", "A/2.jpg", "B/7.jpg", "B/bad.jpg"]
     assert mask_of == {"A/0.jpg": "A/0.png", "B/7.jpg": "masks/B/7.png"}
 
 
 def test_one_picture_in_two_formats_is_no_mask(folder):
     (folder / "A" / "1.png").write_bytes(encode_png(draw_field(1, 1, 60, 80, scale=0.2).rgb))
-    images = ImageSource(folder)
-    records, mask_of = pair_masks(images, folder_records(images))
+    images = Contents(folder)
+    records, mask_of = pair_masks(images, source_records(FOLDERS, images))
     assert "A/1.png" in [record.file for record in records]
     assert "A/1.jpg" not in mask_of
 
 
 def test_a_mask_of_another_size_is_told(folder):
     with pytest.raises(ImageError, match=r"size of its image, \(61, 80\). Received: \(60, 80\)"):
-        read_true_mask(ImageSource(folder), "A/0.png", (61, 80))
+        read_true_mask(Contents(folder), "A/0.png", (61, 80))
 
 
 def test_levels_and_comparison_of_a_sample(folder):
-    images = ImageSource(folder)
-    records, mask_of = pair_masks(images, folder_records(images))
+    images = Contents(folder)
+    records, mask_of = pair_masks(images, source_records(FOLDERS, images))
     levels = sampled_levels(images, records)
     assert levels.labels == ["A", "A", "A", "B"]
     assert [file for file, _ in levels.problems] == ["B/bad.jpg"]
@@ -102,7 +106,7 @@ def test_levels_and_comparison_of_a_sample(folder):
 
 
 def test_pictures_to_show_skip_the_unreadable(folder):
-    images = ImageSource(folder)
-    records, _ = pair_masks(images, folder_records(images))
+    images = Contents(folder)
+    records, _ = pair_masks(images, source_records(FOLDERS, images))
     shown = [record.file for record, _ in pictures_to_show(images, records[::-1], 2)]
     assert shown == ["B/7.jpg", "A/2.jpg", "A/1.jpg"]

@@ -2,9 +2,10 @@ import pytest
 
 from bloodcell.data.contents import Problem
 from bloodcell.data.label_tables import TableChoice
-from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice, ListedImage, split_of
+from bloodcell.data.layouts import FOLDERS, TABLE, LayoutChoice, split_of
 from bloodcell.data.listing import list_images
 from bloodcell.data.recognition import recognise
+from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError
 from tests.data.made import in_folder, in_zip
 
@@ -20,9 +21,9 @@ def test_a_folder_per_class(stored, tmp_path):
     path = stored(tmp_path, empty("Band cell/10.png", "Band cell/2.PNG", "=x/1.jpg", "Band cell/notes.txt"))
     listing = list_images(path)
     assert listing.images == (
-        ListedImage("=x/1.jpg", "=x"),
-        ListedImage("Band cell/2.PNG", "Band cell"),
-        ListedImage("Band cell/10.png", "Band cell"),
+        Record("=x/1.jpg", "=x"),
+        Record("Band cell/2.PNG", "Band cell"),
+        Record("Band cell/10.png", "Band cell"),
     )
     assert listing.class_names == ("=x", "Band cell")
     assert (listing.problems, listing.splits, listing.n_other_files) == ((), (), 1)
@@ -89,7 +90,7 @@ def test_images_with_a_table(stored, tmp_path):
     files = empty("1.png", "2.png", "readme.txt") | {"labels.csv": b"Filename,label\n1.png, Eo \n2.png,\n"}
     listing = list_images(stored(tmp_path, files))
     assert listing.choice == LayoutChoice(TABLE, table=TableChoice("labels.csv", "Filename", "label"))
-    assert listing.images == (ListedImage("1.png", "Eo"),)
+    assert listing.images == (Record("1.png", "Eo"),)
     assert listing.problems == (Problem("2.png", "Row 3 of labels.csv gives no label."),)
     assert [one.file for one in listing.stored] == ["1.png", "2.png", "labels.csv"]
     assert listing.n_other_files == 1
@@ -113,7 +114,7 @@ def test_one_suffix_leaves_the_masks_out(tmp_path):
     assert recognise(path).choice is None
     assert "ending .bmp or .png" in recognise(path).question
     listing = list_images(path, LayoutChoice(TABLE, table=TableChoice("classes.csv", "id", "class", suffix=".bmp")))
-    assert listing.images == (ListedImage("images/1.bmp", "A"), ListedImage("images/2.bmp", "B"))
+    assert listing.images == (Record("images/1.bmp", "A"), Record("images/2.bmp", "B"))
     assert listing.problems == ()
 
 

@@ -5,8 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from bloodcell.data.leaks import HEADER, ImageSet, find_leaks
-from bloodcell.data.records import ImageSource, Record, image_records
+from bloodcell.data.contents import Contents
+from bloodcell.data.leak_report import HEADER
+from bloodcell.data.leaks import ImageSet, find_leaks
+from bloodcell.data.records import Record
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError, StoppedError
 from tests.data.test_groups import COPIES, HEIGHT_PX, WIDTH_PX, relit, turned
@@ -25,8 +27,8 @@ def image_set(folder, images):
         path.write_bytes(
             content if isinstance(content, bytes) else cv2.imencode(".png", content[..., ::-1])[1].tobytes()
         )
-    source = ImageSource(folder)
-    return ImageSet(folder.name, source, image_records(source))
+    records = [Record(file, file.rpartition("/")[0]) for file in sorted(images)]
+    return ImageSet(folder.name, Contents(folder), records)
 
 
 def named_pairs(report):

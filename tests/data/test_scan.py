@@ -91,7 +91,7 @@ def test_files_that_vanish(tmp_path):
     listing = list_images(path)
     os.unlink(path / "A/1.png")
     table = scan_images(listing)
-    assert table["problem"].tolist() == ["There is no such file in this dataset.", ""]
+    assert table["problem"].tolist() == ["The file cannot be read: No such file or directory.", ""]
     assert table["sha256"][0] == ""
 
 

@@ -1,17 +1,16 @@
-import json
-import zipfile
-
 import numpy as np
 import pytest
 
-from bloodcell.data.records import ImageSource, Record, folder_records
-from bloodcell.data.sources import source_cells
+from bloodcell.data.contents import Contents
+from bloodcell.data.listing import sorted_records
+from bloodcell.data.records import Record
 from bloodcell.data.synthetic import draw_field
-from bloodcell.errors import DatasetError, SpecError
-from bloodcell.evaluate.dataset import evaluate, labelled_images, predictions_csv
+from bloodcell.errors import DatasetError
+from bloodcell.evaluate.dataset import evaluate, known_records, predictions_csv
 from bloodcell.evaluate.metrics import NOT_ANSWERED
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer.engine import Engine
+from tests.data.made import in_zip
 from tests.infer.net import write_net
 
 
@@ -32,8 +31,13 @@ def folder(tmp_path_factory):
     return root
 
 
+def opened(folder):
+    records = [Record(record.file, record.label.upper()) for record in sorted_records(folder)]
+    return Contents(folder), records
+
+
 def test_predictions_keep_the_order_and_mark_what_was_not_answered(engine, folder):
-    images, records = labelled_images(folder)
+    images, records = opened(folder)
     told = []
     answers = evaluate(engine, images, records, np.arange(5), lambda done, total: told.append((done, total)))
     # sorted: blue 1, 2, 3, other (left out), red
@@ -47,7 +51,7 @@ def test_predictions_keep_the_order_and_mark_what_was_not_answered(engine, folde
 
 
 def test_table_of_predictions(engine, folder):
-    images, records = labelled_images(folder)
+    images, records = opened(folder)
     rows = predictions_csv(records, evaluate(engine, images, records, np.arange(5))).splitlines()
     assert rows[0] == "file,label,prediction,status,source_cell,prob_RED,prob_GREEN,prob_BLUE"
     assert len(rows) == 1 + 4
@@ -57,54 +61,22 @@ def test_table_of_predictions(engine, folder):
 
 def test_no_label_that_the_model_knows(engine, folder):
     with pytest.raises(DatasetError, match=r"No image is labelled RED, GREEN, BLUE\. Labels found: \['OTHER'\]"):
-        evaluate(engine, ImageSource(folder), [Record("other/1.png", "OTHER")], np.arange(1))
+        evaluate(engine, Contents(folder), [Record("other/1.png", "OTHER")], np.arange(1))
 
 
-def test_a_zip_is_a_dataset_too(tmp_path):
-    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
-        archive.writestr("red/1.png", b"")
-    images, records = labelled_images(tmp_path / "set.zip")
-    assert records == [Record("red/1.png", "RED")]
-    assert images.files() == ["red/1.png"]
+def test_labels_are_compared_whatever_their_capitals():
+    records = [Record("1", "Red"), Record("2", "basophil"), Record("3", "BLUE")]
+    assert known_records(records, ("RED", "BLUE")) == [Record("1", "RED"), Record("3", "BLUE")]
+    with pytest.raises(DatasetError, match=r"No image is labelled GREEN\. Labels found: \['BLUE', 'Red', 'basophil'\]"):
+        known_records(records, ("GREEN",))
 
 
-def test_a_described_source_starts_from_its_own_folder(folder, tmp_path):
-    path = folder / "source.json"
-    path.write_text(json.dumps({"name": "s", "path": ".", "labels": [["OTHER", "GREEN"]]}))
-    labels = {record.file: record.label for record in labelled_images(path)[1]}
-    assert labels["other/1.png"] == "GREEN"
-    path.unlink()
+def test_bytes_that_are_not_to_be_had_are_an_error(engine, folder):
+    with Contents(folder) as images, pytest.raises(DatasetError, match=r"red/9\.png cannot be used: .*No such file"):
+        evaluate(engine, images, [Record("red/9.png", "RED")], np.arange(1))
 
 
-def test_descriptions_that_cannot_be_used(tmp_path):
-    with pytest.raises(DatasetError, match=r"The dataset .*none\.json cannot be read: No such file"):
-        labelled_images(tmp_path / "none.json")
-    (tmp_path / "bad.json").write_text('{"name": "s", "path": ".", "lables": []}')
-    with pytest.raises(SpecError, match=r"Unknown training settings \['lables'\]"):
-        labelled_images(tmp_path / "bad.json")
-
-
-def test_source_cells_each(folder):
-    assert source_cells("each", ImageSource(folder), folder_records(ImageSource(folder))).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_source_cells_from_pixels():
-    """The same picture turned is the same cell, another picture is not."""
-
-    class Drawn:
-        def read(self, file):
-            rgb = draw_field(int(file[0]), 1, 240, 320).rgb
-            return encode_png(np.ascontiguousarray(np.rot90(rgb, int(file[1]))))
-
-    groups = source_cells("pixels", Drawn(), [Record(name, "A") for name in ("10", "12", "20")])
-    assert groups[0] == groups[1] != groups[2]
-
-
-def test_source_cells_from_a_file(folder, tmp_path):
-    records = folder_records(ImageSource(folder))
-    path = tmp_path / "groups.csv"
-    path.write_text("file,group\n" + "".join(f"{r.file},{r.label}\n" for r in records))
-    assert source_cells(str(path), ImageSource(folder), records).tolist() == [0, 0, 0, 1, 2]
-    path.write_text("file,group\nblue/1.png,1\n")
-    with pytest.raises(DatasetError, match=r"gives no group for blue/2\.png and 3 other images"):
-        source_cells(str(path), ImageSource(folder), records)
+def test_a_bomb_in_a_zip_is_an_error_in_one_sentence(engine, tmp_path):
+    path = in_zip(tmp_path, {"red/1.bmp": bytes(4 * 2**20)})  # 4 MB of zeros pack to 4 kB
+    with Contents(path) as images, pytest.raises(DatasetError, match=r"^red/1\.bmp cannot be used: [^.]*\.$"):
+        evaluate(engine, images, [Record("red/1.bmp", "RED")], np.arange(1))

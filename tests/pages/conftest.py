@@ -53,6 +53,15 @@ def app(workspace):
 
 
 @pytest.fixture
+def filled(app, model):
+    """The app with the sample set in it, opened."""
+    app.run()
+    app.button(key="classify-sample").click().run()
+    assert not app.exception
+    return app
+
+
+@pytest.fixture
 def db():
     """A database in memory with one batch: three monocytes in one image, by doubt 2, 3, 1."""
     database = open_database("sqlite://")

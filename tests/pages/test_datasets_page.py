@@ -98,6 +98,20 @@ def test_patients_from_the_names_then_a_split_that_keeps_them_together(page):
     assert (split.table.groupby("group")["split"].nunique() == 1).all()
 
 
+def test_a_split_is_named_by_what_it_is_and_its_warnings_are_shown(page):
+    look(page, "Copies")
+    widget(page.radio, "datasets-groups-how").set_value("From the file names").run()
+    widget(page.button, "datasets-take-names").click().run()
+    look(page, "Splits")
+    for n_folds in (2, 5):
+        widget(page.number_input, "datasets-split-folds").set_value(n_folds).run()
+        widget(page.button, "datasets-split-go").click().run()
+        assert not page.exception
+        assert widget(page.selectbox, f"datasets-split-{registered().id}").value == f"{n_folds}-folds-seed-0"
+    assert list(kept_splits(registered())) == ["2-folds-seed-0", "5-folds-seed-0"]
+    assert any("has 4 groups for 5 folds" in warning.value for warning in page.warning)
+
+
 def test_a_split_of_single_images_must_be_confirmed_and_stays_marked(page):
     look(page, "Splits")
     assert "are not known" in texts(page)

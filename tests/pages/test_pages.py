@@ -35,15 +35,6 @@ def upload(app, *files):
     return app
 
 
-@pytest.fixture
-def filled(app, model):
-    """The app with the sample set in it, opened."""
-    app.run()
-    widget(app.button, "classify-sample").click().run()
-    assert not app.exception
-    return app
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens_in_an_empty_workspace_without_a_model(app, page):
     app.run().switch_page(page).run()

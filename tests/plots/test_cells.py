@@ -60,6 +60,11 @@ def test_probabilities_in_the_models_order_with_the_label_bold():
         ("OTHER", "Other cell"),
         ("NOT_A_CELL", "Not a white cell"),
         ("IMMATURE_CELL", "Immature cell"),
+        ("IG", "IG"),
+        ("ig", "IG"),
+        ("Neu", "Neu"),
+        ("BAND", "Band"),
+        ("C_1", "C 1"),
         ("", "-"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from bloodcell.data.blobs import BlobStore
 from bloodcell.data.changes import UNCHANGED, dataset_state
 from bloodcell.data.contents import Contents
-from bloodcell.data.records import read_groups
+from bloodcell.data.groups_file import read_groups
 from bloodcell.data.shelf import images_table, list_datasets, register_path, remove_dataset
 from bloodcell.errors import DatasetError, StoppedError, StoreError
 from bloodcell.imaging.boxes import Box
