@@ -119,7 +119,7 @@ def _registered(text: str, settings: Settings) -> Dataset | None:
         known = [one for one in list_datasets(settings) if text.casefold() in (one.id, one.name.casefold())]
         if not known:
             return None
-        (dataset,) = known[:1]
+        dataset = known[0]
         if dataset.path != Path(os.path.abspath(text)):
             raise DatasetError(
                 f"{text} lies here and is also the name of a registered dataset: say {os.curdir}{os.sep}{text} for what "

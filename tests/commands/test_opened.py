@@ -16,9 +16,9 @@ from bloodcell.settings import load_settings
 from tests.data.made import in_folder, in_zip, png
 from tests.infer.net import write_net
 
+NAMES = ("red", "blue")
 CELLS = {f"{part}/{label}/{number}.png": b"" for part in ("train", "test") for label in "AB" for number in range(4)}
 # One clear label, one in quotes, a blank one, a double one, a file named twice with two labels, one that is not there.
-NAMES = ("red", "blue")
 LABELS = b'Image,Category\n0,Eo\n1,"Mono"\n2,\n3,"Eo, Mono"\n4,Eo\n4,Mono\n9,Eo\n5,Eo\n'
 NUMBERED = {f"BloodImage_{number:05}.png": png(number) for number in range(6)}
 
