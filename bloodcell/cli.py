@@ -145,6 +145,14 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_copies_commands(commands)
     _add_command(commands, "models", "list the models that can classify", "models")
+    _add_command(
+        commands,
+        "networks",
+        "list the networks that can be trained",
+        "networks",
+        details="MB: its numbers, 4 bytes each. TOP-1: accuracy on ImageNet as published. CPU MS: one image on one core, as"
+        " measured (docs/measured/networks.json).",
+    )
 
     data = _add_command(commands, "data", "list or download public image sets", "data get NAME")
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)

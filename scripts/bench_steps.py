@@ -85,17 +85,17 @@ def plain_loop(images_dir: Path, model_dir: Path, _work_dir: Path) -> Figures:
 
 def network(images_dir: Path, model_dir: Path, _work_dir: Path) -> Figures:
     """Crops a second of the network alone, the crops lying ready."""
-    from bloodcell.imaging.crop import crop_cell
     from bloodcell.imaging.find import find_white_cells
     from bloodcell.imaging.read import read_rgb
     from bloodcell.infer.engine import Engine
+    from bloodcell.infer.pipeline import network_input
 
     engine = Engine(model_dir)
     crops = []
     for data in read_files(images_dir):
         rgb = read_rgb(data)
         finding = find_white_cells(rgb)
-        crops += [crop_cell(rgb, box, engine.side_px, engine.context, finding.background_rgb) for box in finding.boxes]
+        crops += [network_input(engine.takes, rgb, box, finding.background_rgb) for box in finding.boxes]
     stacked = np.stack(crops)
     engine.classify(stacked[:WARM_UP_IMAGES])
     start = time.perf_counter()

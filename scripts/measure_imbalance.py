@@ -81,8 +81,9 @@ def train_all(specs: dict[str, TrainSpec], args: argparse.Namespace) -> dict[tup
 def answers(run_dir: Path, held: Samples) -> Predictions:
     """What a run says of cells it was not shown."""
     engine = Engine(run_dir)
-    start = (held.wide.shape[1] - engine.side_px) // 2
-    scores = engine.classify(held.wide[:, start : start + engine.side_px, start : start + engine.side_px])
+    side_px = engine.takes.height_px
+    start = (held.wide.shape[1] - side_px) // 2
+    scores = engine.classify(held.wide[:, start : start + side_px, start : start + side_px])
     pred = scores.probs.argmax(axis=1)
     return Predictions(engine.class_names, held.class_index, pred, scores.probs, scores.status, held.group)
 

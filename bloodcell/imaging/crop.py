@@ -17,21 +17,26 @@ def crop_cell(
     side_px: int,
     context: float,
     background_rgb: tuple[int, int, int] | None = None,
+    width_px: int = 0,
 ) -> np.ndarray:
     """Cut a square around a cell; what lies outside the picture is filled with the background colour.
+
+    With `width_px` it is a rectangle of that shape: its shorter side is the square's, so the cell is as large in it as
+    in a square of that side, and the longer side shows more of what is beside it.
 
     Parameters
     ----------
     rgb : uint8 array of shape (H, W, 3)
     box : Box of the cell
-    side_px : int, side of the square that comes back
-    context : float, side of the square cut out, in units of the longer side of `box`
+    side_px : int, height of what comes back
+    context : float, shorter side of what is cut out, in units of the longer side of `box`
     background_rgb : colour of the clear background; where given, each channel is scaled so that it becomes
         `BACKGROUND_LEVEL` (von Kries' white balance), and black corners left by a rotation take that level
+    width_px : int, width of what comes back; 0 for `side_px`
 
     Returns
     -------
-    uint8 array of shape (side_px, side_px, 3)
+    uint8 array of shape (side_px, width_px, 3)
 
     Raises
     ------
@@ -42,15 +47,17 @@ def crop_cell(
     if box.height <= 0 or box.width <= 0 or box.top >= height or box.left >= width or box.bottom <= 0 or box.right <= 0:
         raise ImageError(f"A box must lie in the picture of {height}x{width} px. Received: {tuple(box)}.")
     row, col = box.centre
-    cut_px = context * max(box.height, box.width)
-    top, left = round(row - cut_px / 2), round(col - cut_px / 2)
-    bottom, right = top + max(1, round(cut_px)), left + max(1, round(cut_px))
+    width_px = width_px or side_px
+    shorter_px = context * max(box.height, box.width)
+    cut_height, cut_width = (shorter_px * (side / min(side_px, width_px)) for side in (side_px, width_px))
+    top, left = round(row - cut_height / 2), round(col - cut_width / 2)
+    bottom, right = top + max(1, round(cut_height)), left + max(1, round(cut_width))
     fill = background_rgb or (255, 255, 255)
     cut = rgb[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     if background_rgb is not None:
         cut = cv2.LUT(_without_black_corners(cut, background_rgb), _balance_table(background_rgb))
         fill = (BACKGROUND_LEVEL,) * 3
-    square = cv2.copyMakeBorder(
+    filled = cv2.copyMakeBorder(
         cut,
         max(0, -top),
         max(0, bottom - height),
@@ -59,8 +66,26 @@ def crop_cell(
         cv2.BORDER_CONSTANT,
         value=[float(level) for level in fill],
     )
-    shrinks = square.shape[0] > side_px
-    return cv2.resize(square, (side_px, side_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return _resized(filled, side_px, width_px)
+
+
+def whole_picture(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+    """Resize a picture, whatever its shape, with its own levels, as published networks take it.
+
+    Parameters
+    ----------
+    rgb : uint8 array of shape (H, W, 3)
+
+    Returns
+    -------
+    uint8 array of shape (height_px, width_px, 3)
+    """
+    return _resized(rgb, height_px, width_px)
+
+
+def _resized(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+    shrinks = rgb.shape[0] > height_px
+    return cv2.resize(rgb, (width_px, height_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _balance_table(background_rgb: tuple[int, int, int]) -> np.ndarray:

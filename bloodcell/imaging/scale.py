@@ -1,4 +1,4 @@
-"""Scale the levels of crops before a network: to -1..1, by 255, or by a mean and deviation fitted on training crops."""
+"""Scale the levels of crops before a network: by fixed numbers, or by a mean and deviation fitted on training crops."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,9 +8,17 @@ import numpy as np
 
 from bloodcell.errors import DatasetError, ImageError, SpecError
 
-# The axes of (N, S, S, 3) that one mean and one deviation are taken over.
+# The axes of (N, H, W, 3) that one mean and one deviation are taken over.
 FITTED = {"channel": (0, 1, 2), "global": (0, 1, 2, 3), "pixel": (0,)}
-FIXED = {"-1..1": (127.5, 127.5), "255": (0.0, 255.0)}
+# Mean and deviation. Networks taught on ImageNet want the levels as they were taught: those from PyTorch, and
+# EfficientNet, by mean and deviation of each channel; those from Caffe (VGG16, ResNet50) less the mean, blue first.
+FIXED: dict[str, tuple[float | tuple[float, ...], float | tuple[float, ...]]] = {
+    "-1..1": (127.5, 127.5),
+    "255": (0.0, 255.0),
+    "imagenet torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "imagenet caffe": ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0)),
+}
+BGR = ("imagenet caffe",)
 SCALINGS = (*FIXED, *FITTED)
 # Crops that are turned to float64 at a time, however many come in one batch.
 PART = 64
@@ -21,8 +29,8 @@ class Scaling:
     """`(levels - mean) / sd`, as a network takes crops.
 
     name : of `SCALINGS`
-    mean, sd : float64 arrays of one shape: () for "-1..1", "255" and "global", (3,) for "channel", (S, S, 3) for
-        "pixel"; sd is 1 where the level never varied
+    mean, sd : float64 arrays of one shape: () for "-1..1", "255" and "global", (3,) for "channel" and those of
+        ImageNet, red first, (H, W, 3) for "pixel"; sd is 1 where the level never varied
     images : int, crops they were fitted on; 0 for the fixed ones
     fingerprint : str, SHA-256 of the levels of those crops in their order; "" for the fixed ones
     """
@@ -33,13 +41,19 @@ class Scaling:
     images: int = 0
     fingerprint: str = ""
 
+    @property
+    def is_bgr(self) -> bool:
+        """Whether the scaled channels come out blue first."""
+        return self.name in BGR
+
     def apply(self, crops: np.ndarray) -> np.ndarray:
-        """Scale crops outside a network: uint8 (N, S, S, 3) -> float64 (N, S, S, 3)."""
-        return (crops - self.mean) / self.sd
+        """Scale crops outside a network: uint8 (N, H, W, 3) -> float64 (N, H, W, 3)."""
+        scaled = (crops - self.mean) / self.sd
+        return scaled[..., ::-1] if self.is_bgr else scaled
 
 
 def fixed_scaling(name: str) -> Scaling:
-    """The scaling "-1..1" (of the networks of Keras applications) or "255", which need no data.
+    """A scaling of `FIXED`, which needs no data.
 
     Raises
     ------
@@ -64,7 +78,7 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
     Parameters
     ----------
     name : "pixel" (each place and channel), "channel" (each channel) or "global" (one of each)
-    batches : uint8 arrays of shape (N, S, S, 3); N may differ and be 0
+    batches : uint8 arrays of shape (N, H, W, 3); N may differ and be 0
 
     Returns
     -------
@@ -89,12 +103,12 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
     if name not in FITTED:
         raise SpecError(f"A scaling that is fitted must be one of {tuple(FITTED)}. Received: {name!r}.")
     axes, digest = FITTED[name], hashlib.sha256()
-    side_px: int | None = None
+    size: tuple[int, ...] | None = None
     images, count = 0, 0
     mean, squares = np.array(0.0), np.array(0.0)
     for batch in batches:
-        _check(batch, side_px)
-        side_px = batch.shape[1]
+        _check(batch, size)
+        size = batch.shape[1:3]
         for start in range(0, len(batch), PART):
             part = np.ascontiguousarray(batch[start : start + PART])
             digest.update(part.data)
@@ -114,10 +128,10 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
     return Scaling(name, mean, np.where(sd == 0, 1.0, sd), images, digest.hexdigest())
 
 
-def _check(batch: np.ndarray, side_px: int | None) -> None:
-    wanted = side_px or "S"
-    is_crops = batch.ndim == 4 and batch.shape[1] == batch.shape[2] and batch.shape[3] == 3
-    if batch.dtype != np.uint8 or not is_crops or side_px not in (None, batch.shape[1]):
+def _check(batch: np.ndarray, size: tuple[int, ...] | None) -> None:
+    is_crops = batch.ndim == 4 and batch.shape[3] == 3
+    if batch.dtype != np.uint8 or not is_crops or size not in (None, batch.shape[1:3]):
+        height, width = size or ("H", "W")
         raise ImageError(
-            f"Crops must be uint8 of shape (N, {wanted}, {wanted}, 3). Received: {batch.dtype} {batch.shape}."
+            f"Crops must be uint8 of shape (N, {height}, {width}, 3). Received: {batch.dtype} {batch.shape}."
         )

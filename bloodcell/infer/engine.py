@@ -11,6 +11,7 @@ from bloodcell.infer.scores import sigmoid, softmax
 from bloodcell.infer.status import Thresholds, cell_statuses
 from bloodcell.infer.typical import load_typical
 from bloodcell.runs.folder import model_sha256, read_description
+from bloodcell.runs.takes import takes_of
 
 BATCH = 64
 
@@ -20,19 +21,20 @@ class Scores:
     """What a model says of N crops.
 
     probs : float32 (N, C), calibrated, rows sum to 1
-    known : float32 (N,), probability that the crop shows a cell of one of the classes
+    known : float32 (N,), probability that the crop shows a cell of one of the classes; None where the network does
+        not answer that
     distance : float32 (N,), from the cells the model learned from; about 1 for a typical cell
     status : str (N,), of `classes.CELL_STATUSES`
     """
 
     probs: np.ndarray
-    known: np.ndarray
+    known: np.ndarray | None
     distance: np.ndarray
     status: np.ndarray
 
 
 class Engine:
-    """Classifies crops with the model in `folder`.
+    """Classifies crops, or whole pictures, with the model in `folder`.
 
     Parameters
     ----------
@@ -54,13 +56,13 @@ class Engine:
         self.model_name = folder.name
         self.model_sha256 = model_sha256(folder)
         self.class_names: tuple[str, ...] = tuple(description["class_names"])
-        self.side_px = int(description["side_px"])
-        self.context = float(description["context"])
-        missing = sorted({"temperature", *(field.name for field in fields(Thresholds))} - calibration.keys())
+        self.takes = takes_of(description, folder.name)
+        needed = {field.name for field in fields(Thresholds)} - (set() if self.takes.knows_strangers else {"min_known"})
+        missing = sorted({"temperature", *needed} - calibration.keys())
         if missing:
             raise ModelError(f"The calibration of the model {folder.name} lacks {', '.join(missing)}.")
         self.temperature = float(calibration["temperature"])
-        self.thresholds = Thresholds(**{field.name: float(calibration[field.name]) for field in fields(Thresholds)})
+        self.thresholds = Thresholds(**{"min_known": None} | {name: float(calibration[name]) for name in needed})
         self._typical = load_typical(folder / "typical.npz")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads
@@ -72,7 +74,11 @@ class Engine:
         except Exception as error:  # ONNX Runtime's own classes share no parent
             raise ModelError(f"model.onnx of the model {folder.name} is damaged: {error}.") from error
         self._input = self._session.get_inputs()[0].name
-        outputs = self._session.get_outputs()  # in the order of training.export.OUTPUTS: logits, known, features
+        outputs = self._session.get_outputs()
+        if len(outputs) != len(self.takes.outputs):
+            raise ModelError(
+                f"The network of {folder.name} has {len(outputs)} outputs, spec.json names {self.takes.outputs}."
+            )
         self._outputs = [output.name for output in outputs]
         n_classes = outputs[0].shape[-1]
         if n_classes != len(self.class_names):
@@ -80,29 +86,32 @@ class Engine:
             raise ModelError(f"The network of {folder.name} tells {n_classes} classes apart, spec.json names {named}.")
 
     def classify(self, crops: np.ndarray) -> Scores:
-        """Score crops made by `imaging.crop.crop_cell` with this engine's side_px and context.
+        """Score what the network takes: cells cut out, or whole pictures resized (`imaging.crop`), as `takes` says.
 
         Parameters
         ----------
-        crops : uint8 array of shape (N, side_px, side_px, 3); N may be 0
+        crops : uint8 array of shape (N, height_px, width_px, 3); N may be 0
 
         Raises
         ------
         ModelError
             If the crops have another shape or type.
         """
-        if crops.dtype != np.uint8 or crops.shape[1:] != (self.side_px, self.side_px, 3):
+        height_px, width_px = self.takes.height_px, self.takes.width_px
+        if crops.dtype != np.uint8 or crops.shape[1:] != (height_px, width_px, 3):
             raise ModelError(
-                f"Crops must be uint8 of shape (N, {self.side_px}, {self.side_px}, 3)."
-                f" Received: {crops.dtype} {crops.shape}."
+                f"Crops must be uint8 of shape (N, {height_px}, {width_px}, 3). Received: {crops.dtype} {crops.shape}."
             )
         logits = np.zeros((len(crops), len(self.class_names)), np.float32)
-        known = np.zeros(len(crops), np.float32)
+        known_logits = np.zeros(len(crops), np.float32)
         features = np.zeros((len(crops), self._typical.means.shape[1]), np.float32)
         for start in range(0, len(crops), BATCH):
             part = slice(start, start + BATCH)
             answered = self._session.run(self._outputs, {self._input: crops[part].astype(np.float32)})
-            logits[part], known[part], features[part] = answered[0], answered[1][:, 0], answered[2]
-        probs, known = softmax(logits, self.temperature), sigmoid(known)
+            logits[part], features[part] = answered[0], answered[-1]
+            if self.takes.knows_strangers:
+                known_logits[part] = answered[1][:, 0]
+        probs = softmax(logits, self.temperature)
+        known = sigmoid(known_logits) if self.takes.knows_strangers else None
         distance = self._typical.distance(features)
         return Scores(probs, known, distance, cell_statuses(probs, known, distance, self.thresholds))

@@ -16,11 +16,12 @@ import numpy as np
 from bloodcell.classes import HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADABLE
 from bloodcell.errors import BloodcellError
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.crop import crop_cell
+from bloodcell.imaging.crop import crop_cell, whole_picture
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.results import CellResult, ImageResult
+from bloodcell.runs.takes import IMAGE, Takes
 
 CHUNK_IMAGES = 8
 # OpenCV and ONNX Runtime let other threads run, so chunks go side by side, each on one thread.
@@ -41,7 +42,8 @@ def analyse(engine: Engine, images: Iterable[ImageBytes]) -> Iterator[ImageResul
 
     Yields
     ------
-    ImageResult, one an image, in the order given. An image that cannot be used is unreadable, with the reason.
+    ImageResult, one an image, in the order given. An image that cannot be used is unreadable, with the reason. A model
+    that takes whole pictures names the largest cell of each; a picture without a white cell gets no answer from it.
     """
     yield from _in_chunks(images, partial(_analyse_chunk, engine))
 
@@ -49,6 +51,15 @@ def analyse(engine: Engine, images: Iterable[ImageBytes]) -> Iterator[ImageResul
 def find_only(images: Iterable[ImageBytes]) -> Iterator[ImageResult]:
     """Find white cells without a model: the cells' class_name is "" and their probs are ()."""
     yield from _in_chunks(images, lambda chunk: [_found(image)[0] for image in chunk])
+
+
+def network_input(
+    takes: Takes, rgb: np.ndarray, box: Box, background_rgb: tuple[int, int, int] | None = None
+) -> np.ndarray:
+    """What a network sees of a cell: the cell cut out, or the whole picture; uint8 (height_px, width_px, 3)."""
+    if takes.input == IMAGE:
+        return whole_picture(rgb, takes.height_px, takes.width_px)
+    return crop_cell(rgb, box, takes.height_px, takes.context, background_rgb, takes.width_px)
 
 
 def cell_crop(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
@@ -77,7 +88,10 @@ def _analyse_chunk(engine: Engine, images: list[ImageBytes]) -> list[ImageResult
         result, rgb, background_rgb = _found(image)
         results.append(result)
         if rgb is not None:
-            crops += [crop_cell(rgb, cell.box, engine.side_px, engine.context, background_rgb) for cell in result.cells]
+            if engine.takes.input == IMAGE:
+                results[-1] = _of_whole_picture(result)
+            boxes = [cell.box for cell in results[-1].cells]
+            crops += [network_input(engine.takes, rgb, box, background_rgb) for box in boxes]
     if not crops:
         return results
     scores = engine.classify(np.stack(crops))
@@ -85,6 +99,14 @@ def _analyse_chunk(engine: Engine, images: list[ImageBytes]) -> list[ImageResult
     return [
         replace(result, cells=tuple(_named(engine, cell, *next(rows)) for cell in result.cells)) for result in results
     ]
+
+
+def _of_whole_picture(result: ImageResult) -> ImageResult:
+    """A network of whole pictures gives one answer: it is the largest cell's, and that is said where there are more."""
+    largest = max(result.cells, key=lambda cell: cell.box.area_px)
+    others = len(result.cells) - 1
+    message = f"The model looks at the whole picture; of its {others + 1} white cells the largest is named."
+    return replace(result, cells=(largest,), message=message if others else "")
 
 
 def _named(engine: Engine, cell: CellResult, probs: np.ndarray, status: str) -> CellResult:

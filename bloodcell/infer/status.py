@@ -12,22 +12,26 @@ class Thresholds:
     """Set on validation data, stored with the model.
 
     min_confidence : least largest probability of a confident cell
-    min_known : least probability that the crop shows a cell of one of the classes
+    min_known : least probability that the crop shows a cell of one of the classes; None where the network does not
+        answer that
     max_distance : largest distance from the cells the model learned from (`infer.typical`)
     """
 
     min_confidence: float
-    min_known: float
+    min_known: float | None
     max_distance: float
 
 
-def cell_statuses(probs: np.ndarray, known: np.ndarray, distance: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+def cell_statuses(
+    probs: np.ndarray, known: np.ndarray | None, distance: np.ndarray, thresholds: Thresholds
+) -> np.ndarray:
     """Give each cell its status.
 
     Parameters
     ----------
     probs : float array of shape (N, C), calibrated, rows sum to 1
-    known : float array of shape (N,), probability that the crop shows a cell of one of the classes
+    known : float array of shape (N,), probability that the crop shows a cell of one of the classes; None where the
+        network does not answer that (or `min_known` is None): then distance alone makes a cell unfamiliar
     distance : float array of shape (N,), from `Typical.distance`
     thresholds : Thresholds
 
@@ -36,5 +40,7 @@ def cell_statuses(probs: np.ndarray, known: np.ndarray, distance: np.ndarray, th
     str array of shape (N,), of `classes.CELL_STATUSES`; unfamiliar outweighs check.
     """
     statuses = np.where(probs.max(axis=1) >= thresholds.min_confidence, CONFIDENT, CHECK)
-    is_familiar = (known >= thresholds.min_known) & (distance <= thresholds.max_distance)
+    is_familiar = distance <= thresholds.max_distance
+    if known is not None and thresholds.min_known is not None:
+        is_familiar &= known >= thresholds.min_known
     return np.where(is_familiar, statuses, UNFAMILIAR)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.errors import ModelError
+from bloodcell.runs.takes import takes_of
 from bloodcell.settings import Settings
 
 NEEDED_FILES = ("model.onnx", "spec.json", "typical.npz")
@@ -84,9 +85,9 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise ModelError(f"spec.json of the model {folder.name} cannot be read: {error}.") from error
     if not isinstance(description, dict):
         raise ModelError(f"spec.json of the model {folder.name} must be one JSON object.")
-    missing = [key for key in ("class_names", "side_px", "context") if key not in description]
-    if missing:
-        raise ModelError(f"spec.json of the model {folder.name} lacks {', '.join(missing)}.")
+    if "class_names" not in description:
+        raise ModelError(f"spec.json of the model {folder.name} lacks class_names.")
+    takes_of(description, folder.name)
     return description
 
 

@@ -25,26 +25,35 @@ MISSED_KNOWN = 0.06
 
 @dataclass(frozen=True)
 class Outputs:
-    """A network's raw answers for N crops: logits (N, C), known (N,), a logit, and distance (N,) of `infer.typical`."""
+    """A network's raw answers for N crops.
+
+    logits : (N, C)
+    known : (N,), logits; None where the network has no such head
+    distance : (N,), of `infer.typical`
+    """
 
     logits: np.ndarray
-    known: np.ndarray
+    known: np.ndarray | None
     distance: np.ndarray
 
     def save(self, path: Path) -> None:
         """Write to a .npz file."""
-        np.savez_compressed(path, logits=self.logits, known=self.known, distance=self.distance)
+        known = {} if self.known is None else {"known": self.known}
+        np.savez_compressed(path, logits=self.logits, distance=self.distance, **known)
 
     @classmethod
     def load(cls, path: Path) -> "Outputs":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
-            return cls(stored["logits"], stored["known"], stored["distance"])
+            return cls(stored["logits"], stored.get("known"), stored["distance"])
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What prediction needs (temperature, min_confidence, min_known), and how it does on validation."""
+    """What prediction needs (temperature and thresholds), and how it does on validation.
+
+    settings : without min_known where the network does not answer whether a cell is known
+    """
 
     settings: dict[str, float]
     figures: dict
@@ -65,14 +74,14 @@ def calibrate(spec: TrainSpec, held: Samples, outputs: Outputs) -> Calibration:
     _, inverse, copies = np.unique(groups, return_inverse=True, return_counts=True)
     weights = 1.0 / copies[inverse]
     temperature = fit_temperature(y_true, outputs.logits[is_known], weights)
-    probs, known = softmax(outputs.logits[is_known], temperature), sigmoid(outputs.known)
-    distance = outputs.distance
+    probs, distance = softmax(outputs.logits[is_known], temperature), outputs.distance
+    known = None if outputs.known is None else sigmoid(outputs.known)
     thresholds = Thresholds(
         min_confidence=least_confidence(probs.max(axis=1), probs.argmax(axis=1) == y_true),
-        min_known=float(np.quantile(known[is_known], MISSED_KNOWN)),
+        min_known=None if known is None else float(np.quantile(known[is_known], MISSED_KNOWN)),
         max_distance=float(np.quantile(distance[is_known], 1 - MISSED_KNOWN)),
     )
-    statuses = cell_statuses(probs, known[is_known], distance[is_known], thresholds)
+    statuses = cell_statuses(probs, None if known is None else known[is_known], distance[is_known], thresholds)
     right = probs.argmax(axis=1) == y_true
     confident = statuses == CONFIDENT
     recalls = {name: right[y_true == c] for c, name in enumerate(spec.class_names)}
@@ -87,10 +96,15 @@ def calibrate(spec: TrainSpec, held: Samples, outputs: Outputs) -> Calibration:
         "per_source": _per_source(spec, held.source[is_known], right, confident),
     }
     if (~is_known).any():
-        others = cell_statuses(softmax(outputs.logits[~is_known]), known[~is_known], distance[~is_known], thresholds)
+        others = cell_statuses(
+            softmax(outputs.logits[~is_known]),
+            None if known is None else known[~is_known],
+            distance[~is_known],
+            thresholds,
+        )
         figures["other_cells_unfamiliar"] = round(float((others == UNFAMILIAR).mean()), 4)
-    settings = {"temperature": temperature, **asdict(thresholds)}
-    return Calibration(settings, figures)
+    set_here = {name: value for name, value in asdict(thresholds).items() if value is not None}
+    return Calibration({"temperature": temperature, **set_here}, figures)
 
 
 def least_confidence(confidence: np.ndarray, right: np.ndarray) -> float:

@@ -15,6 +15,8 @@ from bloodcell.training.spec import TrainSpec
 SCALED = {
     "-1..1": "scaled to -1..1",
     "255": "divided by 255",
+    "imagenet torch": "centred and divided by the standard deviation of each channel of ImageNet",
+    "imagenet caffe": "less the mean of each channel of ImageNet, blue first,",
     "channel": "centred and divided by the standard deviation of each channel",
     "global": "centred and divided by the standard deviation of all levels",
     "pixel": "centred and divided by the standard deviation of each pixel and channel",

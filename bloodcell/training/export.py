@@ -7,33 +7,50 @@ import numpy as np
 import onnxruntime
 
 from bloodcell.errors import ModelError
+from bloodcell.runs.takes import FEATURES, KNOWN, LOGITS
 
-OUTPUTS = ("logits", "known", "features")
+MASK = "mask"
 LARGEST_DIFFERENCE = 1e-3
 
 
-def export_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> None:
-    """Write `model` as ONNX with the outputs logits, known and features.
+def export_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> tuple[str, ...]:
+    """Write `model` as ONNX with the outputs logits, known where it has that head, and features.
 
     Parameters
     ----------
-    model : keras.Model with outputs "logits" and "known" and a layer "features"
+    model : keras.Model with an output "logits", maybe one "known", and a layer "features"
     path : file to write
-    crops : uint8 array of shape (N, S, S, 3), real crops to compare on
+    crops : uint8 array of shape (N, H, W, 3), real crops to compare on
+
+    Returns
+    -------
+    tuple of str
+        The outputs in their order, as spec.json keeps them ("outputs").
 
     Raises
     ------
     ModelError
         If ONNX Runtime answers otherwise than Keras; the file is then removed.
     """
-    outputs = {**model.output, "features": model.get_layer("features").output}
-    whole = keras.Model(model.input, [outputs[name] for name in OUTPUTS])
+    answers = {**model.output, FEATURES: model.get_layer(FEATURES).output}
+    names = tuple(name for name in (LOGITS, KNOWN, FEATURES) if name in answers)
+    _export(keras.Model(model.input, [answers[name] for name in names]), names, path, crops)
+    return names
+
+
+def export_mask_onnx(model: keras.Model, path: Path, pictures: np.ndarray) -> None:
+    """Write a network of `zoo.unet` as ONNX; parameters and errors as `export_onnx`."""
+    _export(keras.Model(model.input, [model.output[MASK]]), (MASK,), path, pictures)
+
+
+def _export(whole: keras.Model, names: tuple[str, ...], path: Path, crops: np.ndarray) -> None:
     batch = crops.astype(np.float32)
-    expected = [np.asarray(output) for output in whole(batch, training=False)]
+    answered = whole(batch, training=False)
+    expected = [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(answered)]
     whole.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    answered = session.run(None, {session.get_inputs()[0].name: batch})
-    for name, ours, theirs in zip(OUTPUTS, expected, answered, strict=True):
+    answers = session.run(None, {session.get_inputs()[0].name: batch})
+    for name, ours, theirs in zip(names, expected, answers, strict=True):
         difference = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else float("inf")
         if not difference <= LARGEST_DIFFERENCE:
             path.unlink()

@@ -28,6 +28,7 @@ from bloodcell.training.samples import UNKNOWN, Samples, load_samples
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import fold_of_rows
 from bloodcell.zoo.registry import builder_of
+from bloodcell.zoo.settings import NetworkSettings
 
 # The weights that are kept are a running mean over about the last hundred steps.
 EMA_MOMENTUM = 0.99
@@ -155,7 +156,17 @@ def _fit(spec: TrainSpec, fit: Samples, held: Samples | None, log: Log) -> tuple
     keras.utils.set_random_seed(spec.seed)
     scaling = scaling_of(spec, fit)
     build = builder_of(spec.model)
-    model = build(spec.side_px, len(spec.class_names), spec.stage_widths, spec.dropout, scaling=scaling)
+    model = build(
+        NetworkSettings(
+            height_px=spec.side_px,
+            width_px=spec.side_px,
+            n_classes=len(spec.class_names),
+            dropout=spec.dropout,
+            scaling=scaling,
+            known_head=True,
+            stage_widths=spec.stage_widths,
+        )
+    )
     log(f"{spec.model}: {model.count_params():,} parameters, {len(fit.class_index)} crops to learn from")
     batches = DrawnBatches(fit, spec)
     steps = len(batches) * spec.epochs

@@ -2,14 +2,14 @@
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
-from bloodcell.imaging.scale import FIXED, Scaling, fixed_scaling
+from bloodcell.imaging.scale import FIXED, Scaling
 
-LAYER = "scaling"
+CENTRING, LAYER = LAYERS = ("centring", "scaling")
 
 
-def scale_crops(crops: keras.KerasTensor, scaling: Scaling | None = None) -> keras.KerasTensor:
+def scale_crops(crops: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
     """Put the scaling between a network's input and its first layer; what comes out of layer "scaling" is scaled.
 
     Built from Keras' own layers, whose numbers are saved with the model. Normalization is not used: in Keras 3.15 an
@@ -17,17 +17,19 @@ def scale_crops(crops: keras.KerasTensor, scaling: Scaling | None = None) -> ker
 
     Parameters
     ----------
-    crops : float32 (N, S, S, 3), levels 0-255
-    scaling : Scaling; None for "-1..1"
+    crops : float32 (N, H, W, 3), levels 0-255
+    scaling : Scaling
 
     Returns
     -------
     keras.KerasTensor of the same shape
     """
-    scaling = scaling or fixed_scaling("-1..1")
-    if scaling.name in FIXED:
+    if scaling.name in FIXED and scaling.mean.ndim == 0:
         factor, offset = 1 / float(scaling.sd), 0.0 - float(scaling.mean) / float(scaling.sd)
         return layers.Rescaling(factor, offset=offset, name=LAYER)(crops)
+    mean, sd = scaling.mean, scaling.sd
+    if scaling.is_bgr:
+        crops, mean, sd = ops.take(crops, [2, 1, 0], axis=-1), mean[::-1], sd[::-1]
     # In two steps: where the deviation is small, levels * (1 / sd) - mean / sd would lose most of float32's digits.
-    centred = layers.Rescaling(1.0, offset=(-scaling.mean).astype(np.float32), name="centring")(crops)
-    return layers.Rescaling((1 / scaling.sd).astype(np.float32), name=LAYER)(centred)
+    centred = layers.Rescaling(1.0, offset=(-mean).astype(np.float32), name=CENTRING)(crops)
+    return layers.Rescaling((1 / sd).astype(np.float32), name=LAYER)(centred)

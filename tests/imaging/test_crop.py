@@ -5,7 +5,7 @@ import pytest
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import ImageError
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.crop import BACKGROUND_LEVEL, crop_cell
+from bloodcell.imaging.crop import BACKGROUND_LEVEL, crop_cell, whole_picture
 from bloodcell.imaging.find import find_white_cells
 
 CLEAR = (200, 180, 220)
@@ -109,3 +109,22 @@ def test_one_pixel_cell():
 def test_a_box_outside_is_refused(box):
     with pytest.raises(ImageError, match=r"must lie in the picture of 100x100 px\. Received: \("):
         crop_cell(slide(), box, 32, 1.0)
+
+
+def test_a_wide_crop_holds_the_square_one_in_its_middle():
+    rgb = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
+    box = Box(30, 40, 50, 60)  # 20 px: a square of 24, and 24x48
+    square = crop_cell(rgb, box, 24, 1.2)
+    wide = crop_cell(rgb, box, 24, 1.2, width_px=48)
+    high = crop_cell(rgb, box, 48, 1.2, width_px=24)
+    assert (wide.shape, high.shape) == ((24, 48, 3), (48, 24, 3))
+    assert np.array_equal(wide[:, 12:36], square)
+    assert np.array_equal(high[12:36], square)
+    assert np.array_equal(wide, rgb[28:52, 26:74])
+
+
+def test_a_whole_picture_keeps_its_levels_and_loses_its_shape():
+    rgb = np.repeat(np.arange(0, 200, 20, dtype=np.uint8), 4)[None, :, None].repeat(40, axis=0).repeat(3, axis=2)
+    small = whole_picture(rgb, 5, 10)
+    assert small.shape == (5, 10, 3)
+    assert small[2, :, 0].tolist() == list(range(0, 200, 20))

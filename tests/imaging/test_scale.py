@@ -105,7 +105,20 @@ def test_the_fixed_ones():
 
 
 def test_every_scaling_is_fixed_or_fitted():
-    assert SCALINGS == ("-1..1", "255", "channel", "global", "pixel")
+    assert SCALINGS == ("-1..1", "255", "imagenet torch", "imagenet caffe", "channel", "global", "pixel")
+
+
+def test_scalings_of_imagenet_by_hand():
+    white = np.full((1, 1, 1, 3), 255, np.uint8)
+    # blue, green, red: 255 less 103.939, 116.779, 123.68
+    assert fixed_scaling("imagenet caffe").apply(white).ravel() == pytest.approx([151.061, 138.221, 131.32])
+    # red, green, blue: (255 - 123.675) / 58.395 and so on
+    assert fixed_scaling("imagenet torch").apply(white).ravel() == pytest.approx([2.2489, 2.4286, 2.6400], abs=1e-4)
+
+
+def test_crops_need_not_be_square():
+    crops = np.arange(2 * 2 * 3 * 3, dtype=np.uint8).reshape(2, 2, 3, 3)
+    assert fit_scaling("pixel", [crops]).mean.tolist() == crops.mean(axis=0).tolist()
 
 
 @pytest.mark.parametrize("batches", [[], [np.zeros((0, 4, 4, 3), np.uint8)]])
@@ -119,12 +132,12 @@ def test_nothing_to_fit_on(batches):
     [
         np.zeros((2, 4, 4, 3)),
         np.zeros((4, 4, 3), np.uint8),
-        np.zeros((2, 4, 5, 3), np.uint8),
+        np.zeros((2, 4, 5, 1), np.uint8),
         np.zeros((2, 4, 4), np.uint8),
     ],
 )
 def test_what_is_no_crop(batch):
-    with pytest.raises(ImageError, match=r"Crops must be uint8 of shape \(N, S, S, 3\)\. Received: .*4"):
+    with pytest.raises(ImageError, match=r"Crops must be uint8 of shape \(N, H, W, 3\)\. Received: .*4"):
         fit_scaling("pixel", [batch])
 
 
@@ -138,5 +151,7 @@ def test_names_that_are_none():
         SpecError, match=r"that is fitted must be one of \('channel', 'global', 'pixel'\)\. Received: '255'"
     ):
         fit_scaling("255", [drawn()])
-    with pytest.raises(SpecError, match=r"without fitting must be one of \('-1\.\.1', '255'\)\. Received: 'pixel'"):
+    with pytest.raises(
+        SpecError, match=r"without fitting must be one of \('-1\.\.1', '255', 'imagenet .*\. Received: 'pixel'"
+    ):
         fixed_scaling("pixel")

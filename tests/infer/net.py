@@ -13,10 +13,20 @@ SIDE_PX = 32
 NAMES = ("RED", "GREEN", "BLUE")
 
 
-def write_net(folder: Path, names=NAMES, n_outputs=3, pixel=(0, 0), max_distance=100.0, **calibration) -> Path:
+def write_net(
+    folder: Path,
+    names=NAMES,
+    n_outputs=3,
+    pixel=(0, 0),
+    max_distance=100.0,
+    size=(SIDE_PX, SIDE_PX),
+    has_known=True,
+    **calibration,
+) -> Path:
     """Write a model whose logits are level / 2 of the channels at `pixel`; known is sigmoid(red level - 100).
 
-    Its one feature is the red level over 100, its only known mean 0: the distance is (red / 100) ** 2.
+    Its one feature is the red level over 100, its only known mean 0: the distance is (red / 100) ** 2. Without
+    `has_known` it has no output known and no threshold for it, and says so.
     """
     folder.mkdir(parents=True)
     row, col = pixel
@@ -39,10 +49,12 @@ def write_net(folder: Path, names=NAMES, n_outputs=3, pixel=(0, 0), max_distance
         "red_100th": np.array([[0.01], [0], [0]], np.float32),
     }
     widths = {"logits": n_outputs, "known": 1, "features": 1}
+    if not has_known:
+        del widths["known"]
     graph = helper.make_graph(
         nodes,
         "pixel",
-        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["N", SIDE_PX, SIDE_PX, 3])],
+        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["N", *size, 3])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width]) for name, width in widths.items()],
         [numpy_helper.from_array(value, name) for name, value in values.items()],
     )
@@ -50,6 +62,11 @@ def write_net(folder: Path, names=NAMES, n_outputs=3, pixel=(0, 0), max_distance
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "model.onnx"
     )
     settings = {"temperature": 1.0, "min_confidence": 0.9, "min_known": 0.5, "max_distance": max_distance}
+    if not has_known:
+        del settings["min_known"]
+        write_spec(folder, outputs=["logits", "features"])
+    if size != (SIDE_PX, SIDE_PX):
+        write_spec(folder, side_px=None, height_px=size[0], width_px=size[1])
     write_spec(folder, class_names=list(names), calibration=settings | calibration)
     Typical(np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)).save(folder / "typical.npz")
     return folder
@@ -63,6 +80,6 @@ def write_spec(folder: Path, **changes) -> None:
     path.write_text(json.dumps(after))
 
 
-def crops(*colours) -> np.ndarray:
+def crops(*colours, size=(SIDE_PX, SIDE_PX)) -> np.ndarray:
     """One crop of each colour."""
-    return np.stack([np.full((SIDE_PX, SIDE_PX, 3), colour, np.uint8) for colour in colours])
+    return np.stack([np.full((*size, 3), colour, np.uint8) for colour in colours])

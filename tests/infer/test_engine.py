@@ -1,10 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bloodcell.data.synthetic import sample_set
 from bloodcell.errors import ModelError
 from bloodcell.infer.engine import BATCH, Engine
+from bloodcell.infer.pipeline import analyse
 from bloodcell.runs.folder import model_sha256
+from bloodcell.runs.takes import Takes
 from tests.infer.net import NAMES, crops, write_net, write_spec
+
+SHIPPED = Path(__file__).resolve().parents[2] / "models" / "wbc4"
 
 
 @pytest.fixture
@@ -17,7 +24,7 @@ def test_describes_its_model(folder):
     assert engine.model_name == "pixel"
     assert engine.class_names == NAMES
     assert engine.model_sha256 == model_sha256(folder)
-    assert (engine.side_px, engine.context) == (32, 1.25)
+    assert engine.takes == Takes(32, 32, "cell", 1.25, ("logits", "known", "features"))
 
 
 def test_scores_by_hand(folder):
@@ -119,3 +126,36 @@ def test_a_model_with_half_its_thresholds(folder):
     write_spec(folder, calibration={"temperature": 1.0, "min_confidence": 0.9})
     with pytest.raises(ModelError, match="calibration of the model pixel lacks max_distance, min_known"):
         Engine(folder)
+
+
+def test_a_network_that_does_not_know_strangers(tmp_path):
+    """Red below 100 would be unknown to the other: here probability and distance, (red / 100) ** 2, decide alone."""
+    engine = Engine(write_net(tmp_path / "two", has_known=False, max_distance=4.2))
+    scores = engine.classify(crops((90, 200, 90), (204, 200, 200), (206, 150, 150)))
+    assert scores.known is None
+    assert engine.thresholds.min_known is None
+    assert scores.status.tolist() == ["confident", "check", "unfamiliar"]
+    assert scores.distance == pytest.approx([0.81, 2.04**2, 2.06**2], abs=1e-4)
+
+
+def test_crops_that_are_not_square(tmp_path):
+    engine = Engine(write_net(tmp_path / "wide", size=(24, 40)))
+    assert (engine.takes.height_px, engine.takes.width_px) == (24, 40)
+    assert engine.classify(crops((220, 200, 200), size=(24, 40))).probs.argmax() == 0
+    with pytest.raises(ModelError, match=r"shape \(N, 24, 40, 3\)\. Received: uint8 \(1, 40, 24, 3\)"):
+        engine.classify(crops((220, 200, 200), size=(40, 24)))
+
+
+def test_outputs_that_are_not_those_named(folder):
+    write_spec(folder, outputs=["logits", "features"])
+    with pytest.raises(ModelError, match=r"network of pixel has 3 outputs, spec\.json names \('logits', 'features'\)"):
+        Engine(folder)
+
+
+def test_the_shipped_model_answers_as_it_did():
+    """Of drawn cells, as the version before networks without "known" answered them."""
+    engine = Engine(SHIPPED)
+    (result,) = analyse(engine, [sample_set(n=1, seed=3)[0][1]])
+    (cell,) = result.cells
+    assert (cell.class_name, cell.status) == ("LYMPHOCYTE", "confident")
+    assert cell.probs == pytest.approx([0.0011, 0.9947, 0.0034, 0.0008], abs=1e-3)

@@ -6,11 +6,13 @@ import pytest
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import ImageError, IntakeError
 from bloodcell.imaging.boxes import iou
+from bloodcell.imaging.crop import whole_picture
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer import pipeline
 from bloodcell.infer.engine import Engine
-from bloodcell.infer.pipeline import analyse, cell_crop, find_only
-from tests.infer.net import write_net
+from bloodcell.infer.pipeline import analyse, cell_crop, find_only, network_input
+from bloodcell.runs.takes import Takes
+from tests.infer.net import write_net, write_spec
 
 FIELD = encode_png(draw_field(3, 1, 240, 320).rgb)
 THREE = encode_png(draw_field(0, 3, 240, 320, scale=0.4).rgb)
@@ -109,3 +111,42 @@ def test_shown_crop_keeps_the_colours_of_the_picture():
     assert crop.shape == (90, 90, 3)
     row, col = (round(at) for at in field.boxes[0].centre)
     assert crop[43:47, 43:47].mean(axis=(0, 1)) == pytest.approx(field.rgb[row, col], abs=40)
+
+
+@pytest.fixture(scope="module")
+def whole_pictures(tmp_path_factory):
+    """A model of whole pictures of 24x40, which looks at the pixel in the top left corner."""
+    folder = write_net(tmp_path_factory.mktemp("whole") / "pixel", size=(24, 40), has_known=False)
+    write_spec(folder, input="image", context=None)
+    return Engine(folder)
+
+
+def test_a_model_of_whole_pictures_sees_the_picture(whole_pictures):
+    rgb = draw_field(3, 1, 240, 320).rgb
+    red_corner = rgb.copy()
+    red_corner[:12, :12] = (250, 200, 200)
+    plain, red = analyse(whole_pictures, [encode_png(rgb), encode_png(red_corner)])
+    assert red.cells[0].class_name == "RED"  # the corner alone differs, far from the cell
+    assert red.cells[0].probs != plain.cells[0].probs
+    assert [cell.box for cell in red.cells] == [cell.box for cell in plain.cells]
+    scores = whole_pictures.classify(whole_picture(red_corner, 24, 40)[None])
+    assert red.cells[0].probs == pytest.approx(scores.probs[0].tolist())
+
+
+def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pictures):
+    three, one, none, dark = analyse(whole_pictures, [THREE, FIELD, EMPTY, DARK])
+    (found,) = find_only([THREE])
+    assert [cell.box for cell in three.cells] == [max((cell.box for cell in found.cells), key=lambda box: box.area_px)]
+    assert three.message == "The model looks at the whole picture; of its 3 white cells the largest is named."
+    assert (len(one.cells), one.message) == (1, "")
+    assert (none.status, none.cells) == ("no white cell", ())  # no answer without a white cell
+    assert (dark.status, dark.cells) == ("not a blood smear", ())
+
+
+def test_cells_for_a_network_that_is_not_square():
+    takes = Takes(24, 48, context=1.2)
+    field = draw_field(3, 1, 240, 320)
+    crop = network_input(takes, field.rgb, field.boxes[0])
+    assert crop.shape == (24, 48, 3)
+    square = network_input(Takes(24, 24, context=1.2), field.rgb, field.boxes[0])
+    assert np.abs(crop[:, 12:36].astype(int) - square).mean() < 2  # the same cell as large, with more beside it

@@ -80,6 +80,7 @@ def test_an_unknown_name_tells_which_there_are(settings, names, there):
     [
         ("{", r"spec\.json of the model bad cannot be read"),
         ("3", r"spec\.json of the model bad must be one JSON object"),
+        ('{"side_px": 4}', r"spec\.json of the model bad lacks class_names\."),
         ('{"class_names": []}', r"spec\.json of the model bad lacks side_px, context\."),
     ],
 )

@@ -5,7 +5,8 @@ import onnxruntime
 import pytest
 
 from bloodcell.imaging.scale import FITTED, FIXED, SCALINGS, fit_scaling, fixed_scaling
-from bloodcell.zoo.registry import NETWORKS, builder_of
+from bloodcell.zoo.registry import builder_of
+from bloodcell.zoo.settings import NetworkSettings
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS
@@ -21,6 +22,10 @@ def fitted(name):
     return fixed_scaling(name) if name in FIXED else fit_scaling(name, [CROPS[:20]])
 
 
+def net_with(scaling):
+    return builder_of("small")(NetworkSettings(SIDE_PX, SIDE_PX, 3, 0.0, scaling, stage_widths=(4,)))
+
+
 def scaled_by(model, crops):
     import keras
 
@@ -29,25 +34,19 @@ def scaled_by(model, crops):
 
 
 @pytest.mark.parametrize("name", SCALINGS)
-@pytest.mark.parametrize("network", [network.name for network in NETWORKS])
-def test_inside_as_outside_and_after_saving(name, network, tmp_path):
+def test_inside_as_outside_and_after_saving(name, tmp_path):
     import keras
 
     scaling = fitted(name)
-    model = builder_of(network)(SIDE_PX, 3, (4,), 0.0, scaling=scaling)
-    assert np.abs(scaled_by(model, CROPS) - scaling.apply(CROPS)).max() < 1e-5
+    model = net_with(scaling)
+    assert np.abs(scaled_by(model, CROPS) - scaling.apply(CROPS)).max() < 2e-5
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     assert np.array_equal(scaled_by(again, CROPS), scaled_by(model, CROPS))
-    assert again.count_params() == model.count_params() == builder_of(network)(SIDE_PX, 3, (4,), 0.0).count_params()
+    assert again.count_params() == model.count_params() == net_with(fixed_scaling("-1..1")).count_params()
 
 
-def test_without_a_scaling_levels_go_to_one():
-    model = builder_of("small")(SIDE_PX, 3, (4,), 0.0)
-    assert np.abs(scaled_by(model, CROPS) - fixed_scaling("-1..1").apply(CROPS)).max() < 1e-6
-
-
-@pytest.mark.parametrize("name", FITTED)
+@pytest.mark.parametrize("name", [*FITTED, "imagenet caffe", "imagenet torch"])
 def test_the_exported_graph_takes_raw_levels_and_nothing_else(name, tmp_path):
     import keras
 
@@ -60,4 +59,4 @@ def test_the_exported_graph_takes_raw_levels_and_nothing_else(name, tmp_path):
     session = onnxruntime.InferenceSession(str(tmp_path / "s.onnx"), providers=["CPUExecutionProvider"])
     assert [given.name for given in session.get_inputs()] == ["crops"]
     (answered,) = session.run(None, {"crops": CROPS.astype(np.float32)})
-    assert np.abs(answered - fitted(name).apply(CROPS)).max() < 1e-5
+    assert np.abs(answered - fitted(name).apply(CROPS)).max() < 2e-5

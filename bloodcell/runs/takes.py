@@ -1,0 +1,73 @@
+"""What a model's network takes and gives, as its spec.json says: written after training, read before prediction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bloodcell.errors import ModelError
+
+CELL, IMAGE = "cell", "image"
+INPUTS = (CELL, IMAGE)
+LOGITS, KNOWN, FEATURES = "logits", "known", "features"
+# Of models from before spec.json named them.
+ALL_OUTPUTS = (LOGITS, KNOWN, FEATURES)
+ALLOWED_OUTPUTS = (ALL_OUTPUTS, (LOGITS, FEATURES))
+
+
+@dataclass(frozen=True)
+class Takes:
+    """The doors of a network.
+
+    height_px, width_px : of what it takes, uint8 (N, height_px, width_px, 3)
+    input : "cell", each found cell cut out; "image", the whole picture resized
+    context : of a cell, side of what is cut out in units of the longer side of its box (`imaging.crop.crop_cell`)
+    outputs : of model.onnx, in order: logits, maybe known, features
+    """
+
+    height_px: int
+    width_px: int
+    input: str = CELL
+    context: float = 1.0
+    outputs: tuple[str, ...] = ALL_OUTPUTS
+
+    @property
+    def knows_strangers(self) -> bool:
+        """Whether the network answers if a crop shows a cell of one of its classes at all."""
+        return KNOWN in self.outputs
+
+    def to_description(self) -> dict[str, Any]:
+        """The part of spec.json that `takes_of` reads; a square of cells also under its older name, side_px."""
+        side = {"side_px": self.height_px} if self.height_px == self.width_px else {}
+        return {
+            **side,
+            "height_px": self.height_px,
+            "width_px": self.width_px,
+            "input": self.input,
+            "context": self.context,
+            "outputs": list(self.outputs),
+        }
+
+
+def takes_of(description: dict[str, Any], name: str) -> Takes:
+    """Read what spec.json of the model `name` says.
+
+    Raises
+    ------
+    ModelError
+        If the size is missing, a cell's context is, or something has a value that there is not.
+    """
+    kind = description.get("input", CELL)
+    if kind not in INPUTS:
+        raise ModelError(f"`input` of the model {name} must be one of {INPUTS}. Received: {kind!r}.")
+    has_size = "height_px" in description and "width_px" in description
+    missing = [] if has_size or "side_px" in description else ["side_px"]
+    missing += ["context"] if kind == CELL and "context" not in description else []
+    if missing:
+        raise ModelError(f"spec.json of the model {name} lacks {', '.join(missing)}.")
+    side_px = description.get("side_px", 0)
+    size = (description.get("height_px", side_px), description.get("width_px", side_px))
+    if not all(isinstance(side, int) and side >= 1 for side in size):
+        raise ModelError(f"The input of the model {name} must be 1 px or more a side. Received: {size}.")
+    outputs = tuple(description.get("outputs", ALL_OUTPUTS))
+    if outputs not in ALLOWED_OUTPUTS:
+        raise ModelError(f"`outputs` of the model {name} must be one of {ALLOWED_OUTPUTS}. Received: {outputs}.")
+    return Takes(*size, input=kind, context=float(description.get("context", 1.0)), outputs=outputs)
