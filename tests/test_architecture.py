@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the bottom up: a part may import parts of the lines above its own, and its own.
 LEVELS = (
     ("classes", "errors", "settings"),
-    ("imaging", "jsonspec"),
+    ("imaging", "jsonspec", "store"),
     ("data", "runs"),
     ("infer",),
     ("evaluate", "explain"),

@@ -19,13 +19,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from bloodcell.errors import StoreError
-from bloodcell.review import database
 from bloodcell.review.batches import create_batch, list_batches
 from bloodcell.review.corrections import correct
-from bloodcell.review.database import HEAD_REVISION, open_database, reading, writing
 from bloodcell.review.images import waiting_images
-from bloodcell.review.schema import metadata
 from bloodcell.review.tables import cells_table
+from bloodcell.store import database
+from bloodcell.store.database import HEAD_REVISION, open_database, reading, writing
+from bloodcell.store.schema import metadata
 from tests.review.batch import analysed, cell, image, new_batch
 
 
@@ -74,7 +74,7 @@ def test_opening_an_up_to_date_database_is_cheap(db_path):
 
 def test_opening_an_up_to_date_database_does_not_import_alembic(db_path):
     code = (
-        "import sys; from bloodcell.review.database import open_database;"
+        "import sys; from bloodcell.store.database import open_database;"
         f"open_database('sqlite:///{db_path}'); print('alembic' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
