@@ -27,8 +27,23 @@ LEVEL_OF = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 BESIDE = {"cli", "commands", "__main__"}  # may import all but the screen; nothing imports them but each other
 
 KERAS_PARTS = {"zoo", "training"}
-KERAS_FREE_IN_THEM = {"bloodcell.zoo.registry", "bloodcell.training.spec", "bloodcell.training.samples"}
-DOORS = ("bloodcell.cli", "bloodcell.infer.pipeline", "bloodcell.review.export", "bloodcell.evaluate.dataset")
+KERAS_FREE_IN_THEM = {
+    "bloodcell.zoo.registry",
+    "bloodcell.training.spec",
+    "bloodcell.training.samples",
+    "bloodcell.training.control",
+    "bloodcell.training.history",
+}
+DOORS = (
+    "bloodcell.cli",
+    "bloodcell.commands.jobs",
+    "bloodcell.infer.pipeline",
+    "bloodcell.jobs.local",
+    "bloodcell.jobs.train_job",
+    "bloodcell.jobs.worker",
+    "bloodcell.review.export",
+    "bloodcell.evaluate.dataset",
+)
 MAX_LINES = 350
 
 

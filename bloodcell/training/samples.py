@@ -144,6 +144,8 @@ def _make_crops(
         try:
             rgb = read_rgb(images.read(record.file))
         except BloodcellError:
+            if not images.path.exists():
+                raise
             return None
         finding = find_white_cells(rgb)
         if not finding.boxes:
