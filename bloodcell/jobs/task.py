@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ class Task:
         self._progress = self._progress | values
 
     def log(self, line: str) -> None:
-        """Write a line to the job's log."""
-        sys.stdout.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
-        sys.stdout.flush()
+        """Write a line to the job's log; on a full disk the work goes on without it."""
+        with suppress(OSError):
+            sys.stdout.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+            sys.stdout.flush()
 
     def should_stop(self) -> bool:
         """Whether the work shall stop as soon as it can."""

@@ -43,6 +43,8 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     status, error, result = store.DONE, "", ""
     try:
         with Heart(queue.db, task):
+            if task.should_stop():
+                raise StoppedError("It was stopped before it began.")
             result = load(kind_of(job.kind, queue.kinds).run)(task)
     except StoppedError as stopped:
         status = store.CANCELLED

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -75,9 +76,12 @@ class Checkpoints:
         self.folder = folder
 
     def save_state(self, fit: int, model: keras.Model, rows: list[dict]) -> None:
-        """Keep the state after an epoch: weights, optimizer with its running means, seeds, history."""
+        """Keep the state after an epoch: weights, optimizer with its running means, random states, history."""
         arrays = {f"model-{at}": value for at, value in enumerate(_values(model.variables))}
         arrays |= {f"optimizer-{at}": value for at, value in enumerate(_values(model.optimizer.variables))}
+        arrays["python"] = np.array(
+            random.getstate()[1], np.uint32
+        )  # Keras puts the batches of an epoch in order by it
         self._write(f"fit-{fit}.npz", arrays, rows)
 
     def load_state(self, fit: int, model: keras.Model) -> list[dict]:
@@ -91,6 +95,8 @@ class Checkpoints:
         if stored is None:
             return []
         arrays, rows = stored
+        if "python" in arrays:
+            random.setstate((random.Random.VERSION, tuple(arrays["python"].tolist()), None))
         for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
             self._assign(variables, [value for key, value in arrays.items() if key.startswith(name)])
         return rows

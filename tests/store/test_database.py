@@ -10,15 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from bloodcell.errors import StoreError
+from bloodcell.jobs.store import list_jobs
 from bloodcell.review.batches import create_batch, list_batches
 from bloodcell.review.corrections import correct
 from bloodcell.review.images import waiting_images
@@ -33,6 +35,20 @@ def test_migrations_make_exactly_the_schema(db):
     with reading(db) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_database_of_before_jobs_keeps_its_batches(tmp_path):
+    path = tmp_path / "bloodcell.db"
+    config = Config()
+    config.set_main_option("script_location", str(database._MIGRATIONS_DIR))
+    config.set_main_option("path_separator", "os")
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO batches VALUES (1, 'old', 'm', '', '[]', '', '', NULL)")
+    db = open_database(f"sqlite:///{path}")
+    assert [batch.name for batch in list_batches(db)] == ["old"]
+    assert list_jobs(db) == []
 
 
 def test_in_memory_database_is_the_same():
