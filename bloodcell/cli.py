@@ -95,13 +95,16 @@ def build_parser() -> argparse.ArgumentParser:
         "train",
         "train a model from a spec",
         "train specs/wbc4.json --data ../shared/data --out workspace/runs/mine",
-        details="The folder that comes out is a model: in workspace/runs it shows on the shelf.",
+        details="The folder that comes out is a model: in workspace/runs it shows on the shelf. Ctrl-C stops it; "
+        "--resume goes on. `jobs submit` does the same in the background.",
     )
     train.add_argument("spec", metavar="SPEC.json", help="training settings; examples lie in specs/")
     train.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
     train.add_argument("--out", required=True, metavar="RUN", help="folder to make for the model")
     train.add_argument("--seed", type=int, metavar="N", help="in place of the spec's seed")
     train.add_argument("--fold", type=int, metavar="N", help="in place of the spec's validation fold")
+    train.add_argument("--resume", action="store_true", help="go on after the last finished epoch of a stopped run")
+    _add_jobs_commands(commands)
 
     evaluate = _add_command(
         commands,
@@ -160,6 +163,43 @@ def build_parser() -> argparse.ArgumentParser:
     get = _add_command(actions, "get", "download one set into the workspace", "data get NAME", "data", action="get")
     get.add_argument("name", metavar="NAME", help="a name from `data list`")
     return parser
+
+
+def _add_jobs_commands(commands: Any) -> None:
+    """The commands about work in the background."""
+    jobs = _add_command(
+        commands,
+        "jobs",
+        "list, start, stop and follow training in the background",
+        "jobs",
+        action="list",
+        details="Without an action, list the jobs. They run on when this terminal is closed, BLOODCELL_JOBS of them "
+        "at a time (default 1).",
+    )
+    actions = jobs.add_subparsers(title="actions", metavar="ACTION")
+    submit = _add_command(
+        actions,
+        "submit",
+        "queue a training run",
+        "jobs submit specs/wbc4.json --data ../shared/data --name mine",
+        "jobs",
+        action="submit",
+    )
+    submit.add_argument("spec", metavar="SPEC.json", help="training settings; examples lie in specs/")
+    submit.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
+    submit.add_argument("--name", metavar="NAME", help="of the model on the shelf (default: the spec's name)")
+    for action, help_text in (
+        ("cancel", "stop a job, or take it out of the queue; finished epochs are kept"),
+        ("resume", "go on with a stopped or failed job after its last finished epoch"),
+        ("retry", "start a stopped or failed job anew"),
+        ("delete", "delete a job with its log and checkpoint; its model stays"),
+        ("log", "print what a job has written"),
+        ("follow", "print what a job writes until it ends; Ctrl-C leaves it running"),
+    ):
+        one = _add_command(actions, action, help_text, f"jobs {action} 3", "jobs", action=action)
+        one.add_argument("id", type=int, metavar="ID", help="number of the job, from `jobs`")
+        if action == "delete":
+            one.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_copies_commands(commands: Any) -> None:

@@ -34,4 +34,8 @@ class StoreError(BloodcellError):
 
 
 class StoppedError(BloodcellError):
-    """Work that its user stopped; nothing of it was kept."""
+    """Work that its user stopped; its text says what was kept."""
+
+
+class JobError(BloodcellError):
+    """A job that is not there, cannot be started, or is in no state for what was asked of it."""

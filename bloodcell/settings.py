@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bloodcell.errors import JobError
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -14,11 +16,15 @@ class Settings:
     home : the workspace folder (BLOODCELL_HOME, default ./workspace beside the code)
     db_url : SQLAlchemy URL (BLOODCELL_DB, default SQLite in the workspace)
     shelf : folder of shipped models
+    jobs_at_once : how many jobs run at a time (BLOODCELL_JOBS, default 1); the others wait
+    runner : what runs them (BLOODCELL_RUNNER, default "local": processes of this machine), see `jobs.runner`
     """
 
     home: Path
     db_url: str
     shelf: Path = PROJECT_DIR / "models"
+    jobs_at_once: int = 1
+    runner: str = "local"
 
     @property
     def blobs_dir(self) -> Path:
@@ -29,6 +35,11 @@ class Settings:
     def runs_dir(self) -> Path:
         """Training runs and the models that came of them."""
         return self.home / "runs"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """A folder a job: its spec, log, history and checkpoint (`jobs.files`)."""
+        return self.home / "jobs"
 
     @property
     def datasets_dir(self) -> Path:
@@ -42,7 +53,11 @@ class Settings:
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment."""
+    """Read the settings from the environment; JobError where BLOODCELL_JOBS is no number of jobs."""
     home = Path(os.environ.get("BLOODCELL_HOME") or PROJECT_DIR / "workspace").expanduser().resolve()
     db_url = os.environ.get("BLOODCELL_DB") or f"sqlite:///{home / 'bloodcell.db'}"
-    return Settings(home=home, db_url=db_url)
+    jobs_at_once = os.environ.get("BLOODCELL_JOBS") or "1"
+    if not jobs_at_once.isdecimal() or int(jobs_at_once) < 1:
+        raise JobError(f"BLOODCELL_JOBS must be a whole number of 1 or more. Received: {jobs_at_once!r}.")
+    runner = os.environ.get("BLOODCELL_RUNNER") or "local"
+    return Settings(home, db_url, jobs_at_once=int(jobs_at_once), runner=runner)

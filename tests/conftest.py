@@ -1,11 +1,14 @@
 """What holds for every test: a workspace of its own, no outside host, the shared data where they are there."""
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from bloodcell.store.database import open_database
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -46,3 +49,24 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"the shared data are absent: no ../{folder.parent.name}/{folder.name} and no BLOODCELL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """A SQLite file with all tables, made by the migrations; to be copied, not used."""
+    path = tmp_path_factory.mktemp("template") / "bloodcell.db"
+    open_database(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def db_path(empty_database, tmp_path):
+    path = tmp_path / "bloodcell.db"
+    shutil.copyfile(empty_database, path)
+    return path
+
+
+@pytest.fixture
+def db(db_path):
+    """A database of its own for each test."""
+    return open_database(f"sqlite:///{db_path}")

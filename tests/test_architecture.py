@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = (
     ("classes", "errors", "settings"),
     ("jsonspec",),
-    ("imaging",),
+    ("imaging", "store"),
     ("data", "runs"),
     ("infer",),
     ("evaluate", "explain"),
@@ -34,8 +34,19 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.zoo.table",
     "bloodcell.training.spec",
     "bloodcell.training.samples",
+    "bloodcell.training.control",
+    "bloodcell.training.history",
 }
-DOORS = ("bloodcell.cli", "bloodcell.infer.pipeline", "bloodcell.review.export", "bloodcell.evaluate.dataset")
+DOORS = (
+    "bloodcell.cli",
+    "bloodcell.commands.jobs",
+    "bloodcell.infer.pipeline",
+    "bloodcell.jobs.local",
+    "bloodcell.jobs.train_job",
+    "bloodcell.jobs.worker",
+    "bloodcell.review.export",
+    "bloodcell.evaluate.dataset",
+)
 MAX_LINES = 350
 
 

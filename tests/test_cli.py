@@ -19,9 +19,9 @@ from bloodcell.data.intake import from_paths
 from bloodcell.data.public_sets import PUBLIC_SETS
 from bloodcell.errors import BloodcellError, ModelError, StoreError
 from bloodcell.review import intake
-from bloodcell.review.database import open_database
 from bloodcell.review.export import full_csv, plain_csv
 from bloodcell.review.intake import analyse_waiting, take_in
+from bloodcell.store.database import open_database
 from tests.review.batch import MODEL, MODEL_SHA, SMALL_BOX, cell, image, new_batch
 
 ROOT = Path(__file__).resolve().parent.parent

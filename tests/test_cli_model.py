@@ -17,9 +17,9 @@ from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer.engine import Engine
 from bloodcell.review.batches import create_batch
-from bloodcell.review.database import open_database
 from bloodcell.review.export import full_csv, plain_csv
 from bloodcell.review.intake import analyse_waiting, take_in
+from bloodcell.store.database import open_database
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "models" / "wbc4"

@@ -13,12 +13,12 @@ from bloodcell.commands.summary import batch_summary
 from bloodcell.data.intake import count_paths, from_paths
 from bloodcell.infer.engine import Engine
 from bloodcell.review.batches import create_batch, get_batch
-from bloodcell.review.database import open_database
 from bloodcell.review.export import full_rows, plain_rows
 from bloodcell.review.intake import analyse_passing
 from bloodcell.review.tables import cells_table, images_table
 from bloodcell.runs.folder import get_model
 from bloodcell.settings import load_settings
+from bloodcell.store.database import open_database
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, exists, func, select
 
 from bloodcell.errors import StoreError
-from bloodcell.review.database import reading, writing
-from bloodcell.review.schema import audit, batches, cells, corrections, images, now_utc
+from bloodcell.store.database import reading, writing
+from bloodcell.store.schema import audit, batches, cells, corrections, images, now_utc
 
 MAX_NAME_CHARS = 200
 

@@ -64,7 +64,7 @@ def make_cell_set(
 
     Parameters
     ----------
-    db : Engine of `review.database.open_database`
+    db : Engine of `store.database.open_database`
     batch_id : int
     name : of the dataset
     settings : Settings

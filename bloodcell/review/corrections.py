@@ -7,8 +7,8 @@ from sqlalchemy import Engine, select
 from bloodcell.classes import EXTRA_DECISIONS
 from bloodcell.errors import StoreError
 from bloodcell.review.batches import note, read_batch
-from bloodcell.review.database import reading, writing
-from bloodcell.review.schema import cells, corrections, images, now_utc
+from bloodcell.store.database import reading, writing
+from bloodcell.store.schema import cells, corrections, images, now_utc
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from bloodcell.classes import UNREADABLE
 from bloodcell.errors import StoreError
 from bloodcell.infer.results import ImageResult
 from bloodcell.review.batches import read_batch
-from bloodcell.review.database import reading, writing
-from bloodcell.review.schema import cells, clean_text, images, now_utc, predictions
+from bloodcell.store.database import reading, writing
+from bloodcell.store.schema import cells, clean_text, images, now_utc, predictions
 
 _SIDES = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
 

@@ -7,8 +7,8 @@ import pandas as pd
 from sqlalchemy import Engine, Select, func, select
 
 from bloodcell.review.batches import read_batch
-from bloodcell.review.database import reading
-from bloodcell.review.schema import cells, corrections, images, predictions
+from bloodcell.store.database import reading
+from bloodcell.store.schema import cells, corrections, images, predictions
 
 _BEFORE_PROBS = (
     "cell_id",

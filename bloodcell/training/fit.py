@@ -4,54 +4,49 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
+import tensorflow as tf
 
+from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import RunError
-from bloodcell.imaging.scale import Scaling
-from bloodcell.infer.typical import Typical, fit_typical
-from bloodcell.training.batches import DrawnBatches, plain_crops, scaling_of
+from bloodcell.infer.typical import Typical
+from bloodcell.runs.publish import unfinished_dir
+from bloodcell.training.answers import predict, typical_of
+from bloodcell.training.batches import plain_crops
 from bloodcell.training.calibrate import Outputs, calibrate
 from bloodcell.training.card import write_card
+from bloodcell.training.checkpoint import CHECKPOINT_DIR, open_checkpoints
+from bloodcell.training.control import Control, stop_if_asked
 from bloodcell.training.describe import describe
 from bloodcell.training.export import export_onnx
+from bloodcell.training.history import HISTORY_FILE, write_history
 from bloodcell.training.imbalance import learned_rows
-from bloodcell.training.losses import losses_of
-from bloodcell.training.samples import UNKNOWN, Samples, load_samples
+from bloodcell.training.rounds import Fitted, Work, fit_network
+from bloodcell.training.samples import Samples, load_samples
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import fold_of_rows
-from bloodcell.zoo.registry import builder_of
-from bloodcell.zoo.settings import NetworkSettings
 
-# The weights that are kept are a running mean over about the last hundred steps.
-EMA_MOMENTUM = 0.99
-PREDICT_BATCH = 256
 # Answers of the runs that the thresholds come from, in the order of `load_samples`.
 OUT_OF_FOLD = "out_of_fold.npz"
-
-Log = Callable[[str], None]
-OnProgress = Callable[[str, int, int], None]
+MODEL_DIR = "model"
 
 
-def train(
-    spec: TrainSpec, data_dir: Path, run_dir: Path, cache_dir: Path, log: Log, on_progress: OnProgress | None = None
-) -> dict:
-    """Train a model and leave it as a folder that can be put on the shelf.
+def train(spec: TrainSpec, data_dir: Path, run_dir: Path, cache_dir: Path, control: Control) -> dict:
+    """Train a model and leave it as a folder that can be put on the shelf, going on where an earlier call was stopped.
 
     Parameters
     ----------
     data_dir : folder that the sources' paths start from
-    run_dir : folder to make; it must not exist or be empty
+    run_dir : folder to make; it must not exist or be empty. Until the model is whole, all lies in `runs.publish.unfinished_dir`
     cache_dir : folder for crops, shared by runs
-    log : called with a line of text
-    on_progress : called with (name of the source, images done, images in all)
+    control : follows the run and may stop it
 
     Returns
     -------
@@ -59,47 +54,78 @@ def train(
 
     Raises
     ------
-    RunError, DatasetError, SpecError
+    StoppedError, RunError, DatasetError, SpecError
     """
     if run_dir.exists() and any(run_dir.iterdir()):
         raise RunError(f"The run folder {run_dir} is not empty: name a new one.")
-    log("Finding and cropping cells ...")
+    work_dir = unfinished_dir(run_dir)
+    metrics = train_in(work_dir, spec, data_dir, cache_dir, control)
+    (work_dir / MODEL_DIR).replace(run_dir)
+    shutil.rmtree(work_dir)
+    return metrics
+
+
+def train_in(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict:
+    """Train inside one folder, going on from the checkpoint in it; its folder `model` is the model in the end.
+
+    In it lie history.csv, a row an epoch of every fit, and the folder `checkpoint`, which the caller may delete once
+    the model is where it shall be. Parameters, result and errors are those of `train`.
+    """
+    if spec.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+    def on_progress(source: str, done: int, total: int) -> None:
+        stop_if_asked(control)
+        control.reading(source, done, total)
+
+    control.log("Finding and cropping cells ...")
     samples = load_samples(spec, data_dir, cache_dir, on_progress)
     folds = fold_of_rows(spec, samples)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    started = time.time()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    model_dir = work_dir / MODEL_DIR
+    shutil.rmtree(model_dir, ignore_errors=True)
+    checkpoints = open_checkpoints(work_dir / CHECKPOINT_DIR, spec, samples)
+    earlier = checkpoints.rows()
+    write_history(work_dir / HISTORY_FILE, earlier)
+    started = time.time() - sum({row["fit"]: row["seconds"] for row in earlier}.values())
+    work = Work(control, checkpoints, work_dir / HISTORY_FILE, data_dir, fits=spec.folds + 1 if spec.fold < 0 else 1)
     if spec.fold < 0:
-        held, fit = samples, _learned(spec, samples, folds >= 0)
-        outputs = _out_of_fold(spec, samples, folds, log)
-        outputs.save(run_dir / OUT_OF_FOLD)
-        log("all folds, for the model")
-        model, scaling, history = _fit(spec, fit, None, log)
-        typical = _typical(model, spec, fit)
+        held, learned = samples, _learned(spec, samples, folds >= 0)
+        outputs = _out_of_fold(spec, samples, folds, work)
+        control.log("all folds, for the model")
+        fitted = fit_network(spec, work.fits, learned, None, work)
+        typical = typical_of(fitted.model, spec, learned)
     else:
-        held, fit = samples.take(folds == spec.fold), _learned(spec, samples, folds != spec.fold)
-        model, scaling, history = _fit(spec, fit, held, log)
-        typical = _typical(model, spec, fit)
-        outputs = predict(model, spec, held, typical)
+        held, learned = samples.take(folds == spec.fold), _learned(spec, samples, folds != spec.fold)
+        fitted = fit_network(spec, 1, learned, held, work)
+        typical = typical_of(fitted.model, spec, learned)
+        outputs = predict(fitted.model, spec, held, typical)
     calibration = calibrate(spec, held, outputs)
-    log(f"validation: {json.dumps(calibration.figures)}")
+    control.log(f"validation: {json.dumps(calibration.figures)}")
     metrics: dict = {
         "seconds": round(time.time() - started),
-        "parameters": model.count_params(),
+        "parameters": fitted.model.count_params(),
         "no_cell": samples.no_cell,
         "validation": {"protocol": _protocol(spec)} | calibration.figures,
     }
-    typical.save(run_dir / "typical.npz")
-    model.save(run_dir / "model.keras", include_optimizer=False)
-    with contextlib.redirect_stdout(io.StringIO()):
-        export_onnx(
-            model, run_dir / "model.onnx", plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], spec.side_px)
-        )
-    description = describe(spec, samples, fit, scaling, calibration.settings)
-    _write_json(run_dir / "spec.json", description)
-    _write_json(run_dir / "metrics.json", metrics)
-    _write_history(run_dir / "history.csv", history)
-    write_card(run_dir, description, metrics)
+    model_dir.mkdir()
+    if spec.fold < 0:
+        outputs.save(model_dir / OUT_OF_FOLD)
+    description = describe(spec, samples, learned, fitted.scaling, calibration.settings)
+    _write_model(model_dir, fitted, typical, samples, spec)
+    _write_json(model_dir / "spec.json", description)
+    _write_json(model_dir / "metrics.json", metrics)
+    write_history(model_dir / HISTORY_FILE, fitted.rows)
+    write_card(model_dir, description, metrics)
     return metrics
+
+
+def _write_model(model_dir: Path, fitted: Fitted, typical: Typical, samples: Samples, spec: TrainSpec) -> None:
+    typical.save(model_dir / "typical.npz")
+    fitted.model.save(model_dir / "model.keras", include_optimizer=False)
+    some = plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], spec.side_px)
+    with contextlib.redirect_stdout(io.StringIO()):
+        export_onnx(fitted.model, model_dir / "model.onnx", some)
 
 
 def _learned(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
@@ -113,14 +139,20 @@ def _protocol(spec: TrainSpec) -> str:
     return f"fold {spec.fold} of {spec.folds}, source cells it did not learn from"
 
 
-def _out_of_fold(spec: TrainSpec, samples: Samples, folds: np.ndarray, log: Log) -> Outputs:
+def _out_of_fold(spec: TrainSpec, samples: Samples, folds: np.ndarray, work: Work) -> Outputs:
     """Answers for every sample by a model that learned from none of its source cell's copies."""
     parts = []
     for fold in range(spec.folds):
-        log(f"fold {fold + 1} of {spec.folds}, for the thresholds")
-        held, fit = samples.take(folds == fold), _learned(spec, samples, folds != fold)
-        model, _, _ = _fit(spec, fit, held, log)
-        parts.append(predict(model, spec, held, _typical(model, spec, fit)))
+        stored = work.checkpoints.load_answers(fold + 1)
+        if stored is None:
+            work.control.log(f"fold {fold + 1} of {spec.folds}, for the thresholds")
+            held, learned = samples.take(folds == fold), _learned(spec, samples, folds != fold)
+            fitted = fit_network(spec, fold + 1, learned, held, work)
+            answers = predict(fitted.model, spec, held, typical_of(fitted.model, spec, learned))
+            work.checkpoints.save_answers(fold + 1, answers, fitted.rows)
+            parts.append(answers)
+        else:
+            parts.append(stored[0])
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(spec.folds)]))
     return Outputs(
         np.concatenate([part.logits for part in parts])[order],
@@ -129,94 +161,5 @@ def _out_of_fold(spec: TrainSpec, samples: Samples, folds: np.ndarray, log: Log)
     )
 
 
-def _typical(model: keras.Model, spec: TrainSpec, fit: Samples) -> Typical:
-    learned = fit.take(fit.class_index != UNKNOWN)
-    return fit_typical(_raw(model, spec, learned)[2], learned.class_index)
-
-
-def predict(model: keras.Model, spec: TrainSpec, samples: Samples, typical: Typical) -> Outputs:
-    """What the network answers for samples as it sees them in use."""
-    logits, known, features = _raw(model, spec, samples)
-    return Outputs(logits, known, typical.distance(features))
-
-
-def _raw(model: keras.Model, spec: TrainSpec, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits (N, C), known (N,) and features (N, F)."""
-    whole = keras.Model(model.input, {**model.output, "features": model.get_layer("features").output})
-    parts = []
-    for start in range(0, len(samples.wide), PREDICT_BATCH):
-        crops = plain_crops(samples.wide[start : start + PREDICT_BATCH], spec.side_px).astype(np.float32)
-        answered = whole(crops, training=False)
-        parts.append([keras.ops.convert_to_numpy(answered[name]) for name in ("logits", "known", "features")])
-    logits, known, features = (np.concatenate(of_output) for of_output in zip(*parts, strict=True))
-    return logits, known[:, 0], features
-
-
-def _fit(spec: TrainSpec, fit: Samples, held: Samples | None, log: Log) -> tuple[keras.Model, Scaling, list[dict]]:
-    keras.utils.set_random_seed(spec.seed)
-    scaling = scaling_of(spec, fit)
-    build = builder_of(spec.model)
-    model = build(
-        NetworkSettings(
-            height_px=spec.side_px,
-            width_px=spec.side_px,
-            n_classes=len(spec.class_names),
-            dropout=spec.dropout,
-            scaling=scaling,
-            known_head=True,
-            stage_widths=spec.stage_widths,
-        )
-    )
-    log(f"{spec.model}: {model.count_params():,} parameters, {len(fit.class_index)} crops to learn from")
-    batches = DrawnBatches(fit, spec)
-    steps = len(batches) * spec.epochs
-    warm_up = max(1, steps // 20)
-    rate = keras.optimizers.schedules.CosineDecay(
-        spec.learning_rate / 20, steps - warm_up, warmup_target=spec.learning_rate, warmup_steps=warm_up
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=spec.weight_decay, global_clipnorm=1.0, use_ema=True, ema_momentum=EMA_MOMENTUM
-    )
-    model.compile(optimizer=optimizer, loss=losses_of(spec))
-    quick = None if held is None else held.take(_quick_rows(held))
-    history: list[dict] = []
-
-    def after_epoch(epoch: int, logs: dict | None) -> None:
-        row = {"epoch": epoch + 1, "loss": round(float((logs or {})["loss"]), 4)}
-        if quick is not None and len(quick.class_index):
-            right = _raw(model, spec, quick)[0].argmax(axis=1) == quick.class_index
-            recalls = [right[quick.class_index == c].mean() for c in np.unique(quick.class_index)]
-            row |= {"val_accuracy": round(float(right.mean()), 4), "val_balanced": round(float(np.mean(recalls)), 4)}
-        row["seconds"] = round(time.time() - started)
-        history.append(row)
-        log("  ".join(f"{name} {value}" for name, value in row.items()))
-
-    started = time.time()
-    model.fit(
-        batches, epochs=spec.epochs, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)]
-    )
-    return model, scaling, history
-
-
-def _quick_rows(held: Samples, per_group: int = 4) -> np.ndarray:
-    """A few copies of each held-out cell, to follow training without slowing it."""
-    seen: dict[int, int] = {}
-    rows = []
-    for row, (group, class_index) in enumerate(zip(held.group.tolist(), held.class_index.tolist(), strict=True)):
-        if class_index == UNKNOWN or seen.get(group, 0) >= per_group:
-            continue
-        seen[group] = seen.get(group, 0) + 1
-        rows.append(row)
-    return np.array(rows[:2000], np.int64)
-
-
 def _write_json(path: Path, content: dict) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def _write_history(path: Path, history: list[dict]) -> None:
-    columns = list(history[0]) if history else []
-    lines = [",".join(columns)] + [",".join(str(row[column]) for column in columns) for row in history]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -12,6 +12,7 @@ import numpy as np
 from bloodcell.data.contents import Contents
 from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec, source_cells, source_records
+from bloodcell.data.whole_files import writing_whole
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.crop import crop_cell
@@ -146,6 +147,8 @@ def _make_crops(
         try:
             rgb = read_rgb(images.read(record.file))
         except BloodcellError:
+            if not images.path.exists():
+                raise
             return None
         finding = find_white_cells(rgb)
         if not finding.boxes:
@@ -167,9 +170,8 @@ def _make_crops(
     if not wide:
         raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
     cached.parent.mkdir(parents=True, exist_ok=True)
-    temporary = cached.with_suffix(".part.npz")
-    np.savez(temporary, wide=np.stack(wide), kept=np.array(kept), labels=np.array(labels))
-    temporary.replace(cached)
+    with writing_whole(cached) as stream:
+        np.savez(stream, wide=np.stack(wide), kept=np.array(kept), labels=np.array(labels))
 
 
 def _mistaken_crop(rgb: np.ndarray, boxes: tuple[Box, ...], side_px: int, context: float) -> np.ndarray | None:
@@ -206,7 +208,7 @@ def _groups(
     key = _hash([_stamps(source, data_dir, records), [record.file for record in records]])
     stored = cache_dir / f"copies-{source.name}-{key}.npy"
     if not stored.exists():
-        temporary = stored.with_suffix(".part.npy")
-        np.save(temporary, source_cells("pixels", images, records, _named(on_progress, f"{source.name}: copies")))
-        temporary.replace(stored)
+        found = source_cells("pixels", images, records, _named(on_progress, f"{source.name}: copies"))
+        with writing_whole(stored) as stream:
+            np.save(stream, found)
     return np.load(stored, allow_pickle=False)[np.searchsorted(rows, kept)]

@@ -14,6 +14,12 @@ EQUAL_PARTS, AS_THEY_COME = "equal parts", "as they come"
 CLASS_SAMPLINGS = (EQUAL_PARTS, AS_THEY_COME)
 BALANCED = "balanced"
 CLASS_WEIGHTS = ("none", BALANCED)
+OPTIMIZERS = ("adamw", "adam", "nadam", "rmsprop", "sgd")
+COSINE, CONSTANT, EXPONENTIAL, PLATEAU = "cosine", "constant", "exponential", "reduce on plateau"
+SCHEDULES = (COSINE, CONSTANT, EXPONENTIAL, PLATEAU)
+MONITORS = ("val_loss", "val_accuracy", "val_balanced")
+KEEP_MEAN, KEEP_LAST, KEEP_BEST = "mean", "last", "best"
+KEEPS = (KEEP_MEAN, KEEP_LAST, KEEP_BEST)
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,16 @@ class TrainSpec:
     class_weights : "none", or "balanced": in the loss a crop weighs the more the rarer its class (scikit-learn's
         compute_class_weight); for classes drawn as they come
     focal_gamma : 0 for cross-entropy, above 0 for the focal loss with that gamma (its authors found 2 best)
+    optimizer : "adamw", "adam", "nadam", "rmsprop" or "sgd"; `weight_decay` is of adamw alone, `momentum` of sgd alone
+    schedule : of the learning rate. "cosine": warm-up over a twentieth of the steps, then down to 0; "constant";
+        "exponential": times `rate_factor` after each epoch, smoothly; "reduce on plateau": times `rate_factor` after
+        `plateau_patience` epochs in a row without a better `monitor`
+    monitor : by which epochs are judged on held-out cells: "val_loss", "val_accuracy" or "val_balanced"
+    patience : stop after so many epochs without a better `monitor`; 0 for never
+    keep : which weights become the model. "mean": running mean over about the last hundred steps; "last": of the last
+        step; "best": of the epoch with the best `monitor`
+    deterministic : the same spec, data and seed then give the same weights to the last bit on one machine. It costs
+        time: COST_OF_DETERMINISM
     unknown_share : share of the drawn crops that show none of the classes
     stain_jitter : spread (standard deviation, log scale) of the stain strength per channel in augmentation
     folds, fold : validation is one fold of so many, closed over source cells; with fold -1 the model learns from
@@ -50,6 +66,15 @@ class TrainSpec:
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
+    optimizer: str = "adamw"
+    momentum: float = 0.9
+    schedule: str = COSINE
+    rate_factor: float = 0.5
+    plateau_patience: int = 3
+    monitor: str = "val_loss"
+    patience: int = 0
+    keep: str = KEEP_MEAN
+    deterministic: bool = False
     label_smoothing: float = 0.05
     dropout: float = 0.3
     unknown_share: float = 0.15
@@ -83,8 +108,36 @@ class TrainSpec:
             0 <= self.unknown_share < 0.5, f"`unknown_share` must be from 0 to 0.5. Received: {self.unknown_share}."
         )
         self._require_imbalance()
+        self._require_optimizer()
         require(self.folds >= 2, f"`folds` must be 2 or more. Received: {self.folds}.")
         require(-1 <= self.fold < self.folds, f"`fold` must be from -1 to {self.folds - 1}. Received: {self.fold}.")
+
+    def _require_optimizer(self) -> None:
+        for name, allowed in (
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("monitor", MONITORS),
+            ("keep", KEEPS),
+        ):
+            value = getattr(self, name)
+            require(value in allowed, f"`{name}` must be one of {allowed}. Received: {value!r}.")
+        require(0 <= self.momentum < 1, f"`momentum` must be from 0 to below 1. Received: {self.momentum}.")
+        require(0 < self.rate_factor < 1, f"`rate_factor` must be between 0 and 1. Received: {self.rate_factor}.")
+        for name, least in (("plateau_patience", 1), ("patience", 0)):
+            value = getattr(self, name)
+            require(value >= least, f"`{name}` must be {least} or more. Received: {value}.")
+        require(
+            self.deterministic in (True, False),
+            f"`deterministic` must be true or false. Received: {self.deterministic!r}.",
+        )
+        wants = {"patience": self.patience > 0, "keep": self.keep == KEEP_BEST, "schedule": self.schedule == PLATEAU}
+        blind = [
+            f"`{name}` {getattr(self, name)!r}" for name, is_wanted in wants.items() if is_wanted and self.fold < 0
+        ]
+        require(
+            not blind,
+            f"{' and '.join(blind)} need cells held out from the model: `fold` must be 0 or more. Received: -1.",
+        )
 
     def _require_imbalance(self) -> None:
         sampling, weights = self.class_sampling, self.class_weights

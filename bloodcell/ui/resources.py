@@ -9,9 +9,9 @@ from sqlalchemy import Engine as Database
 from bloodcell.data.blobs import BlobStore
 from bloodcell.errors import ModelError
 from bloodcell.infer.engine import Engine
-from bloodcell.review.database import open_database
 from bloodcell.runs.folder import ModelInfo
 from bloodcell.settings import load_settings
+from bloodcell.store.database import open_database
 
 
 def database() -> Database:

@@ -10,9 +10,9 @@ from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.imaging.boxes import Box
 from bloodcell.infer.results import CellResult, ImageResult
 from bloodcell.review.batches import create_batch
-from bloodcell.review.database import open_database
 from bloodcell.review.tables import cells_table
 from bloodcell.settings import Settings
+from bloodcell.store.database import open_database
 from bloodcell.ui.state import Bench
 from tests.pages.tiny_model import write_tiny_model
 from tests.review.batch import add_image, store_result

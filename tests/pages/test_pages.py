@@ -8,8 +8,8 @@ import pytest
 
 from bloodcell.data.synthetic import sample_set
 from bloodcell.review.batches import list_batches
-from bloodcell.review.database import open_database
 from bloodcell.review.tables import cells_table, images_table
+from bloodcell.store.database import open_database
 from tests.pages.conftest import ROOT
 
 PAGES = ("pages/classify.py", "pages/models.py", "pages/guide.py")
@@ -223,7 +223,7 @@ def test_moving_the_threshold_lets_go_of_the_preset_and_keeps_for_the_next_cell(
 
 
 def test_a_locked_database_leaves_the_app_alive(filled, workspace, monkeypatch):
-    monkeypatch.setattr("bloodcell.review.database.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("bloodcell.store.database.BUSY_TIMEOUT_S", 0.1)
     blocker = sqlite3.connect(workspace / "bloodcell.db", isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     widget(filled.text_input, "classify-name-1").set_value("Ward 4").run()

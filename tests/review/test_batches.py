@@ -19,10 +19,10 @@ from bloodcell.review.batches import (
     restore_batch,
 )
 from bloodcell.review.corrections import correct
-from bloodcell.review.database import reading
 from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
-from bloodcell.review.schema import audit
 from bloodcell.review.tables import cells_table, images_table
+from bloodcell.store.database import reading
+from bloodcell.store.schema import audit
 from tests.review.batch import (
     BIG_BOX,
     MODEL,

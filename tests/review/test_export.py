@@ -13,10 +13,10 @@ from bloodcell.errors import StoreError
 from bloodcell.imaging.boxes import Box
 from bloodcell.infer.results import CellResult
 from bloodcell.review.corrections import correct, undo_last
-from bloodcell.review.database import open_database
 from bloodcell.review.export import full_csv, plain_csv
-from bloodcell.review.schema import clean_text
 from bloodcell.review.tables import cells_table
+from bloodcell.store.database import open_database
+from bloodcell.store.schema import clean_text
 from tests.review.batch import BIG_BOX, MODEL_SHA, SMALL_BOX, add_image, analysed, cell, image, new_batch, sha
 from tests.review.test_batches import noted
 

@@ -13,10 +13,10 @@ from bloodcell.data.intake import IncomingFile, from_uploads
 from bloodcell.errors import BloodcellError, ModelError, StoreError
 from bloodcell.review import intake
 from bloodcell.review.batches import list_batches
-from bloodcell.review.database import open_database
 from bloodcell.review.images import waiting_images
 from bloodcell.review.intake import CHUNK_IMAGES, TakenIn, analyse_passing, analyse_waiting, take_in
 from bloodcell.review.tables import cells_table, images_table
+from bloodcell.store.database import open_database
 from tests.review.batch import MODEL, MODEL_SHA, cell, image, new_batch
 
 ENGINE = SimpleNamespace(model_name=MODEL, model_sha256=MODEL_SHA, class_names=WHITE_CELLS_4)

@@ -26,6 +26,8 @@ def test_a_spec_of_before_these_settings_is_the_same_run():
     spec = TrainSpec.from_json('{"name": "x", "sources": [{"name": "a", "path": "b"}]}')
     settings = (spec.scaling, spec.class_sampling, spec.class_weights, spec.focal_gamma, spec.sources[0].limits)
     assert settings == ("-1..1", "equal parts", "none", 0, ())
+    fitting = (spec.optimizer, spec.schedule, spec.keep, spec.patience, spec.deterministic)
+    assert fitting == ("adamw", "cosine", "mean", 0, False)
 
 
 def test_reads_a_file(tmp_path):
@@ -103,6 +105,20 @@ def test_texts_that_are_no_spec(text, message):
         ),
         ({"class_weights": "heavy"}, r"`class_weights` must be one of \('none', 'balanced'\)\. Received: 'heavy'"),
         ({"class_weights": "balanced"}, "`class_weights` 'balanced' need `class_sampling` 'as they come'"),
+        ({"optimizer": "lion"}, r"`optimizer` must be one of \('adamw', 'adam', 'nadam', .*\)\. Received: 'lion'"),
+        ({"schedule": "steps"}, r"`schedule` must be one of \('cosine', 'constant', .*\)\. Received: 'steps'"),
+        ({"monitor": "loss"}, r"`monitor` must be one of \('val_loss', .*\)\. Received: 'loss'"),
+        ({"keep": "first"}, r"`keep` must be one of \('mean', 'last', 'best'\)\. Received: 'first'"),
+        ({"momentum": 1}, r"`momentum` must be from 0 to below 1\. Received: 1"),
+        ({"rate_factor": 1.0}, r"`rate_factor` must be between 0 and 1\. Received: 1\.0"),
+        ({"plateau_patience": 0}, r"`plateau_patience` must be 1 or more\. Received: 0"),
+        ({"patience": -1}, r"`patience` must be 0 or more\. Received: -1"),
+        ({"deterministic": "yes"}, r"`deterministic` must be true or false\. Received: 'yes'"),
+        ({"fold": -1, "patience": 3}, r"`patience` 3 need cells held out from the model: `fold` must be 0 or more"),
+        (
+            {"fold": -1, "keep": "best", "schedule": "reduce on plateau"},
+            r"`keep` 'best' and `schedule` 'reduce on plateau' need cells held out .* Received: -1",
+        ),
         ({"focal_gamma": -1}, r"`focal_gamma` must be from 0 to 10\. Received: -1"),
         ({"focal_gamma": 10.5}, "`focal_gamma` must be from 0 to 10"),
         (
@@ -126,6 +142,8 @@ def test_settings_out_of_range(changes, message):
         {"fold": -1},
         {"fold": 4, "folds": 5},
         {"focal_gamma": 10},
+        {"fold": -1, "keep": "last", "schedule": "exponential", "deterministic": True},
+        {"patience": 1, "keep": "best", "schedule": "reduce on plateau", "optimizer": "sgd", "momentum": 0},
         {"class_sampling": "as they come", "class_weights": "balanced"},
     ],
 )

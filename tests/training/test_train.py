@@ -17,6 +17,7 @@ from bloodcell.infer.pipeline import analyse
 from bloodcell.runs.folder import read_model
 from bloodcell.training.batches import plain_crops
 from bloodcell.training.calibrate import Outputs
+from bloodcell.training.control import Control
 from bloodcell.training.describe import describe
 from bloodcell.training.export import export_onnx
 from bloodcell.training.fit import OUT_OF_FOLD, train
@@ -30,10 +31,6 @@ pytestmark = FOREIGN_WARNINGS
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return trained(tmp_path_factory)
-
-
-def quiet(line):
-    pass
 
 
 def test_the_run_folder_is_a_model(run):
@@ -117,7 +114,9 @@ def test_the_pipeline_takes_the_model(run):
 
 def test_a_model_of_all_cells_has_thresholds_from_runs_that_left_cells_out(run, tmp_path):
     lines = []
-    metrics = train(replace(SPEC, fold=-1), run[0], tmp_path / "all", tmp_path / "cache", lines.append)
+    control = Control()
+    control.log = lines.append
+    metrics = train(replace(SPEC, fold=-1), run[0], tmp_path / "all", tmp_path / "cache", control)
     assert metrics["validation"]["source_cells"] == 4 * CELLS_PER_CLASS
     assert metrics["validation"]["images"] == 8 * CELLS_PER_CLASS
     assert "a run that had not learned from it (3 folds)" in metrics["validation"]["protocol"]
@@ -131,14 +130,14 @@ def test_a_model_of_all_cells_has_thresholds_from_runs_that_left_cells_out(run, 
 def test_a_run_folder_with_something_in_it_is_refused(run):
     before = sorted(path.name for path in run[1].iterdir())
     with pytest.raises(RunError, match=r"run folder .*drawn is not empty: name a new one"):
-        train(SPEC, run[0], run[1], run[1].parent, quiet)
+        train(SPEC, run[0], run[1], run[1].parent, Control())
     assert sorted(path.name for path in run[1].iterdir()) == before
 
 
 def test_a_class_without_a_cell_is_named(run, tmp_path):
     spec = replace(SPEC, class_names=(*WHITE_CELLS_4, "BASOPHIL"))
     with pytest.raises(DatasetError, match="There is no BASOPHIL to learn from"):
-        train(spec, run[0], tmp_path / "run", tmp_path / "cache", quiet)
+        train(spec, run[0], tmp_path / "run", tmp_path / "cache", Control())
 
 
 class ForgetsItself(keras.layers.Layer):

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.infer.engine import Engine
 from bloodcell.training.batches import plain_crops, scaling_of
+from bloodcell.training.control import Control
 from bloodcell.training.fit import train
 from bloodcell.training.imbalance import learned_rows
 from bloodcell.training.samples import load_samples
@@ -33,7 +34,7 @@ CHOSEN = replace(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     work = tmp_path_factory.mktemp("chosen")
-    train(CHOSEN, write_cells(work / "data"), work / "run", work / "cache", log=lambda line: None)
+    train(CHOSEN, write_cells(work / "data"), work / "run", work / "cache", Control())
     return work / "run", load_samples(CHOSEN, work / "data", work / "cache")
 
 

@@ -7,6 +7,7 @@ import pytest
 from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.data.synthetic import draw_field
 from bloodcell.imaging.read import encode_png
+from bloodcell.training.control import Control
 from bloodcell.training.spec import SourceSpec, TrainSpec
 
 SPEC = TrainSpec(
@@ -44,6 +45,6 @@ def trained(tmp_path_factory) -> tuple[Path, Path]:
     if not _DONE:
         work = tmp_path_factory.mktemp("tiny-run")
         data_dir = write_cells(work / "data")
-        train(SPEC, data_dir, work / "runs" / "drawn", work / "cache", log=lambda line: None)
+        train(SPEC, data_dir, work / "runs" / "drawn", work / "cache", Control())
         _DONE.append((data_dir, work / "runs" / "drawn"))
     return _DONE[0]

@@ -10,22 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from bloodcell.errors import StoreError
-from bloodcell.review import database
+from bloodcell.jobs.store import list_jobs
 from bloodcell.review.batches import create_batch, list_batches
 from bloodcell.review.corrections import correct
-from bloodcell.review.database import HEAD_REVISION, open_database, reading, writing
 from bloodcell.review.images import waiting_images
-from bloodcell.review.schema import metadata
 from bloodcell.review.tables import cells_table
+from bloodcell.store import database
+from bloodcell.store.database import HEAD_REVISION, open_database, reading, writing
+from bloodcell.store.schema import metadata
 from tests.review.batch import analysed, cell, image, new_batch
 
 
@@ -33,6 +35,20 @@ def test_migrations_make_exactly_the_schema(db):
     with reading(db) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_database_of_before_jobs_keeps_its_batches(tmp_path):
+    path = tmp_path / "bloodcell.db"
+    config = Config()
+    config.set_main_option("script_location", str(database._MIGRATIONS_DIR))
+    config.set_main_option("path_separator", "os")
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO batches VALUES (1, 'old', 'm', '', '[]', '', '', NULL)")
+    db = open_database(f"sqlite:///{path}")
+    assert [batch.name for batch in list_batches(db)] == ["old"]
+    assert list_jobs(db) == []
 
 
 def test_in_memory_database_is_the_same():
@@ -74,7 +90,7 @@ def test_opening_an_up_to_date_database_is_cheap(db_path):
 
 def test_opening_an_up_to_date_database_does_not_import_alembic(db_path):
     code = (
-        "import sys; from bloodcell.review.database import open_database;"
+        "import sys; from bloodcell.store.database import open_database;"
         f"open_database('sqlite:///{db_path}'); print('alembic' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The tables of the review database: batches, their images, cells, predictions, corrections and the audit."""
+"""The tables of the one database: batches, their images, cells, predictions, corrections, the audit; and jobs."""
 
 from datetime import UTC, datetime
 
@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     Column,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -132,4 +133,32 @@ audit = Table(
     Column("batch_id", ForeignKey("batches.id")),
     Column("detail", JSON, nullable=False),
     Index(None, "batch_id"),
+)
+
+# Times as seconds since 1970: they are compared and counted with, to fractions of a second.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("title", CleanText, nullable=False),
+    Column("name", CleanText, nullable=False),  # what its result shall be called
+    Column("spec", JSON, nullable=False),  # settings of the kind; for training a TrainSpec
+    Column("data_dir", CleanText, nullable=False),
+    Column("who", CleanText, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False),  # how often it was started
+    Column("created_at", Double, nullable=False),
+    Column("queued_at", Double, nullable=False),  # its place in the queue
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("host", CleanText),  # host, pid and pid_created together say which process works on it
+    Column("pid", Integer),
+    Column("pid_created", Double),
+    Column("heartbeat_at", Double),
+    Column("progress", JSON, nullable=False),
+    Column("cancel_asked", Integer, nullable=False),  # 1 once its user wants it to stop
+    Column("error", CleanText, nullable=False),
+    Column("result", CleanText, nullable=False),  # folder in runs/
+    Index(None, "status"),
 )

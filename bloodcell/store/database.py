@@ -1,4 +1,4 @@
-"""Opening the review database, and the two doors through which everything reads and writes.
+"""Opening the database of a workspace, and the two doors through which everything reads and writes.
 
 All that differs between SQLite and PostgreSQL stands in this file.
 """
@@ -16,9 +16,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from bloodcell.errors import StoreError
-from bloodcell.review.schema import metadata
+from bloodcell.store.schema import metadata
 
-HEAD_REVISION = "0001"  # the newest file of migrations/versions; spares importing Alembic when up to date
+HEAD_REVISION = "0002"  # the newest file of migrations/versions; spares importing Alembic when up to date
 BUSY_TIMEOUT_S = 5.0
 MIGRATION_LOCK_KEY = 0x626C6F6F  # any number, the same in every process ("bloo")
 _MIGRATIONS_DIR = Path(__file__).parent / "migrations"
@@ -54,8 +54,8 @@ def open_database(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     Returns
     -------
     Engine
-        To be handed to the functions of `bloodcell.review`; safe to use from several threads. A SQLite file
-        that vanishes later (workspace moved or deleted) is made anew at the next use.
+        To be handed to the functions of `bloodcell.review` and `bloodcell.jobs`; safe to use from several threads.
+        A SQLite file that vanishes later (workspace moved or deleted) is made anew at the next use.
 
     Raises
     ------
@@ -87,6 +87,15 @@ def writing(db: Engine) -> Iterator[Connection]:
         _heal(db)
         with db.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE") as connection, connection.begin():
             yield connection
+
+
+def one_at_a_time(connection: Connection, key: int) -> None:
+    """Let no other process pass this place with the same `key` until the transaction of `writing` ends.
+
+    SQLite has one writer anyway; PostgreSQL would let two count the same rows.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def _create_engine(url: str, busy_timeout_s: float) -> Engine:
@@ -173,8 +182,7 @@ def _switch_to_wal(db: Engine) -> None:
 
 def _upgrade(connection: Connection) -> None:
     """Run the migrations that are missing, inside the transaction of `connection`."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK_KEY)))
+    one_at_a_time(connection, MIGRATION_LOCK_KEY)
     revision = _revision(connection)  # again: another process may have been quicker
     if revision == HEAD_REVISION:
         return

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bloodcell.review.schema import metadata
+from bloodcell.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,69 @@
+"""A job's folder in the workspace: its spec, its log, the history of its epochs."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from bloodcell.data.whole_files import write_whole
+from bloodcell.errors import StoreError
+from bloodcell.settings import Settings
+
+CHECKPOINT_DIR, HISTORY_FILE, LOG_FILE, SPEC_FILE = "checkpoint", "history.csv", "log.txt", "spec.json"
+
+
+def job_dir(settings: Settings, job_id: int) -> Path:
+    """Folder of a job; it may not be there."""
+    return settings.jobs_dir / str(job_id)
+
+
+def make_job_dir(settings: Settings, job_id: int, spec: dict[str, Any]) -> Path:
+    """Make the folder of a job, with its spec; StoreError where the workspace cannot be written to."""
+    folder = job_dir(settings, job_id)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / SPEC_FILE, (json.dumps(spec, indent=2) + "\n").encode())
+    except OSError as error:
+        raise StoreError(f"The job's folder cannot be written: {error.strerror}.") from error
+    return folder
+
+
+def remove_job_dir(settings: Settings, job_id: int) -> None:
+    """Delete the folder of a job with its log and checkpoint; a missing one is none."""
+    shutil.rmtree(job_dir(settings, job_id), ignore_errors=True)
+
+
+def remove_checkpoint(settings: Settings, job_id: int) -> None:
+    """Delete what a job would go on from, and its history."""
+    folder = job_dir(settings, job_id)
+    shutil.rmtree(folder / CHECKPOINT_DIR, ignore_errors=True)
+    (folder / HISTORY_FILE).unlink(missing_ok=True)
+
+
+def read_log(settings: Settings, job_id: int, start: int = 0) -> tuple[str, int]:
+    """What a job has written from byte `start` on, and where to go on reading; "" where there is no log.
+
+    A line that is not finished yet is left for the next time.
+    """
+    try:
+        with (job_dir(settings, job_id) / LOG_FILE).open("rb") as stream:
+            stream.seek(start)
+            data = stream.read()
+    except OSError:
+        return "", start
+    whole = data[: data.rfind(b"\n") + 1]
+    return whole.decode("utf-8", "replace"), start + len(whole)
+
+
+def read_history(settings: Settings, job_id: int) -> list[dict[str, float]]:
+    """The finished epochs of a job, in order: fit, epoch, loss, accuracy, val_loss, val_accuracy, val_balanced, rate, seconds.
+
+    What was not measured is left out of a row. Empty before the first epoch.
+    """
+    try:
+        with (job_dir(settings, job_id) / HISTORY_FILE).open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError:
+        return []
+    return [{name: float(value) for name, value in row.items() if value} for row in rows]

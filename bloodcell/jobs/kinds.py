@@ -1,0 +1,38 @@
+"""The kinds of jobs in one written-out table; what does the work is imported on first use."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bloodcell.errors import JobError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job.
+
+    check : "module:function" of `(spec) -> None`, raises SpecError; must be quick and load no Keras
+    run : "module:function" of `(Task) -> str`, does the work in the worker and returns the result's folder in runs/
+    """
+
+    name: str
+    check: str
+    run: str
+
+
+KINDS = (Kind("train", "bloodcell.jobs.train_job:check", "bloodcell.jobs.train_job:run"),)
+
+
+def kind_of(name: str, kinds: tuple[Kind, ...]) -> Kind:
+    """The kind of that name; JobError names those there are."""
+    for kind in kinds:
+        if kind.name == name:
+            return kind
+    raise JobError(f"`kind` must be one of {[kind.name for kind in kinds]}. Received: {name!r}.")
+
+
+def load(place: str) -> Callable[..., Any]:
+    """Import the function of a "module:function"."""
+    module, function = place.split(":")
+    return getattr(importlib.import_module(module), function)

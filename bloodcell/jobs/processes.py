@@ -1,0 +1,85 @@
+"""Processes known by id and time of creation, since the system gives ids again; stopping one with all it started."""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import psutil
+
+# Linux counts a process's creation from the boot, whose time moves when the clock is set.
+SAME_TIME_S = 1.0
+# After the job's flag was set: so long until SIGTERM, then SIGKILL, so that all is gone within five seconds.
+TERM_AFTER_S, KILL_AFTER_S = 2.5, 3.7
+POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process of this machine: its id, and when it was created in seconds since 1970."""
+
+    pid: int
+    created: float
+
+
+def process_id(pid: int) -> ProcessId | None:
+    """The process that has this id now; None if there is none."""
+    try:
+        return ProcessId(pid, psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def is_alive(process: ProcessId) -> bool:
+    """Whether this very process still runs: neither ended, nor ended and not yet reaped, nor another of its id."""
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.created) < SAME_TIME_S
+        return same and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stop(process: ProcessId, asked_at: float) -> None:
+    """Wait for a process that was asked to stop, then end it and all of its session by SIGTERM, then SIGKILL.
+
+    Only processes that belong to it are signalled: it must lead a session of its own, and its creation time must be
+    the one given. Those it started are remembered, and each is checked again before it is signalled.
+
+    Parameters
+    ----------
+    process : leader of a session (started with start_new_session)
+    asked_at : when it was asked, in seconds since 1970
+    """
+    members = [process]
+    for at_s, number in ((TERM_AFTER_S, signal.SIGTERM), (KILL_AFTER_S, signal.SIGKILL)):
+        while time.time() < asked_at + at_s:
+            members = _session_of(process) or members
+            if not any(map(is_alive, members)):
+                return
+            time.sleep(POLL_S)
+        members = _session_of(process) or members
+        for member in members:
+            _send(member, number)
+
+
+def _session_of(leader: ProcessId) -> list[ProcessId]:
+    """The leader and all of its session; empty where it is gone or leads none, as then nobody can tell whose they are."""
+    if not is_alive(leader) or _session(leader.pid) != leader.pid:
+        return []
+    found = (process_id(pid) for pid in psutil.pids() if _session(pid) == leader.pid)
+    return [one for one in found if one is not None]
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return -1
+
+
+def _send(process: ProcessId, number: signal.Signals) -> None:
+    if is_alive(process):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)

@@ -1,0 +1,123 @@
+"""What can be done with jobs: queue, start, cancel, resume, retry and delete them. Every process may, at any time."""
+
+import re
+
+from sqlalchemy import Engine
+
+from bloodcell.errors import JobError, StoreError
+from bloodcell.jobs import store
+from bloodcell.jobs.files import make_job_dir, remove_checkpoint, remove_job_dir
+from bloodcell.jobs.kinds import KINDS, Kind, kind_of, load
+from bloodcell.jobs.runner import Runner, runner_of
+from bloodcell.jobs.store import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, UNFINISHED, Job, NewJob
+from bloodcell.settings import Settings, load_settings
+from bloodcell.store.database import open_database
+
+_NAME = re.compile(r"\w[\w.-]{0,79}")
+
+
+class JobQueue:
+    """The jobs of one workspace.
+
+    Parameters
+    ----------
+    db : Engine of `store.database.open_database`
+    settings : Settings
+    runner : Runner; None for the one that the settings name
+    kinds : the kinds of jobs there are
+    """
+
+    def __init__(
+        self, db: Engine, settings: Settings, runner: Runner | None = None, kinds: tuple[Kind, ...] = KINDS
+    ) -> None:
+        self.db, self.settings, self.kinds = db, settings, kinds
+        self.runner = runner or runner_of(settings)
+
+    def submit(self, new: NewJob) -> Job:
+        """Check and queue a job, and start it if there is room.
+
+        Raises
+        ------
+        JobError
+            If its kind or name cannot be.
+        SpecError
+            If its settings make no sense.
+        StoreError
+            If the workspace cannot be written to.
+        """
+        load(kind_of(new.kind, self.kinds).check)(new.spec)
+        if not _NAME.fullmatch(new.name):
+            raise JobError(
+                "The name of a result must begin with a letter or digit, and hold only these, '.', '_' and '-'"
+                f" (80 at most). Received: {new.name!r}."
+            )
+        job_id = store.add_job(self.db, new)
+        try:
+            make_job_dir(self.settings, job_id, new.spec)
+        except StoreError:
+            store.remove_job(self.db, job_id)
+            raise
+        self.tend()
+        return store.get_job(self.db, job_id)
+
+    def tend(self) -> None:
+        """Note which workers have died, and start what can be started; quick where nothing is to be done."""
+        self._note_the_dead()
+        while job_to_start := store.claim_next(self.db, self.settings.jobs_at_once):
+            try:
+                process = self.runner.start(job_to_start)
+            except JobError as error:
+                store.end(self.db, job_to_start, FAILED, error=str(error))
+                continue
+            if process is not None:
+                store.register(self.db, job_to_start, *process)
+
+    def cancel(self, job_id: int) -> None:
+        """Take a job out of the queue, or stop it at the next batch: its processes are gone within five seconds.
+
+        The finished epochs are kept.
+        """
+        job = self._get(job_id, (QUEUED, RUNNING), "cancelled")
+        store.ask_cancel(self.db, job.id)
+        if (job := store.get_job(self.db, job_id)).status == RUNNING:
+            self.runner.stop(job)
+
+    def resume(self, job_id: int) -> Job:
+        """Queue an unfinished job again, to go on from its last finished epoch."""
+        self._get(job_id, UNFINISHED, "resumed")
+        return self._queue_again(job_id)
+
+    def retry(self, job_id: int) -> Job:
+        """Queue an unfinished job again, to start anew."""
+        self._get(job_id, UNFINISHED, "tried again")
+        remove_checkpoint(self.settings, job_id)
+        return self._queue_again(job_id)
+
+    def delete(self, job_id: int) -> None:
+        """Delete a job that does not run, with its log and checkpoint; a model that came of it stays."""
+        self._get(job_id, (QUEUED, store.DONE, *UNFINISHED), "deleted")
+        if store.remove_job(self.db, job_id):
+            remove_job_dir(self.settings, job_id)
+
+    def _note_the_dead(self) -> None:
+        for job in store.list_jobs(self.db, (RUNNING,)):
+            if self.runner.is_gone(job):
+                store.end(self.db, job, CANCELLED if job.cancel_asked else INTERRUPTED)
+
+    def _queue_again(self, job_id: int) -> Job:
+        store.queue_again(self.db, job_id)
+        self.tend()
+        return store.get_job(self.db, job_id)
+
+    def _get(self, job_id: int, statuses: tuple[str, ...], done: str) -> Job:
+        self._note_the_dead()
+        job = store.get_job(self.db, job_id)
+        if job.status not in statuses:
+            raise JobError(f"A job that is {' or '.join(statuses)} can be {done}; job {job_id} is {job.status}.")
+        return job
+
+
+def open_queue() -> JobQueue:
+    """The queue of the workspace that the environment names."""
+    settings = load_settings()
+    return JobQueue(open_database(settings.db_url), settings)

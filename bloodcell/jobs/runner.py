@@ -1,0 +1,37 @@
+"""What a runner of jobs does, and the written-out table of those there are."""
+
+import importlib
+from typing import Protocol
+
+from bloodcell.errors import JobError
+from bloodcell.jobs.store import Job
+from bloodcell.settings import Settings
+
+RUNNERS = {"local": "bloodcell.jobs.local:LocalRunner"}
+
+
+class Runner(Protocol):
+    """Starts, stops and watches the processes of jobs; made by `runner_of` with the settings."""
+
+    def start(self, job: Job) -> tuple[str, int, float] | None:
+        """Start the worker of a claimed job; host, pid and its creation time, None where only the worker knows.
+
+        Raises
+        ------
+        JobError
+            If it cannot be started.
+        """
+
+    def stop(self, job: Job) -> None:
+        """See to it that the processes of a job, whose flag is set, are gone soon; returns at once."""
+
+    def is_gone(self, job: Job) -> bool:
+        """Whether the process of a running job has ended or can never have begun."""
+
+
+def runner_of(settings: Settings) -> Runner:
+    """The runner that BLOODCELL_RUNNER names."""
+    if settings.runner not in RUNNERS:
+        raise JobError(f"BLOODCELL_RUNNER must be one of {list(RUNNERS)}. Received: {settings.runner!r}.")
+    module, name = RUNNERS[settings.runner].split(":")
+    return getattr(importlib.import_module(module), name)(settings)

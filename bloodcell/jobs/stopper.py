@@ -1,0 +1,24 @@
+"""``python -m bloodcell.jobs.stopper PID CREATED ASKED_AT``: end a worker that does not stop, then see to the queue.
+
+A process of its own, because who cancelled a job may be a page that is closed, or the worker's own starter.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from bloodcell.jobs.processes import ProcessId, stop
+
+
+def main(args: Sequence[str]) -> int:
+    """Stop the process; the database is only loaded after that, as every tenth of a second counts."""
+    pid, created, asked_at = args
+    stop(ProcessId(int(pid), float(created)), float(asked_at))
+
+    from bloodcell.jobs.queue import open_queue
+
+    open_queue().tend()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

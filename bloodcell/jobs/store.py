@@ -1,0 +1,204 @@
+"""Jobs as rows of the database: what each is, where it stands, and who may change that."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+
+from bloodcell.errors import JobError
+from bloodcell.store.database import one_at_a_time, reading, writing
+from bloodcell.store.schema import jobs
+
+QUEUED, RUNNING, DONE = "queued", "running", "done"
+FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"
+# Ended without a result: can go on from the last finished epoch, or start anew.
+UNFINISHED = (FAILED, CANCELLED, INTERRUPTED)
+CLAIM_LOCK_KEY = 0x6A6F6273  # any number, the same in every process ("jobs")
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to be queued.
+
+    kind : a name in `kinds.KINDS`
+    title : what to show
+    name : what its result shall be called; a number is added where that is taken
+    spec : settings of the kind; for "train" a TrainSpec as JSON
+    data_dir : folder that the paths in the spec start from
+    who : who asked for it
+    """
+
+    kind: str
+    title: str
+    name: str
+    spec: dict[str, Any]
+    data_dir: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Job(NewJob):
+    """A job as it stands. Times are seconds since 1970, None for what has not happened.
+
+    attempt : how often it was started
+    host, pid, pid_created : the process that works on it, or worked last
+    heartbeat_at : the last sign of life of that process
+    progress : what the job last told of itself, see `train_job.Reporter`; empty before
+    cancel_asked : 1 once its user wants it to stop
+    error : why it failed, one sentence
+    result : folder in the workspace's runs/, "" until it is done
+    """
+
+    id: int
+    status: str
+    attempt: int
+    created_at: float
+    queued_at: float
+    started_at: float | None
+    ended_at: float | None
+    host: str | None
+    pid: int | None
+    pid_created: float | None
+    heartbeat_at: float | None
+    progress: dict[str, Any]
+    cancel_asked: int
+    error: str
+    result: str
+
+    @property
+    def is_over(self) -> bool:
+        """Neither queued nor running."""
+        return self.status not in (QUEUED, RUNNING)
+
+
+_COLUMNS = [jobs.c[field.name] for field in fields(Job)]
+
+
+def add_job(db: Engine, new: NewJob) -> int:
+    """Queue a job; its id."""
+    now = time.time()
+    row = asdict(new) | {
+        "status": QUEUED,
+        "attempt": 0,
+        "created_at": now,
+        "queued_at": now,
+        "progress": {},
+        "cancel_asked": 0,
+        "error": "",
+        "result": "",
+    }
+    with writing(db) as connection:
+        return connection.execute(insert(jobs).values(row).returning(jobs.c.id)).scalar_one()
+
+
+def get_job(db: Engine, job_id: int) -> Job:
+    """One job; JobError if there is none of that number."""
+    with reading(db) as connection:
+        row = connection.execute(select(*_COLUMNS).where(jobs.c.id == job_id)).mappings().first()
+    if row is None:
+        raise JobError(f"There is no job {job_id}.")
+    return Job(**row)
+
+
+def list_jobs(db: Engine, statuses: tuple[str, ...] = ()) -> list[Job]:
+    """All jobs, or those of some statuses, the newest first."""
+    query = select(*_COLUMNS).order_by(jobs.c.id.desc())
+    if statuses:
+        query = query.where(jobs.c.status.in_(statuses))
+    with reading(db) as connection:
+        return [Job(**row) for row in connection.execute(query).mappings()]
+
+
+def claim_next(db: Engine, most: int) -> Job | None:
+    """Make the job that has waited longest a running one, unless `most` run already; no two processes get the same.
+
+    Returns
+    -------
+    Job or None
+        The claimed job, which the caller must start; its process is not known yet.
+    """
+    with reading(db) as connection:
+        if _next_queued(connection) is None:
+            return None
+    with writing(db) as connection:
+        one_at_a_time(connection, CLAIM_LOCK_KEY)
+        running = connection.scalar(select(func.count()).select_from(jobs).where(jobs.c.status == RUNNING)) or 0
+        job_id = _next_queued(connection)
+        if running >= most or job_id is None:
+            return None
+        changes: dict[str, Any] = {
+            "status": RUNNING,
+            "attempt": jobs.c.attempt + 1,
+            "started_at": time.time(),
+            "cancel_asked": 0,
+            "error": "",
+            "progress": {},
+        }
+        changes |= dict.fromkeys(("ended_at", "host", "pid", "pid_created", "heartbeat_at"))
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(changes))
+    return get_job(db, job_id)
+
+
+def register(db: Engine, job: Job, host: str, pid: int, pid_created: float) -> bool:
+    """Note the process of a claimed job, by who started it and by itself; False if the job is another's or over."""
+    changes = {"host": host, "pid": pid, "pid_created": pid_created, "heartbeat_at": time.time()}
+    is_free = jobs.c.pid.is_(None) | (jobs.c.pid == pid)
+    with writing(db) as connection:
+        return connection.execute(update(jobs).where(_mine(job), is_free).values(changes)).rowcount == 1
+
+
+def beat(db: Engine, job: Job, progress: Mapping[str, Any]) -> bool | None:
+    """Give a sign of life and tell of the progress.
+
+    Returns
+    -------
+    bool or None
+        Whether the job shall stop; None if it is no longer this attempt's.
+    """
+    with writing(db) as connection:
+        changes = {"heartbeat_at": time.time(), "progress": dict(progress)}
+        if connection.execute(update(jobs).where(_mine(job)).values(changes)).rowcount == 0:
+            return None
+        return bool(connection.scalar(select(jobs.c.cancel_asked).where(jobs.c.id == job.id)))
+
+
+def end(db: Engine, job: Job, status: str, error: str = "", result: str = "") -> bool:
+    """Write how an attempt ended; False if it is no longer running."""
+    changes = {"status": status, "error": error, "result": result, "ended_at": time.time()}
+    with writing(db) as connection:
+        return connection.execute(update(jobs).where(_mine(job)).values(changes)).rowcount == 1
+
+
+def ask_cancel(db: Engine, job_id: int) -> None:
+    """Take a job out of the queue, or ask its process to stop; one that is over stays as it is."""
+    mine = jobs.c.id == job_id
+    with writing(db) as connection:
+        waiting = update(jobs).where(mine, jobs.c.status == QUEUED)
+        connection.execute(waiting.values(status=CANCELLED, ended_at=time.time()))
+        connection.execute(update(jobs).where(mine, jobs.c.status == RUNNING).values(cancel_asked=1))
+
+
+def queue_again(db: Engine, job_id: int) -> bool:
+    """Put an unfinished job at the end of the queue; False if it is not one."""
+    row = update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(UNFINISHED))
+    with writing(db) as connection:
+        changed = connection.execute(row.values(status=QUEUED, queued_at=time.time(), cancel_asked=0, error=""))
+        return changed.rowcount == 1
+
+
+def remove_job(db: Engine, job_id: int) -> bool:
+    """Delete the row of a job; False if it runs or is not there."""
+    with writing(db) as connection:
+        return connection.execute(delete(jobs).where(jobs.c.id == job_id, jobs.c.status != RUNNING)).rowcount == 1
+
+
+def _next_queued(connection: Connection) -> int | None:
+    waiting = select(jobs.c.id).where(jobs.c.status == QUEUED)
+    return connection.scalar(waiting.order_by(jobs.c.queued_at, jobs.c.id).limit(1))
+
+
+def _mine(job: Job) -> Any:
+    """This attempt of the job, while it runs: a worker that was given up must not write into the next attempt."""
+    return (jobs.c.id == job.id) & (jobs.c.attempt == job.attempt) & (jobs.c.status == RUNNING)

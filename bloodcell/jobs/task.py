@@ -1,0 +1,99 @@
+"""What a job's work is given: its settings and folder, and whom to tell."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import Engine
+
+from bloodcell.errors import StoreError
+from bloodcell.jobs.store import Job, beat
+from bloodcell.settings import Settings
+
+BEAT_S = 1.0
+
+
+class Task:
+    """One attempt of a job, seen from the work itself.
+
+    job : the Job
+    settings : of the installation
+    folder : the job's own; what lies in it is there again when the job is resumed
+    """
+
+    def __init__(self, job: Job, settings: Settings, folder: Path) -> None:
+        self.job, self.settings, self.folder = job, settings, folder
+        self._progress: dict[str, Any] = {}
+        self._stop = threading.Event()
+
+    def report(self, **values: Any) -> None:
+        """Change what is told of the progress; values must fit into JSON. Quick: the heart writes it down."""
+        self._progress = self._progress | values
+
+    def log(self, line: str) -> None:
+        """Write a line to the job's log; on a full disk the work goes on without it."""
+        with suppress(OSError):
+            sys.stdout.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+            sys.stdout.flush()
+
+    def should_stop(self) -> bool:
+        """Whether the work shall stop as soon as it can."""
+        return self._stop.is_set()
+
+    def progress(self) -> dict[str, Any]:
+        """What is told of the progress now, with the memory that the process takes."""
+        return self._progress | {"memory_mb": round(psutil.Process().memory_info().rss / 1e6)}
+
+    def stop(self) -> None:
+        """Make `should_stop` true."""
+        self._stop.set()
+
+
+class Heart:
+    """A thread that gives a sign of life every second, with the progress, and learns whether to stop.
+
+    A database that is locked or full for a while is tried again at the next beat.
+    """
+
+    def __init__(self, db: Engine, task: Task) -> None:
+        self.db, self.task = db, task
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def __enter__(self) -> "Heart":
+        self._beat()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._beat()
+
+    def _run(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
+            if beat(self.db, self.task.job, self.task.progress()) is not False:
+                self.task.stop()
+        except StoreError as error:
+            self.task.log(f"no sign of life could be given: {error}")
+
+
+def patiently(write: Callable[[], object], tries: int = 30) -> None:
+    """Write to a database that may be locked or full for a moment; StoreError where it stays so for `tries` seconds."""
+    for left in reversed(range(tries)):
+        try:
+            write()
+            return
+        except StoreError:
+            if not left:
+                raise
+            time.sleep(1)

@@ -1,0 +1,62 @@
+"""``python -m bloodcell.jobs.worker JOB_ID ATTEMPT``: do one job, tell of it, then start the next.
+
+Runs in a session of its own, started by a runner for a job that it has claimed.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from bloodcell.errors import StoppedError
+from bloodcell.jobs import store
+from bloodcell.jobs.files import make_job_dir
+from bloodcell.jobs.kinds import kind_of, load
+from bloodcell.jobs.local import host
+from bloodcell.jobs.processes import process_id
+from bloodcell.jobs.queue import JobQueue, open_queue
+from bloodcell.jobs.reasons import reason_of
+from bloodcell.jobs.task import Heart, Task, patiently
+
+
+def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
+    """Do the job, whatever may happen to it.
+
+    Parameters
+    ----------
+    args : number of the job, and of the attempt that was claimed
+    queue : the queue; None for that of the environment
+
+    Returns
+    -------
+    int
+        0 if it was done or stopped, 1 if it failed or was not ours to do
+    """
+    queue = queue or open_queue()
+    job = store.get_job(queue.db, int(args[0]))
+    mine = process_id(os.getpid())
+    if job.attempt != int(args[1]) or mine is None or not store.register(queue.db, job, host(), mine.pid, mine.created):
+        sys.stdout.write(f"attempt {args[1]} of job {job.id} is no longer wanted\n")
+        return 1
+    task = Task(job, queue.settings, make_job_dir(queue.settings, job.id, job.spec))
+    task.log(f"job {job.id} ({job.kind}: {job.title}), attempt {job.attempt}, process {mine.pid} on {host()}")
+    status, error, result = store.DONE, "", ""
+    try:
+        with Heart(queue.db, task):
+            if task.should_stop():
+                raise StoppedError("It was stopped before it began.")
+            result = load(kind_of(job.kind, queue.kinds).run)(task)
+    except StoppedError as stopped:
+        status = store.CANCELLED
+        task.log(str(stopped))
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the job must end as failed with the reason
+        status, error = store.FAILED, reason_of(failure)
+        task.log(traceback.format_exc())
+    task.log(" ".join([status, error or result]).strip())
+    patiently(lambda: store.end(queue.db, job, status, error, result))
+    queue.tend()
+    return 1 if status == store.FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

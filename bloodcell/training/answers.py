@@ -1,0 +1,69 @@
+"""What a trained network answers for samples, as it sees them in use."""
+
+import keras
+import numpy as np
+
+from bloodcell.infer.typical import Typical, fit_typical
+from bloodcell.training.batches import plain_crops
+from bloodcell.training.calibrate import Outputs
+from bloodcell.training.samples import UNKNOWN, Samples
+from bloodcell.training.spec import TrainSpec
+
+PREDICT_BATCH = 256
+# To follow training without slowing it: so many copies of each held-out cell, and crops in all.
+QUICK_COPIES, QUICK_CROPS = 4, 2000
+
+
+def predict(model: keras.Model, spec: TrainSpec, samples: Samples, typical: Typical) -> Outputs:
+    """Logits, known and distance from the learned cells for samples."""
+    logits, known, features = _raw(model, spec, samples)
+    return Outputs(logits, known, typical.distance(features))
+
+
+def typical_of(model: keras.Model, spec: TrainSpec, learned: Samples) -> Typical:
+    """Where the features of the cells that a model learned from lie."""
+    cells = learned.take(learned.class_index != UNKNOWN)
+    return fit_typical(_raw(model, spec, cells)[2], cells.class_index)
+
+
+def quick_samples(held: Samples) -> Samples:
+    """A few copies of each held-out cell of a known class."""
+    seen: dict[int, int] = {}
+    rows = []
+    for row, (group, class_index) in enumerate(zip(held.group.tolist(), held.class_index.tolist(), strict=True)):
+        if class_index == UNKNOWN or seen.get(group, 0) >= QUICK_COPIES:
+            continue
+        seen[group] = seen.get(group, 0) + 1
+        rows.append(row)
+    return held.take(np.array(rows[:QUICK_CROPS], np.int64))
+
+
+def quick_figures(model: keras.Model, spec: TrainSpec, quick: Samples) -> dict[str, float]:
+    """Cross-entropy, accuracy and mean recall of the classes on held-out crops, as they stand in the history.
+
+    Parameters
+    ----------
+    quick : Samples of known classes, one or more
+    """
+    logits = _raw(model, spec, quick)[0].astype(np.float64)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    of_true = np.take_along_axis(shifted, quick.class_index[:, None], axis=1)[:, 0]
+    right = logits.argmax(axis=1) == quick.class_index
+    recalls = [right[quick.class_index == c].mean() for c in np.unique(quick.class_index)]
+    return {
+        "val_loss": round(float((np.log(np.exp(shifted).sum(axis=1)) - of_true).mean()), 4),
+        "val_accuracy": round(float(right.mean()), 4),
+        "val_balanced": round(float(np.mean(recalls)), 4),
+    }
+
+
+def _raw(model: keras.Model, spec: TrainSpec, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits (N, C), known (N,) and features (N, F)."""
+    whole = keras.Model(model.input, {**model.output, "features": model.get_layer("features").output})
+    parts = []
+    for start in range(0, len(samples.wide), PREDICT_BATCH):
+        crops = plain_crops(samples.wide[start : start + PREDICT_BATCH], spec.side_px).astype(np.float32)
+        answered = whole(crops, training=False)
+        parts.append([keras.ops.convert_to_numpy(answered[name]) for name in ("logits", "known", "features")])
+    logits, known, features = (np.concatenate(of_output) for of_output in zip(*parts, strict=True))
+    return logits, known[:, 0], features

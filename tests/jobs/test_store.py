@@ -1,0 +1,157 @@
+"""Jobs as rows: what each step changes, who may take it, and two processes that want the same job."""
+
+import multiprocessing
+import os
+
+import pytest
+
+from bloodcell.errors import JobError
+from bloodcell.jobs import store
+from bloodcell.jobs.store import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    QUEUED,
+    RUNNING,
+    add_job,
+    ask_cancel,
+    beat,
+    claim_next,
+    end,
+    get_job,
+    list_jobs,
+    queue_again,
+    register,
+    remove_job,
+)
+from bloodcell.store.database import open_database
+from tests.jobs.light_worker import new_job
+
+
+def test_a_new_job_waits(db):
+    job = get_job(db, add_job(db, new_job(spec={"epochs": 3, "limits": [["A", 1]]}, name="mine")))
+    assert (job.status, job.attempt, job.name, job.who, job.progress) == (QUEUED, 0, "mine", "Ada", {})
+    assert job.spec == {"epochs": 3, "limits": [["A", 1]]}
+    assert (job.started_at, job.pid, job.result, job.is_over) == (None, None, "", False)
+
+
+def test_no_such_job(db):
+    with pytest.raises(JobError, match="There is no job 7"):
+        get_job(db, 7)
+
+
+def test_the_first_to_come_is_claimed_first_and_one_at_a_time(db):
+    first, second = add_job(db, new_job()), add_job(db, new_job())
+    claimed = claim_next(db, 1)
+    assert (claimed.id, claimed.status, claimed.attempt) == (first, RUNNING, 1)
+    assert claim_next(db, 1) is None
+    assert claim_next(db, 2).id == second
+    assert claim_next(db, 3) is None
+    assert [job.id for job in list_jobs(db)] == [second, first]
+    assert [job.id for job in list_jobs(db, (QUEUED,))] == []
+
+
+def test_a_job_queued_again_goes_behind(db):
+    first, second = add_job(db, new_job()), add_job(db, new_job())
+    end(db, claim_next(db, 1), FAILED, error="No.")
+    assert get_job(db, first).error == "No."
+    assert queue_again(db, first)
+    assert not queue_again(db, first)
+    assert [claim_next(db, 2).id, claim_next(db, 2).id] == [second, first]
+    job = get_job(db, first)
+    assert (job.attempt, job.error, job.ended_at) == (2, "", None)
+
+
+def _claim_all(url, start, claimed):
+    db = open_database(url)
+    start.wait()
+    mine = []
+    while (job := claim_next(db, 1000)) is not None:
+        mine.append(job.id)
+    claimed.put(mine)
+
+
+def test_two_processes_never_get_the_same_job(db, db_path):
+    ids = [add_job(db, new_job()) for _ in range(20)]
+    context = multiprocessing.get_context("spawn")
+    start, claimed = context.Event(), context.Queue()
+    url = f"sqlite:///{db_path}"
+    racers = [context.Process(target=_claim_all, args=(url, start, claimed)) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+    start.set()
+    got = [claimed.get(timeout=60) for _ in racers]
+    for racer in racers:
+        racer.join()
+    assert sorted(got[0] + got[1]) == ids
+
+
+def _claim_one(url, start, claimed):
+    db = open_database(url)
+    start.wait()
+    job = claim_next(db, 1)
+    claimed.put(None if job is None else job.id)
+
+
+def test_two_processes_never_start_two_where_one_may_run(db, db_path):
+    first, _ = add_job(db, new_job()), add_job(db, new_job())
+    context = multiprocessing.get_context("spawn")
+    start, claimed = context.Event(), context.Queue()
+    racers = [context.Process(target=_claim_one, args=(f"sqlite:///{db_path}", start, claimed)) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+    start.set()
+    got = {claimed.get(timeout=60) for _ in racers}
+    for racer in racers:
+        racer.join()
+    assert got == {first, None}
+
+
+def test_only_the_process_of_this_attempt_may_write(db):
+    add_job(db, new_job())
+    old = claim_next(db, 1)
+    assert register(db, old, "here", 11, 1.0)
+    assert not register(db, old, "here", 12, 2.0)  # another process of the same attempt
+    assert register(db, old, "here", 11, 1.0)  # who started it and the process itself both tell
+    assert beat(db, old, {"epoch": 1}) is False
+    assert end(db, old, store.INTERRUPTED)
+    queue_again(db, old.id)
+    new = claim_next(db, 1)
+    assert (new.pid, new.progress) == (None, {})
+    assert beat(db, old, {"epoch": 9}) is None
+    assert not end(db, old, DONE)
+    assert not register(db, old, "here", 11, 1.0)
+    assert beat(db, new, {"epoch": 2}) is False
+    assert get_job(db, new.id).progress == {"epoch": 2}
+
+
+def test_cancelling_takes_a_waiting_job_away_and_flags_a_running_one(db):
+    waiting, running = add_job(db, new_job()), None
+    ask_cancel(db, waiting)
+    assert get_job(db, waiting).status == CANCELLED
+    running = add_job(db, new_job())
+    job = claim_next(db, 1)
+    ask_cancel(db, running)
+    assert get_job(db, running).status == RUNNING
+    assert beat(db, job, {}) is True
+    end(db, job, CANCELLED)
+    ask_cancel(db, running)
+    queue_again(db, running)
+    assert beat(db, claim_next(db, 1), {}) is False  # the flag of before is gone
+
+
+def test_a_running_job_is_not_deleted(db):
+    job_id = add_job(db, new_job())
+    job = claim_next(db, 1)
+    assert not remove_job(db, job_id)
+    end(db, job, DONE, result="it")
+    assert get_job(db, job_id).result == "it"
+    assert remove_job(db, job_id)
+    assert not remove_job(db, job_id)
+    assert list_jobs(db) == []
+
+
+def test_the_process_that_only_reads_writes_nothing(db, db_path):
+    before = os.stat(db_path).st_mtime_ns
+    assert claim_next(db, 1) is None
+    assert os.stat(db_path).st_mtime_ns == before
