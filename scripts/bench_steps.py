@@ -88,14 +88,13 @@ def network(images_dir: Path, model_dir: Path, _work_dir: Path) -> Figures:
     from bloodcell.imaging.find import find_white_cells
     from bloodcell.imaging.read import read_rgb
     from bloodcell.infer.engine import Engine
-    from bloodcell.infer.pipeline import network_input
 
     engine = Engine(model_dir)
     crops = []
     for data in read_files(images_dir):
         rgb = read_rgb(data)
         finding = find_white_cells(rgb)
-        crops += [network_input(engine.takes, rgb, box, finding.background_rgb) for box in finding.boxes]
+        crops += [engine.framing.cut(rgb, box, finding.background_rgb) for box in finding.boxes]
     stacked = np.stack(crops)
     engine.classify(stacked[:WARM_UP_IMAGES])
     start = time.perf_counter()

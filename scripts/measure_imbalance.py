@@ -26,7 +26,8 @@ from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_description
 from bloodcell.settings import load_settings
 from bloodcell.training.samples import UNKNOWN, Samples, load_samples
-from bloodcell.training.spec import EQUAL_PARTS, TrainSpec
+from bloodcell.training.spec import TrainSpec
+from bloodcell.training.spec_words import EQUAL_PARTS
 from bloodcell.training.split import fold_of_rows
 
 VARIANTS = {
@@ -82,8 +83,9 @@ def answers(run_dir: Path, held: Samples) -> Predictions:
     """What a run says of cells it was not shown."""
     engine = Engine(run_dir)
     side_px = engine.takes.height_px
-    start = (held.wide.shape[1] - side_px) // 2
-    scores = engine.classify(held.wide[:, start : start + side_px, start : start + side_px])
+    wide = held.wide[:]
+    start = (wide.shape[1] - side_px) // 2
+    scores = engine.classify(wide[:, start : start + side_px, start : start + side_px])
     pred = scores.probs.argmax(axis=1)
     return Predictions(engine.class_names, held.class_index, pred, scores.probs, scores.status, held.group)
 
@@ -127,7 +129,7 @@ def main() -> None:
             "rare": RARE,
             "training": {
                 name: getattr(plain, name)
-                for name in ("model", "stage_widths", "side_px", "epochs", "images_per_epoch", "seed")
+                for name in ("model", "stage_widths", "height_px", "epochs", "images_per_epoch", "seed")
             },
             "variants": measured,
         },

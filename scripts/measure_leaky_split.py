@@ -69,7 +69,7 @@ def main() -> None:
             " images in which no cell was found are left out",
             "training": {
                 name: getattr(wanted[CLOSED], name)
-                for name in ("model", "stage_widths", "side_px", "epochs", "images_per_epoch", "seed")
+                for name in ("model", "stage_widths", "height_px", "epochs", "images_per_epoch", "seed")
             },
             "splits": measured,
         },

@@ -196,7 +196,7 @@ def imbalance(figures: dict) -> list[str]:
         "",
         f"`scripts/measure_imbalance.py`: {figures['protocol']}. TEST was not touched. {first['images']} held-out images of"
         f" {first['source_cells']} source cells; {first['recall'][rare]['source_cells']} of these cells are {rare}. A small"
-        f" network ({training['side_px']} px, {training['epochs']} epochs of {training['images_per_epoch']} crops, seed"
+        f" network ({training['height_px']} px, {training['epochs']} epochs of {training['images_per_epoch']} crops, seed"
         f" {training['seed']}), so the rows are to be compared with each other, not with the shipped model.",
         "",
         *table(head, rows),
@@ -219,7 +219,7 @@ def leaky_split(figures: dict) -> list[str]:
         "## What a leaky split pretends",
         "",
         f"`scripts/measure_leaky_split.py`: {figures['protocol']}. The same network"
-        f" ({training['side_px']} px, {training['epochs']} epochs of {training['images_per_epoch']} crops, seed"
+        f" ({training['height_px']} px, {training['epochs']} epochs of {training['images_per_epoch']} crops, seed"
         f" {training['seed']}) and the same images; only the split differs. TEST was not touched. Intervals are over source"
         " cells in both rows, but where copies of every cell were learned from they say nothing about new cells.",
         "",

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from bloodcell.errors import ModelError
+from bloodcell.infer.framing import Framing
 from bloodcell.infer.scores import sigmoid, softmax
 from bloodcell.infer.status import Thresholds, cell_statuses
 from bloodcell.infer.typical import load_typical
 from bloodcell.runs.folder import model_sha256, read_description
-from bloodcell.runs.takes import takes_of
+from bloodcell.runs.takes import MASK_FILE, takes_of
 
 BATCH = 64
 
@@ -57,12 +59,14 @@ class Engine:
         self.model_sha256 = model_sha256(folder)
         self.class_names: tuple[str, ...] = tuple(description["class_names"])
         self.takes = takes_of(description, folder.name)
+        self.framing = Framing(self.takes, folder / MASK_FILE)
         needed = {field.name for field in fields(Thresholds)} - (set() if self.takes.knows_strangers else {"min_known"})
         missing = sorted({"temperature", *needed} - calibration.keys())
         if missing:
             raise ModelError(f"The calibration of the model {folder.name} lacks {', '.join(missing)}.")
         self.temperature = float(calibration["temperature"])
-        self.thresholds = Thresholds(**{"min_known": None} | {name: float(calibration[name]) for name in needed})
+        limits: dict[str, Any] = {"min_known": None} | {name: float(calibration[name]) for name in needed}
+        self.thresholds = Thresholds(**limits)
         self._typical = load_typical(folder / "typical.npz")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads

@@ -16,12 +16,12 @@ import numpy as np
 from bloodcell.classes import HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADABLE
 from bloodcell.errors import BloodcellError
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.crop import crop_cell, whole_picture
+from bloodcell.imaging.crop import crop_cell
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.results import CellResult, ImageResult
-from bloodcell.runs.takes import IMAGE, Takes
+from bloodcell.runs.takes import IMAGE
 
 CHUNK_IMAGES = 8
 # OpenCV and ONNX Runtime let other threads run, so chunks go side by side, each on one thread.
@@ -53,15 +53,6 @@ def find_only(images: Iterable[ImageBytes]) -> Iterator[ImageResult]:
     yield from _in_chunks(images, lambda chunk: [_found(image)[0] for image in chunk])
 
 
-def network_input(
-    takes: Takes, rgb: np.ndarray, box: Box, background_rgb: tuple[int, int, int] | None = None
-) -> np.ndarray:
-    """What a network sees of a cell: the cell cut out, or the whole picture; uint8 (height_px, width_px, 3)."""
-    if takes.input == IMAGE:
-        return whole_picture(rgb, takes.height_px, takes.width_px)
-    return crop_cell(rgb, box, takes.height_px, takes.context, background_rgb, takes.width_px)
-
-
 def cell_crop(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
     """Cut a cell for people to look at, in the picture's own colours: uint8 (side_px, side_px, 3)."""
     return crop_cell(rgb, box, side_px, SHOWN_CONTEXT)
@@ -91,7 +82,8 @@ def _analyse_chunk(engine: Engine, images: list[ImageBytes]) -> list[ImageResult
             if engine.takes.input == IMAGE:
                 results[-1] = _of_whole_picture(result)
             boxes = [cell.box for cell in results[-1].cells]
-            crops += [network_input(engine.takes, rgb, box, background_rgb) for box in boxes]
+            seen = engine.framing.hide(rgb, background_rgb)
+            crops += [engine.framing.cut(seen, box, background_rgb) for box in boxes]
     if not crops:
         return results
     scores = engine.classify(np.stack(crops))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.errors import ModelError
-from bloodcell.runs.takes import takes_of
+from bloodcell.runs.takes import MASK_FILE, takes_of
 from bloodcell.settings import Settings
 
 NEEDED_FILES = ("model.onnx", "spec.json", "typical.npz")
@@ -94,7 +94,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 def model_sha256(folder: Path) -> str:
     """SHA-256, in hexadecimal, over the files that decide a model's answers: network, thresholds, typical cells."""
     digest = hashlib.sha256()
-    for name in NEEDED_FILES:
+    for name in (*NEEDED_FILES, *([MASK_FILE] if (folder / MASK_FILE).is_file() else [])):
         with (folder / name).open("rb") as handle:
             digest.update(hashlib.file_digest(handle, "sha256").digest())
     return digest.hexdigest()

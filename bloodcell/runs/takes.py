@@ -7,6 +7,10 @@ from bloodcell.errors import ModelError
 
 CELL, IMAGE = "cell", "image"
 INPUTS = (CELL, IMAGE)
+MASK_NONE, MASK_OTSU, MASK_UNET = "none", "otsu", "unet"
+MASKS = (MASK_NONE, MASK_OTSU, MASK_UNET)
+# The U-Net of a model that hides what it takes for background lies in the model's folder.
+MASK_FILE = "mask.onnx"
 LOGITS, KNOWN, FEATURES = "logits", "known", "features"
 # Of models from before spec.json named them.
 ALL_OUTPUTS = (LOGITS, KNOWN, FEATURES)
@@ -21,6 +25,7 @@ class Takes:
     input : "cell", each found cell cut out; "image", the whole picture resized
     context : of a cell, side of what is cut out in units of the longer side of its box (`imaging.crop.crop_cell`)
     outputs : of model.onnx, in order: logits, maybe known, features
+    mask : what is hidden of a picture before: "none", "otsu", or "unet", by the network in `MASK_FILE`
     """
 
     height_px: int
@@ -28,6 +33,7 @@ class Takes:
     input: str = CELL
     context: float = 1.0
     outputs: tuple[str, ...] = ALL_OUTPUTS
+    mask: str = MASK_NONE
 
     @property
     def knows_strangers(self) -> bool:
@@ -44,6 +50,7 @@ class Takes:
             "input": self.input,
             "context": self.context,
             "outputs": list(self.outputs),
+            "mask": self.mask,
         }
 
 
@@ -70,4 +77,7 @@ def takes_of(description: dict[str, Any], name: str) -> Takes:
     outputs = tuple(description.get("outputs", ALL_OUTPUTS))
     if outputs not in ALLOWED_OUTPUTS:
         raise ModelError(f"`outputs` of the model {name} must be one of {ALLOWED_OUTPUTS}. Received: {outputs}.")
-    return Takes(*size, input=kind, context=float(description.get("context", 1.0)), outputs=outputs)
+    mask = description.get("mask", MASK_NONE)
+    if mask not in MASKS:
+        raise ModelError(f"`mask` of the model {name} must be one of {MASKS}. Received: {mask!r}.")
+    return Takes(*size, input=kind, context=float(description.get("context", 1.0)), outputs=outputs, mask=mask)

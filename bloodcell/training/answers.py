@@ -4,12 +4,13 @@ import keras
 import numpy as np
 
 from bloodcell.infer.typical import Typical, fit_typical
+from bloodcell.runs.takes import FEATURES, KNOWN, LOGITS
 from bloodcell.training.batches import plain_crops
 from bloodcell.training.calibrate import Outputs
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 
-PREDICT_BATCH = 256
+PREDICT_BATCH = 64
 # To follow training without slowing it: so many copies of each held-out cell, and crops in all.
 QUICK_COPIES, QUICK_CROPS = 4, 2000
 
@@ -57,13 +58,14 @@ def quick_figures(model: keras.Model, spec: TrainSpec, quick: Samples) -> dict[s
     }
 
 
-def _raw(model: keras.Model, spec: TrainSpec, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits (N, C), known (N,) and features (N, F)."""
-    whole = keras.Model(model.input, {**model.output, "features": model.get_layer("features").output})
+def _raw(model: keras.Model, spec: TrainSpec, samples: Samples) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Logits (N, C), known (N,), None where the network has no such head, and features (N, F)."""
+    whole = keras.Model(model.input, {**model.output, FEATURES: model.get_layer(FEATURES).output})
+    names = [LOGITS, FEATURES, *([KNOWN] if spec.known_head else [])]
     parts = []
     for start in range(0, len(samples.wide), PREDICT_BATCH):
-        crops = plain_crops(samples.wide[start : start + PREDICT_BATCH], spec.side_px).astype(np.float32)
+        crops = plain_crops(samples.wide[start : start + PREDICT_BATCH], spec).astype(np.float32)
         answered = whole(crops, training=False)
-        parts.append([keras.ops.convert_to_numpy(answered[name]) for name in ("logits", "known", "features")])
-    logits, known, features = (np.concatenate(of_output) for of_output in zip(*parts, strict=True))
-    return logits, known[:, 0], features
+        parts.append([keras.ops.convert_to_numpy(keras.ops.cast(answered[name], "float32")) for name in names])
+    logits, features, *known = (np.concatenate(of_output) for of_output in zip(*parts, strict=True))
+    return logits, known[0][:, 0] if known else None, features

@@ -1,20 +1,22 @@
-"""Draw augmented training batches: classes as the spec says, sources by weight, cells equally, a share of unknowns."""
+"""Training batches, augmented: classes as the spec says, sources by weight, cells equally, a share of unknowns."""
 
 import keras
 import numpy as np
 
 from bloodcell.errors import DatasetError
-from bloodcell.imaging.augment import Variation, vary_crop
+from bloodcell.imaging.augment import vary_crop
 from bloodcell.imaging.scale import FIXED, PART, Scaling, fit_scaling, fixed_scaling
+from bloodcell.runs.takes import KNOWN, LOGITS
 from bloodcell.training.imbalance import drawn_shares, loss_weights
 from bloodcell.training.samples import UNKNOWN, Samples
-from bloodcell.training.spec import EQUAL_PARTS, TrainSpec
+from bloodcell.training.spec import TrainSpec
+from bloodcell.training.spec_words import EQUAL_PARTS, EVERY_IMAGE
 from bloodcell.training.unknowns import draw_unknown
 
-# The channels mix into each other by this part of the stain's jitter.
-MIXING_OF_STAIN = 0.2
 # Of the unknown crops, the part that is drawn rather than taken from cells of other classes.
 DRAWN_UNKNOWNS = 0.6
+# Of the answer to "is it a known kind", in the loss, beside 1 for the class.
+KNOWN_WEIGHT = 0.3
 
 
 class DrawnBatches(keras.utils.PyDataset):
@@ -30,10 +32,10 @@ class DrawnBatches(keras.utils.PyDataset):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
         self.samples, self.spec = samples, spec
         self.epoch = 0
-        self.variation = Variation(stain=spec.stain_jitter, mixing=MIXING_OF_STAIN * spec.stain_jitter)
         self.shares = drawn_shares(spec, samples)
         self.pools = self._class_pools()
         self.class_weights = loss_weights(spec, self.shares)
+        self.known = np.flatnonzero(samples.class_index != UNKNOWN)
         self.others = np.flatnonzero(samples.class_index == UNKNOWN)
 
     def _class_pools(self) -> list[list[tuple[float, list[np.ndarray]]]]:
@@ -50,43 +52,71 @@ class DrawnBatches(keras.utils.PyDataset):
             pools.append(found)
         return pools
 
+    @property
+    def images(self) -> int:
+        """Crops an epoch."""
+        spec, n_known = self.spec, len(self.known)
+        if spec.class_sampling == EVERY_IMAGE:
+            return min(spec.images_per_epoch or n_known, n_known)
+        return spec.images_per_epoch // spec.batch_size * spec.batch_size
+
     def __len__(self) -> int:
-        return self.spec.images_per_epoch // self.spec.batch_size
+        return -(-self.images // self.spec.batch_size)
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
         rng = np.random.default_rng((self.spec.seed, self.epoch, index))
+        if self.spec.class_sampling == EVERY_IMAGE:
+            rows = self._rows_in_turn(index)
+            class_index = self.samples.class_index[rows]
+            crops = [self._vary(row, rng) for row in rows]
+        else:
+            class_index = self._drawn_classes(rng)
+            crops = [self._draw(one, rng) for one in class_index.tolist()]
+        return (np.stack(crops).astype(np.float32), *self._answers(class_index))
+
+    def _rows_in_turn(self, index: int) -> np.ndarray:
+        """The rows of a batch when all are learned from once an epoch, in an order of that epoch."""
+        order = np.random.default_rng((self.spec.seed, self.epoch)).permutation(self.known)[: self.images]
+        return order[index * self.spec.batch_size : (index + 1) * self.spec.batch_size]
+
+    def _drawn_classes(self, rng: np.random.Generator) -> np.ndarray:
         n, n_classes = self.spec.batch_size, len(self.spec.class_names)
-        crops = np.empty((n, self.spec.side_px, self.spec.side_px, 3), np.float32)
         if self.spec.class_sampling == EQUAL_PARTS:
             class_index = np.arange(n) % n_classes
         else:
             class_index = rng.choice(n_classes, n, p=self.shares.sum(axis=0))
         class_index[: round(self.spec.unknown_share * n)] = UNKNOWN
-        for place in range(n):
-            crops[place] = self._draw(int(class_index[place]), rng)
+        return class_index
+
+    def _answers(self, class_index: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """What the network shall answer, and what each answer weighs in the loss."""
+        n, n_classes = len(class_index), len(self.spec.class_names)
         smooth = self.spec.label_smoothing
         labels = np.full((n, n_classes), smooth / n_classes, np.float32)
         known = class_index != UNKNOWN
         labels[known, class_index[known]] += 1 - smooth
-        targets = {"logits": labels, "known": known.astype(np.float32)[:, None]}
-        of_class = np.where(known, self.class_weights[class_index], 0)
-        weights = {"logits": of_class.astype(np.float32), "known": np.full(n, 0.3, np.float32)}
-        return crops, targets, weights
+        of_class = np.where(known, self.class_weights[class_index], 0).astype(np.float32)
+        if not self.spec.known_head:
+            return {LOGITS: labels}, {LOGITS: of_class}
+        targets = {LOGITS: labels, KNOWN: known.astype(np.float32)[:, None]}
+        return targets, {LOGITS: of_class, KNOWN: np.full(n, KNOWN_WEIGHT, np.float32)}
 
     def _draw(self, class_index: int, rng: np.random.Generator) -> np.ndarray:
-        side_px, wide = self.spec.side_px, self.samples.wide
+        wide = self.samples.wide
         if class_index == UNKNOWN:
             if len(self.others) == 0 or rng.random() < DRAWN_UNKNOWNS:
-                return draw_unknown(side_px, wide[rng.integers(len(wide))], rng)
-            return vary_crop(wide[rng.choice(self.others)], side_px, side_px, self.variation, rng)
+                return draw_unknown(self.spec.height_px, wide[rng.integers(len(wide))], rng)
+            return self._vary(rng.choice(self.others), rng)
         pools = self.pools[class_index]
         shares = np.array([share for share, _ in pools])
         cells = pools[rng.choice(len(pools), p=shares / shares.sum())][1]
-        row = rng.choice(cells[rng.integers(len(cells))])
-        return vary_crop(wide[row], side_px, side_px, self.variation, rng)
+        return self._vary(rng.choice(cells[rng.integers(len(cells))]), rng)
+
+    def _vary(self, row: int, rng: np.random.Generator) -> np.ndarray:
+        return vary_crop(self.samples.wide[row], self.spec.height_px, self.spec.width_px, self.spec.augment, rng)
 
 
 def _by_cell(rows: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
@@ -95,10 +125,10 @@ def _by_cell(rows: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
     return np.split(rows[order], np.flatnonzero(np.diff(group[order])) + 1)
 
 
-def plain_crops(wide: np.ndarray, side_px: int) -> np.ndarray:
-    """The middle of stored crops, as the net sees them in use: (N, S, S, 3) -> (N, side_px, side_px, 3)."""
-    start = (wide.shape[1] - side_px) // 2
-    return wide[:, start : start + side_px, start : start + side_px]
+def plain_crops(wide: np.ndarray, spec: TrainSpec) -> np.ndarray:
+    """The middle of stored crops, as the net sees them in use: (N, H, W, 3) -> (N, height_px, width_px, 3)."""
+    top, left = (wide.shape[1] - spec.height_px) // 2, (wide.shape[2] - spec.width_px) // 2
+    return wide[:, top : top + spec.height_px, left : left + spec.width_px]
 
 
 def scaling_of(spec: TrainSpec, learned: Samples) -> Scaling:
@@ -112,4 +142,4 @@ def scaling_of(spec: TrainSpec, learned: Samples) -> Scaling:
         return fixed_scaling(spec.scaling)
     rows = np.flatnonzero(learned.class_index != UNKNOWN)
     parts = (learned.wide[rows[start : start + PART]] for start in range(0, len(rows), PART))
-    return fit_scaling(spec.scaling, (plain_crops(part, spec.side_px) for part in parts))
+    return fit_scaling(spec.scaling, (plain_crops(part, spec) for part in parts))

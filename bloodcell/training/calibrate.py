@@ -39,7 +39,7 @@ class Outputs:
     def save(self, path: Path) -> None:
         """Write to a .npz file."""
         known = {} if self.known is None else {"known": self.known}
-        np.savez_compressed(path, logits=self.logits, distance=self.distance, **known)
+        np.savez_compressed(path, logits=self.logits, distance=self.distance, **known)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> "Outputs":

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from bloodcell.runs.takes import CELL, MASK_NONE, takes_of
+from bloodcell.zoo.settings import FROM_SCRATCH
+
 LICENCES = {
     "kaggle-wbc TRAIN": "MIT (Kaggle blood-cells by P. Mooney, from BCCD)",
     "pbc": "CC BY 4.0 (Acevedo et al. 2020, Hospital Clinic Barcelona, doi:10.17632/snkd93bnjr.1)",
@@ -23,8 +26,8 @@ def write_card(run_dir: Path, description: dict[str, Any], metrics: dict[str, An
         f"# {description['title']}",
         "",
         f"Classes, in order: {', '.join(names)}. Network `{training['model']}` with {metrics['parameters']:,} parameters,"
-        f" crops of {description['side_px']} px, trained from scratch in {metrics['seconds'] / 60:.0f} minutes on two"
-        f" processor cores (seed {training['seed']}).",
+        f" {_input(description)}, trained {_start(training)} in {metrics['seconds'] / 60:.0f} minutes (seed"
+        f" {training['seed']}).",
         "",
         "## What it must not be used for",
         "",
@@ -46,11 +49,21 @@ def write_card(run_dir: Path, description: dict[str, Any], metrics: dict[str, An
         row = [name, LICENCES.get(name, "not stated"), counts["cells"], *[counts[c] for c in names], counts["unknown"]]
         lines.append(_row(row))
     lines += _limited(description)
-    lines += [
-        "",
-        "Other cells (basophils, erythroblasts, immature granulocytes, platelets) taught it what is unfamiliar.",
-    ]
+    if training.get("unknown_share"):
+        lines += ["", "Crops of other cells, of platelets and of drawn things taught it what is unfamiliar."]
     (run_dir / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _input(description: dict[str, Any]) -> str:
+    takes = takes_of(description, str(description["name"]))
+    kind = "crops of cells" if takes.input == CELL else "whole pictures"
+    hidden = "" if takes.mask == MASK_NONE else f", background hidden by {takes.mask}"
+    return f"{kind} of {takes.height_px}x{takes.width_px} px{hidden}"
+
+
+def _start(training: dict[str, Any]) -> str:
+    weights = training.get("weights", FROM_SCRATCH)
+    return "from scratch" if weights == FROM_SCRATCH else f"from the weights {weights!r}"
 
 
 def _limited(description: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from bloodcell.training.spec import TrainSpec
 
 CHECKPOINT_DIR = "checkpoint"
 RUN_FILE = "run.json"
+READ_TOGETHER = 256
 
 
 def open_checkpoints(folder: Path, spec: TrainSpec, samples: Samples) -> "Checkpoints":
@@ -58,9 +59,12 @@ def open_checkpoints(folder: Path, spec: TrainSpec, samples: Samples) -> "Checkp
 def fingerprint(samples: Samples) -> str:
     """SHA-256 of all that a run takes from its samples: crops, classes, source cells, sources and file names."""
     digest = hashlib.sha256()
-    for array in (samples.wide, samples.class_index, samples.group, samples.source):
+    for array in (samples.class_index, samples.group, samples.source):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
+    digest.update(str(samples.wide.shape).encode())
+    for start in range(0, len(samples.wide), READ_TOGETHER):
+        digest.update(np.ascontiguousarray(samples.wide[start : start + READ_TOGETHER]).data)
     digest.update(json.dumps(samples.file).encode())
     return digest.hexdigest()
 
@@ -83,6 +87,11 @@ class Checkpoints:
             random.getstate()[1], np.uint32
         )  # Keras puts the batches of an epoch in order by it
         self._write(f"fit-{fit}.npz", arrays, rows)
+
+    def epochs_done(self, fit: int) -> int:
+        """How many epochs the newest state of a fit has behind it; 0 where there is none."""
+        stored = self._read(f"fit-{fit}.npz")
+        return 0 if stored is None else len(stored[1])
 
     def load_state(self, fit: int, model: keras.Model) -> list[dict]:
         """Put the newest state into a compiled model whose optimizer is built; the rows of its finished epochs.
@@ -121,14 +130,18 @@ class Checkpoints:
 
     def save_answers(self, fit: int, outputs: Outputs, rows: list[dict]) -> None:
         """Keep a finished fit's answers and history in place of its state."""
-        self._write(f"answers-{fit}.npz", asdict(outputs), rows)
+        answered = {name: value for name, value in asdict(outputs).items() if value is not None}
+        self._write(f"answers-{fit}.npz", answered, rows)
         for path in self.folder.glob(f"fit-{fit}*.npz"):
             path.unlink()
 
     def load_answers(self, fit: int) -> tuple[Outputs, list[dict]] | None:
         """What `save_answers` kept; None where the fit is not finished."""
         stored = self._read(f"answers-{fit}.npz")
-        return None if stored is None else (Outputs(**stored[0]), stored[1])
+        if stored is None:
+            return None
+        answered, rows = stored
+        return Outputs(answered["logits"], answered.get("known"), answered["distance"]), rows
 
     def rows(self) -> list[dict]:
         """The history of all fits up to the newest checkpoint."""

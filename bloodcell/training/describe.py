@@ -8,6 +8,7 @@ import numpy as np
 
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.imaging.scale import FIXED, Scaling
+from bloodcell.runs.takes import CELL, Takes
 from bloodcell.settings import PROJECT_DIR
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
@@ -24,17 +25,19 @@ SCALED = {
 
 
 def describe(
-    spec: TrainSpec, samples: Samples, learned: Samples, scaling: Scaling, calibration: dict[str, float]
+    spec: TrainSpec, takes: Takes, samples: Samples, learned: Samples, scaling: Scaling, calibration: dict[str, float]
 ) -> dict:
     """Describe a trained model, as spec.json keeps it.
 
     Parameters
     ----------
+    takes : what the exported network takes and gives
     samples : all Samples of the sources
     learned : those that the network learned from
     scaling : Scaling inside the network, fitted on `learned`
     calibration : settings of `calibrate`
     """
+    balanced = f", background balanced to {BACKGROUND_LEVEL}" if takes.input == CELL else ""
     counts = {}
     for number, source in enumerate(spec.sources):
         mine = samples.class_index[samples.source == number]
@@ -47,9 +50,8 @@ def describe(
         "name": spec.name,
         "title": spec.title or spec.name,
         "class_names": list(spec.class_names),
-        "side_px": spec.side_px,
-        "context": spec.context,
-        "scaling": f"levels 0-255, background balanced to {BACKGROUND_LEVEL}; {SCALED[scaling.name]} inside the graph",
+        **takes.to_description(),
+        "scaling": f"levels 0-255{balanced}; {SCALED[scaling.name]} inside the graph",
         **({} if scaling.name in FIXED else {"scaling_statistics": _statistics(scaling)}),
         "calibration": calibration,
         "data": counts,

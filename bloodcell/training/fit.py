@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import RunError
 from bloodcell.infer.typical import Typical
 from bloodcell.runs.publish import unfinished_dir
+from bloodcell.runs.takes import MASK_FILE, Takes
 from bloodcell.training.answers import predict, typical_of
 from bloodcell.training.batches import plain_crops
 from bloodcell.training.calibrate import Outputs, calibrate
@@ -29,7 +31,7 @@ from bloodcell.training.export import export_onnx
 from bloodcell.training.history import HISTORY_FILE, write_history
 from bloodcell.training.imbalance import learned_rows
 from bloodcell.training.rounds import Fitted, Work, fit_network
-from bloodcell.training.samples import Samples, load_samples
+from bloodcell.training.samples import Samples, load_samples, mask_file, takes_of_spec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import fold_of_rows
 
@@ -111,8 +113,11 @@ def train_in(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, c
     model_dir.mkdir()
     if spec.fold < 0:
         outputs.save(model_dir / OUT_OF_FOLD)
-    description = describe(spec, samples, learned, fitted.scaling, calibration.settings)
-    _write_model(model_dir, fitted, typical, samples, spec)
+    masks = mask_file(spec, data_dir)
+    if masks is not None:
+        shutil.copyfile(masks, model_dir / MASK_FILE)
+    takes = _write_model(model_dir, fitted, typical, samples, spec)
+    description = describe(spec, takes, samples, learned, fitted.scaling, calibration.settings)
     _write_json(model_dir / "spec.json", description)
     _write_json(model_dir / "metrics.json", metrics)
     write_history(model_dir / HISTORY_FILE, fitted.rows)
@@ -120,12 +125,13 @@ def train_in(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, c
     return metrics
 
 
-def _write_model(model_dir: Path, fitted: Fitted, typical: Typical, samples: Samples, spec: TrainSpec) -> None:
+def _write_model(model_dir: Path, fitted: Fitted, typical: Typical, samples: Samples, spec: TrainSpec) -> Takes:
     typical.save(model_dir / "typical.npz")
     fitted.model.save(model_dir / "model.keras", include_optimizer=False)
-    some = plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], spec.side_px)
+    some = plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], spec)
     with contextlib.redirect_stdout(io.StringIO()):
-        export_onnx(fitted.model, model_dir / "model.onnx", some)
+        outputs = export_onnx(fitted.model, model_dir / "model.onnx", some)
+    return replace(takes_of_spec(spec), outputs=outputs)
 
 
 def _learned(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
@@ -156,7 +162,7 @@ def _out_of_fold(spec: TrainSpec, samples: Samples, folds: np.ndarray, work: Wor
     order = np.argsort(np.concatenate([np.flatnonzero(folds == fold) for fold in range(spec.folds)]))
     return Outputs(
         np.concatenate([part.logits for part in parts])[order],
-        np.concatenate([part.known for part in parts])[order],
+        np.concatenate([part.known for part in parts if part.known is not None])[order] if spec.known_head else None,
         np.concatenate([part.distance for part in parts])[order],
     )
 

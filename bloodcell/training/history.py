@@ -45,18 +45,23 @@ def best_epoch(spec: TrainSpec, rows: list[dict]) -> int:
 
 
 def is_over(spec: TrainSpec, rows: list[dict]) -> bool:
-    """Whether a fit with these epochs is at its end: all epochs done, or `spec.patience` of them brought nothing."""
+    """Whether a fit with these epochs is at its end: all epochs done, or `spec.patience` of them brought nothing.
+
+    Epochs of a first, frozen round are not counted against it.
+    """
     if len(rows) >= spec.epochs:
         return True
-    return spec.patience > 0 and len(rows) - best_epoch(spec, rows) >= spec.patience
+    waited = len(rows) - max(best_epoch(spec, rows), spec.frozen_epochs)
+    return spec.patience > 0 and waited >= spec.patience
 
 
 def plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
     """The rate of the next epoch under the schedule "reduce on plateau", as Keras' ReduceLROnPlateau has it.
 
     After every `spec.plateau_patience` epochs in a row without a better `spec.monitor` it is multiplied by
-    `spec.rate_factor`.
+    `spec.rate_factor`. A first, frozen round has a rate of its own.
     """
+    rows = rows[spec.frozen_epochs :]
     rate, best, waited = spec.learning_rate, 0, 0
     for number in range(1, len(rows) + 1):
         newest = best_epoch(spec, rows[:number])

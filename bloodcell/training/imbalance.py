@@ -4,7 +4,8 @@ import numpy as np
 
 from bloodcell.data.limits import from_few_cells
 from bloodcell.training.samples import Samples
-from bloodcell.training.spec import BALANCED, EQUAL_PARTS, TrainSpec
+from bloodcell.training.spec import TrainSpec
+from bloodcell.training.spec_words import BALANCED, EQUAL_PARTS, EVERY_IMAGE
 
 
 def learned_rows(spec: TrainSpec, samples: Samples, among: np.ndarray) -> np.ndarray:
@@ -36,6 +37,7 @@ def drawn_shares(spec: TrainSpec, samples: Samples) -> np.ndarray:
 
     In equal parts, each class has the same share, however rare, and in it each source that holds it by its weight:
     rare classes are oversampled. As they come, a class has its share of each source's images, the sources by weight.
+    Every image once, all images are of one weight.
 
     Returns
     -------
@@ -48,6 +50,8 @@ def drawn_shares(spec: TrainSpec, samples: Samples) -> np.ndarray:
     if spec.class_sampling == EQUAL_PARTS:
         shares = weights[:, None] * (counts > 0)
         shares /= np.maximum(shares.sum(axis=0), np.finfo(float).tiny)
+    elif spec.class_sampling == EVERY_IMAGE:
+        shares = counts
     else:
         shares = weights[:, None] * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return shares / max(shares.sum(), np.finfo(float).tiny)

@@ -1,23 +1,29 @@
 """One fit of a network: from its first or last finished epoch to its end, checkpointed after each."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.scale import Scaling
-from bloodcell.training.answers import quick_figures, quick_samples
-from bloodcell.training.batches import DrawnBatches, scaling_of
+from bloodcell.runs.takes import LOGITS
+from bloodcell.training.answers import PREDICT_BATCH, quick_figures, quick_samples
+from bloodcell.training.batches import DrawnBatches, plain_crops, scaling_of
 from bloodcell.training.checkpoint import Checkpoints
 from bloodcell.training.control import Control, Pace, stop_if_asked
 from bloodcell.training.history import append_history, best_epoch, is_over, plateau_rate
 from bloodcell.training.losses import losses_of
 from bloodcell.training.optimizers import current_rate, optimizer_of
-from bloodcell.training.samples import Samples
-from bloodcell.training.spec import KEEP_BEST, PLATEAU, TrainSpec
-from bloodcell.zoo.registry import builder_of
+from bloodcell.training.samples import UNKNOWN, Samples
+from bloodcell.training.spec import TrainSpec
+from bloodcell.training.spec_words import KEEP_BEST, PLATEAU
+from bloodcell.training.svm import teach_svm
+from bloodcell.zoo.freeze import freeze_backbone, thaw_backbone
+from bloodcell.zoo.registry import BY_SVM, builder_of, network
+from bloodcell.zoo.settings import FROM_SCRATCH, NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -60,40 +66,114 @@ def fit_network(spec: TrainSpec, number: int, learned: Samples, held: Samples | 
     """
     keras.utils.set_random_seed(spec.seed)
     scaling = scaling_of(spec, learned)
-    build = builder_of(spec.model)
-    model = build(spec.side_px, len(spec.class_names), spec.stage_widths, spec.dropout, scaling=scaling)
-    control = work.control
-    control.log(f"{spec.model}: {model.count_params():,} parameters, {len(learned.class_index)} crops to learn from")
+    model = build_network(spec, scaling)
+    work.control.log(
+        f"{spec.model}: {model.count_params():,} parameters, {len(learned.class_index)} crops to learn from"
+    )
+    if network(spec.model).taught == BY_SVM:
+        return Fitted(_taught_by_svm(spec, model, learned), scaling, [])
     batches = DrawnBatches(learned, spec)
-    optimizer = optimizer_of(spec, len(batches))
-    accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
-    model.compile(optimizer=optimizer, loss=losses_of(spec), weighted_metrics={"logits": [accuracy]})
-    optimizer.build(model.trainable_variables)
-    rows = work.checkpoints.load_state(number, model)
-    if rows:
-        control.log(f"goes on after epoch {len(rows)} of {spec.epochs}")
-    if is_over(spec, rows):
-        optimizer.finalize_variable_values(model.trainable_variables)
-    else:
+    done = work.checkpoints.epochs_done(number)
+    rows: list[dict] = []
+    for part in rounds_of(spec):
+        if done > part.end:
+            continue  # what it brought stands in the state of the next round
+        _compile(spec, model, batches, part)
+        if done > part.begin:
+            rows = work.checkpoints.load_state(number, model)
+            work.control.log(f"goes on after epoch {done} of {spec.epochs}")
+        if len(rows) >= part.end or is_over(spec, rows):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            continue
+        if part.is_frozen:
+            work.control.log(f"first round, to epoch {part.end}: the backbone stays as it is")
         batches.epoch = len(rows)
-        follower = _Follower(spec, number, held, work, rows)
-        model.fit(batches, initial_epoch=len(rows), epochs=spec.epochs, verbose=0, callbacks=[follower])
+        follower = _Follower(spec, number, held, work, rows, batches)
+        model.fit(batches, initial_epoch=len(rows), epochs=part.end, verbose=0, callbacks=[follower])
     if spec.keep == KEEP_BEST and (best := best_epoch(spec, rows)):
         work.checkpoints.load_best(number, model, best)
-        control.log(f"kept the weights of epoch {best}")
-    return Fitted(model, scaling, rows)
+        work.control.log(f"kept the weights of epoch {best}")
+    return Fitted(_in_float32(spec, model, scaling), scaling, rows)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Epochs `begin` + 1 to `end` of a fit, at one course of the learning rate."""
+
+    begin: int
+    end: int
+    learning_rate: float
+    is_frozen: bool = False
+
+
+def rounds_of(spec: TrainSpec) -> list[Round]:
+    """The rounds of a fit: one, or a first with a frozen backbone and a second with all of it."""
+    second = Round(spec.frozen_epochs, spec.epochs, spec.learning_rate)
+    return [Round(0, spec.frozen_epochs, spec.frozen_rate, is_frozen=True), second] if spec.frozen_epochs else [second]
+
+
+def build_network(spec: TrainSpec, scaling: Scaling) -> keras.Model:
+    """The untaught network of a spec."""
+    keras.config.set_dtype_policy("mixed_bfloat16" if spec.mixed_precision else "float32")
+    settings = NetworkSettings(
+        height_px=spec.height_px,
+        width_px=spec.width_px,
+        n_classes=len(spec.class_names),
+        dropout=spec.dropout,
+        scaling=scaling,
+        known_head=spec.known_head,
+        weights=spec.weights,
+        stage_widths=spec.stage_widths,
+        kernel_px=spec.kernel_px,
+    )
+    model = builder_of(spec.model)(settings)
+    keras.config.set_dtype_policy("float32")
+    return model
+
+
+def _compile(spec: TrainSpec, model: keras.Model, batches: DrawnBatches, part: Round) -> None:
+    if part.is_frozen:
+        freeze_backbone(model)
+    elif spec.frozen_epochs:
+        thaw_backbone(model)
+    optimizer = optimizer_of(spec, len(batches), part.end - part.begin, part.learning_rate)
+    accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+    model.compile(optimizer=optimizer, loss=losses_of(spec), weighted_metrics={LOGITS: [accuracy]})
+    optimizer.build(model.trainable_variables)
+
+
+def _taught_by_svm(spec: TrainSpec, model: keras.Model, learned: Samples) -> keras.Model:
+    rows = np.flatnonzero(learned.class_index != UNKNOWN)
+    parts = (learned.wide[rows[start : start + PREDICT_BATCH]] for start in range(0, len(rows), PREDICT_BATCH))
+    return teach_svm(model, (plain_crops(part, spec) for part in parts), learned.class_index[rows])
+
+
+def _in_float32(spec: TrainSpec, model: keras.Model, scaling: Scaling) -> keras.Model:
+    """The same weights in a network that computes in float32, as ONNX Runtime will."""
+    if not spec.mixed_precision:
+        return model
+    plain = build_network(replace(spec, mixed_precision=False, weights=FROM_SCRATCH), scaling)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 class _Follower(keras.callbacks.Callback):
     """Tells of every batch, writes history and checkpoint after every epoch, and ends the fit where it is to end."""
 
-    def __init__(self, spec: TrainSpec, number: int, held: Samples | None, work: Work, rows: list[dict]) -> None:
+    def __init__(
+        self,
+        spec: TrainSpec,
+        number: int,
+        held: Samples | None,
+        work: Work,
+        rows: list[dict],
+        batches: DrawnBatches,
+    ) -> None:
         super().__init__()
         self.spec, self.number, self.work, self.rows = spec, number, work, rows
         quick = None if held is None else quick_samples(held)
         self.quick = quick if quick is not None and len(quick.class_index) else None
-        batches = spec.images_per_epoch // spec.batch_size
-        self.pace = Pace(number, work.fits, spec.epochs, batches, spec.batch_size)
+        self.pace = Pace(number, work.fits, spec.epochs, len(batches), spec.batch_size)
         self.started = time.time() - (rows[-1]["seconds"] if rows else 0)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -102,19 +182,24 @@ class _Follower(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         stop_if_asked(self.work.control)
         values = logs or {}
-        at = self.pace.after(batch + 1, float(values["loss"]), float(values["logits_accuracy"]))
+        at = self.pace.after(batch + 1, float(values["loss"]), self._accuracy(values))
         if at is not None:
             self.work.control.progress(at)
+
+    @staticmethod
+    def _accuracy(logs: dict) -> float:
+        """Keras names it by its output only where there are several."""
+        return float(logs["logits_accuracy"] if "logits_accuracy" in logs else logs["accuracy"])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         values, work, spec = logs or {}, self.work, self.spec
         row = {"fit": self.number, "epoch": epoch + 1, "loss": round(float(values["loss"]), 4)}
-        row["accuracy"] = round(float(values["logits_accuracy"]), 4)
+        row["accuracy"] = round(self._accuracy(values), 4)
         if self.quick is not None:
             row |= quick_figures(self.model, spec, self.quick)
         row |= {"rate": current_rate(self.model.optimizer), "seconds": round(time.time() - self.started)}
         self.rows.append(row)
-        if spec.schedule == PLATEAU:
+        if spec.schedule == PLATEAU and epoch >= spec.frozen_epochs:
             self.model.optimizer.learning_rate = plateau_rate(spec, self.rows)
         self._save(epoch + 1)
         append_history(work.history_file, row)

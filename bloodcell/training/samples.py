@@ -1,10 +1,14 @@
-"""From labelled images to crops of cells with their classes, source cells and data source; made once, then cached."""
+"""From labelled images to what a network learns from: crops or pictures with class, source cell and data source.
+
+They are made once and then cached in files, from which they are read as they are drawn.
+"""
 
 import hashlib
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +19,16 @@ from bloodcell.data.sources import SourceSpec, source_cells, source_records
 from bloodcell.data.whole_files import writing_whole
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.boxes import Box, iou
-from bloodcell.imaging.crop import crop_cell
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
+from bloodcell.infer.framing import Framing
+from bloodcell.runs.takes import ALL_OUTPUTS, CELL, FEATURES, LOGITS, MASK_FILE, Takes
+from bloodcell.training.crop_store import CropWriter, StoredCrops
 from bloodcell.training.spec import TrainSpec
 
 # Crops are kept this much wider than the net sees, so that turning them leaves no empty corners.
 WIDER = 1.5
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 UNKNOWN = -1
 # Label of crops that show no cell at all, and the part of a picture that is searched for them.
 MISTAKEN = ""
@@ -34,9 +40,9 @@ Counter = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Samples:
-    """Crops ready for training.
+    """Crops, or whole pictures, ready for training.
 
-    wide : uint8 array of shape (N, S, S, 3), S = `WIDER` times the net's side
+    wide : uint8 (N, H, W, 3), an array or crops in files; crops of cells are `WIDER` than what the network takes
     class_index : int64 array (N,), `UNKNOWN` for cells of other classes and for crops without a white cell
     group : int64 array (N,), source cell; copies of one cell share it
     source : int64 array (N,), index of the spec's source
@@ -44,7 +50,7 @@ class Samples:
     no_cell : dict, source name -> number of labelled images in which no white cell was found
     """
 
-    wide: np.ndarray
+    wide: np.ndarray | StoredCrops
     class_index: np.ndarray
     group: np.ndarray
     source: np.ndarray
@@ -55,14 +61,23 @@ class Samples:
         """The samples at `rows` (indices or a bool mask)."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         files = [self.file[row] for row in rows]
-        return Samples(
-            self.wide[rows], self.class_index[rows], self.group[rows], self.source[rows], files, self.no_cell
-        )
+        wide = self.wide.take(rows) if isinstance(self.wide, StoredCrops) else self.wide[rows]
+        return Samples(wide, self.class_index[rows], self.group[rows], self.source[rows], files, self.no_cell)
 
 
-def wide_side_px(spec: TrainSpec) -> int:
-    """Side of the stored crops."""
-    return round(WIDER * spec.side_px)
+def takes_of_spec(spec: TrainSpec) -> Takes:
+    """What the network of a spec takes and gives."""
+    outputs = ALL_OUTPUTS if spec.known_head else (LOGITS, FEATURES)
+    return Takes(spec.height_px, spec.width_px, spec.input, spec.context, outputs, spec.mask)
+
+
+def stored_takes(spec: TrainSpec) -> Takes:
+    """How the stored crops are made: as the network takes them, those of cells `WIDER`."""
+    takes = takes_of_spec(spec)
+    if spec.input != CELL:
+        return takes
+    height_px, width_px = (round(WIDER * side) for side in (spec.height_px, spec.width_px))
+    return replace(takes, height_px=height_px, width_px=width_px, context=WIDER * spec.context)
 
 
 def load_samples(spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: Progress | None = None) -> Samples:
@@ -85,7 +100,7 @@ def load_samples(spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: 
         group_offset += int(part.group.max()) + 1
         sources.append(np.full(len(part.class_index), number))
     return Samples(
-        np.concatenate([part.wide for part in parts]),
+        reduce(StoredCrops.joined, [part.wide for part in parts if isinstance(part.wide, StoredCrops)]),
         np.concatenate([part.class_index for part in parts]),
         np.concatenate(groups),
         np.concatenate(sources),
@@ -110,10 +125,13 @@ def _source_samples(
             raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
         cached = cache_dir / f"crops-{source.name}-{_cache_key(spec, source, data_dir, records)}.npz"
         if not cached.exists():
-            _make_crops(spec, images, records, cached, _named(on_progress, source.name))
+            _make_crops(spec, data_dir, images, records, cached, _named(on_progress, source.name))
         with np.load(cached, allow_pickle=False) as stored:
-            wide, kept, labels = stored["wide"], stored["kept"], stored["labels"]
-            group = _groups(source, data_dir, images, records, kept, cache_dir, on_progress)
+            kept, labels = stored["kept"], stored["labels"]
+        stored_as = stored_takes(spec)
+        shape = (stored_as.height_px, stored_as.width_px, 3)
+        wide = StoredCrops([(cached.with_suffix(".crops"), len(kept))], shape)
+        group = _groups(source, data_dir, images, records, kept, cache_dir, on_progress)
     names = {name: index for index, name in enumerate(spec.class_names)}
     class_index = np.array([names.get(label, UNKNOWN) for label in labels.tolist()], np.int64)
     files = [records[row].file for row in kept]
@@ -122,7 +140,8 @@ def _source_samples(
 
 
 def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
-    framing = [CACHE_VERSION, wide_side_px(spec), spec.context, source.layout]
+    masks = _sha256(mask_file(spec, data_dir)) if spec.mask_model else ""
+    framing = [CACHE_VERSION, stored_takes(spec).to_description(), masks, source.layout]
     labels = [{"file": record.file, "label": record.label} for record in records]
     return _hash([framing, _stamps(source, data_dir, records), labels])
 
@@ -138,43 +157,70 @@ def _hash(content: list) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
+def mask_file(spec: TrainSpec, data_dir: Path) -> Path | None:
+    """The U-Net that hides the background for a spec; None where none does."""
+    return data_dir / spec.mask_model / MASK_FILE if spec.mask_model else None
+
+
+def _sha256(path: Path | None) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else ""
+
+
 def _make_crops(
-    spec: TrainSpec, images: Contents, records: list[Record], cached: Path, on_progress: Counter | None
+    spec: TrainSpec,
+    data_dir: Path,
+    images: Contents,
+    records: list[Record],
+    cached: Path,
+    on_progress: Counter | None,
 ) -> None:
-    side_px, context = wide_side_px(spec), spec.context * WIDER
-
-    def crop(record: Record) -> tuple[np.ndarray, np.ndarray | None] | None:
-        try:
-            rgb = read_rgb(images.read(record.file))
-        except BloodcellError:
-            if not images.path.exists():
-                raise
-            return None
-        finding = find_white_cells(rgb)
-        if not finding.boxes:
-            return None
-        box = max(finding.boxes, key=lambda found: found.area_px)
-        cell = crop_cell(rgb, box, side_px, context, finding.background_rgb)
-        return cell, _mistaken_crop(rgb, finding.boxes, side_px, context)
-
-    wide, kept, labels = [], [], []
-    with ThreadPoolExecutor(2) as pool:
-        for row, crops in enumerate(pool.map(crop, records)):
-            for cut, label in zip(crops or (), (records[row].label, MISTAKEN), strict=False):
-                if cut is not None:
-                    wide.append(cut)
+    """Write the crops to a file, and what they are beside it; the latter last, so that both are whole."""
+    takes = stored_takes(spec)
+    framing = Framing(takes, mask_file(spec, data_dir))
+    cut = partial(_cut_cells if spec.input == CELL else _whole, framing, images)
+    kept, labels = [], []
+    with (
+        ThreadPoolExecutor(2) as pool,
+        CropWriter(cached.with_suffix(".crops"), (takes.height_px, takes.width_px, 3)) as writer,
+    ):
+        for row, crops in enumerate(pool.map(cut, records)):
+            for crop, label in zip(crops, (records[row].label, MISTAKEN), strict=False):
+                if crop is not None:
+                    writer.add(crop)
                     kept.append(row)
                     labels.append(label)
             if on_progress is not None:
                 on_progress(row + 1, len(records))
-    if not wide:
-        raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
-    cached.parent.mkdir(parents=True, exist_ok=True)
+        if not kept:
+            raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
     with writing_whole(cached) as stream:
-        np.savez(stream, wide=np.stack(wide), kept=np.array(kept), labels=np.array(labels))
+        np.savez(stream, kept=np.array(kept), labels=np.array(labels))
 
 
-def _mistaken_crop(rgb: np.ndarray, boxes: tuple[Box, ...], side_px: int, context: float) -> np.ndarray | None:
+def _whole(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
+    """The whole picture; nothing where it cannot be read."""
+    try:
+        rgb = read_rgb(images.read(record.file))
+    except BloodcellError:
+        return ()
+    return (framing.cut(framing.hide(rgb), Box(0, 0, *rgb.shape[:2])),)
+
+
+def _cut_cells(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
+    """The largest cell, and what could be mistaken for one or None; nothing where there is no cell."""
+    try:
+        rgb = read_rgb(images.read(record.file))
+    except BloodcellError:
+        return ()
+    finding = find_white_cells(rgb)
+    if not finding.boxes:
+        return ()
+    box = max(finding.boxes, key=lambda found: found.area_px)
+    cell = framing.cut(framing.hide(rgb, finding.background_rgb), box, finding.background_rgb)
+    return cell, _mistaken_crop(framing, rgb, finding.boxes)
+
+
+def _mistaken_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) -> np.ndarray | None:
     """What the finder takes for a cell in a part of the picture that holds none: a platelet, a red cell, debris."""
     height, width = rgb.shape[:2]
     part_px = round(PART_SHARE * min(height, width))
@@ -186,7 +232,7 @@ def _mistaken_crop(rgb: np.ndarray, boxes: tuple[Box, ...], side_px: int, contex
             part = np.ascontiguousarray(rgb[top : top + part_px, left : left + part_px])
             found = find_white_cells(part)
             if found.boxes:
-                return crop_cell(part, found.boxes[0], side_px, context, found.background_rgb)
+                return framing.cut(framing.hide(part, found.background_rgb), found.boxes[0], found.background_rgb)
     return None
 
 

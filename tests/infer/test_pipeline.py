@@ -10,7 +10,8 @@ from bloodcell.imaging.crop import whole_picture
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer import pipeline
 from bloodcell.infer.engine import Engine
-from bloodcell.infer.pipeline import analyse, cell_crop, find_only, network_input
+from bloodcell.infer.framing import Framing
+from bloodcell.infer.pipeline import analyse, cell_crop, find_only
 from bloodcell.runs.takes import Takes
 from tests.infer.net import write_net, write_spec
 
@@ -146,7 +147,7 @@ def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pict
 def test_cells_for_a_network_that_is_not_square():
     takes = Takes(24, 48, context=1.2)
     field = draw_field(3, 1, 240, 320)
-    crop = network_input(takes, field.rgb, field.boxes[0])
+    crop = Framing(takes).cut(field.rgb, field.boxes[0])
     assert crop.shape == (24, 48, 3)
-    square = network_input(Takes(24, 24, context=1.2), field.rgb, field.boxes[0])
+    square = Framing(Takes(24, 24, context=1.2)).cut(field.rgb, field.boxes[0])
     assert np.abs(crop[:, 12:36].astype(int) - square).mean() < 2  # the same cell as large, with more beside it

@@ -5,7 +5,7 @@ from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.read import encode_png
 from bloodcell.training.batches import DrawnBatches, plain_crops
-from bloodcell.training.samples import UNKNOWN, Samples, load_samples, wide_side_px
+from bloodcell.training.samples import UNKNOWN, Samples, load_samples
 from bloodcell.training.spec import SourceSpec, TrainSpec
 from bloodcell.training.unknowns import draw_unknown
 
@@ -14,7 +14,14 @@ SOURCES = (SourceSpec("s", "s", groups="each"),)
 
 
 def spec(**changes):
-    tiny = {"side_px": 32, "images_per_epoch": 32, "batch_size": 16, "epochs": 1, "stage_widths": (4,)}
+    tiny = {
+        "height_px": 32,
+        "width_px": 32,
+        "images_per_epoch": 32,
+        "batch_size": 16,
+        "epochs": 1,
+        "stage_widths": (4,),
+    }
     return TrainSpec(**({"name": "t", "sources": SOURCES, "class_names": NAMES} | tiny | changes))
 
 
@@ -120,7 +127,7 @@ def test_samples_of_a_folder(data_dir):
     assert loaded.file == ["A/1.png", "B/1.png", "OTHER/1.png"]
     assert loaded.class_index.tolist() == [0, 1, UNKNOWN]
     assert loaded.no_cell == {"s": 2}
-    assert loaded.wide.shape == (3, wide_side_px(spec()), wide_side_px(spec()), 3)
+    assert loaded.wide.shape == (3, 48, 48, 3)
 
 
 def test_other_classes_can_be_skipped(data_dir):

@@ -49,7 +49,7 @@ def test_tiny_is_the_same_run_but_small():
     tiny = SPEC.tiny()
     assert (tiny.name, tiny.sources, tiny.class_names, tiny.seed) == (SPEC.name, SPEC.sources, SPEC.class_names, 7)
     assert tiny.epochs == 1
-    assert tiny.side_px < SPEC.side_px
+    assert tiny.height_px < SPEC.height_px
     assert tiny.images_per_epoch >= tiny.batch_size
 
 
@@ -63,9 +63,9 @@ def test_tiny_is_the_same_run_but_small():
         ('{"name": "x"}', "needs at least one source"),
         ('{"sources": [{"name": "a", "path": "b"}]}', "lacks a setting or has one of the wrong type: .*name"),
         ('{"name": "x", "sources": [{"name": "a"}]}', "lacks a setting or has one of the wrong type: .*path"),
-        ('{"name": "x", "sources": [], "side_px": "64"}', "needs at least one source|wrong type"),
+        ('{"name": "x", "sources": [], "height_px": "64"}', "needs at least one source|wrong type"),
         (
-            '{"name": "x", "sources": [{"name": "a", "path": "b"}], "side_px": "64"}',
+            '{"name": "x", "sources": [{"name": "a", "path": "b"}], "height_px": "64"}',
             "lacks a setting or has one of the wrong type",
         ),
         (
@@ -85,8 +85,8 @@ def test_texts_that_are_no_spec(text, message):
     [
         ({"class_names": ("ONE",)}, r"needs two classes or more\. Received: \('ONE',\)"),
         ({"sources": ()}, "at least one source"),
-        ({"side_px": 31}, r"`side_px` must be from 32 to 256\. Received: 31"),
-        ({"side_px": 257}, "`side_px` must be from 32 to 256"),
+        ({"height_px": 31}, r"`height_px` must be from 32 to 640\. Received: 31"),
+        ({"width_px": 641}, "`width_px` must be from 32 to 640"),
         ({"epochs": 0}, r"`epochs` must be 1 or more\. Received: 0"),
         ({"batch_size": 1}, r"`batch_size` must be 2 or more\. Received: 1"),
         ({"images_per_epoch": 63, "batch_size": 64}, "`images_per_epoch` must be at least one batch"),
@@ -135,8 +135,8 @@ def test_settings_out_of_range(changes, message):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"side_px": 32},
-        {"side_px": 256},
+        {"height_px": 32, "width_px": 32},
+        {"height_px": 640, "width_px": 640},
         {"images_per_epoch": 64, "batch_size": 64},
         {"unknown_share": 0.0},
         {"fold": -1},

@@ -82,7 +82,7 @@ def test_the_engine_answers_as_keras_does(run, tmp_path):
     data_dir, run_dir = run
     engine = Engine(run_dir)
     samples = load_samples(SPEC, data_dir, tmp_path)
-    crops = plain_crops(samples.wide, SPEC.side_px)
+    crops = plain_crops(samples.wide, SPEC)
     scores = engine.classify(crops)
     assert scores.probs.sum(axis=1) == pytest.approx(1, abs=1e-5)
     model = keras.models.load_model(run_dir / "model.keras")
@@ -101,8 +101,8 @@ def test_training_sees_the_crops_that_use_sees(run, tmp_path):
     for row in (0, 7, 30):
         rgb = read_rgb((data_dir / "cells" / samples.file[row]).read_bytes())
         finding = find_white_cells(rgb)
-        crop = crop_cell(rgb, finding.boxes[0], SPEC.side_px, SPEC.context, finding.background_rgb)
-        assert np.abs(plain_crops(samples.wide[row : row + 1], SPEC.side_px)[0].astype(int) - crop).mean() < 8
+        crop = crop_cell(rgb, finding.boxes[0], SPEC.height_px, SPEC.context, finding.background_rgb)
+        assert np.abs(plain_crops(samples.wide[row : row + 1], SPEC)[0].astype(int) - crop).mean() < 8
 
 
 def test_the_pipeline_takes_the_model(run):

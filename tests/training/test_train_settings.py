@@ -48,11 +48,11 @@ def test_the_scaling_in_the_model_is_that_of_the_learned_crops_alone(run):
     run_dir, samples = run
     model = keras.models.load_model(run_dir / "model.keras")
     mean, factor = -np.array(model.get_layer("centring").offset), np.array(model.get_layer("scaling").scale)
-    learned = plain_crops(of_learned(samples).wide, CHOSEN.side_px)
+    learned = plain_crops(of_learned(samples).wide, CHOSEN)
     expected = StandardScaler().fit(learned.reshape(len(learned), -1).astype(np.float64))
     assert mean.ravel() == pytest.approx(expected.mean_, abs=1e-4)
     assert factor.ravel() == pytest.approx(1 / expected.scale_, rel=1e-5)
-    of_all = plain_crops(samples.wide, CHOSEN.side_px).reshape(len(samples.wide), -1).mean(axis=0)
+    of_all = plain_crops(samples.wide, CHOSEN).reshape(len(samples.wide), -1).mean(axis=0)
     assert np.abs(mean.ravel() - of_all).max() > 1
 
 
@@ -102,7 +102,7 @@ def test_what_is_held_out_keeps_the_rare_class(run):
 
 def test_the_engine_takes_raw_levels_and_answers_as_keras_does(run):
     run_dir, samples = run
-    crops = plain_crops(samples.wide, CHOSEN.side_px)
+    crops = plain_crops(samples.wide, CHOSEN)
     engine = Engine(run_dir)
     model = keras.models.load_model(run_dir / "model.keras")
     logits = keras.ops.convert_to_numpy(model(crops.astype(np.float32), training=False)["logits"])
