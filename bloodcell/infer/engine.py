@@ -62,7 +62,10 @@ class Engine:
         if missing:
             raise ModelError(f"The calibration of the model {folder.name} lacks {', '.join(missing)}.")
         self.temperature = float(calibration["temperature"])
-        self.thresholds = Thresholds(**{"min_known": None} | {name: float(calibration[name]) for name in needed})
+        set_there = {name: float(calibration[name]) for name in needed}
+        self.thresholds = Thresholds(
+            set_there["min_confidence"], set_there.get("min_known"), max_distance=set_there["max_distance"]
+        )
         self._typical = load_typical(folder / "typical.npz")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads

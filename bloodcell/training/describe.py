@@ -8,6 +8,7 @@ import numpy as np
 
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.imaging.scale import FIXED, Scaling
+from bloodcell.runs.takes import Takes
 from bloodcell.settings import PROJECT_DIR
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
@@ -47,8 +48,7 @@ def describe(
         "name": spec.name,
         "title": spec.title or spec.name,
         "class_names": list(spec.class_names),
-        "side_px": spec.side_px,
-        "context": spec.context,
+        **Takes(spec.side_px, spec.side_px, context=spec.context).to_description(),
         "scaling": f"levels 0-255, background balanced to {BACKGROUND_LEVEL}; {SCALED[scaling.name]} inside the graph",
         **({} if scaling.name in FIXED else {"scaling_statistics": _statistics(scaling)}),
         "calibration": calibration,

@@ -28,7 +28,7 @@ def learn_an_epoch(model, crops, class_index):
     if "known" in model.output:
         targets["known"] = np.ones((len(crops), 1), np.float32)
         losses["known"] = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=losses, jit_compile=False)
+    model.compile(optimizer=keras.optimizers.SGD(1e-3), loss=losses)
     history = model.fit(crops.astype(np.float32), targets, batch_size=4, epochs=1, verbose=0, shuffle=False)
     return history.history["loss"][0]
 

@@ -144,11 +144,7 @@ def test_two_rounds():
 
     def changed_by_a_step():
         before = {weights.path: weights.numpy().copy() for weights in model.weights}
-        model.compile(
-            keras.optimizers.SGD(0.1),
-            {"logits": keras.losses.CategoricalCrossentropy(from_logits=True)},
-            jit_compile=False,
-        )
+        model.compile(keras.optimizers.SGD(0.1), {"logits": keras.losses.CategoricalCrossentropy(from_logits=True)})
         crops, class_index = drawn_crops(4, 32, 48)
         model.fit(crops.astype(np.float32), {"logits": np.eye(3)[class_index]}, verbose=0)
         return {path.rpartition("/")[0] for path, then in before.items() if (then != of_path(path)).any()}
