@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -65,8 +64,10 @@ class Engine:
         if missing:
             raise ModelError(f"The calibration of the model {folder.name} lacks {', '.join(missing)}.")
         self.temperature = float(calibration["temperature"])
-        limits: dict[str, Any] = {"min_known": None} | {name: float(calibration[name]) for name in needed}
-        self.thresholds = Thresholds(**limits)
+        set_there = {name: float(calibration[name]) for name in needed}
+        self.thresholds = Thresholds(
+            set_there["min_confidence"], set_there.get("min_known"), max_distance=set_there["max_distance"]
+        )
         self._typical = load_typical(folder / "typical.npz")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads

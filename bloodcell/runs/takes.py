@@ -74,7 +74,8 @@ def takes_of(description: dict[str, Any], name: str) -> Takes:
     size = (description.get("height_px", side_px), description.get("width_px", side_px))
     if not all(isinstance(side, int) and side >= 1 for side in size):
         raise ModelError(f"The input of the model {name} must be 1 px or more a side. Received: {size}.")
-    outputs = tuple(description.get("outputs", ALL_OUTPUTS))
+    named = description.get("outputs", ALL_OUTPUTS)
+    outputs = tuple(named) if isinstance(named, list | tuple) else named
     if outputs not in ALLOWED_OUTPUTS:
         raise ModelError(f"`outputs` of the model {name} must be one of {ALLOWED_OUTPUTS}. Received: {outputs}.")
     mask = description.get("mask", MASK_NONE)

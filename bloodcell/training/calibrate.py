@@ -38,8 +38,10 @@ class Outputs:
 
     def save(self, path: Path) -> None:
         """Write to a .npz file."""
-        known = {} if self.known is None else {"known": self.known}
-        np.savez_compressed(path, logits=self.logits, distance=self.distance, **known)  # type: ignore[arg-type]
+        if self.known is None:
+            np.savez_compressed(path, logits=self.logits, distance=self.distance)
+        else:
+            np.savez_compressed(path, logits=self.logits, known=self.known, distance=self.distance)
 
     @classmethod
     def load(cls, path: Path) -> "Outputs":

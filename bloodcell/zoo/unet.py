@@ -32,7 +32,7 @@ def build_unet(settings: NetworkSettings) -> keras.Model:
     References
     ----------
     .. [1] Ronneberger et al. (2015), U-Net: convolutional networks for biomedical image segmentation, MICCAI,
-       arXiv:1505.04597; here with same padding and half its filters twice over
+       arXiv:1505.04597; here with same padding and a quarter of its filters
     """
     widths = settings.stage_widths or WIDTHS
     step, size = 2 ** (len(widths) - 1), (settings.height_px, settings.width_px)

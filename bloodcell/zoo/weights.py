@@ -78,7 +78,7 @@ def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> N
 
 
 def keras_cache() -> Path:
-    """Where Keras looks for weights, also where it could not have known: KERAS_HOME or ~/.keras, then "models"."""
+    """The folder that Keras keeps weights in: models, in KERAS_HOME or ~/.keras; read anew each time."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 

@@ -32,6 +32,7 @@ def test_what_is_written_is_read(takes):
         ({"side_px": 64}, r"spec\.json of the model bad lacks context\."),
         ({"side_px": 64, "input": "field"}, r"`input` of the model bad must be one of .*Received: 'field'"),
         ({"height_px": 0, "width_px": 4, "input": "image"}, r"must be 1 px or more a side\. Received: \(0, 4\)"),
+        ({"side_px": 64, "context": 1.2, "outputs": 3}, r"`outputs` of the model bad must be one of .*Received: 3"),
         (
             {"side_px": 64, "context": 1.2, "outputs": ["known"]},
             r"`outputs` of the model bad must be one of .*Received: \('known',\)",

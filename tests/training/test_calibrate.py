@@ -88,3 +88,14 @@ def test_cells_of_other_classes_are_only_counted_as_unfamiliar():
 def test_no_known_cell_in_the_fold():
     with pytest.raises(DatasetError, match="The validation fold holds no cell of any class"):
         calibrate(SPEC, held([UNKNOWN]), outputs([[1, 0]]))
+
+
+def test_a_network_that_does_not_know_strangers(tmp_path):
+    """Thresholds for probability and distance alone; the far cell of another class is unfamiliar, the near one is not."""
+    answers = Outputs(np.array([[4.0, 0], [0, 4], [4, 0], [4, 0]]), None, np.array([1.0, 1.0, 1.0, 9.0]))
+    answers.save(tmp_path / "answers.npz")
+    loaded = Outputs.load(tmp_path / "answers.npz")
+    assert loaded.known is None
+    calibration = calibrate(SPEC, held([0, 1, UNKNOWN, UNKNOWN]), loaded)
+    assert calibration.settings.keys() == {"temperature", "min_confidence", "max_distance"}
+    assert calibration.figures["other_cells_unfamiliar"] == 0.5

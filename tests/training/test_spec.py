@@ -97,7 +97,7 @@ def test_texts_that_are_no_spec(text, message):
         ({"fold": -2}, "`fold` must be from -1 to"),
         (
             {"scaling": "0..1"},
-            r"`scaling` must be one of \('-1\.\.1', '255', 'channel', 'global', 'pixel'\)\. Received: '0",
+            r"`scaling` must be one of \('-1\.\.1', '255', 'imagenet .*, 'pixel'\)\. Received: '0",
         ),
         (
             {"class_sampling": "often"},

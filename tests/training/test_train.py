@@ -15,6 +15,7 @@ from bloodcell.imaging.scale import fixed_scaling
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
 from bloodcell.runs.folder import read_model
+from bloodcell.runs.takes import Takes, takes_of
 from bloodcell.training.batches import plain_crops
 from bloodcell.training.calibrate import Outputs
 from bloodcell.training.control import Control
@@ -62,6 +63,12 @@ def test_the_spec_says_how_levels_are_scaled(run):
     description = json.loads((run[1] / "spec.json").read_text())
     assert description["scaling"] == "levels 0-255, background balanced to 235; scaled to -1..1 inside the graph"
     assert "scaling_statistics" not in description
+
+
+def test_the_spec_says_what_the_network_takes_and_gives(run):
+    description = json.loads((run[1] / "spec.json").read_text())
+    assert takes_of(description, "drawn") == Takes(32, 32, "cell", SPEC.context, ("logits", "known", "features"))
+    assert description["side_px"] == 32
 
 
 def test_metrics_history_and_card(run):

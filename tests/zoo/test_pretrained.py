@@ -8,7 +8,7 @@ import pytest
 
 from bloodcell.errors import ModelError, SpecError
 from bloodcell.zoo.freeze import backbone_layers, freeze_backbone, thaw_backbone
-from bloodcell.zoo.registry import builder_of
+from bloodcell.zoo.registry import builder_of, default_settings
 from bloodcell.zoo.resnet18 import build_resnet18
 from bloodcell.zoo.weights import IMAGENET_FILES, copy_by_name
 from tests.training.tiny_run import FOREIGN_WARNINGS
@@ -35,14 +35,39 @@ def test_without_a_network_the_file_its_place_and_the_way_out_are_named(name, fa
         assert part in text
 
 
-def test_weights_that_lie_in_the_cache_are_taken_without_a_network(monkeypatch, tmp_path):
+def check_weights_in_the_cache(name, family, monkeypatch, tmp_path, size):
+    """A file of the old kind, as Keras publishes them, in the cache: our features are those of Keras' own network."""
     no_network(monkeypatch, tmp_path)
-    backbone = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 48, 3))
+    source = getattr(keras.applications, family)(include_top=False, weights=None, input_shape=(*size, 3))
+    rng = np.random.default_rng(0)
+    for weights in source.weights:
+        if weights.path.endswith(("moving_mean", "beta", "bias")):
+            weights.assign(rng.normal(0, 0.1, weights.shape))
     (tmp_path / "models").mkdir()
-    backbone.save_weights(tmp_path / "vgg16.weights.h5")
-    (tmp_path / "vgg16.weights.h5").rename(tmp_path / "models" / IMAGENET_FILES["VGG16"].name)
-    with pytest.raises(ModelError, match=r"do not fit the backbone of VGG16"):  # of the older kind, by its name
-        builder_of("vgg16")(tiny_settings("vgg16", weights="imagenet"))
+    source.save(tmp_path / "models" / IMAGENET_FILES[family].name)
+    settings = default_settings(name, 3, height_px=size[0], width_px=size[1], weights="imagenet")
+    model = builder_of(name)(settings)
+    crops = drawn_crops(2, *size)[0].astype(np.float32)
+    scaled, maps = keras.Model(model.input, [model.get_layer("scaling").output, model.get_layer("features").input])(
+        crops, training=False
+    )
+    first = next(
+        layer for layer in source.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.ZeroPadding2D)
+    )
+    expected = keras.Model(first.input, source.output)(scaled, training=False)
+    assert np.abs(keras.ops.convert_to_numpy(maps) - keras.ops.convert_to_numpy(expected)).max() < 1e-4
+
+
+def test_weights_that_lie_in_the_cache_are_taken_without_a_network(monkeypatch, tmp_path):
+    check_weights_in_the_cache("vgg16", "VGG16", monkeypatch, tmp_path, (32, 48))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "family"), [("resnet50", "ResNet50"), ("xception", "Xception"), ("efficientnet_b4", "EfficientNetB4")]
+)
+def test_weights_of_the_larger_ones_in_the_cache(name, family, monkeypatch, tmp_path):
+    check_weights_in_the_cache(name, family, monkeypatch, tmp_path, (71, 80))
 
 
 def test_a_local_file(tmp_path):
@@ -84,7 +109,6 @@ def test_a_file_with_weights_of_another_network(tmp_path):
         builder_of("resnet18")(tiny_settings("resnet18", weights=str(path)))
 
 
-@pytest.mark.skipif("keras_hub" in sys.modules, reason="keras-hub is installed here")
 def test_resnet18_without_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)  # what Python does where it is not installed
     with pytest.raises(
@@ -144,11 +168,7 @@ def test_two_rounds():
 
     def changed_by_a_step():
         before = {weights.path: weights.numpy().copy() for weights in model.weights}
-        model.compile(
-            keras.optimizers.SGD(0.1),
-            {"logits": keras.losses.CategoricalCrossentropy(from_logits=True)},
-            jit_compile=False,
-        )
+        model.compile(keras.optimizers.SGD(0.1), {"logits": keras.losses.CategoricalCrossentropy(from_logits=True)})
         crops, class_index = drawn_crops(4, 32, 48)
         model.fit(crops.astype(np.float32), {"logits": np.eye(3)[class_index]}, verbose=0)
         return {path.rpartition("/")[0] for path, then in before.items() if (then != of_path(path)).any()}
