@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -174,6 +176,22 @@ def test_a_source_in_which_no_cell_is_found(tmp_path):
     (tmp_path / "s" / "A" / "1.png").write_bytes(encode_png(np.full((120, 120, 3), 220, np.uint8)))
     with pytest.raises(DatasetError, match="No white cell was found in any of the 1 images of s"):
         load_samples(spec(), tmp_path, tmp_path / "cache")
+
+
+def test_a_source_that_vanishes_while_it_is_read(tmp_path):
+    """Not taken for images without a cell, and nothing is cached."""
+    folder = tmp_path / "s" / "A"
+    folder.mkdir(parents=True)
+    for number in range(300):
+        (folder / f"{number}.png").write_bytes(encode_png(np.full((60, 60, 3), 220, np.uint8)))
+
+    def delete_all(source, done, total):
+        if done == 1:
+            shutil.rmtree(tmp_path / "s")
+
+    with pytest.raises(DatasetError, match=r"A/\d+\.png cannot be read from .*s"):
+        load_samples(spec(), tmp_path, tmp_path / "cache", delete_all)
+    assert not list((tmp_path / "cache").glob("*.npz"))
 
 
 def test_a_source_that_is_not_there(tmp_path):
