@@ -95,9 +95,9 @@ class JobQueue:
 
     def delete(self, job_id: int) -> None:
         """Delete a job that does not run, with its log and checkpoint; a model that came of it stays."""
-        self._get(job_id, (QUEUED, store.DONE, *UNFINISHED), "deleted")
-        if store.remove_job(self.db, job_id):
-            remove_job_dir(self.settings, job_id)
+        while not store.remove_job(self.db, job_id):  # again if it was started meanwhile: then the reason is raised
+            self._get(job_id, (QUEUED, store.DONE, *UNFINISHED), "deleted")
+        remove_job_dir(self.settings, job_id)
 
     def _note_the_dead(self) -> None:
         for job in store.list_jobs(self.db, (RUNNING,)):

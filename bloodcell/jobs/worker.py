@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bloodcell.errors import StoppedError
 from bloodcell.jobs import store
-from bloodcell.jobs.files import make_job_dir
+from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.kinds import kind_of, load
 from bloodcell.jobs.local import host
 from bloodcell.jobs.processes import process_id
@@ -38,7 +38,7 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     if job.attempt != int(args[1]) or mine is None or not store.register(queue.db, job, host(), mine.pid, mine.created):
         sys.stdout.write(f"attempt {args[1]} of job {job.id} is no longer wanted\n")
         return 1
-    task = Task(job, queue.settings, make_job_dir(queue.settings, job.id, job.spec))
+    task = Task(job, queue.settings, job_dir(queue.settings, job.id))
     task.log(f"job {job.id} ({job.kind}: {job.title}), attempt {job.attempt}, process {mine.pid} on {host()}")
     status, error, result = store.DONE, "", ""
     try:

@@ -88,15 +88,3 @@ def test_a_number_of_jobs_that_is_none(number, monkeypatch, capsys):
     monkeypatch.setenv("BLOODCELL_JOBS", number)
     assert run("jobs") == 1
     assert f"BLOODCELL_JOBS must be a whole number of 1 or more. Received: '{number}'" in capsys.readouterr().err
-
-
-def test_training_is_not_begun_over_an_unfinished_run(tmp_path, capsys):
-    (tmp_path / "spec.json").write_text(SPEC.to_json())
-    command = ("train", tmp_path / "spec.json", "--data", tmp_path, "--out", tmp_path / "mine")
-    assert run(*command, "--resume") == 1
-    assert "mine with a finished epoch to go on with: leave out --resume" in capsys.readouterr().err
-    begun = tmp_path / ".mine.unfinished" / "checkpoint"
-    begun.mkdir(parents=True)
-    (begun / "fit-1.npz").touch()
-    assert run(*command) == 1
-    assert "mine was begun: go on with --resume, or delete" in capsys.readouterr().err

@@ -26,6 +26,7 @@ from bloodcell.jobs.store import (
     QUEUED,
     RUNNING,
     add_job,
+    ask_cancel,
     claim_next,
     get_job,
     list_jobs,
@@ -186,13 +187,29 @@ def test_what_cannot_be_done_says_in_which_state_the_job_is(queue):
         queue.retry(job_id)
 
 
+def run_worker(queue, job):
+    """A worker that this test starts itself, and waits for."""
+    worker = [sys.executable, "-m", "tests.jobs.light_worker", str(job.id), "1"]
+    env = os.environ | {"BLOODCELL_HOME": str(queue.settings.home), "BLOODCELL_DB": queue.settings.db_url}
+    return subprocess.run(worker, env=env, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120)
+
+
+def test_a_job_cancelled_before_its_worker_is_up_does_not_begin(queue):
+    add_job(queue.db, new_job())
+    job = claim_next(queue.db, 1)
+    ask_cancel(queue.db, job.id)
+    done = run_worker(queue, job)
+    assert done.returncode == 0
+    assert "It was stopped before it began." in done.stdout
+    assert get_job(queue.db, job.id).status == CANCELLED
+    assert not (job_dir(queue.settings, job.id) / "history.csv").exists()
+
+
 def test_a_worker_that_comes_too_late_does_nothing(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)
     register(queue.db, job, local.host(), 1, 1.0)  # another process has it
-    worker = [sys.executable, "-m", "tests.jobs.light_worker", str(job.id), "1"]
-    env = os.environ | {"BLOODCELL_HOME": str(queue.settings.home), "BLOODCELL_DB": queue.settings.db_url}
-    done = subprocess.run(worker, env=env, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120)
+    done = run_worker(queue, job)
     assert (done.returncode, done.stdout) == (1, "attempt 1 of job 1 is no longer wanted\n")
     assert not (job_dir(queue.settings, job.id) / "history.csv").exists()
 

@@ -111,9 +111,10 @@ def test_images_that_vanish_end_a_fit_after_its_epoch_was_kept(tmp_path):
 @pytest.fixture
 def begun(tmp_path):
     """A checkpoint folder with a file of a state."""
-    open_checkpoints(tmp_path, spec(), LEARNED)
-    np.savez(tmp_path / "fit-1.npz", history=np.array("[]"))
-    return tmp_path
+    folder = tmp_path / "checkpoint"
+    open_checkpoints(folder, spec(), LEARNED)
+    np.savez(folder / "fit-1.npz", history=np.array('[{"fit": 1, "epoch": 1, "loss": 1.0, "seconds": 1}]'))
+    return folder
 
 
 def test_a_checkpoint_of_another_spec_is_refused(begun):
@@ -144,7 +145,7 @@ def test_a_checkpoint_that_is_damaged_is_refused(begun):
 
 def test_a_checkpoint_of_a_network_of_another_form_is_refused(begun):
     with pytest.raises(RunError, match="is of a network of another form; start anew"):
-        fit_network(spec(), 1, LEARNED, None, work(begun, spec()))
+        fit_network(spec(), 1, LEARNED, None, work(begun.parent, spec()))
 
 
 def test_a_run_without_a_finished_epoch_may_be_begun_otherwise(tmp_path):

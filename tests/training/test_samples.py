@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -185,6 +187,22 @@ def test_a_source_in_which_no_cell_is_found(tmp_path):
         load_samples(spec(), tmp_path, tmp_path / "cache")
 
 
+def test_a_source_that_vanishes_while_it_is_read(tmp_path):
+    """Not taken for images without a cell, and nothing is cached."""
+    folder = tmp_path / "s" / "A"
+    folder.mkdir(parents=True)
+    for number in range(300):
+        (folder / f"{number}.png").write_bytes(encode_png(np.full((60, 60, 3), 220, np.uint8)))
+
+    def delete_all(source, done, total):
+        if done == 1:
+            shutil.rmtree(tmp_path / "s")
+
+    with pytest.raises(DatasetError, match=r"A/\d+\.png cannot be read from .*s"):
+        load_samples(spec(), tmp_path, tmp_path / "cache", delete_all)
+    assert not list((tmp_path / "cache").glob("*.npz"))
+
+
 def test_a_source_that_is_not_there(tmp_path):
     with pytest.raises(DatasetError, match="There is no dataset at"):
         load_samples(spec(), tmp_path, tmp_path / "cache")
@@ -204,4 +222,4 @@ def test_a_cell_with_many_copies_is_drawn_no_more_often_than_others():
 def test_plain_crops_are_the_middle():
     wide = np.zeros((1, 48, 48, 3), np.uint8)
     wide[0, 8:40, 8:40] = 7
-    assert (plain_crops(wide, 32) == 7).all()
+    assert (plain_crops(wide, spec()) == 7).all()

@@ -30,6 +30,27 @@ def test_a_spec_of_before_these_settings_is_the_same_run():
     assert fitting == ("adamw", "cosine", "mean", 0, False)
 
 
+def test_settings_that_wbc4_was_recorded_with_are_read_under_their_names_of_today():
+    spec = TrainSpec.from_json(
+        '{"name": "x", "sources": [{"name": "a", "path": "b"}], "side_px": 48, "stain_jitter": 0.1}'
+    )
+    assert (spec.height_px, spec.width_px) == (48, 48)
+    assert (spec.augment.stain, spec.augment.mixing) == (0.1, pytest.approx(0.02))
+
+
+def test_a_family_of_published_work_is_fed_whole_pictures_each_once():
+    spec = TrainSpec.for_network("cnn", "mine", (SOURCE,), epochs=2)
+    assert (spec.input, spec.height_px, spec.width_px, spec.scaling, spec.epochs) == ("image", 120, 160, "255", 2)
+    assert (spec.class_sampling, spec.images_per_epoch, spec.known_head) == ("every image once", 0, False)
+    assert TrainSpec.from_json(spec.to_json()) == spec
+    assert TrainSpec.for_network("small", "mine", (SOURCE,)).known_head
+
+
+def test_augmentation_that_is_no_object():
+    with pytest.raises(SpecError, match="`augment` must be an object"):
+        TrainSpec.from_json('{"name": "x", "sources": [{"name": "a", "path": "b"}], "augment": 3}')
+
+
 def test_reads_a_file(tmp_path):
     (tmp_path / "spec.json").write_text(SPEC.to_json())
     assert TrainSpec.read(tmp_path / "spec.json") == SPEC
@@ -90,7 +111,7 @@ def test_texts_that_are_no_spec(text, message):
         ({"epochs": 0}, r"`epochs` must be 1 or more\. Received: 0"),
         ({"batch_size": 1}, r"`batch_size` must be 2 or more\. Received: 1"),
         ({"images_per_epoch": 63, "batch_size": 64}, "`images_per_epoch` must be at least one batch"),
-        ({"unknown_share": -0.1}, r"`unknown_share` must be from 0 to 0\.5\. Received: -0\.1"),
+        ({"unknown_share": -0.1}, r"`unknown_share` must be from 0 to below 0\.5\. Received: -0\.1"),
         ({"unknown_share": 0.5}, "`unknown_share` must be from 0 to"),
         ({"folds": 1}, r"`folds` must be 2 or more\. Received: 1"),
         ({"fold": 5, "folds": 5}, r"`fold` must be from -1 to 4\. Received: 5"),
@@ -101,10 +122,23 @@ def test_texts_that_are_no_spec(text, message):
         ),
         (
             {"class_sampling": "often"},
-            r"`class_sampling` must be one of \('equal parts', 'as they come'\)\. Received: 'o",
+            r"`class_sampling` must be one of \('equal parts', 'as they come', 'every image once'\)\. Received: 'o",
         ),
         ({"class_weights": "heavy"}, r"`class_weights` must be one of \('none', 'balanced'\)\. Received: 'heavy'"),
-        ({"class_weights": "balanced"}, "`class_weights` 'balanced' need `class_sampling` 'as they come'"),
+        ({"class_weights": "balanced"}, "`class_weights` 'balanced' need another `class_sampling` than 'equal parts'"),
+        ({"input": "field"}, r"`input` must be one of \('cell', 'image'\)\. Received: 'field'"),
+        ({"mask": "hand"}, r"`mask` must be one of \('none', 'otsu', 'unet'\)\. Received: 'hand'"),
+        ({"mask": "unet"}, r"`mask_model` names the folder of a U-Net .* Received: 'unet' and ''"),
+        ({"mask_model": "m"}, r"is empty otherwise\. Received: 'none' and 'm'"),
+        ({"model": "unet"}, "`model` 'unet' gives masks, no classes"),
+        ({"model": "big"}, "`model` must be one of"),
+        ({"width_px": 96}, r"must be 0 unless the network takes square cells\. Received: 0\.15 with cells of 64x96 px"),
+        ({"input": "image"}, r"must be 0 unless .* with images of 64x64 px"),
+        ({"frozen_epochs": 3}, r"`frozen_epochs` must be from 0 to below `epochs`\. Received: 3 of 3"),
+        ({"frozen_rate": 0}, r"`frozen_rate` must be between 0 and 1\. Received: 0"),
+        ({"mixed_precision": 2}, r"`mixed_precision` must be true or false\. Received: 2"),
+        ({"class_sampling": "every image once"}, r"draws no crops of strangers: .* Received: 0\.15"),
+        ({"images_per_epoch": 0}, r"or 0 for all with `class_sampling` 'every image once'\. Received: 0"),
         ({"optimizer": "lion"}, r"`optimizer` must be one of \('adamw', 'adam', 'nadam', .*\)\. Received: 'lion'"),
         ({"schedule": "steps"}, r"`schedule` must be one of \('cosine', 'constant', .*\)\. Received: 'steps'"),
         ({"monitor": "loss"}, r"`monitor` must be one of \('val_loss', .*\)\. Received: 'loss'"),

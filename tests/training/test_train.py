@@ -22,7 +22,7 @@ from bloodcell.training.control import Control
 from bloodcell.training.describe import describe
 from bloodcell.training.export import export_onnx
 from bloodcell.training.fit import OUT_OF_FOLD, train
-from bloodcell.training.samples import load_samples
+from bloodcell.training.samples import load_samples, takes_of_spec
 from bloodcell.training.spec import TrainSpec
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, SPEC, trained, write_cells
 
@@ -89,7 +89,7 @@ def test_the_engine_answers_as_keras_does(run, tmp_path):
     data_dir, run_dir = run
     engine = Engine(run_dir)
     samples = load_samples(SPEC, data_dir, tmp_path)
-    crops = plain_crops(samples.wide, SPEC)
+    crops = plain_crops(samples.wide[:], SPEC)
     scores = engine.classify(crops)
     assert scores.probs.sum(axis=1) == pytest.approx(1, abs=1e-5)
     model = keras.models.load_model(run_dir / "model.keras")
@@ -195,6 +195,6 @@ def test_a_run_is_described_where_there_is_no_git(tmp_path, monkeypatch):
     write_cells(tmp_path)
     samples = load_samples(SPEC, tmp_path, tmp_path / "cache")
     monkeypatch.setenv("PATH", str(tmp_path))
-    description = describe(SPEC, samples, samples, fixed_scaling("-1..1"), {})
+    description = describe(SPEC, takes_of_spec(SPEC), samples, samples, fixed_scaling("-1..1"), {})
     assert description["revision"] == "unknown"
     assert {"keras", "numpy", "onnxruntime"} <= description["versions"].keys()

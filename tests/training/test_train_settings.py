@@ -14,7 +14,7 @@ from bloodcell.training.batches import plain_crops, scaling_of
 from bloodcell.training.control import Control
 from bloodcell.training.fit import train
 from bloodcell.training.imbalance import learned_rows
-from bloodcell.training.samples import load_samples
+from bloodcell.training.samples import load_samples, takes_of_spec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import fold_of_rows
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
@@ -48,11 +48,11 @@ def test_the_scaling_in_the_model_is_that_of_the_learned_crops_alone(run):
     run_dir, samples = run
     model = keras.models.load_model(run_dir / "model.keras")
     mean, factor = -np.array(model.get_layer("centring").offset), np.array(model.get_layer("scaling").scale)
-    learned = plain_crops(of_learned(samples).wide, CHOSEN)
+    learned = plain_crops(of_learned(samples).wide[:], CHOSEN)
     expected = StandardScaler().fit(learned.reshape(len(learned), -1).astype(np.float64))
     assert mean.ravel() == pytest.approx(expected.mean_, abs=1e-4)
     assert factor.ravel() == pytest.approx(1 / expected.scale_, rel=1e-5)
-    of_all = plain_crops(samples.wide, CHOSEN).reshape(len(samples.wide), -1).mean(axis=0)
+    of_all = plain_crops(samples.wide[:], CHOSEN).reshape(len(samples.wide), -1).mean(axis=0)
     assert np.abs(mean.ravel() - of_all).max() > 1
 
 
@@ -61,7 +61,7 @@ def test_what_is_held_out_does_not_reach_the_scaling(run):
     _, samples = run
     held = fold_of_rows(CHOSEN, samples) == CHOSEN.fold
     before = scaling_of(CHOSEN, of_learned(samples))
-    painted = replace(samples, wide=samples.wide.copy())
+    painted = replace(samples, wide=samples.wide[:])
     painted.wide[held] = 0
     after = scaling_of(CHOSEN, of_learned(painted))
     assert (after.fingerprint, after.images) == (before.fingerprint, before.images)
@@ -102,7 +102,7 @@ def test_what_is_held_out_keeps_the_rare_class(run):
 
 def test_the_engine_takes_raw_levels_and_answers_as_keras_does(run):
     run_dir, samples = run
-    crops = plain_crops(samples.wide, CHOSEN)
+    crops = plain_crops(samples.wide[:], CHOSEN)
     engine = Engine(run_dir)
     model = keras.models.load_model(run_dir / "model.keras")
     logits = keras.ops.convert_to_numpy(model(crops.astype(np.float32), training=False)["logits"])
@@ -117,7 +117,7 @@ def test_a_number_a_channel_stands_in_the_spec(run):
     spec = replace(CHOSEN, scaling="channel")
     learned = of_learned(samples)
     scaling = scaling_of(spec, learned)
-    statistics = describe(spec, samples, learned, scaling, {})["scaling_statistics"]
+    statistics = describe(spec, takes_of_spec(spec), samples, learned, scaling, {})["scaling_statistics"]
     assert statistics["mean"] == scaling.mean.tolist()
     assert statistics["sd"] == scaling.sd.tolist()
     assert len(statistics["mean"]) == 3

@@ -1,0 +1,61 @@
+"""What a job's work is given: signs of life that survive a locked database, and patience at the end."""
+
+import pytest
+from sqlalchemy import text
+
+from bloodcell.errors import DatasetError, StoreError
+from bloodcell.jobs import train_job
+from bloodcell.jobs.store import add_job, claim_next, get_job
+from bloodcell.jobs.task import Heart, Task, patiently
+from bloodcell.store.database import writing
+from tests.jobs.light_worker import new_job, wait_for
+
+
+@pytest.fixture
+def task(db, settings):
+    add_job(db, new_job(kind="train", spec={"name": "x", "sources": [{"name": "a", "path": "b"}]}, data_dir="/none"))
+    return Task(claim_next(db, 1), settings, settings.home / "jobs" / "1")
+
+
+def test_progress_is_written_at_the_beginning_meanwhile_and_at_the_end(db, task):
+    with Heart(db, task):
+        assert get_job(db, 1).progress.keys() == {"memory_mb"}
+        task.report(epoch=1, loss=0.5)
+        task.report(epoch=2)
+        wait_for(lambda: get_job(db, 1).progress.get("epoch") == 2, "a beat")
+        task.report(epoch=3)
+    assert get_job(db, 1).progress.items() >= {"epoch": 3, "loss": 0.5}.items()
+    assert not task.should_stop()
+
+
+def test_a_job_that_is_taken_away_stops(db, task):
+    with writing(db) as connection:
+        connection.execute(text("DELETE FROM jobs"))
+    with Heart(db, task):
+        assert task.should_stop()
+
+
+def test_a_database_that_refuses_does_not_stop_the_work(db, task, capsys):
+    with writing(db) as connection:
+        connection.execute(text("ALTER TABLE jobs RENAME TO gone"))
+    with Heart(db, task):
+        assert not task.should_stop()
+    assert "no sign of life could be given: The database has lost its tables" in capsys.readouterr().out
+
+
+def test_the_end_is_written_once_the_database_takes_it():
+    refusals = [StoreError("Locked.")]
+
+    def write():
+        if refusals:
+            raise refusals.pop()
+
+    patiently(write)
+    refusals = [StoreError("Locked.")] * 2
+    with pytest.raises(StoreError, match="Locked"):
+        patiently(write, tries=2)
+
+
+def test_training_without_its_data_folder(task):
+    with pytest.raises(DatasetError, match="There is no data folder /none"):
+        train_job.run(task)
