@@ -197,20 +197,28 @@ def _make_crops(
         np.savez(stream, kept=np.array(kept), labels=np.array(labels))
 
 
+def _picture(images: Contents, record: Record) -> np.ndarray | None:
+    """A labelled picture; None where it cannot be read. DatasetError where the images have vanished altogether."""
+    try:
+        return read_rgb(images.read(record.file))
+    except BloodcellError:
+        if not images.path.exists():
+            raise
+        return None
+
+
 def _whole(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
     """The whole picture; nothing where it cannot be read."""
-    try:
-        rgb = read_rgb(images.read(record.file))
-    except BloodcellError:
+    rgb = _picture(images, record)
+    if rgb is None:
         return ()
     return (framing.cut(framing.hide(rgb), Box(0, 0, *rgb.shape[:2])),)
 
 
 def _cut_cells(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
     """The largest cell, and what could be mistaken for one or None; nothing where there is no cell."""
-    try:
-        rgb = read_rgb(images.read(record.file))
-    except BloodcellError:
+    rgb = _picture(images, record)
+    if rgb is None:
         return ()
     finding = find_white_cells(rgb)
     if not finding.boxes:
