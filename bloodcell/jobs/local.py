@@ -19,6 +19,8 @@ WORKER, STOPPER = "bloodcell.jobs.worker", "bloodcell.jobs.stopper"
 START_TIMEOUT_S = 60.0
 # Of a process on another machine only its heartbeat is seen.
 SILENCE_S = 60.0
+# glibc then keeps freed memory between training steps: TensorFlow on two cores is a fifth faster.
+WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
 _started: list[subprocess.Popen] = []  # kept so that those that have ended are reaped
 
 
@@ -73,7 +75,9 @@ class LocalRunner:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=PROJECT_DIR,
-            env=os.environ | {"BLOODCELL_HOME": str(self.settings.home), "BLOODCELL_DB": self.settings.db_url},
+            env=WORKER_ENVIRONMENT
+            | os.environ
+            | {"BLOODCELL_HOME": str(self.settings.home), "BLOODCELL_DB": self.settings.db_url},
             start_new_session=True,
         )
         _started.append(process)
