@@ -106,6 +106,19 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on after the last finished epoch of a stopped run")
     _add_jobs_commands(commands)
 
+    reproduce = _add_command(
+        commands,
+        "reproduce",
+        "train published work on an honest and on a leaky split",
+        "reproduce cnn --data ../shared/data",
+        details="Trains each variant twice, and asks it about images that were held out: once with copies of a cell (or "
+        "cells of a patient) kept together, once at random, as most published numbers were made. Runs that are there "
+        "are not trained again, one that was stopped goes on.",
+    )
+    reproduce.add_argument("name", metavar="NAME", help="a recipe, or `list` for all of them")
+    reproduce.add_argument("--data", default="../shared/data", metavar="DIR", help="(default: %(default)s)")
+    reproduce.add_argument("--out", metavar="DIR", help="folder of the runs (default: workspace/reproduced/NAME)")
+
     evaluate = _add_command(
         commands,
         "evaluate",

@@ -34,6 +34,8 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.zoo.table",
     "bloodcell.training.spec",
     "bloodcell.training.samples",
+    "bloodcell.training.recipes",
+    "bloodcell.training.split",
     "bloodcell.training.control",
     "bloodcell.training.history",
 }

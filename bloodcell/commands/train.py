@@ -4,13 +4,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
-from bloodcell.commands.output import advance, tell
+from bloodcell.commands.output import tell
+from bloodcell.commands.terminal import Terminal
 from bloodcell.errors import DatasetError, RunError
 from bloodcell.runs.publish import unfinished_dir
 from bloodcell.settings import load_settings
-from bloodcell.training.control import Control, Progress
 from bloodcell.training.spec import TrainSpec
 
 
@@ -39,36 +37,10 @@ def run(args: argparse.Namespace) -> int:
     from bloodcell.training.fit import train
 
     try:
-        train(spec, data_dir, run_dir, load_settings().home / "cache", _Terminal())
+        train(spec, data_dir, run_dir, load_settings().home / "cache", Terminal())
     except KeyboardInterrupt:
         if any(begun.glob("checkpoint/*.npz")):
             tell("The finished epochs are kept: the same command with --resume goes on.")
         raise
     tell(f"model written to {run_dir}")
     return 0
-
-
-class _Terminal(Control):
-    """Shows a run as progress bars: one a source that is read, one an epoch; and lines between them."""
-
-    def __init__(self) -> None:
-        self.bars: dict[str, tqdm] = {}
-
-    def reading(self, source: str, done: int, total: int) -> None:
-        self._show(source, done, total)
-
-    def progress(self, at: Progress) -> None:
-        fit = f"fit {at.fit} of {at.fits}, " if at.fits > 1 else ""
-        name = f"{fit}epoch {at.epoch} of {at.epochs}"
-        self._show(name, at.batch * at.images // at.batches, at.images, f"loss {at.loss}, accuracy {at.accuracy}")
-
-    def log(self, line: str) -> None:
-        tqdm.write(line)
-
-    def _show(self, name: str, done: int, total: int, figures: str = "") -> None:
-        bar = self.bars.get(name) or tqdm(total=total, unit="image", desc=name, leave=not figures)
-        self.bars[name] = bar
-        bar.set_postfix_str(figures, refresh=False)
-        advance(bar, done, total)
-        if done == total:
-            self.bars.pop(name).close()
