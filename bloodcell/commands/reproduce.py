@@ -45,16 +45,34 @@ def run(args: argparse.Namespace) -> int:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"The folder {out} cannot be made: {error.strerror}.") from error
+    measured = reproduce(chosen, data_dir, out)
+    for line in _table(chosen, measured):
+        tell(line)
+    tell(f"written to {out / RESULT}")
+    return 0
+
+
+def reproduce(chosen: Recipe, data_dir: Path, out: Path) -> list[dict[str, Any]]:
+    """Train what is not there yet, and write reproduced.json.
+
+    Parameters
+    ----------
+    data_dir : folder that the sources' paths start from
+    out : folder of the runs, one a variant and split
+
+    Returns
+    -------
+    list of dict, one a run
+        variant, split, protocol, parameters, revision, and `KEPT` of `evaluate.metrics.figures`; intervals are over
+        source cells or patients in both splits
+    """
     measured = [
         _run_of(out, (name, split), spec, chosen.variants[name], data_dir)
         for (name, split), spec in chosen.runs().items()
     ]
     result = {"name": chosen.name, "title": chosen.title, "published": chosen.published, "shortened": chosen.shortened}
     write_whole(out / RESULT, (json.dumps(result | {"runs": measured}, indent=2) + "\n").encode())
-    for line in _table(chosen, measured):
-        tell(line)
-    tell(f"written to {out / RESULT}")
-    return 0
+    return measured
 
 
 def _run_of(out: Path, called: tuple[str, str], spec: TrainSpec, honest: TrainSpec, data_dir: Path) -> dict[str, Any]:
