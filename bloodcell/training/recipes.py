@@ -60,7 +60,7 @@ RECIPES = (
         "malaria",
         "Malaria by patient and by cell",
         "99 % by cell in print, 94 to 96 % by patient; 0.959 with ImageNet weights",
-        "a small network with batch normalisation from scratch at 48x48 px, 8 epochs, one fold of four",
+        "a small network with batch normalisation from scratch at 48x48 px, 6 epochs of 3,000 images, one fold of four",
         {
             "CNN with batch normalisation": TrainSpec.for_network(
                 "cnn_batch_norm",
@@ -69,7 +69,8 @@ RECIPES = (
                 class_names=("PARASITIZED", "UNINFECTED"),
                 height_px=48,
                 width_px=48,
-                epochs=8,
+                epochs=6,
+                images_per_epoch=3000,
                 folds=FOLDS,
                 augment=replace(PUBLISHED_VARIATION, turn_deg=180),
             )

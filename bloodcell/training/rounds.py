@@ -21,6 +21,7 @@ from bloodcell.training.optimizers import current_rate, optimizer_of
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.spec_words import KEEP_BEST, PLATEAU
+from bloodcell.training.statistics import measure_statistics
 from bloodcell.training.svm import teach_svm
 from bloodcell.zoo.freeze import freeze_backbone, thaw_backbone
 from bloodcell.zoo.registry import BY_SVM, builder_of, network
@@ -94,6 +95,8 @@ def fit_network(spec: TrainSpec, number: int, learned: Samples, held: Samples | 
     if spec.keep == KEEP_BEST and (best := best_epoch(spec, rows)):
         work.checkpoints.load_best(number, model, best)
         work.control.log(f"kept the weights of epoch {best}")
+    batches.epoch = spec.epochs
+    measure_statistics(model, batches)
     return Fitted(_in_float32(spec, model, scaling), scaling, rows)
 
 
