@@ -32,7 +32,10 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.zoo.registry",
     "bloodcell.zoo.settings",
     "bloodcell.zoo.table",
+    "bloodcell.training.adapt_spec",
+    "bloodcell.training.search_spec",
     "bloodcell.training.spec",
+    "bloodcell.training.trials_spec",
     "bloodcell.training.samples",
     "bloodcell.training.recipes",
     "bloodcell.training.split",
@@ -41,8 +44,11 @@ KERAS_FREE_IN_THEM = {
 }
 DOORS = (
     "bloodcell.cli",
+    "bloodcell.commands.adapt",
+    "bloodcell.commands.experiments",
     "bloodcell.commands.jobs",
     "bloodcell.infer.pipeline",
+    "bloodcell.jobs.experiment_jobs",
     "bloodcell.jobs.local",
     "bloodcell.jobs.train_job",
     "bloodcell.jobs.worker",

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bloodcell.commands.begun import Terminal
 from bloodcell.commands.output import print_table, tell
-from bloodcell.commands.terminal import Terminal
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import DatasetError, StoreError
 from bloodcell.evaluate.metrics import Predictions, figures

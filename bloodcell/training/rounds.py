@@ -74,6 +74,19 @@ def fit_network(spec: TrainSpec, number: int, learned: Samples, held: Samples | 
     )
     if network(spec.model).taught == BY_SVM:
         return Fitted(_taught_by_svm(spec, model, learned), scaling, [])
+    rows = fit_model(spec, number, model, learned, held, work)
+    return Fitted(_in_float32(spec, model, scaling), scaling, rows)
+
+
+def fit_model(
+    spec: TrainSpec, number: int, model: keras.Model, learned: Samples, held: Samples | None, work: Work
+) -> list[dict]:
+    """Fit a network that is there already; its weights are changed. Parameters and errors as `fit_network`.
+
+    Returns
+    -------
+    list of dict, the rows of its epochs
+    """
     batches = DrawnBatches(learned, spec)
     done = work.checkpoints.epochs_done(number)
     rows: list[dict] = []
@@ -97,7 +110,7 @@ def fit_network(spec: TrainSpec, number: int, learned: Samples, held: Samples | 
         work.control.log(f"kept the weights of epoch {best}")
     batches.epoch = spec.epochs
     measure_statistics(model, batches)
-    return Fitted(_in_float32(spec, model, scaling), scaling, rows)
+    return rows
 
 
 @dataclass(frozen=True)
