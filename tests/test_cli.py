@@ -332,7 +332,7 @@ def test_usage_errors_are_one_line_with_code_1(capsys, args, said):
 def all_commands(parser, prefix=()):
     """Every command with its parser, sub-commands included."""
     for action in parser._actions:
-        for name, below in (getattr(action, "choices", None) and action.choices.items()) or ():
+        for name, below in action.choices.items() if isinstance(getattr(action, "choices", None), dict) else ():
             yield (*prefix, name), below
             yield from all_commands(below, (*prefix, name))
 
