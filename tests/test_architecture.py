@@ -42,6 +42,7 @@ DOORS = (
     "bloodcell.commands.jobs",
     "bloodcell.infer.pipeline",
     "bloodcell.jobs.local",
+    "bloodcell.jobs.ray_runner",
     "bloodcell.jobs.train_job",
     "bloodcell.jobs.worker",
     "bloodcell.review.export",
