@@ -18,6 +18,7 @@ class Settings:
     shelf : folder of shipped models
     jobs_at_once : how many jobs run at a time (BLOODCELL_JOBS, default 1); the others wait
     runner : what runs them (BLOODCELL_RUNNER, default "local": processes of this machine), see `jobs.runner`
+    ray_address : of the Ray cluster where the runner is "ray" (RAY_ADDRESS)
     """
 
     home: Path
@@ -25,6 +26,7 @@ class Settings:
     shelf: Path = PROJECT_DIR / "models"
     jobs_at_once: int = 1
     runner: str = "local"
+    ray_address: str = ""
 
     @property
     def blobs_dir(self) -> Path:
@@ -60,4 +62,5 @@ def load_settings() -> Settings:
     if not jobs_at_once.isdecimal() or int(jobs_at_once) < 1:
         raise JobError(f"BLOODCELL_JOBS must be a whole number of 1 or more. Received: {jobs_at_once!r}.")
     runner = os.environ.get("BLOODCELL_RUNNER") or "local"
-    return Settings(home, db_url, jobs_at_once=int(jobs_at_once), runner=runner)
+    ray_address = os.environ.get("RAY_ADDRESS") or ""
+    return Settings(home, db_url, jobs_at_once=int(jobs_at_once), runner=runner, ray_address=ray_address)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench_page import chromium_path, measure_page
 
-from bloodcell.jobs.local import WORKER_ENVIRONMENT
+from bloodcell.jobs.spawn import WORKER_ENVIRONMENT
 
 PROJECT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("BLOODCELL_DATA") or PROJECT.parent / "shared" / "data")

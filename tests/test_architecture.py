@@ -50,6 +50,7 @@ DOORS = (
     "bloodcell.infer.pipeline",
     "bloodcell.jobs.experiment_jobs",
     "bloodcell.jobs.local",
+    "bloodcell.jobs.ray_runner",
     "bloodcell.jobs.train_job",
     "bloodcell.jobs.worker",
     "bloodcell.review.export",

@@ -59,11 +59,11 @@ def test_linked_files_exist(document):
 
 def test_every_requirement_has_its_reason():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+    for path in ROOT.glob("requirements*.txt"):
+        for line in path.read_text(encoding="utf-8").splitlines():
             package, pin, _ = line.partition("==")
             if line and not line.startswith(("#", "-r ")):
-                assert pin, f"{line} in {name} is not pinned"
+                assert pin, f"{line} in {path.name} is not pinned"
                 assert f"| {package} |" in text
 
 

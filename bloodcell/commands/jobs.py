@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bloodcell.commands.output import print_table, tell
 from bloodcell.errors import DatasetError, JobError
-from bloodcell.jobs.files import read_log
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, NewJob, get_job, list_jobs
 from bloodcell.training.adapt_spec import AdaptSpec
@@ -37,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         return _submit(queue, args)
     job = get_job(queue.db, args.id)
     if args.action == "log":
-        sys.stdout.write(read_log(queue.settings, job.id)[0])
+        sys.stdout.write(queue.runner.read_log(job)[0])
         return 0
     if args.action == "follow":
         return _follow(queue, job)
@@ -91,7 +90,7 @@ def _follow(queue: JobQueue, job: Job) -> int:
     while True:
         queue.tend()
         job = get_job(queue.db, job.id)
-        text, at = read_log(queue.settings, job.id, at)
+        text, at = queue.runner.read_log(job, at)
         sys.stdout.write(text)
         sys.stdout.flush()
         if job.is_over:

@@ -7,7 +7,7 @@ from bloodcell.errors import JobError
 from bloodcell.jobs.store import Job
 from bloodcell.settings import Settings
 
-RUNNERS = {"local": "bloodcell.jobs.local:LocalRunner"}
+RUNNERS = {"local": "bloodcell.jobs.local:LocalRunner", "ray": "bloodcell.jobs.ray_runner:RayRunner"}
 
 
 class Runner(Protocol):
@@ -27,6 +27,15 @@ class Runner(Protocol):
 
     def is_gone(self, job: Job) -> bool:
         """Whether the process of a running job has ended or can never have begun."""
+
+    def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
+        """What a job has written from place `start` on, and the place to go on from; see `files.read_log`.
+
+        Raises
+        ------
+        JobError
+            If it lies where nobody answers.
+        """
 
 
 def runner_of(settings: Settings) -> Runner:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Engine, Select, delete, func, insert, select, update
 
 from bloodcell.errors import JobError
 from bloodcell.store.database import one_at_a_time, reading, writing
@@ -120,12 +120,13 @@ def claim_next(db: Engine, most: int) -> Job | None:
         The claimed job, which the caller must start; its process is not known yet.
     """
     with reading(db) as connection:
-        if _next_queued(connection) is None:
+        if connection.scalar(_next_queued()) is None:
             return None
     with writing(db) as connection:
         one_at_a_time(connection, CLAIM_LOCK_KEY)
         running = connection.scalar(select(func.count()).select_from(jobs).where(jobs.c.status == RUNNING)) or 0
-        job_id = _next_queued(connection)
+        # Locked, so that nobody cancels or deletes it before it is a running one; those being cancelled are passed over.
+        job_id = connection.scalar(_next_queued().with_for_update(skip_locked=True))
         if running >= most or job_id is None:
             return None
         changes: dict[str, Any] = {
@@ -194,9 +195,8 @@ def remove_job(db: Engine, job_id: int) -> bool:
         return connection.execute(delete(jobs).where(jobs.c.id == job_id, jobs.c.status != RUNNING)).rowcount == 1
 
 
-def _next_queued(connection: Connection) -> int | None:
-    waiting = select(jobs.c.id).where(jobs.c.status == QUEUED)
-    return connection.scalar(waiting.order_by(jobs.c.queued_at, jobs.c.id).limit(1))
+def _next_queued() -> Select[int]:
+    return select(jobs.c.id).where(jobs.c.status == QUEUED).order_by(jobs.c.queued_at, jobs.c.id).limit(1)
 
 
 def _mine(job: Job) -> Any:

@@ -4,13 +4,15 @@ Runs in a session of its own, started by a runner for a job that it has claimed.
 """
 
 import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
-from bloodcell.errors import StoppedError
+from bloodcell.errors import JobError, StoppedError
 from bloodcell.jobs import store
-from bloodcell.jobs.files import job_dir
+from bloodcell.jobs.files import LOG_FILE, job_dir
 from bloodcell.jobs.kinds import kind_of, load
 from bloodcell.jobs.local import host
 from bloodcell.jobs.processes import process_id
@@ -34,17 +36,25 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     """
     queue = queue or open_queue()
     job = store.get_job(queue.db, int(args[0]))
+    folder = job_dir(queue.settings, job.id)
+    if folder.is_dir():
+        _write_too_to(folder / LOG_FILE)
     mine = process_id(os.getpid())
     if job.attempt != int(args[1]) or mine is None or not store.register(queue.db, job, host(), mine.pid, mine.created):
         sys.stdout.write(f"attempt {args[1]} of job {job.id} is no longer wanted\n")
         return 1
-    task = Task(job, queue.settings, job_dir(queue.settings, job.id))
+    task = Task(job, queue.settings, folder)
     task.log(f"job {job.id} ({job.kind}: {job.title}), attempt {job.attempt}, process {mine.pid} on {host()}")
     status, error, result = store.DONE, "", ""
     try:
         with Heart(queue.db, task):
             if task.should_stop():
                 raise StoppedError("It was stopped before it began.")
+            if not folder.is_dir():
+                raise JobError(
+                    f"{host()} does not see the job's folder {folder}: every machine that runs jobs must see the"
+                    " workspace under the same path."
+                )
             result = load(kind_of(job.kind, queue.kinds).run)(task)
     except StoppedError as stopped:
         status = store.CANCELLED
@@ -56,6 +66,16 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     patiently(lambda: store.end(queue.db, job, status, error, result))
     queue.tend()
     return 1 if status == store.FAILED else 0
+
+
+def _write_too_to(log: Path) -> None:
+    """Copy all that this process writes to the job's log, unless its runner lets it go there anyway."""
+    if log.exists() and os.path.samestat(log.stat(), os.fstat(1)):
+        return
+    tee = subprocess.Popen(["tee", "-a", str(log)], stdin=subprocess.PIPE)  # ends with this process
+    if tee.stdin is not None:
+        os.dup2(tee.stdin.fileno(), 1)
+        os.dup2(tee.stdin.fileno(), 2)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ def undo_last(db: Engine, batch_id: int, who: str) -> int | None:
         .where(images.c.batch_id == batch_id, corrections.c.who == who, corrections.c.undone_at.is_(None))
         .order_by(corrections.c.id.desc())
         .limit(1)
+        .with_for_update(of=corrections)  # of two that step back at once, the second takes the one before
     )
     with writing(db) as connection:
         row = connection.execute(latest).one_or_none()

@@ -11,7 +11,7 @@ from bloodcell.errors import StoreError
 from bloodcell.infer.results import ImageResult
 from bloodcell.review.batches import read_batch
 from bloodcell.store.database import reading, writing
-from bloodcell.store.schema import cells, clean_text, images, now_utc, predictions
+from bloodcell.store.schema import batches, cells, clean_text, images, now_utc, predictions
 
 _SIDES = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
 
@@ -56,6 +56,7 @@ def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[A
     keys: list[str | int] = [arrival.sha256 or index for index, arrival in enumerate(arrivals)]
     with writing(db) as connection:
         read_batch(connection, batch_id)
+        _let_one_add(connection, batch_id)
         ids = _known_images(connection, batch_id, [key for key in keys if isinstance(key, str)])
         new: dict[str | int, Arrival] = {}
         for key, arrival in zip(keys, arrivals, strict=True):
@@ -123,6 +124,11 @@ def store_results(db: Engine, results: Sequence[tuple[int, ImageResult]], model_
     return len(results)
 
 
+def _let_one_add(connection: Connection, batch_id: int) -> None:
+    """Wait for others that add to the batch, whose images and positions are then seen here."""
+    connection.execute(select(batches.c.id).where(batches.c.id == batch_id).with_for_update(key_share=True))
+
+
 def _known_images(connection: Connection, batch_id: int, sha256s: Sequence[str]) -> dict[str | int, int]:
     """Return the ids of this batch's images that have one of these bytes."""
     query = select(images.c.sha256, images.c.id)
@@ -171,7 +177,8 @@ def _insert_images(connection: Connection, batch_id: int, arrivals: Sequence[Arr
 
 def _still_waiting(connection: Connection, image_ids: Sequence[int]) -> set[int]:
     """Return those images that have no result yet, and keep others from giving them one meanwhile."""
-    query = select(images.c.id).where(images.c.id.in_(image_ids), images.c.status == "").with_for_update()
+    query = select(images.c.id).where(images.c.id.in_(image_ids), images.c.status == "")
+    query = query.order_by(images.c.id).with_for_update()  # in one order, or two could wait for each other
     return set(connection.execute(query).scalars())
 
 

@@ -3,12 +3,15 @@
 All that differs between SQLite and PostgreSQL stands in this file.
 """
 
+import json
+import math
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, make_url
@@ -20,13 +23,17 @@ from bloodcell.store.schema import metadata
 
 HEAD_REVISION = "0002"  # the newest file of migrations/versions; spares importing Alembic when up to date
 BUSY_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 10  # to a server
 MIGRATION_LOCK_KEY = 0x626C6F6F  # any number, the same in every process ("bloo")
 _MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 _alembic_lock = threading.Lock()  # Alembic keeps its context in module globals
 
 # What a driver says, and the plain sentence for it; the first that fits is taken.
 _REASONS = (
-    (("locked", "busy"), "The database is in use by another program; nothing was changed. Try again."),
+    (
+        ("locked", "busy", "lock timeout", "deadlock"),
+        "The database is in use by another program; nothing was changed. Try again.",
+    ),
     (
         ("disk is full", "no space left", "diskfull"),
         "The disk is full; nothing was changed. Make some room.",
@@ -37,7 +44,11 @@ _REASONS = (
         "The database cannot be opened; check the permissions of the workspace.",
     ),
     (("not a database", "malformed"), "The database file is damaged or is not a Bloodcell database."),
-    (("no such table",), "The database has lost its tables; restart Bloodcell to set it up anew."),
+    (
+        ("connection refused", "connection timeout", "could not connect", "server closed", "starting up"),
+        "The database server does not answer; check that it runs and what BLOODCELL_DB says.",
+    ),
+    (("no such table", 'relation "'), "The database has lost its tables; restart Bloodcell to set it up anew."),
 )
 
 
@@ -49,7 +60,7 @@ def open_database(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     url : str
         SQLAlchemy URL; ``sqlite://`` alone is a database in memory that ends with the process.
     busy_timeout_s : float
-        How long a write waits for another process before it gives up (SQLite).
+        How long a write waits for another process before it gives up.
 
     Returns
     -------
@@ -72,8 +83,11 @@ def reading(db: Engine) -> Iterator[Connection]:
     """Give a connection for a consistent read; the database's errors come out as StoreError."""
     with _plain_errors():
         _heal(db)
-        with db.connect() as connection, connection.begin():
-            yield connection
+        with db.connect() as connection:
+            if connection.dialect.name == "postgresql":  # by itself it would let each query see a later state
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
 
 @contextmanager
@@ -102,16 +116,41 @@ def _create_engine(url: str, busy_timeout_s: float) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(
+                parsed, pool_pre_ping=True, json_serializer=_json, connect_args=_server_args(parsed, busy_timeout_s)
+            )
         connect_args = {"timeout": busy_timeout_s, "check_same_thread": False}
         # NullPool: a kept connection would go on writing into a database file that has been deleted.
         pool = StaticPool if _sqlite_path(parsed) is None else NullPool
-        db = create_engine(parsed, connect_args=connect_args, poolclass=pool)
+        db = create_engine(parsed, connect_args=connect_args, poolclass=pool, json_serializer=_json)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(f"The database address cannot be used: {str(error).splitlines()[0]}") from error
     event.listen(db, "connect", _on_sqlite_connect)
     event.listen(db, "begin", _on_sqlite_begin)
     return db
+
+
+def _server_args(url: URL, busy_timeout_s: float) -> dict[str, Any]:
+    """What PostgreSQL's driver is told besides the address."""
+    if url.get_backend_name() != "postgresql":
+        return {}
+    return {"connect_timeout": CONNECT_TIMEOUT_S, "options": f"-c lock_timeout={round(busy_timeout_s * 1000)}"}
+
+
+def _json(value: Any) -> str:
+    """JSON without NaN and infinity, which it does not know and PostgreSQL refuses: they become null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_nan(value))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _on_sqlite_connect(dbapi_connection: sqlite3.Connection, _record: object) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from bloodcell.errors import StoppedError
 from bloodcell.jobs import worker
 from bloodcell.jobs.kinds import Kind
-from bloodcell.jobs.local import LocalRunner
 from bloodcell.jobs.queue import JobQueue
+from bloodcell.jobs.runner import runner_of
 from bloodcell.jobs.store import NewJob, get_job
 from bloodcell.settings import load_settings
 from bloodcell.store.database import open_database
@@ -23,8 +23,9 @@ SLEEPING_CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_
 
 def light_queue(db=None, settings=None):
     settings = settings or load_settings()
-    runner = LocalRunner(settings, worker=HERE, stopper="tests.jobs.light_stopper")
-    return JobQueue(db or open_database(settings.db_url), settings, runner, KINDS)
+    kind = type(runner_of(settings))
+    helpers = {"stopper": "tests.jobs.light_stopper"} if kind is LocalRunner else {}
+    return JobQueue(db or open_database(settings.db_url), settings, kind(settings, worker=HERE, **helpers), KINDS)
 
 
 def new_job(kind="count", steps=1, step_s=0.0, **changes):

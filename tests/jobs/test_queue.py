@@ -240,7 +240,7 @@ def test_unknown_kinds_and_runners_and_wrong_specs(db, settings):
         queue.submit(new_job("bake"))
     with pytest.raises(SpecError, match="Unknown training settings"):
         queue.submit(new_job("train"))
-    with pytest.raises(JobError, match=r"BLOODCELL_RUNNER must be one of \['local'\]\. Received: 'cloud'"):
+    with pytest.raises(JobError, match=r"BLOODCELL_RUNNER must be one of \['local', 'ray'\]\. Received: 'cloud'"):
         runner_of(replace(settings, runner="cloud"))
     assert isinstance(runner_of(settings), LocalRunner)
     assert list_jobs(db) == []
