@@ -23,7 +23,8 @@ def own_workspace(tmp_path_factory):
     """No test, and no process that one starts, touches the user's workspace."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BLOODCELL_HOME", str(tmp_path_factory.mktemp("workspace")))
-        patch.delenv("BLOODCELL_DB", raising=False)
+        for name in ("BLOODCELL_DB", "BLOODCELL_RUNNER", "RAY_ADDRESS"):
+            patch.delenv(name, raising=False)
         yield
 
 

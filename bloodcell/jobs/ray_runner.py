@@ -91,13 +91,14 @@ class RayRunner:
         return status.is_terminal() or (waits and bool(job.cancel_asked))
 
     def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
-        """The log in the workspace; what Ray kept of all attempts where none of them could write there.
+        """The log in the workspace; what Ray kept of all attempts where the last one could not write there.
 
         A place below 0 is one in what Ray kept: who began to follow that goes on with it.
         """
         if start >= 0:
             text, at = files.read_log(self.settings, job.id, start)
-            if text or start or (job.pid is None and not job.is_over):
+            only_ray_knows = job.is_over if job.pid is None else not text
+            if start or not only_ray_knows:
                 return text, at
         data = self.kept_by_ray(job).encode()
         whole = data[-start : data.rfind(b"\n") + 1]
@@ -112,7 +113,7 @@ class RayRunner:
         try:
             with self._asking() as client:
                 text, info = client.get_job_logs(known), client.get_job_info(known)
-        except _Unknown:
+        except _UnknownError:
             return ""
         if info.error_type and info.error_type != "JOB_ENTRYPOINT_COMMAND_ERROR":  # of that one, all stands in the log
             text += f"{info.message}\n"
@@ -123,6 +124,7 @@ class RayRunner:
         """Give the client; what goes wrong with it comes out as a JobError."""
         from ray.exceptions import RayError
         from ray.job_submission import JobSubmissionClient
+        from requests import RequestException
 
         address = self.settings.ray_address
         try:
@@ -130,18 +132,22 @@ class RayRunner:
             if self._client is None:
                 self._client = JobSubmissionClient(address)
             yield self._client
-        except OSError as error:
+        except (_UnreachableError, RequestException, ConnectionError) as error:
             raise JobError(f"The Ray cluster at {address} does not answer; check RAY_ADDRESS.") from error
-        except (RayError, RuntimeError, ValueError) as error:
+        except (RayError, RuntimeError, ValueError, OSError) as error:
             if "status code 404" in str(error):
-                raise _Unknown(f"The Ray cluster at {address} does not know the job.") from error
+                raise _UnknownError(f"The Ray cluster at {address} does not know the job.") from error
             # The server's errors may be whole tracebacks, whose last line says what it is.
             last_line = next(reversed(str(error).strip(" .\n").splitlines()), type(error).__name__)
             raise JobError(f"The Ray cluster at {address} refused: {last_line}.") from error
 
 
-class _Unknown(JobError):
+class _UnknownError(JobError):
     """Ray has no such job."""
+
+
+class _UnreachableError(Exception):
+    """Nothing listens at the address of the cluster."""
 
 
 def submission_id(job: Job, attempt: int | None = None) -> str:
@@ -153,7 +159,10 @@ def submission_id(job: Job, attempt: int | None = None) -> str:
 
 
 def _reach(address: str) -> None:
-    """Raise OSError unless something listens there; Ray's client itself would wait for minutes."""
+    """Raise unless something listens there; Ray's client itself would wait for minutes."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     if parts.hostname and parts.port:
-        socket.create_connection((parts.hostname, parts.port), REACH_TIMEOUT_S).close()
+        try:
+            socket.create_connection((parts.hostname, parts.port), REACH_TIMEOUT_S).close()
+        except OSError as error:
+            raise _UnreachableError(str(error)) from error

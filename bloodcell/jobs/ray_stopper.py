@@ -19,13 +19,10 @@ def main(args: Sequence[str]) -> int:
     """Wait for the end of the attempt, bring it about, then see to the queue."""
     job_id, attempt, asked_at = int(args[0]), int(args[1]), float(args[2])
     queue = open_queue()
-    runner = queue.runner
-    if not isinstance(runner, RayRunner):
-        return 1
     _wait_until_over(queue, job_id, attempt, asked_at + TERM_AFTER_S)
     job = get_job(queue.db, job_id)
     if (job.attempt, job.status) == (attempt, RUNNING):
-        runner.end(job)
+        RayRunner(queue.settings).end(job)
         _wait_until_over(queue, job_id, attempt, time.time() + KILL_WAIT_S + GONE_TIMEOUT_S)
     queue.tend()
     return 0

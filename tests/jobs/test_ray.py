@@ -102,6 +102,7 @@ def wait_step(queue, job_id, step):
     return wait_for(lambda: get_job(queue.db, job_id).progress.get("step", 0) >= step, f"step {step}", LONG_S)
 
 
+@pytest.mark.slow
 @needs_ray
 def test_jobs_run_one_after_the_other_and_are_followed(queue, on_ray, capfd):
     queue = light_queue(queue.db, replace(queue.settings, jobs_at_once=1))
@@ -121,6 +122,7 @@ def test_jobs_run_one_after_the_other_and_are_followed(queue, on_ray, capfd):
     assert capfd.readouterr().out == text
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_worker_that_hears_nothing_and_one_that_waits_are_cancelled(queue):
     deaf, waiting = queue.submit(new_job("deaf")), queue.submit(new_job())
@@ -136,6 +138,7 @@ def test_a_worker_that_hears_nothing_and_one_that_waits_are_cancelled(queue):
         wait_for(lambda one=process: not is_alive(one), f"the end of process {process.pid}", LONG_S)
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_killed_worker_is_interrupted_and_goes_on(queue):
     job = queue.submit(new_job(steps=3, step_s=2))
@@ -148,6 +151,7 @@ def test_a_killed_worker_is_interrupted_and_goes_on(queue):
     assert steps == ["1", "2", "3"]
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_node_that_does_not_see_the_workspace_says_so_and_its_log_comes_from_ray(queue, on_ray, capfd):
     job_id = add_job(queue.db, new_job())  # without the folder that `submit` makes
@@ -157,6 +161,7 @@ def test_a_node_that_does_not_see_the_workspace_says_so_and_its_log_comes_from_r
     text, at = queue.runner.read_log(failed)
     assert at < 0
     assert queue.runner.read_log(failed, at) == ("", at)
+    assert queue.runner.read_log(replace(failed, pid=None))[0] == text  # as of one that never came up
     assert "Running entrypoint for job bloodcell-1-1-" in text
     assert text.endswith(f"  failed {failed.error}\n")
     job_dir(queue.settings, job_id).mkdir(parents=True)
@@ -169,6 +174,7 @@ def test_a_node_that_does_not_see_the_workspace_says_so_and_its_log_comes_from_r
     assert capfd.readouterr().out == text
 
 
+@pytest.mark.slow
 @needs_ray
 def test_what_ray_refuses_and_what_it_does_not_know(queue):
     add_job(queue.db, new_job())
