@@ -11,8 +11,8 @@ from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 
 PREDICT_BATCH = 64
-# To follow training without slowing it: so many copies of each held-out cell, and crops in all.
-QUICK_COPIES, QUICK_CROPS = 4, 2000
+# To follow training without slowing it: so many images of each held-out group, of few groups more; and crops in all.
+QUICK_COPIES, QUICK_LEAST, QUICK_CROPS = 4, 400, 2000
 
 
 def predict(model: keras.Model, spec: TrainSpec, samples: Samples, typical: Typical) -> Outputs:
@@ -28,15 +28,18 @@ def typical_of(model: keras.Model, spec: TrainSpec, learned: Samples) -> Typical
 
 
 def quick_samples(held: Samples) -> Samples:
-    """A few copies of each held-out cell of a known class."""
-    seen: dict[int, int] = {}
+    """A few images of each held-out group of known classes, evenly over its files: more where groups are few.
+
+    A patient's cells lie in the folders of several classes, so the first few would be of one class.
+    """
+    known = np.flatnonzero(held.class_index != UNKNOWN)
+    groups, inverse = np.unique(held.group[known], return_inverse=True)
+    most = max(QUICK_COPIES, QUICK_LEAST // max(1, len(groups)))
     rows = []
-    for row, (group, class_index) in enumerate(zip(held.group.tolist(), held.class_index.tolist(), strict=True)):
-        if class_index == UNKNOWN or seen.get(group, 0) >= QUICK_COPIES:
-            continue
-        seen[group] = seen.get(group, 0) + 1
-        rows.append(row)
-    return held.take(np.array(rows[:QUICK_CROPS], np.int64))
+    for number in range(len(groups)):
+        mine = known[inverse == number]
+        rows += mine[np.unique(np.linspace(0, len(mine) - 1, min(most, len(mine))).round().astype(int))].tolist()
+    return held.take(np.sort(np.array(rows[:QUICK_CROPS], np.int64)))
 
 
 def quick_figures(model: keras.Model, spec: TrainSpec, quick: Samples) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bloodcell.errors import StoppedError
 from bloodcell.jobs import worker
 from bloodcell.jobs.kinds import Kind
+from bloodcell.jobs.local import LocalRunner
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.runner import runner_of
 from bloodcell.jobs.store import NewJob, get_job

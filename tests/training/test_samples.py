@@ -6,6 +6,7 @@ import pytest
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.read import encode_png
+from bloodcell.training.answers import quick_samples
 from bloodcell.training.batches import DrawnBatches, plain_crops
 from bloodcell.training.samples import UNKNOWN, Samples, load_samples
 from bloodcell.training.spec import SourceSpec, TrainSpec
@@ -223,3 +224,16 @@ def test_plain_crops_are_the_middle():
     wide = np.zeros((1, 48, 48, 3), np.uint8)
     wide[0, 8:40, 8:40] = 7
     assert (plain_crops(wide, spec()) == 7).all()
+
+
+def test_epochs_are_judged_on_images_of_every_class_of_a_patient():
+    """One patient of 300 images in two class folders, and one of 100; strangers do not count."""
+    held = samples([0] * 150 + [1] * 150 + [1] * 100 + [UNKNOWN] * 5, group=[7] * 300 + [8] * 105)
+    quick = quick_samples(held)
+    of_first = quick.class_index[quick.group == 7]
+    assert len(of_first) == 200  # 400 over two groups
+    assert (of_first == 0).sum() == 100
+    assert (quick.group == 8).sum() == 100
+    assert (quick.class_index != UNKNOWN).all()
+    many = quick_samples(samples([0, 1] * 500, group=np.arange(1000) // 8))  # 125 cells of 8 copies each
+    assert np.unique(many.group, return_counts=True)[1].tolist() == [4] * 125
