@@ -17,7 +17,8 @@ from bloodcell.errors import DatasetError
 from bloodcell.imaging.read import read_rgb
 from bloodcell.jsonspec import build, json_object, require
 
-LAYOUTS = ("folders", "csv")
+DATASET, KEPT = "dataset", "kept"
+LAYOUTS = ("folders", "csv", DATASET)
 UNLISTED = ("unknown", "skip")
 
 
@@ -26,14 +27,18 @@ class SourceSpec:
     """One labelled dataset, below the folder given as --data.
 
     name : short name for logs and cards
-    path : folder or zip, relative to the data folder
-    layout : "folders" (the folder's name is the label) or "csv" (a table lists the labels)
+    path : folder or zip, relative to the data folder; in the layout "dataset" the id or name of a registered dataset
+    layout : "folders" (the folder's name is the label), "csv" (a table lists the labels) or "dataset" (registered in
+        the workspace, read as it was there)
     csv, id_column, label_column : the table inside `path` and its columns, for the layout "csv"
     file_pattern : file of a row, as in "images/{id:0>3}.bmp", for the layout "csv"
     labels : label in the data -> class name; labels not named are taken as they are, in capitals
     unlisted : what becomes of labels outside the model's classes: "unknown" teaches the model to say so, "skip"
     groups : file of source cells (columns file, group) relative to the data folder; "pixels" finds copies from
-        the pixels; "each" where every image is a cell of its own
+        the pixels; "each" where every image is a cell of its own; "kept" for those kept with a registered dataset
+    split : CSV of `data.split_file` relative to the data folder, or the name of a split kept with a registered dataset.
+        Its parts fold0, fold1, ... are the folds of the run; "validation" is what is held out and "train" what is
+        learned from; all else, "test" too, is left out. "" for folds that are made anew, closed over groups
     weight : share of the drawn training images, relative to the other sources
     limits : class name -> most images to learn from, taken from as few source cells as hold so many; what is held out
         is not limited, so that a class made rare can still be judged
@@ -50,6 +55,7 @@ class SourceSpec:
     labels: tuple[tuple[str, str], ...] = ()
     unlisted: str = "unknown"
     groups: str = "pixels"
+    split: str = ""
     weight: float = 1.0
     limits: tuple[tuple[str, int], ...] = ()
     limit_seed: int = 0
@@ -66,6 +72,12 @@ class SourceSpec:
         limited = [class_name for class_name, _ in self.limits]
         require(len(set(limited)) == len(limited), f"`limits` names a class twice. Received: {limited}.")
         require(self.limit_seed >= 0, f"`limit_seed` must be 0 or more. Received: {self.limit_seed}.")
+        is_registered = self.layout == DATASET
+        require(
+            self.groups != KEPT or is_registered,
+            f"The groups {KEPT!r} are those of a registered dataset: `layout` must be {DATASET!r}."
+            f" Received: {self.layout!r}.",
+        )
         if self.layout == "csv":
             complete = self.csv and self.id_column and self.label_column and self.file_pattern
             require(bool(complete), "The layout 'csv' needs csv, id_column, label_column and file_pattern.")

@@ -4,19 +4,23 @@ A process of its own, because who cancelled a job may be a page that is closed, 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bloodcell.jobs.processes import ProcessId, stop
 
 
-def main(args: Sequence[str]) -> int:
-    """Stop the process; the database is only loaded after that, as every tenth of a second counts."""
-    pid, created, asked_at = args
-    stop(ProcessId(int(pid), float(created)), float(asked_at))
-
+def _tend() -> None:
+    """Imported here: the database is only loaded when the process is gone, as every tenth of a second counts."""
     from bloodcell.jobs.queue import open_queue
 
     open_queue().tend()
+
+
+def main(args: Sequence[str], tend: Callable[[], None] = _tend) -> int:
+    """Stop the process, then call `tend`."""
+    pid, created, asked_at = args
+    stop(ProcessId(int(pid), float(created)), float(asked_at))
+    tend()
     return 0
 
 

@@ -105,11 +105,20 @@ def _tests(tests: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _leaky(sources: list[str]) -> list[str]:
+    """A warning where copies of one cell were learned from and asked for."""
+    if not sources:
+        return []
+    names = ", ".join(sources)
+    return [f"**Leaky:** the split of {names} has copies of one cell on both sides. These figures are too good.", ""]
+
+
 def _validation(figures: dict[str, Any]) -> list[str]:
     """The cells that temperature and thresholds were set on: a little too kind a figure, and said so."""
     lines = [
         f"On its validation cells ({figures['protocol']}; thresholds were set here):",
         "",
+        *_leaky(figures.get("leaky", [])),
         _row(["source", "images", "accuracy", "confident and right", "held back"]),
         "|---|---|---|---|---|",
     ]

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
+from bloodcell.data.open_sources import split_of
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import RunError
 from bloodcell.infer.typical import Typical
@@ -33,7 +34,7 @@ from bloodcell.training.imbalance import learned_rows
 from bloodcell.training.rounds import Fitted, Work, fit_network
 from bloodcell.training.samples import Samples, load_samples, mask_file, takes_of_spec
 from bloodcell.training.spec import TrainSpec
-from bloodcell.training.split import fold_of_rows
+from bloodcell.training.split import NOT_USED, fold_of_rows
 
 # Answers of the runs that the thresholds come from, in the order of `load_samples`.
 OUT_OF_FOLD = "out_of_fold.npz"
@@ -83,6 +84,8 @@ def train_in(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, c
     control.log("Finding and cropping cells ...")
     samples = load_samples(spec, data_dir, cache_dir, on_progress)
     folds = fold_of_rows(spec, samples)
+    if (folds == NOT_USED).any():  # test parts of splits: neither learned from nor looked at
+        samples, folds = samples.take(folds != NOT_USED), folds[folds != NOT_USED]
     work_dir.mkdir(parents=True, exist_ok=True)
     model_dir = work_dir / MODEL_DIR
     shutil.rmtree(model_dir, ignore_errors=True)
@@ -104,11 +107,12 @@ def train_in(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, c
         outputs = predict(fitted.model, spec, held, typical)
     calibration = calibrate(spec, held, outputs)
     control.log(f"validation: {json.dumps(calibration.figures)}")
+    leaky = leaky_sources(spec, data_dir)
     metrics: dict = {
         "seconds": round(time.time() - started),
         "parameters": fitted.model.count_params(),
         "no_cell": samples.no_cell,
-        "validation": {"protocol": _protocol(spec)} | calibration.figures,
+        "validation": {"protocol": _protocol(spec), "leaky": leaky} | calibration.figures,
     }
     model_dir.mkdir()
     if spec.fold < 0:
@@ -137,6 +141,12 @@ def _write_model(model_dir: Path, fitted: Fitted, typical: Typical, samples: Sam
 def _learned(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
     rows = learned_rows(spec, samples, among)
     return samples if rows.all() else samples.take(rows)
+
+
+def leaky_sources(spec: TrainSpec, data_dir: Path) -> list[str]:
+    """Names of the sources whose split tears copies of one cell apart; all figures that follow are too good."""
+    splits = [(source.name, split_of(source, data_dir)) for source in spec.sources]
+    return [name for name, split in splits if split is not None and split.leaky]
 
 
 def _protocol(spec: TrainSpec) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from bloodcell.data.open_sources import place_of
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.scale import Scaling
 from bloodcell.runs.takes import LOGITS
@@ -223,6 +224,6 @@ class _Follower(keras.callbacks.Callback):
 def _images_there(spec: TrainSpec, data_dir: Path) -> None:
     """A model whose images have vanished could neither be checked nor trained again."""
     for source in spec.sources:
-        path = data_dir / source.path
+        path = place_of(source, data_dir)
         if not path.exists() or (path.is_dir() and not any(path.iterdir())):
             raise DatasetError(f"The images of {source.name} are gone from {path}; the finished epochs are kept.")

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from bloodcell.data.contents import Contents
+from bloodcell.data.open_sources import cells_of_source, open_source, place_of, split_of
 from bloodcell.data.records import Record
-from bloodcell.data.sources import SourceSpec, source_cells, source_records
+from bloodcell.data.sources import SourceSpec
 from bloodcell.data.whole_files import writing_whole
 from bloodcell.errors import BloodcellError, DatasetError
 from bloodcell.imaging.boxes import Box, iou
@@ -30,6 +31,8 @@ from bloodcell.training.spec import TrainSpec
 WIDER = 1.5
 CACHE_VERSION = 3
 UNKNOWN = -1
+# The part of an image that its source's split does not name.
+LEFT_OUT = "not in the split"
 # Label of crops that show no cell at all, and the part of a picture that is searched for them.
 MISTAKEN = ""
 PART_SHARE = 0.42
@@ -48,6 +51,8 @@ class Samples:
     source : int64 array (N,), index of the spec's source
     file : list of N names
     no_cell : dict, source name -> number of labelled images in which no white cell was found
+    part : list of N names, the part of its source's split that an image lies in, "" where there is no split; None
+        where no source has one
     """
 
     wide: np.ndarray | StoredCrops
@@ -56,13 +61,15 @@ class Samples:
     source: np.ndarray
     file: list[str]
     no_cell: dict[str, int]
+    part: list[str] | None = None
 
     def take(self, rows: np.ndarray) -> "Samples":
         """The samples at `rows` (indices or a bool mask)."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         files = [self.file[row] for row in rows]
+        part = None if self.part is None else [self.part[row] for row in rows]
         wide = self.wide.take(rows) if isinstance(self.wide, StoredCrops) else self.wide[rows]
-        return Samples(wide, self.class_index[rows], self.group[rows], self.source[rows], files, self.no_cell)
+        return Samples(wide, self.class_index[rows], self.group[rows], self.source[rows], files, self.no_cell, part)
 
 
 def takes_of_spec(spec: TrainSpec) -> Takes:
@@ -106,6 +113,7 @@ def load_samples(spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: 
         np.concatenate(sources),
         [file for part in parts for file in part.file],
         {source.name: part.no_cell[source.name] for source, part in zip(spec.sources, parts, strict=True)},
+        [name for part in parts for name in part.part or [""] * len(part.file)],
     )
 
 
@@ -116,8 +124,8 @@ def _named(on_progress: Progress | None, name: str) -> Counter | None:
 def _source_samples(
     spec: TrainSpec, source: SourceSpec, data_dir: Path, cache_dir: Path, on_progress: Progress | None
 ) -> Samples:
-    with Contents(data_dir / source.path) as images:
-        records = source_records(source, images)
+    images, records = open_source(source, data_dir)
+    with images:
         if source.unlisted == "skip":
             records = [record for record in records if record.label in spec.class_names]
         if not any(record.label in spec.class_names for record in records):
@@ -135,8 +143,11 @@ def _source_samples(
     names = {name: index for index, name in enumerate(spec.class_names)}
     class_index = np.array([names.get(label, UNKNOWN) for label in labels.tolist()], np.int64)
     files = [records[row].file for row in kept]
+    split = split_of(source, data_dir)
+    part_of = {} if split is None else dict(zip(split.table["file"], split.table["split"], strict=True))
+    part = None if split is None else [part_of.get(file, LEFT_OUT) for file in files]
     missing = {source.name: len(records) - len(set(kept.tolist()))}
-    return Samples(wide, class_index, group, np.zeros(len(kept), np.int64), files, missing)
+    return Samples(wide, class_index, group, np.zeros(len(kept), np.int64), files, missing, part)
 
 
 def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
@@ -148,7 +159,7 @@ def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: lis
 
 def _stamps(source: SourceSpec, data_dir: Path, records: list[Record]) -> list:
     """Path, sizes and times of a source's files: what changes when the files do."""
-    path = data_dir / source.path
+    path = place_of(source, data_dir)
     files = [path / record.file for record in records] if path.is_dir() else [path]
     return [source.path, [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]]
 
@@ -215,9 +226,9 @@ def _picture(images: Contents, record: Record) -> np.ndarray | None:
     """A labelled picture; None where it cannot be read. DatasetError where the images have vanished altogether."""
     try:
         return read_rgb(images.read(record.file))
-    except BloodcellError:
+    except BloodcellError as error:
         if not images.path.exists():
-            raise
+            raise DatasetError(f"{record.file} cannot be read: {images.path} is gone.") from error
         return None
 
 
@@ -271,12 +282,12 @@ def _groups(
     rows = np.unique(kept)  # an image may have given two crops
     records = [records[row] for row in rows]
     if source.groups != "pixels":
-        how = source.groups if source.groups == "each" else str(data_dir / source.groups)
-        return source_cells(how, images, records)[np.searchsorted(rows, kept)]
+        return cells_of_source(source, data_dir, images, records)[np.searchsorted(rows, kept)]
     key = _hash([_stamps(source, data_dir, records), [record.file for record in records]])
     stored = cache_dir / f"copies-{source.name}-{key}.npy"
     if not stored.exists():
-        found = source_cells("pixels", images, records, _named(on_progress, f"{source.name}: copies"))
+        told = _named(on_progress, f"{source.name}: copies")
+        found = cells_of_source(source, data_dir, images, records, told)
         with writing_whole(stored) as stream:
             np.save(stream, found)
     return np.load(stored, allow_pickle=False)[np.searchsorted(rows, kept)]

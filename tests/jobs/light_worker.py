@@ -23,7 +23,8 @@ SLEEPING_CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_
 
 def light_queue(db=None, settings=None):
     settings = settings or load_settings()
-    return JobQueue(db or open_database(settings.db_url), settings, LocalRunner(settings, worker=HERE), KINDS)
+    runner = LocalRunner(settings, worker=HERE, stopper="tests.jobs.light_stopper")
+    return JobQueue(db or open_database(settings.db_url), settings, runner, KINDS)
 
 
 def new_job(kind="count", steps=1, step_s=0.0, **changes):

@@ -63,9 +63,7 @@ def test_a_cancelled_job_keeps_what_it_finished_goes_on_and_frees_its_place(queu
     wait_step(queue, job.id, 1)
     queue.cancel(job.id)
     done = wait_status(queue, job.id, CANCELLED, tend=False)
-    assert not is_alive(ProcessId(done.pid, done.pid_created)) or wait_for(
-        lambda: not is_alive(ProcessId(done.pid, done.pid_created)), "the end of the worker"
-    )
+    wait_for(lambda: not is_alive(ProcessId(done.pid, done.pid_created)), "the end of the worker")
     wait_status(queue, waiting.id, DONE, tend=False)
     queue.resume(job.id)
     assert wait_status(queue, job.id, DONE).attempt == 2
@@ -77,8 +75,7 @@ def test_a_worker_that_hears_nothing_is_gone_with_its_child_and_the_next_one_sta
     child = process_id(wait_for(lambda: get_job(queue.db, job.id).progress.get("child"), "the child"))
     worker = get_job(queue.db, job.id)
     queue.cancel(job.id)
-    # The helper that stopped the worker starts the next one; it knows the real kinds only, so that one fails.
-    wait_status(queue, waiting.id, FAILED, tend=False)
+    wait_status(queue, waiting.id, DONE, tend=False)  # the helper saw to it: nobody else did
     assert get_job(queue.db, job.id).status == CANCELLED
     assert not is_alive(ProcessId(worker.pid, worker.pid_created))
     assert not is_alive(child)

@@ -34,8 +34,8 @@ def workspace(tmp_path, monkeypatch):
 
 
 def _with_shelf(original, shelf):
-    def init(self, home, db_url, shelf=shelf):
-        original(self, home, db_url, shelf)
+    def init(self, home, db_url, shelf=shelf, **others):
+        original(self, home, db_url, shelf, **others)
 
     return init
 

@@ -198,7 +198,7 @@ def test_a_source_that_vanishes_while_it_is_read(tmp_path):
         if done == 1:
             shutil.rmtree(tmp_path / "s")
 
-    with pytest.raises(DatasetError, match=r"A/\d+\.png cannot be read from .*s"):
+    with pytest.raises(DatasetError, match=r"A/\d+\.png cannot be read: .*s is gone"):
         load_samples(spec(), tmp_path, tmp_path / "cache", delete_all)
     assert not list((tmp_path / "cache").glob("*.npz"))
 

@@ -1,0 +1,150 @@
+"""Images a second of training one network three ways; each runs in a process of its own and prints one JSON object.
+
+Called by bench.py: python scripts/bench_training.py WAY IMAGES_DIR WORK_DIR
+
+`ours` is what `train` does: crops or pictures made once into a file, drawn from it and augmented by OpenCV in a thread
+beside the training. `published` loads every image from its file in every epoch and puts it through Keras' augmentation
+layers one by one, as ImageDataGenerator and the published notebooks do. `in_memory` trains on one batch that lies
+ready: nothing can be faster. The network is the published one for 128x128 pictures with rotation, flip and contrast.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+from bloodcell.classes import WHITE_CELLS_4
+from bloodcell.imaging.augment import REFLECT, Variation
+from bloodcell.imaging.scale import fixed_scaling
+from bloodcell.training.batches import DrawnBatches, scaling_of
+from bloodcell.training.losses import losses_of
+from bloodcell.training.optimizers import optimizer_of
+from bloodcell.training.rounds import build_network
+from bloodcell.training.samples import load_samples
+from bloodcell.training.spec import SourceSpec, TrainSpec
+
+EPOCHS = 3
+TURN_DEG = 36.0  # RandomRotation(0.1): a tenth of a full turn to both sides
+CONTRAST = 0.2
+SOURCE = SourceSpec(name="bench", path="classes", groups="each")
+
+
+def spec_of() -> TrainSpec:
+    """The published run."""
+    variation = Variation(0, 0, 0, 0, 0, 0, TURN_DEG, mirror=True, light=0, contrast=CONTRAST, fill=REFLECT)
+    return TrainSpec.for_network("custom_cnn", "bench", (SOURCE,), epochs=EPOCHS, augment=variation)
+
+
+def lay_out(images_dir: Path, work_dir: Path) -> list[Path]:
+    """Folders of classes with links to the images, which bench.py has put there with the classes in turns."""
+    paths = sorted(images_dir.iterdir())
+    for number, path in enumerate(paths):
+        link = work_dir / "classes" / WHITE_CELLS_4[number % len(WHITE_CELLS_4)] / path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            os.link(path, link)
+    return paths
+
+
+def compiled(spec: TrainSpec, steps: int, model: keras.Model) -> keras.Model:
+    model.compile(optimizer=optimizer_of(spec, steps, spec.epochs, spec.learning_rate), loss=losses_of(spec))
+    return model
+
+
+class Clock(keras.callbacks.Callback):
+    """When each epoch ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.ends.append(time.perf_counter())
+
+
+def rates(start: float, ends: list[float], n_images: int) -> dict[str, float]:
+    """Images a second of everything, and of the epochs after the first, in which graphs are built."""
+    return {
+        "images_per_s": EPOCHS * n_images / (ends[-1] - start),
+        "steady_per_s": (EPOCHS - 1) * n_images / (ends[-1] - ends[0]),
+    }
+
+
+def ours(images_dir: Path, work_dir: Path) -> dict[str, float]:
+    """As `train` does, the making of the pictures' file included."""
+    n_images = len(lay_out(images_dir, work_dir))
+    spec, clock = spec_of(), Clock()
+    start = time.perf_counter()
+    samples = load_samples(spec, work_dir, work_dir / f"cache-{os.getpid()}")
+    batches = DrawnBatches(samples, spec)
+    model = compiled(spec, len(batches), build_network(spec, scaling_of(spec, samples)))
+    model.fit(batches, epochs=EPOCHS, verbose=0, callbacks=[clock])
+    return rates(start, clock.ends, n_images)
+
+
+class PublishedBatches(keras.utils.PyDataset):
+    """One image after the other: load, resize, then Keras' layers."""
+
+    def __init__(self, paths: list[Path], spec: TrainSpec) -> None:
+        super().__init__(workers=1)
+        self.paths, self.spec = paths, spec
+        self.layers = [
+            keras.layers.RandomRotation(TURN_DEG / 360, fill_mode="reflect"),
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomContrast(CONTRAST, value_range=(0, 255)),
+        ]
+
+    def __len__(self) -> int:
+        return -(-len(self.paths) // self.spec.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        size = self.spec.batch_size
+        rows = range(index * size, min((index + 1) * size, len(self.paths)))
+        crops = np.stack([self._one(self.paths[row]) for row in rows])
+        labels = np.eye(len(WHITE_CELLS_4), dtype=np.float32)[[row % len(WHITE_CELLS_4) for row in rows]]
+        return crops, {"logits": labels}
+
+    def _one(self, path: Path) -> np.ndarray:
+        picture = keras.utils.load_img(path, target_size=(self.spec.height_px, self.spec.width_px))
+        image = keras.utils.img_to_array(picture)[None]
+        for layer in self.layers:
+            image = layer(image, training=True)
+        return keras.ops.convert_to_numpy(image)[0]
+
+
+def published(images_dir: Path, work_dir: Path) -> dict[str, float]:
+    """Every image loaded and augmented by itself, in every epoch."""
+    paths = lay_out(images_dir, work_dir)
+    spec, clock = spec_of(), Clock()
+    start = time.perf_counter()
+    batches = PublishedBatches(paths, spec)
+    model = compiled(spec, len(batches), build_network(spec, fixed_scaling(spec.scaling)))
+    model.fit(batches, epochs=EPOCHS, verbose=0, callbacks=[clock])
+    return rates(start, clock.ends, len(paths))
+
+
+def in_memory(images_dir: Path, work_dir: Path) -> dict[str, float]:
+    """One batch, ready and unchanged, as often as there are batches."""
+    n_images = len(lay_out(images_dir, work_dir))
+    spec, clock = spec_of(), Clock()
+    samples = load_samples(spec, work_dir, work_dir / f"cache-{os.getpid()}")
+    batch = DrawnBatches(samples, spec)[0]
+    steps = n_images // spec.batch_size
+
+    model = compiled(spec, steps, build_network(spec, scaling_of(spec, samples)))
+    start = time.perf_counter()
+    model.fit((batch for _ in iter(int, 1)), steps_per_epoch=steps, epochs=EPOCHS, verbose=0, callbacks=[clock])
+    return rates(start, clock.ends, steps * spec.batch_size)
+
+
+WAYS = {way.__name__: way for way in (ours, published, in_memory)}
+
+if __name__ == "__main__":
+    way, images, work = sys.argv[1:]
+    print(json.dumps(WAYS[way](Path(images), Path(work))))

@@ -1,0 +1,9 @@
+"""A stopper as the real one, that starts the next job with the light worker."""
+
+import sys
+
+from bloodcell.jobs import stopper
+from tests.jobs.light_worker import light_queue
+
+if __name__ == "__main__":
+    sys.exit(stopper.main(sys.argv[1:], light_queue().tend))
