@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from bloodcell.data.changes import MISSING, dataset_state
+from bloodcell.data.changes import UNCHANGED, dataset_state
 from bloodcell.data.dataset_groups import kept_groups, kept_splits, open_split
 from bloodcell.data.registration import Dataset
 from bloodcell.data.shelf import list_datasets
-from bloodcell.data.sources import SourceSpec
+from bloodcell.data.sources import DATASET, KEPT, SourceSpec
 from bloodcell.data.split import TRAIN, VALIDATION, Split
 from bloodcell.plots.theme import label_words
 from bloodcell.settings import load_settings
@@ -18,7 +18,7 @@ from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, plain
 
 MADE_ANEW = "made when the training begins"
-KEPT, PIXELS, EACH = "kept", "pixels", "each"
+PIXELS, EACH = "pixels", "each"
 _GROUP_WORDS = {
     KEPT: "those found on the Datasets page",
     PIXELS: "look for copies of one cell first",
@@ -42,18 +42,22 @@ class Learned:
     fold: int
 
 
-def choose_dataset() -> Dataset | None:
-    """Ask for a dataset of the shelf; without one, say where to add one and return None."""
-    datasets = list_datasets(load_settings())
-    if not datasets:
+def say_empty() -> bool:
+    """Whether there is no dataset yet; then it is said where to add one."""
+    is_empty = not list_datasets(load_settings())
+    if is_empty:
         st.info(
             "There is no dataset to learn from yet. Add a folder of labelled pictures on the Datasets page; then one "
             "click here trains a model on it.",
             icon=":material/folder_open:",
         )
         st.page_link("pages/datasets.py", label="Add a dataset", icon=":material/dataset:")
-        return None
-    by_id = {one.id: one for one in datasets}
+    return is_empty
+
+
+def choose_dataset() -> Dataset | None:
+    """Ask for a dataset of the shelf; None where its images are not as they were registered."""
+    by_id = {one.id: one for one in list_datasets(load_settings())}
     chosen = st.selectbox(
         "Dataset",
         list(by_id),
@@ -61,26 +65,24 @@ def choose_dataset() -> Dataset | None:
         key="train-dataset",
     )
     dataset = by_id[chosen]
-    state = dataset_state(dataset)
-    if state.kind == MISSING:
-        st.error(plain(state.message), icon=":material/error:")
+    state = dataset_state(dataset, reads_bytes=True)
+    if state.kind != UNCHANGED:
+        st.error(plain(f"{state.message} Look at its pictures anew on the Datasets page."), icon=":material/error:")
+        st.page_link("pages/datasets.py", label="Datasets", icon=":material/dataset:")
         return None
     return dataset
 
 
 def ask(dataset: Dataset) -> Learned | None:
     """Ask for split, source cells and classes; None where the chosen split cannot be trained with."""
-    left, right = st.columns(2, gap="medium")
-    with left:
-        found = _ask_split(dataset)
-    with right:
-        groups = _ask_groups(dataset)
+    class_names, unlisted = _ask_classes(dataset)
+    found = _ask_split(dataset)
+    groups = _ask_groups(dataset)
     if found is None:
         return None
     split, folds, fold = found
-    class_names, unlisted = _ask_classes(dataset)
     source = SourceSpec(
-        name=_short_name(dataset.name), path=dataset.id, layout="dataset", groups=groups, split=split, unlisted=unlisted
+        name=_short_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted=unlisted
     )
     return Learned(dataset, source, class_names, folds, fold)
 
@@ -95,16 +97,19 @@ def _ask_split(dataset: Dataset) -> tuple[str, int, int] | None:
     splits = {name: _opened(dataset, name) for name in kept_splits(dataset)}
     options = [*sorted(splits, key=lambda name: (splits[name].leaky, name)), MADE_ANEW]
     name = st.selectbox(
-        "Split into learned and held-out pictures",
+        "Split",
         options,
         format_func=lambda one: f"{one} (leaky)" if one in splits and splits[one].leaky else one,
         key=f"train-split-{dataset.id}",
-        help="The model never learns from held-out pictures; how good it is, is measured on them. Splits are made on "
-        "the Datasets page.",
+        help="Into pictures to learn from and held-out ones. The model never learns from those, and how good it is, is "
+        "measured on them. Splits are made on the Datasets page.",
     )
     if name == MADE_ANEW:
-        folds = int(st.number_input("Parts, one of them held out", 2, 20, _DEFAULT_FOLDS, key="train-folds"))
-        return "", folds, _ask_fold(folds)
+        left, right = st.columns(2)
+        with left:
+            folds = int(st.number_input("Parts", 2, 20, _DEFAULT_FOLDS, key="train-folds"))
+        with right:
+            return "", folds, _ask_fold(folds)
     split = splits[name]
     if split.leaky:
         st.error(f"This split is {LEAKY}.", icon=":material/warning:")
@@ -127,9 +132,7 @@ def _ask_fold(folds: int) -> int:
         "Held out",
         [*range(folds), -1],
         format_func=lambda fold: (
-            f"part {fold + 1} of {folds}"
-            if fold >= 0
-            else f"each part in turn, then a model of all ({folds + 1} times as long)"
+            f"part {fold + 1} of {folds}" if fold >= 0 else f"each in turn, then a model of all ({folds + 1} runs)"
         ),
         key=f"train-fold-{folds}",
     )

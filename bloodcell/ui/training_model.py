@@ -14,14 +14,18 @@ _STARTS = {FROM_SCRATCH: "from scratch", IMAGENET: "ImageNet", _FILE: "a file of
 
 def ask() -> tuple[Network, str]:
     """Ask for a family of networks and its starting weights: "none", "imagenet" or the path of a file."""
-    rows = [row for row in network_rows() if row.network.taught != BY_MASKS]
-    by_name = {row.network.name: row for row in rows}
+    by_name = {row.network.name: row for row in _rows()}
     name = st.selectbox("Model", list(by_name), format_func=lambda one: by_name[one].network.title, key="train-model")
     row = by_name[name]
     st.caption(plain(_in_words(row)))
+    return row.network, _ask_weights(row.network)
+
+
+def compare() -> None:
+    """Show all families side by side."""
     with st.expander("Compare all models", icon=":material/table:"):
         st.dataframe(
-            networks_table(rows),
+            networks_table(_rows()),
             hide_index=True,
             key="train-models",
             height="content",
@@ -30,7 +34,7 @@ def ask() -> tuple[Network, str]:
                 "Model": st.column_config.Column(pinned=True),
                 "Parameters": st.column_config.NumberColumn(format="localized"),
                 "MB": st.column_config.NumberColumn(format="%.1f"),
-                "ImageNet top-1": st.column_config.NumberColumn(format="percent"),
+                "ImageNet top-1 (%)": st.column_config.NumberColumn(format="%.1f"),
                 "ms a picture": st.column_config.NumberColumn(format="%.1f"),
             },
         )
@@ -38,7 +42,6 @@ def ask() -> tuple[Network, str]:
             "ms a picture: measured on one processor core of the machine that Bloodcell was built on. Top-1: share of "
             "right answers on ImageNet, as published, with the weights that the model can start from."
         )
-    return row.network, _ask_weights(row.network)
 
 
 def networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
@@ -46,15 +49,19 @@ def networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Model": [row.network.title for row in rows],
-            "What it is": [row.network.note for row in rows],
             "Size (px)": [f"{row.network.height_px} x {row.network.width_px}" for row in rows],
             "Parameters": [row.network.parameters for row in rows],
             "MB": [row.network.size_mb for row in rows],
             "Depth": [row.network.depth for row in rows],
-            "ImageNet top-1": [row.network.top1 for row in rows],
+            "ImageNet top-1 (%)": [None if row.network.top1 is None else 100 * row.network.top1 for row in rows],
             "ms a picture": [row.cpu_ms for row in rows],
+            "What it is": [row.network.note for row in rows],
         }
     )
+
+
+def _rows() -> list[NetworkRow]:
+    return [row for row in network_rows() if row.network.taught != BY_MASKS]
 
 
 def _in_words(row: NetworkRow) -> str:

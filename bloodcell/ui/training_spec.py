@@ -2,11 +2,15 @@
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from bloodcell.errors import DatasetError, SpecError
+from bloodcell.errors import BloodcellError, DatasetError, SpecError
 from bloodcell.jobs.store import Job, NewJob
 from bloodcell.settings import load_settings
 from bloodcell.training.spec import TrainSpec
@@ -20,20 +24,42 @@ from bloodcell.zoo.registry import BY_SVM
 MAX_SPEC_BYTES = 1_000_000
 
 
-def ask_spec() -> tuple[TrainSpec, Path] | None:
-    """Ask for everything; the spec and the folder that its paths start from, None where there is nothing to train.
+@dataclass(frozen=True)
+class Asked:
+    """What is to be trained.
 
-    Raises
-    ------
-    SpecError
-        If the settings make no sense together.
+    place : where its button goes
+    make : gives the spec and the folder that its paths start from; raises SpecError or DatasetError where the settings
+        make no sense
     """
-    dataset = training_data.choose_dataset()
+
+    place: DeltaGenerator
+    make: Callable[[], tuple[TrainSpec, Path]]
+
+
+def ask_here() -> Asked | None:
+    """Ask for everything; None where there is nothing to train with."""
+    if training_data.say_empty():
+        return None
+    left, right = st.columns(2, gap="medium")
+    with left:
+        dataset = training_data.choose_dataset()
     if dataset is None:
         return None
-    learned = training_data.ask(dataset)
-    family, weights = training_model.ask()
+    with left:
+        learned = training_data.ask(dataset)
+    with right:
+        family, weights = training_model.ask()
+        name = st.text_input(
+            "Name of the model",
+            f"{_slug(dataset.name)}-{family.name}",
+            max_chars=80,
+            key=f"train-name-{dataset.id}-{family.name}",
+            help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
+        )
+        button = st.container()
     fields = Fields(family)
+    training_model.compare()
     with st.expander("What the model sees: cell or whole picture, size, background", icon=":material/crop:"):
         seen = training_sections.picture(fields)
     with st.expander(
@@ -54,42 +80,21 @@ def ask_spec() -> tuple[TrainSpec, Path] | None:
             changes |= training_sections.steps(fields, weights)
     with st.expander("Network and machine", icon=":material/memory:"):
         changes |= training_sections.machine(fields)
-    name = st.text_input(
-        "Name of the model",
-        f"{_slug(dataset.name)}-{family.name}",
-        max_chars=80,
-        key=f"train-name-{dataset.id}-{family.name}",
-        help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
-        width=420,
-    )
     if learned is None:
         return None
-    if weights == "":
-        raise SpecError("`weights` must be 'none', 'imagenet' or the path of a file. Received: ''.")
-    spec = TrainSpec.for_network(
-        family.name,
-        name.strip(),
-        (learned.source,),
-        title=f"{family.title}, taught on {dataset.name}",
-        class_names=learned.class_names,
-        weights=weights,
-        folds=learned.folds,
-        fold=learned.fold,
-        **changes,
-    )
-    return spec, load_settings().home
+    settings: dict[str, Any] = changes | {
+        "title": f"{family.title}, taught on {dataset.name}",
+        "class_names": learned.class_names,
+        "weights": weights,
+        "folds": learned.folds,
+        "fold": learned.fold,
+    }
+    source, home = learned.source, load_settings().home
+    return Asked(button, lambda: (TrainSpec.for_network(family.name, name.strip(), (source,), **settings), home))
 
 
-def ask_file() -> tuple[TrainSpec, Path] | None:
-    """Ask for a spec in a file, and the folder that its paths start from; None until one is given.
-
-    Raises
-    ------
-    SpecError
-        If the file is no training spec.
-    DatasetError
-        If the folder is not there.
-    """
+def ask_file() -> Asked | None:
+    """Ask for a spec in a file, and the folder that its paths start from; None until one is given."""
     given = st.file_uploader("spec.json of a training", type="json", key="train-spec-file")
     typed = st.text_input(
         "Folder that its images lie in",
@@ -97,21 +102,32 @@ def ask_file() -> tuple[TrainSpec, Path] | None:
         placeholder=str(load_settings().home),
         help="The paths in the file start from here. Registered datasets are found without it.",
     )
-    if given is None:
-        return None
-    if given.size > MAX_SPEC_BYTES:
-        raise SpecError(f"A training spec has at most {MAX_SPEC_BYTES:,} bytes. Received: {given.size:,}.")
+    data_dir = Path(typed.strip() or load_settings().home).expanduser().resolve()
+    return None if given is None else Asked(st.container(), lambda: (_read(given.getvalue()), _existing(data_dir)))
+
+
+def begin(asked: Asked) -> Job | None:
+    """Show the button with what keeps it from being pressed, and the settings as a file; the job once it was pressed."""
+    problem, made = "", None
     try:
-        spec = TrainSpec.from_json(given.getvalue().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise SpecError("The training spec must be text in UTF-8.") from error
-    data_dir = Path(typed.strip() or load_settings().home).expanduser()
-    if not data_dir.is_dir():
-        raise DatasetError(f"There is no data folder {data_dir}.")
-    return spec, data_dir.resolve()
+        made = asked.make()
+    except BloodcellError as error:
+        problem = str(error)
+    with asked.place:
+        wanted = st.button(
+            "Train", type="primary", icon=":material/model_training:", key="train-go", disabled=made is None
+        )
+        if problem:
+            st.error(plain(problem), icon=":material/error:")
+        if wanted and made is not None:
+            with show_errors():
+                return _submit(*made)
+    if made is not None:
+        _show(made[0])
+    return None
 
 
-def show(spec: TrainSpec) -> None:
+def _show(spec: TrainSpec) -> None:
     """Show a spec as the file that runs the same by command, with its download."""
     with st.expander(
         "All settings as a file", icon=":material/data_object:", key="train-spec", on_change="rerun"
@@ -122,25 +138,19 @@ def show(spec: TrainSpec) -> None:
             "The same training by command: "
             f"`python -m bloodcell jobs submit {spec.name}.json --data {plain(str(load_settings().home))}`"
         )
-        download(spec.to_json(), spec.name, "train-spec-download")
+        st.download_button(
+            "Download",
+            spec.to_json(),
+            f"{_slug(spec.name)}.json",
+            "application/json",
+            icon=":material/download:",
+            key="train-spec-download",
+            on_click="ignore",
+        )
         st.code(spec.to_json(), language="json", height=320)
 
 
-def download(text: str, name: str, key: str) -> None:
-    """Offer a spec as a file."""
-    st.download_button(
-        "Download",
-        text,
-        f"{_slug(name)}.json",
-        "application/json",
-        icon=":material/download:",
-        key=key,
-        on_click="ignore",
-    )
-
-
-def submit(spec: TrainSpec, data_dir: Path) -> Job:
-    """Queue a training; the errors of `JobQueue.submit`."""
+def _submit(spec: TrainSpec, data_dir: Path) -> Job:
     new = NewJob(
         kind="train",
         title=spec.title or spec.name,
@@ -150,6 +160,21 @@ def submit(spec: TrainSpec, data_dir: Path) -> Job:
         who=state.who(),
     )
     return resources.jobs().submit(new)
+
+
+def _read(data: bytes) -> TrainSpec:
+    if len(data) > MAX_SPEC_BYTES:
+        raise SpecError(f"A training spec has at most {MAX_SPEC_BYTES:,} bytes. Received: {len(data):,}.")
+    try:
+        return TrainSpec.from_json(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SpecError("A training spec must be text in UTF-8.") from error
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise DatasetError(f"There is no data folder {folder}.")
+    return folder
 
 
 def _framing(fields: Fields, changes: dict) -> TrainSpec:
