@@ -14,7 +14,8 @@ ACCURACY_LINES = {
     "val_accuracy": ("validation", "solid"),
     "val_balanced": ("validation, classes weighed equally", "dash"),
 }
-HEIGHT_PX = 320
+HEIGHT_PX = 340
+MAX_TICKS = 12
 MAX_MARKED = 30  # epochs; markers on more would hide the line
 
 
@@ -63,7 +64,11 @@ def _curves(
                 hovertemplate=f"epoch %{{x}}: {value}",
             )
     titled = theme.titled(figure, title, HEIGHT_PX)
-    titled.update_layout(legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0}, showlegend=True)
-    titled.update_xaxes(title="Epoch", tickformat="d", rangemode="tozero", fixedrange=True)
+    titled.update_layout(
+        legend={"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0}, showlegend=True, dragmode=False
+    )
+    last = max((int(history["epoch"].max()) for history in runs.values() if len(history)), default=1)
+    ticks = {"tick0": 0 if last > MAX_TICKS else 1, "dtick": -(-last // MAX_TICKS)}
+    titled.update_xaxes(title="Epoch", range=[0.8, max(last, 2) + 0.2], fixedrange=True, **ticks)
     titled.update_yaxes(fixedrange=True)
     return titled

@@ -86,11 +86,11 @@ def _show_opened(job_id: int, jobs: Sequence[Job]) -> None:
             f"Number {job.id} · model {plain(job.result or job.name)} · {plain(job.who)} · "
             f"asked for {_moment(job.created_at)}{_duration(job)}"
         )
-        training_progress.show(job)
-        deleted = training_progress.ask_action(job)
-    if deleted:
-        open_job(None)
-        st.rerun()
+        training_progress.show_state(job)
+        if training_progress.ask_action(job):
+            open_job(None)
+            st.rerun()
+        training_progress.show_course(job)
 
 
 def _list(jobs: Sequence[Job], job_id: int | None) -> None:

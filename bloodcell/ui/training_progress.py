@@ -17,25 +17,28 @@ from bloodcell.ui.errors import show_errors
 from bloodcell.ui.intake import model_link
 from bloodcell.ui.text import counted, plain
 
-LOG_LINES = 60
+LOG_LINES = 14
 _NOT_YET = "-"
 
 
-def show(job: Job) -> None:
-    """Show where a job stands, why it ended, its curves, its log and its settings."""
-    history = pd.DataFrame(read_history(load_settings(), job.id))
+def show_state(job: Job) -> None:
+    """Show where a job stands, or how it ended."""
     if job.status == store.RUNNING:
         _live(job)
     else:
-        _ended(job, len(history))
+        _ended(job, len(read_history(load_settings(), job.id)))
+
+
+def show_course(job: Job) -> None:
+    """Show a job's curves, the end of its log, and its settings."""
     if job.kind == "train":
-        _curves(job, history)
+        _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
     left, right = st.columns(2, gap="medium")
     with left.expander("Log", expanded=job.status == store.FAILED, icon=":material/article:"):
         lines = read_log(load_settings(), job.id)[0].splitlines()
-        st.code("\n".join(lines[-LOG_LINES:]) or "Nothing is written yet.", language=None, height=260, wrap_lines=True)
+        st.code("\n".join(lines[-LOG_LINES:]) or "Nothing is written yet.", language=None, wrap_lines=True)
     with right.expander("Settings", icon=":material/data_object:"):
-        st.code(json.dumps(job.spec, indent=2), language="json", height=260)
+        st.code(json.dumps(job.spec, indent=2), language="json", height=320)
 
 
 def ask_action(job: Job) -> bool:
