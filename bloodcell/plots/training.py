@@ -1,5 +1,6 @@
 """Curves of training runs: loss and accuracy an epoch, on the learned and on the held-out images."""
 
+import html
 from collections.abc import Mapping
 
 import pandas as pd
@@ -12,8 +13,9 @@ LOSS_LINES = {"loss": ("learning", "dot"), "val_loss": ("validation", "solid")}
 ACCURACY_LINES = {
     "accuracy": ("learning", "dot"),
     "val_accuracy": ("validation", "solid"),
-    "val_balanced": ("validation, classes weighed equally", "dash"),
+    "val_balanced": ("validation, classes equal", "dash"),
 }
+_DASH_WORDS = {"dot": "dotted", "solid": "solid", "dash": "dashed"}
 HEIGHT_PX = 340
 MAX_TICKS = 12
 MAX_MARKED = 30  # epochs; markers on more would hide the line
@@ -25,7 +27,8 @@ def loss_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
     Parameters
     ----------
     runs : name -> table with the columns epoch, loss and, where something was held out, val_loss; an empty table is
-        left out. Runs differ by colour, what was measured by the kind of line.
+        left out. Runs differ by colour, what was measured by the kind of line; the legend names the runs, of a
+        single one what was measured.
 
     Returns
     -------
@@ -47,22 +50,28 @@ def accuracy_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
 def _curves(
     runs: Mapping[str, pd.DataFrame], lines: Mapping[str, tuple[str, str]], title: str, value: str
 ) -> go.Figure:
-    figure = go.Figure()
+    figure, is_alone = go.Figure(), len(runs) == 1
     for number, (name, history) in enumerate(runs.items()):
         colour = theme.PALETTE[number % len(theme.PALETTE)]
-        shown = f"{theme.chart_words(name)}, " if len(runs) > 1 else ""
+        shown = html.escape(name, quote=False)
+        in_legend = True
         for column, (words, dash) in lines.items():
             if column not in history or history[column].isna().all():
                 continue
             figure.add_scatter(
                 x=history["epoch"].tolist(),
                 y=history[column].tolist(),
-                name=shown + words,
+                name=words if is_alone else shown,
+                legendgroup=None if is_alone else shown,
+                showlegend=is_alone or in_legend,
                 mode="lines+markers" if len(history) <= MAX_MARKED else "lines",
                 line={"color": colour, "dash": dash, "width": 2},
                 marker={"size": 6},
-                hovertemplate=f"epoch %{{x}}: {value}",
+                hovertemplate=f"epoch %{{x}}, {words}: {value}",
             )
+            in_legend = False
+    if not is_alone:
+        title += ": " + ", ".join(f"{_DASH_WORDS[dash]} {words}" for words, dash in lines.values())
     titled = theme.titled(figure, title, HEIGHT_PX)
     titled.update_layout(
         legend={"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0}, showlegend=True, dragmode=False

@@ -43,7 +43,7 @@ def model_link(name: str) -> None:
             "pages/classify.py",
             label="Classify with it",
             icon=":material/biotech:",
-            query_params={_MODEL_KEY: _model_words(model)},
+            query_params={state.BATCH_PARAM: "", _MODEL_KEY: _model_words(model)},  # no batch that was open before
         )
 
 

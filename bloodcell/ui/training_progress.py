@@ -89,8 +89,11 @@ def one_line(job: Job) -> str:
         return "begins when the one before it has ended"
     if job.status == store.DONE:
         return f"model {job.result}"
-    epoch = job.progress.get("last_epoch", {}).get("epoch", 0)
-    return f"{epoch} of {job.progress['epochs']} epochs are kept" if epoch and "epochs" in job.progress else ""
+    at = job.progress
+    if "last_epoch" not in at or "epochs" not in at:
+        return ""
+    run = f" of run {at['fit']} of {at['fits']}" if at["fits"] > 1 else ""
+    return f"stopped after epoch {at['last_epoch']['epoch']} of {at['epochs']}{run}"
 
 
 def in_words(seconds: float) -> str:

@@ -41,9 +41,13 @@ def ask(fields: Fields) -> Variation:
     values: dict[str, float] = {}
     for number, (name, words, most, meaning) in enumerate(_SLIDERS):
         with columns[number % 4]:
-            values[name] = st.slider(words, 0.0, most, float(getattr(base, name)), 0.01, key=fields.key(name), help=meaning)
+            values[name] = st.slider(
+                words, 0.0, most, float(getattr(base, name)), 0.01, key=fields.key(name), help=meaning
+            )
     with columns[3]:
-        light = st.slider("Lamp", 0.0, 60.0, float(base.light), 1.0, key=fields.key("light"), help="Spread, in gray levels.")
+        light = st.slider(
+            "Lamp", 0.0, 60.0, float(base.light), 1.0, key=fields.key("light"), help="Spread, in gray levels."
+        )
     first, second, third, _ = st.columns(4, vertical_alignment="bottom")
     with first:
         turn_deg = st.slider("Turned by up to (degrees)", 0, 180, int(base.turn_deg), 5, key=fields.key("turn_deg"))
