@@ -1,7 +1,7 @@
 """The command line: which commands there are and what they take.
 
-Each command is a parser block here and a function ``run(args) -> exit code`` in a module of
-`bloodcell.commands`, which is imported only when the command is called.
+Each command is a parser block here (those that train: `commands.training_parsers`) and a function
+``run(args) -> exit code`` in a module of `bloodcell.commands`, which is imported only when the command is called.
 """
 
 import argparse
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+from bloodcell.commands.parsers import add_command
+from bloodcell.commands.training_parsers import add_training_commands
 from bloodcell.errors import BloodcellError
 
 ERROR_CODE = 1
@@ -61,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    classify = _add_command(
+    classify = add_command(
         commands,
         "classify",
         "classify images and write a CSV",
@@ -79,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="one row a cell with box, probabilities and status, in place of Filename,Prediction",
     )
 
-    find = _add_command(
+    find = add_command(
         commands,
         "find",
         "find the white cells and write their boxes",
@@ -90,23 +92,22 @@ def build_parser() -> argparse.ArgumentParser:
     find.add_argument("paths", nargs="+", metavar="PATH", help=_PATHS_HELP)
     find.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
 
-    train = _add_command(
-        commands,
-        "train",
-        "train a model from a spec",
-        "train specs/wbc4.json --data ../shared/data --out workspace/runs/mine",
-        details="The folder that comes out is a model: in workspace/runs it shows on the shelf. Ctrl-C stops it; "
-        "--resume goes on. `jobs submit` does the same in the background.",
-    )
-    train.add_argument("spec", metavar="SPEC.json", help="training settings; examples lie in specs/")
-    train.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
-    train.add_argument("--out", required=True, metavar="RUN", help="folder to make for the model")
-    train.add_argument("--seed", type=int, metavar="N", help="in place of the spec's seed")
-    train.add_argument("--fold", type=int, metavar="N", help="in place of the spec's validation fold")
-    train.add_argument("--resume", action="store_true", help="go on after the last finished epoch of a stopped run")
-    _add_jobs_commands(commands)
+    add_training_commands(commands)
 
-    evaluate = _add_command(
+    reproduce = add_command(
+        commands,
+        "reproduce",
+        "train published work on an honest and on a leaky split",
+        "reproduce cnn --data ../shared/data",
+        details="Trains each variant twice, and asks it about images that were held out: once with copies of a cell (or "
+        "cells of a patient) kept together, once at random, as most published numbers were made. Runs that are there "
+        "are not trained again, one that was stopped goes on.",
+    )
+    reproduce.add_argument("name", metavar="NAME", help="a recipe, or `list` for all of them")
+    reproduce.add_argument("--data", default="../shared/data", metavar="DIR", help="(default: %(default)s)")
+    reproduce.add_argument("--out", metavar="DIR", help="folder of the runs (default: workspace/reproduced/NAME)")
+
+    evaluate = add_command(
         commands,
         "evaluate",
         "measure a model on labelled images",
@@ -126,7 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_reading_options(evaluate)
 
-    explore = _add_command(
+    explore = add_command(
         commands,
         "explore",
         "look into labelled images and write a report",
@@ -147,8 +148,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_reading_options(explore)
 
     _add_copies_commands(commands)
-    _add_command(commands, "models", "list the models that can classify", "models")
-    _add_command(
+    add_command(commands, "models", "list the models that can classify", "models")
+    add_command(
         commands,
         "networks",
         "list the networks that can be trained",
@@ -157,54 +158,17 @@ def build_parser() -> argparse.ArgumentParser:
         " measured (docs/measured/networks.json).",
     )
 
-    data = _add_command(commands, "data", "list or download public image sets", "data get NAME")
+    data = add_command(commands, "data", "list or download public image sets", "data get NAME")
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _add_command(actions, "list", "list the sets with source and licence", "data list", "data", action="list")
-    get = _add_command(actions, "get", "download one set into the workspace", "data get NAME", "data", action="get")
+    add_command(actions, "list", "list the sets with source and licence", "data list", "data", action="list")
+    get = add_command(actions, "get", "download one set into the workspace", "data get NAME", "data", action="get")
     get.add_argument("name", metavar="NAME", help="a name from `data list`")
     return parser
 
 
-def _add_jobs_commands(commands: Any) -> None:
-    """The commands about work in the background."""
-    jobs = _add_command(
-        commands,
-        "jobs",
-        "list, start, stop and follow training in the background",
-        "jobs",
-        action="list",
-        details="Without an action, list the jobs. They run on when this terminal is closed, BLOODCELL_JOBS of them "
-        "at a time (default 1).",
-    )
-    actions = jobs.add_subparsers(title="actions", metavar="ACTION")
-    submit = _add_command(
-        actions,
-        "submit",
-        "queue a training run",
-        "jobs submit specs/wbc4.json --data ../shared/data --name mine",
-        "jobs",
-        action="submit",
-    )
-    submit.add_argument("spec", metavar="SPEC.json", help="training settings; examples lie in specs/")
-    submit.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
-    submit.add_argument("--name", metavar="NAME", help="of the model on the shelf (default: the spec's name)")
-    for action, help_text in (
-        ("cancel", "stop a job, or take it out of the queue; finished epochs are kept"),
-        ("resume", "go on with a stopped or failed job after its last finished epoch"),
-        ("retry", "start a stopped or failed job anew"),
-        ("delete", "delete a job with its log and checkpoint; its model stays"),
-        ("log", "print what a job has written"),
-        ("follow", "print what a job writes until it ends; Ctrl-C leaves it running"),
-    ):
-        one = _add_command(actions, action, help_text, f"jobs {action} 3", "jobs", action=action)
-        one.add_argument("id", type=int, metavar="ID", help="number of the job, from `jobs`")
-        if action == "delete":
-            one.add_argument("--yes", action="store_true", help="do not ask")
-
-
 def _add_copies_commands(commands: Any) -> None:
     """The commands about copies of one cell, and splits that keep them together."""
-    groups = _add_command(
+    groups = add_command(
         commands,
         "groups",
         "say which images show one cell or come from one patient",
@@ -225,7 +189,7 @@ def _add_copies_commands(commands: Any) -> None:
     groups.add_argument("--column", metavar="NAME", help="column of --csv that holds the groups")
     _add_reading_options(groups)
 
-    split = _add_command(
+    split = add_command(
         commands,
         "split",
         "split a dataset for training, validation and test",
@@ -257,7 +221,7 @@ def _add_copies_commands(commands: Any) -> None:
     split.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
     _add_reading_options(split)
 
-    leaks = _add_command(
+    leaks = add_command(
         commands,
         "leaks",
         "find the cells that two sets of images share",
@@ -299,24 +263,6 @@ class _OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         _print_error(f"{message} (see {self.prog} --help)")
         sys.exit(ERROR_CODE)
-
-
-def _add_command(
-    commands: Any,
-    name: str,
-    help_text: str,
-    example: str,
-    module: str = "",
-    details: str = "",
-    **defaults: str,
-) -> argparse.ArgumentParser:
-    """Add one command; `module` of bloodcell.commands runs it, by default the one of its name."""
-    description = f"{help_text[0].upper()}{help_text[1:]}. {details}".strip()
-    parser = commands.add_parser(
-        name, help=help_text, description=description, epilog=f"Example: python -m bloodcell {example}"
-    )
-    parser.set_defaults(module=module or name, **defaults)
-    return parser
 
 
 def _print_error(message: str) -> None:

@@ -4,7 +4,7 @@ import json
 
 from measuring import MEASURED, PROJECT
 from result_tables import percent, table, verdict, with_interval
-from results_of_data import copies, datasets, imbalance, leaky_split, scaling, segmentation
+from results_of_data import copies, datasets, imbalance, leaky_split, reproduction, scaling, segmentation
 
 HEAD = """# Results
 
@@ -193,6 +193,7 @@ def main() -> None:
         ("segmentation", segmentation),
         ("imbalance", imbalance),
         ("leaky_split", leaky_split),
+        ("reproduction", reproduction),
         ("scaling", scaling),
     )
     for name, section in sections:

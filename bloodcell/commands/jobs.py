@@ -12,7 +12,10 @@ from bloodcell.errors import DatasetError, JobError
 from bloodcell.jobs.files import read_log
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, NewJob, get_job, list_jobs
+from bloodcell.training.adapt_spec import AdaptSpec
+from bloodcell.training.search_spec import SearchSpec
 from bloodcell.training.spec import TrainSpec
+from bloodcell.training.trials_spec import TrialsSpec
 
 FOLLOW_EVERY_S = 0.5
 
@@ -46,14 +49,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
-    spec = TrainSpec.read(Path(args.spec))
+    spec, name, title = _spec_of(args)
     data_dir = Path(args.data).resolve()
     if not data_dir.is_dir():
         raise DatasetError(f"There is no data folder {args.data}.")
     new = NewJob(
-        kind="train",
-        title=spec.title or spec.name,
-        name=args.name or spec.name,
+        kind=args.kind,
+        title=title,
+        name=args.name or name,
         spec=json.loads(spec.to_json()),
         data_dir=str(data_dir),
         who=os.environ.get("USER") or "command line",
@@ -62,6 +65,24 @@ def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
     sys.stdout.write(f"{job.id}\n")
     tell(f"job {job.id}: {job.status}; follow it with: python -m bloodcell jobs follow {job.id}")
     return 0
+
+
+def _spec_of(args: argparse.Namespace) -> tuple[TrainSpec | TrialsSpec | SearchSpec | AdaptSpec, str, str]:
+    """The settings of a job, and the name and title of what comes of it."""
+    path = Path(args.spec)
+    if args.kind == "search":
+        search = SearchSpec.read(path)
+        return search, search.name, f"search: {search.name}"
+    if args.kind == "adapt":
+        adapt = AdaptSpec.read(path)
+        return adapt, adapt.name, f"adapt {adapt.model}: {adapt.title or adapt.name}"
+    train = TrainSpec.read(path)
+    title = train.title or train.name
+    if args.kind == "train":
+        return train, train.name, title
+    if args.kind == "trials":
+        return TrialsSpec(train, args.n), f"{train.name}-trials", f"{args.n} trials: {title}"
+    return train, f"{train.name}-kfold", f"{train.folds} folds: {title}"
 
 
 def _follow(queue: JobQueue, job: Job) -> int:

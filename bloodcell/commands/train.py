@@ -4,13 +4,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
-from bloodcell.commands.output import advance, tell
-from bloodcell.errors import DatasetError, RunError
-from bloodcell.runs.publish import unfinished_dir
+from bloodcell.commands.begun import Terminal, begun_folder, existing_data, keeping_epochs
+from bloodcell.commands.output import tell
 from bloodcell.settings import load_settings
-from bloodcell.training.control import Control, Progress
 from bloodcell.training.spec import TrainSpec
 
 
@@ -24,51 +20,12 @@ def run(args: argparse.Namespace) -> int:
     """
     chosen = {name: value for name, value in (("seed", args.seed), ("fold", args.fold)) if value is not None}
     spec = replace(TrainSpec.read(Path(args.spec)), **chosen)
-    data_dir, run_dir = Path(args.data), Path(args.out)
-    if not data_dir.is_dir():
-        raise DatasetError(f"There is no data folder {data_dir}.")
-    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-        raise RunError(f"The run folder {run_dir} is not empty: name a new one.")
-    begun = unfinished_dir(run_dir)
-    has_epochs = any(begun.glob("checkpoint/*.npz"))
-    if args.resume and not has_epochs:
-        raise RunError(f"There is no run of {run_dir} with a finished epoch to go on with: leave out --resume.")
-    if has_epochs and not args.resume:
-        raise RunError(f"A run of {run_dir} was begun: go on with --resume, or delete {begun}.")
+    data_dir, run_dir = existing_data(args.data), Path(args.out)
+    begun = begun_folder(run_dir, args.resume)
     tell("Loading the training library ...")
     from bloodcell.training.fit import train
 
-    try:
-        train(spec, data_dir, run_dir, load_settings().home / "cache", _Terminal())
-    except KeyboardInterrupt:
-        if any(begun.glob("checkpoint/*.npz")):
-            tell("The finished epochs are kept: the same command with --resume goes on.")
-        raise
+    with keeping_epochs(begun):
+        train(spec, data_dir, run_dir, load_settings().home / "cache", Terminal())
     tell(f"model written to {run_dir}")
     return 0
-
-
-class _Terminal(Control):
-    """Shows a run as progress bars: one a source that is read, one an epoch; and lines between them."""
-
-    def __init__(self) -> None:
-        self.bars: dict[str, tqdm] = {}
-
-    def reading(self, source: str, done: int, total: int) -> None:
-        self._show(source, done, total)
-
-    def progress(self, at: Progress) -> None:
-        fit = f"fit {at.fit} of {at.fits}, " if at.fits > 1 else ""
-        name = f"{fit}epoch {at.epoch} of {at.epochs}"
-        self._show(name, at.batch * at.images // at.batches, at.images, f"loss {at.loss}, accuracy {at.accuracy}")
-
-    def log(self, line: str) -> None:
-        tqdm.write(line)
-
-    def _show(self, name: str, done: int, total: int, figures: str = "") -> None:
-        bar = self.bars.get(name) or tqdm(total=total, unit="image", desc=name, leave=not figures)
-        self.bars[name] = bar
-        bar.set_postfix_str(figures, refresh=False)
-        advance(bar, done, total)
-        if done == total:
-            self.bars.pop(name).close()

@@ -8,10 +8,11 @@ import numpy as np
 from bloodcell.data.changes import UNCHANGED, dataset_state
 from bloodcell.data.contents import Contents
 from bloodcell.data.dataset_groups import kept_groups, kept_splits
+from bloodcell.data.name_groups import name_groups
 from bloodcell.data.records import Record
 from bloodcell.data.registration import Dataset
 from bloodcell.data.shelf import get_dataset, images_table
-from bloodcell.data.sources import DATASET, KEPT, SourceSpec, source_cells, source_records
+from bloodcell.data.sources import BY_NAME, DATASET, KEPT, SourceSpec, source_cells, source_records
 from bloodcell.data.split import Split
 from bloodcell.data.split_file import read_split
 from bloodcell.errors import DatasetError
@@ -61,6 +62,9 @@ def cells_of_source(
     """
     if source.groups == KEPT:
         return _kept_cells(_dataset(source), records)
+    if source.groups.startswith(BY_NAME):
+        group_of = name_groups(source.groups.removeprefix(BY_NAME), [record.file for record in records])
+        return np.unique([group_of[record.file] for record in records], return_inverse=True)[1].astype(np.int64)
     how = source.groups if source.groups in ("pixels", "each") else str(data_dir / source.groups)
     return source_cells(how, images, records, on_progress)
 

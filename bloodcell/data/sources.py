@@ -18,6 +18,8 @@ from bloodcell.imaging.read import read_rgb
 from bloodcell.jsonspec import build, json_object, require
 
 DATASET, KEPT = "dataset", "kept"
+# Before a regular expression: groups are what its round brackets hold in a file's name, such as the patient.
+BY_NAME = "name:"
 LAYOUTS = ("folders", "csv", DATASET)
 UNLISTED = ("unknown", "skip")
 
@@ -35,7 +37,8 @@ class SourceSpec:
     labels : label in the data -> class name; labels not named are taken as they are, in capitals
     unlisted : what becomes of labels outside the model's classes: "unknown" teaches the model to say so, "skip"
     groups : file of source cells (columns file, group) relative to the data folder; "pixels" finds copies from
-        the pixels; "each" where every image is a cell of its own; "kept" for those kept with a registered dataset
+        the pixels; "each" where every image is a cell of its own; "kept" for those kept with a registered dataset;
+        "name:" and a regular expression for what its round brackets hold in a file's name, such as the patient
     split : CSV of `data.split_file` relative to the data folder, or the name of a split kept with a registered dataset.
         Its parts fold0, fold1, ... are the folds of the run; "validation" is what is held out and "train" what is
         learned from; all else, "test" too, is left out. "" for folds that are made anew, closed over groups

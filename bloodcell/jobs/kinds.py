@@ -21,7 +21,14 @@ class Kind:
     run: str
 
 
-KINDS = (Kind("train", "bloodcell.jobs.train_job:check", "bloodcell.jobs.train_job:run"),)
+_EXPERIMENTS = "bloodcell.jobs.experiment_jobs"
+KINDS = (
+    Kind("train", "bloodcell.jobs.train_job:check", "bloodcell.jobs.train_job:run"),
+    Kind("trials", f"{_EXPERIMENTS}:check_trials", f"{_EXPERIMENTS}:trials"),
+    Kind("kfold", f"{_EXPERIMENTS}:check_kfold", f"{_EXPERIMENTS}:kfold"),
+    Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
+    Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
+)
 
 
 def kind_of(name: str, kinds: tuple[Kind, ...]) -> Kind:

@@ -24,14 +24,25 @@ def check(spec: dict[str, Any]) -> None:
 def run(task: Task) -> str:
     """Train in the job's folder and put the model on the shelf; its folder in runs/."""
     spec = TrainSpec.from_json(json.dumps(task.job.spec))
-    data_dir = Path(task.job.data_dir)
-    if not data_dir.is_dir():
-        raise DatasetError(f"There is no data folder {data_dir}.")
+    data_dir = data_dir_of(task)
     task.log("Loading the training library ...")
     from bloodcell.training.fit import MODEL_DIR, train_in
 
     train_in(task.folder, spec, data_dir, task.settings.home / "cache", Reporter(task))
-    name = publish(task.folder / MODEL_DIR, task.job.name, task.settings)
+    return publish_result(task, MODEL_DIR)
+
+
+def data_dir_of(task: Task) -> Path:
+    """The job's data folder; DatasetError if it is not there."""
+    data_dir = Path(task.job.data_dir)
+    if not data_dir.is_dir():
+        raise DatasetError(f"There is no data folder {data_dir}.")
+    return data_dir
+
+
+def publish_result(task: Task, folder: str) -> str:
+    """Move a folder of the job's own to runs/ and forget what the job would go on from; its name there."""
+    name = publish(task.folder / folder, task.job.name, task.settings)
     shutil.rmtree(task.folder / CHECKPOINT_DIR)
     return name
 

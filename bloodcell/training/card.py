@@ -26,7 +26,7 @@ def write_card(run_dir: Path, description: dict[str, Any], metrics: dict[str, An
         f"# {description['title']}",
         "",
         f"Classes, in order: {', '.join(names)}. Network `{training['model']}` with {metrics['parameters']:,} parameters,"
-        f" {_input(description)}, trained {_start(training)} in {metrics['seconds'] / 60:.0f} minutes (seed"
+        f" {_input(description)}, trained {_start(description)} in {metrics['seconds'] / 60:.0f} minutes (seed"
         f" {training['seed']}).",
         "",
         "## What it must not be used for",
@@ -61,8 +61,10 @@ def _input(description: dict[str, Any]) -> str:
     return f"{kind} of {takes.height_px}x{takes.width_px} px{hidden}"
 
 
-def _start(training: dict[str, Any]) -> str:
-    weights = training.get("weights", FROM_SCRATCH)
+def _start(description: dict[str, Any]) -> str:
+    if description.get("adapted_from"):
+        return f"on from the model {description['adapted_from']}"
+    weights = description["training"].get("weights", FROM_SCRATCH)
     return "from scratch" if weights == FROM_SCRATCH else f"from the weights {weights!r}"
 
 

@@ -132,8 +132,12 @@ class Checkpoints:
         """Keep a finished fit's answers and history in place of its state."""
         answered = {name: value for name, value in asdict(outputs).items() if value is not None}
         self._write(f"answers-{fit}.npz", answered, rows)
-        for path in self.folder.glob(f"fit-{fit}*.npz"):
-            path.unlink()
+        self._forget_state(fit)
+
+    def give_up(self, fit: int, rows: list[dict]) -> None:
+        """Keep the history alone of a fit that is not brought to its end."""
+        self._write(f"ended-{fit}.npz", {}, rows)
+        self._forget_state(fit)
 
     def load_answers(self, fit: int) -> tuple[Outputs, list[dict]] | None:
         """What `save_answers` kept; None where the fit is not finished."""
@@ -143,14 +147,18 @@ class Checkpoints:
         answered, rows = stored
         return Outputs(answered["logits"], answered.get("known"), answered["distance"]), rows
 
-    def rows(self) -> list[dict]:
-        """The history of all fits up to the newest checkpoint."""
+    def rows(self, fit: int | None = None) -> list[dict]:
+        """The history up to the newest checkpoint, of one fit or of all."""
         parts = {}
-        for path in [*self.folder.glob("answers-*.npz"), *self.folder.glob("fit-*.npz")]:
+        for path in [path for kind in ("answers", "ended", "fit") for path in self.folder.glob(f"{kind}-*.npz")]:
             kind, number, *epoch = path.stem.split("-")
             if not epoch and (stored := self._read(path.name)) is not None:
                 parts[int(number), kind == "fit"] = stored[1]
-        return [row for key in sorted(parts) for row in parts[key]]
+        return [row for key in sorted(parts) if fit in (None, key[0]) for row in parts[key]]
+
+    def _forget_state(self, fit: int) -> None:
+        for path in [self.folder / f"fit-{fit}.npz", *self.folder.glob(f"fit-{fit}-epoch-*.npz")]:
+            path.unlink(missing_ok=True)
 
     def _write(self, name: str, arrays: dict[str, np.ndarray], rows: list[dict]) -> None:
         with writing_whole(self.folder / name) as stream:

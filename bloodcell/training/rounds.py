@@ -21,6 +21,7 @@ from bloodcell.training.optimizers import current_rate, optimizer_of
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.spec_words import KEEP_BEST, PLATEAU
+from bloodcell.training.statistics import measure_statistics
 from bloodcell.training.svm import teach_svm
 from bloodcell.zoo.freeze import freeze_backbone, thaw_backbone
 from bloodcell.zoo.registry import BY_SVM, builder_of, network
@@ -73,6 +74,19 @@ def fit_network(spec: TrainSpec, number: int, learned: Samples, held: Samples | 
     )
     if network(spec.model).taught == BY_SVM:
         return Fitted(_taught_by_svm(spec, model, learned), scaling, [])
+    rows = fit_model(spec, number, model, learned, held, work)
+    return Fitted(_in_float32(spec, model, scaling), scaling, rows)
+
+
+def fit_model(
+    spec: TrainSpec, number: int, model: keras.Model, learned: Samples, held: Samples | None, work: Work
+) -> list[dict]:
+    """Fit a network that is there already; its weights are changed. Parameters and errors as `fit_network`.
+
+    Returns
+    -------
+    list of dict, the rows of its epochs
+    """
     batches = DrawnBatches(learned, spec)
     done = work.checkpoints.epochs_done(number)
     rows: list[dict] = []
@@ -94,7 +108,9 @@ def fit_network(spec: TrainSpec, number: int, learned: Samples, held: Samples | 
     if spec.keep == KEEP_BEST and (best := best_epoch(spec, rows)):
         work.checkpoints.load_best(number, model, best)
         work.control.log(f"kept the weights of epoch {best}")
-    return Fitted(_in_float32(spec, model, scaling), scaling, rows)
+    batches.epoch = spec.epochs
+    measure_statistics(model, batches)
+    return rows
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bloodcell.imaging.augment import NOTHING, Variation
 from bloodcell.jsonspec import build, json_object
 from bloodcell.runs.takes import CELL, IMAGE
 from bloodcell.training.spec_checks import check_spec
-from bloodcell.training.spec_words import CONSTANT, COSINE, EQUAL_PARTS, EVERY_IMAGE, KEEP_LAST, KEEP_MEAN
+from bloodcell.training.spec_words import COSINE, EQUAL_PARTS, EVERY_IMAGE, KEEP_LAST, KEEP_MEAN
 from bloodcell.zoo.registry import network
 from bloodcell.zoo.settings import FROM_SCRATCH
 
@@ -169,7 +169,7 @@ AS_PUBLISHED: dict[str, Any] = {
     "images_per_epoch": 0,
     "label_smoothing": 0.0,
     "optimizer": "adam",
-    "schedule": CONSTANT,
+    "schedule": COSINE,
     "learning_rate": 1e-3,
     "batch_size": 32,
     "keep": KEEP_LAST,

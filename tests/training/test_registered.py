@@ -16,7 +16,7 @@ from bloodcell.data.sources import SourceSpec
 from bloodcell.data.split import fold_split, holdout_split
 from bloodcell.errors import DatasetError
 from bloodcell.settings import load_settings
-from bloodcell.training.fit import leaky_sources
+from bloodcell.training.opened import leaky_sources
 from bloodcell.training.samples import load_samples
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import NOT_USED, fold_of_rows

@@ -188,7 +188,7 @@ def test_settings_at_the_edge_of_their_range(changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layout": "tar"}, r"`layout` must be one of \('folders', 'csv'\)\. Received: 'tar'"),
+        ({"layout": "tar"}, r"`layout` must be one of \('folders', 'csv', 'dataset'\)\. Received: 'tar'"),
         ({"unlisted": "drop"}, r"`unlisted` must be one of \('unknown', 'skip'\)\. Received: 'drop'"),
         ({"weight": 0}, r"`weight` must be above 0\. Received: 0"),
         ({"limits": ("NEUTROPHIL", 75)}, r"`limits` must be pairs of a class name and a number.*\('NEUTROPHIL', 75\)"),

@@ -1,0 +1,284 @@
+"""Continue a model on a few labelled cells of another laboratory; kept only if it is better on cells held back."""
+
+import contextlib
+import io
+import os
+import shutil
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+from bloodcell.data.contents import Contents
+from bloodcell.data.sources import source_records
+from bloodcell.data.split import draw_groups
+from bloodcell.errors import DatasetError, ModelError, RunError, SpecError
+from bloodcell.evaluate.intervals import cluster_bootstrap
+from bloodcell.evaluate.metrics import Predictions, balanced_accuracy, figures
+from bloodcell.imaging.scale import fixed_scaling
+from bloodcell.infer.typical import Typical, load_typical
+from bloodcell.runs.folder import model_sha256, read_description
+from bloodcell.runs.takes import MASK_FILE, takes_of
+from bloodcell.training.adapt_spec import RULE, AdaptSpec
+from bloodcell.training.answers import predict, typical_of
+from bloodcell.training.batches import plain_crops
+from bloodcell.training.calibrate import calibrate
+from bloodcell.training.card import write_card
+from bloodcell.training.checkpoint import CHECKPOINT_DIR, open_checkpoints
+from bloodcell.training.control import Control, stop_if_asked
+from bloodcell.training.describe import describe
+from bloodcell.training.export import export_onnx
+from bloodcell.training.held_out import scored
+from bloodcell.training.history import HISTORY_FILE, write_history
+from bloodcell.training.imbalance import learned_rows
+from bloodcell.training.results import write_json
+from bloodcell.training.rounds import Work, fit_model
+from bloodcell.training.samples import UNKNOWN, Samples, load_samples, takes_of_spec
+from bloodcell.training.spec import TrainSpec
+from bloodcell.zoo.registry import BY_STEPS, network
+
+MODEL_DIR, ADAPT_FILE = "model", "adapt.json"
+LEAST_CELLS = 20
+# Thresholds are set anew only on so many held-back source cells, and so many of each class.
+ENOUGH_HELD, ENOUGH_OF_A_CLASS = 60, 8
+
+
+def run_adapt(
+    work_dir: Path, spec: AdaptSpec, model_dir: Path, data_dir: Path, cache_dir: Path, control: Control
+) -> dict[str, Any]:
+    """Adapt a model inside one folder, going on from the checkpoint in it.
+
+    In the end adapt.json in `work_dir` compares before and after, whatever came of it, and the folder `model` is the
+    new model, if it is better by `adapt_spec.RULE`.
+
+    Parameters
+    ----------
+    work_dir : folder of the run
+    model_dir : folder of the model that is continued; it stays as it is
+    data_dir : folder that the path of `spec.cells` starts from
+    cache_dir : folder for crops, shared by runs
+    control : follows the run and may stop it
+
+    Returns
+    -------
+    dict, as adapt.json
+        rule, is_better, cells (learned from, held back, source cells, classes that none was held back of)
+        before, after : `evaluate.metrics.figures` on the held-back cells
+        difference, difference_interval : of the balanced accuracies, over source cells; mended, spoiled: cells
+        thresholds : "set anew ..." or "those of the model before ..."
+
+    Raises
+    ------
+    RunError
+        If the adapted model is not better, or has diverged.
+    DatasetError
+        If the cells have labels that the model does not know, are too few, or lack a class.
+    ModelError, SpecError
+        If the model cannot be continued.
+    StoppedError
+    """
+    started = time.time()
+    description = read_description(model_dir)
+    train = spec.train_spec(description)
+    if train.mask_model:
+        train = replace(train, mask_model=str(model_dir.resolve()))  # the model brings its U-Net along
+    _check_model(spec, train, model_dir, description)
+    _check_labels(spec, train, data_dir)
+
+    def on_progress(source: str, done: int, total: int) -> None:
+        stop_if_asked(control)
+        control.reading(source, done, total)
+
+    control.log("Finding and cropping cells ...")
+    samples = load_samples(train, data_dir, cache_dir, on_progress)
+    held, learned = _parted(spec, train, samples)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(work_dir / MODEL_DIR, ignore_errors=True)
+    checkpoints = open_checkpoints(work_dir / CHECKPOINT_DIR, train, samples)
+    write_history(work_dir / HISTORY_FILE, checkpoints.rows())
+    keras.utils.set_random_seed(train.seed)
+    model = _load(model_dir)
+    typical = load_typical(model_dir / "typical.npz")
+    calibration = description["calibration"]
+    before = scored(train, held, predict(model, train, held, typical), calibration)
+    control.log(f"{len(learned.class_index)} crops to learn from, {len(held.class_index)} held back")
+    work = Work(control, checkpoints, work_dir / HISTORY_FILE, data_dir, fits=1)
+    rows = fit_model(train, 1, model, learned, None, work)
+    typical = typical_of(model, train, learned) if spec.old_data else _moved(typical, model, train, learned)
+    outputs = predict(model, train, held, typical)
+    if not np.isfinite(outputs.logits).all():
+        raise RunError("The adaptation diverged, its answers are no numbers: take a lower `learning_rate`.")
+    is_enough = _is_enough(train, held)
+    if is_enough:
+        calibration = calibrate(train, held, outputs).settings
+    after = scored(train, held, outputs, calibration)
+    report = compared(before, after) | {
+        "model": spec.model,
+        "model_sha256": model_sha256(model_dir),
+        "cells": _counted(train, held, learned),
+        "thresholds": f"set anew on {len(np.unique(held.group))} held-back source cells"
+        if is_enough
+        else f"those of the model before: fewer than {ENOUGH_HELD} source cells, or {ENOUGH_OF_A_CLASS} of a class, were"
+        " held back",
+        "seconds": round(time.time() - started),
+    }
+    write_json(work_dir / ADAPT_FILE, report)
+    control.log(f"balanced accuracy {_change(report)} on {report['before']['images']} held-back cells")
+    if not report["is_better"]:
+        raise RunError(
+            f"The adapted model was not kept: its balanced accuracy on {report['before']['images']} held-back cells is"
+            f" not above that of {spec.model} ({_change(report)})."
+        )
+    some = plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], train)
+    _write_model(work_dir / MODEL_DIR, model, typical, model_dir, some)
+    new = _described(train, samples, learned, calibration, description) | {"adapted_from": spec.model}
+    metrics = {
+        "seconds": report["seconds"],
+        "parameters": model.count_params(),
+        "no_cell": samples.no_cell,
+        "tests": {f"{spec.cells.name}, held back": report["after"]},
+        "adapted": report,
+    }
+    for name, content in (("spec.json", new), ("metrics.json", metrics), (ADAPT_FILE, report)):
+        write_json(work_dir / MODEL_DIR / name, content)
+    write_history(work_dir / MODEL_DIR / HISTORY_FILE, rows)
+    write_card(work_dir / MODEL_DIR, new, metrics)
+    return report
+
+
+def _check_model(spec: AdaptSpec, train: TrainSpec, model_dir: Path, description: dict[str, Any]) -> None:
+    if network(train.model).taught != BY_STEPS:
+        raise SpecError(
+            f"The network {train.model!r} of {spec.model} is not taught by steps, so it cannot be continued."
+        )
+    if replace(takes_of_spec(train), outputs=()) != replace(takes_of(description, spec.model), outputs=()):
+        raise ModelError(f"spec.json of the model {spec.model} contradicts its own training settings.")
+    if not (model_dir / "model.keras").is_file():
+        raise ModelError(f"The model folder {model_dir.name} lacks model.keras, so it cannot be continued.")
+
+
+def _check_labels(spec: AdaptSpec, train: TrainSpec, data_dir: Path) -> None:
+    with Contents(data_dir / spec.cells.path) as images:
+        counts = Counter(record.label for record in source_records(spec.cells, images))
+    foreign = [f"{label} ({n})" for label, n in sorted(counts.items()) if label not in train.class_names]
+    if foreign:
+        raise DatasetError(
+            f"The cells have labels that {spec.model} does not know: {', '.join(foreign)}. It knows"
+            f" {', '.join(train.class_names)}; leave the others out."
+        )
+
+
+def _parted(spec: AdaptSpec, train: TrainSpec, samples: Samples) -> tuple[Samples, Samples]:
+    """The cells held back, and what is learned from: the other cells and, where given, the old data."""
+    rows = np.flatnonzero((samples.source == 0) & (samples.class_index != UNKNOWN))
+    if len(rows) < LEAST_CELLS:
+        raise DatasetError(f"Adapting needs {LEAST_CELLS} cells or more. A white cell was found in {len(rows)} images.")
+    is_held = draw_groups(samples.class_index[rows], samples.group[rows], spec.held_share, spec.seed)
+    held_groups = np.unique(samples.group[rows[is_held]])
+    may_learn = ~np.isin(samples.group, held_groups)
+    learned = samples.take(learned_rows(train, samples, may_learn))
+    lacking = [name for index, name in enumerate(train.class_names) if not (learned.class_index == index).any()]
+    if lacking:
+        raise DatasetError(
+            f"There is no {' and no '.join(lacking)} among the cells to learn from, and the model would forget what it is:"
+            " add some, or learn from the old data too."
+        )
+    return samples.take(rows[is_held]), learned
+
+
+def _load(model_dir: Path) -> keras.Model:
+    """The network, without anything that would run code of the file's own."""
+    try:
+        return keras.models.load_model(model_dir / "model.keras", compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ModelError(f"model.keras of the model {model_dir.name} cannot be read: {reason}") from error
+
+
+def _moved(old: Typical, model: keras.Model, train: TrainSpec, learned: Samples) -> Typical:
+    """Where the cells of the new laboratory lie: their own class means, around which they spread in the form of before.
+
+    A few dozen cells say where a class lies and how far it spreads, but not how more than a hundred features vary
+    together. As before, the mean distance is 1, each crop's from the mean of the other crops of its class.
+    """
+    cells = learned.take(learned.class_index != UNKNOWN)
+    means = typical_of(model, train, cells).means
+    distance = predict(model, train, cells, Typical(means, old.whitening)).distance
+    n = np.bincount(cells.class_index)[cells.class_index]
+    others = distance[n > 1] * (n[n > 1] / (n[n > 1] - 1)) ** 2
+    spread = float(others.mean()) if len(others) and others.mean() > 0 else 1.0
+    return Typical(means, old.whitening / np.float32(np.sqrt(spread)))
+
+
+def _is_enough(train: TrainSpec, held: Samples) -> bool:
+    groups, first = np.unique(held.group, return_index=True)
+    of_class = np.bincount(held.class_index[first], minlength=len(train.class_names))
+    return len(groups) >= ENOUGH_HELD and int(of_class.min()) >= ENOUGH_OF_A_CLASS
+
+
+def compared(before: Predictions, after: Predictions) -> dict[str, Any]:
+    """Figures of two models on the same cells, and whether the second is better by `adapt_spec.RULE`."""
+    true, groups = before.y_true, before.groups
+    was_right, is_right = before.y_pred == true, after.y_pred == true
+
+    def difference(rows: np.ndarray) -> float:
+        return balanced_accuracy(true[rows], after.y_pred[rows]) - balanced_accuracy(true[rows], before.y_pred[rows])
+
+    gained = difference(np.arange(len(true)))
+    low, high = cluster_bootstrap(difference, groups, strata=true)
+    return {
+        "kind": "adapt",
+        "rule": RULE,
+        "is_better": bool(gained > 0),
+        "before": figures(before),
+        "after": figures(after),
+        "difference": round(gained, 4),
+        "difference_interval": [round(low, 4), round(high, 4)],
+        "may_be_chance": bool(low <= 0),
+        "mended": int((is_right & ~was_right).sum()),
+        "spoiled": int((was_right & ~is_right).sum()),
+    }
+
+
+def _counted(train: TrainSpec, held: Samples, learned: Samples) -> dict[str, Any]:
+    mine = learned.take((learned.source == 0) & (learned.class_index != UNKNOWN))
+    return {
+        "learned_from": len(mine.class_index),
+        "held_back": len(held.class_index),
+        "held_back_source_cells": len(np.unique(held.group)),
+        "none_held_back_of": [name for c, name in enumerate(train.class_names) if not (held.class_index == c).any()],
+        "old": int(((learned.source > 0) & (learned.class_index != UNKNOWN)).sum()),
+    }
+
+
+def _change(report: dict[str, Any]) -> str:
+    before, after = report["before"], report["after"]
+    return (
+        f"before {before['balanced_accuracy']:.3f} {before['balanced_interval']},"
+        f" after {after['balanced_accuracy']:.3f} {after['balanced_interval']}"
+    )
+
+
+def _write_model(folder: Path, model: keras.Model, typical: Typical, old_dir: Path, crops: np.ndarray) -> None:
+    folder.mkdir()
+    typical.save(folder / "typical.npz")
+    if (old_dir / MASK_FILE).is_file():
+        shutil.copyfile(old_dir / MASK_FILE, folder / MASK_FILE)
+    model.save(folder / "model.keras", include_optimizer=False)
+    with contextlib.redirect_stdout(io.StringIO()):
+        export_onnx(model, folder / "model.onnx", crops)
+
+
+def _described(
+    train: TrainSpec, samples: Samples, learned: Samples, calibration: dict[str, float], old: dict[str, Any]
+) -> dict[str, Any]:
+    """spec.json; the scaling is still that of the model before."""
+    takes = replace(takes_of_spec(train), outputs=takes_of(old, train.name).outputs)
+    new = describe(train, takes, samples, learned, fixed_scaling("-1..1"), calibration)
+    return new | {name: old[name] for name in ("scaling", "scaling_statistics") if name in old}

@@ -1,0 +1,104 @@
+"""Cross-validation: every fold is left out once, and what the networks answer for the cells left out is scored."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bloodcell.data.records import Record
+from bloodcell.data.split import Split
+from bloodcell.data.split_file import split_csv
+from bloodcell.data.whole_files import write_whole
+from bloodcell.evaluate.dataset import predictions_csv
+from bloodcell.evaluate.metrics import figures
+from bloodcell.training.calibrate import Outputs
+from bloodcell.training.control import Control
+from bloodcell.training.held_out import final_figures, how_judged, out_of_fold, scored
+from bloodcell.training.opened import Opened, open_run
+from bloodcell.training.results import new_result, write_histories, write_json, write_table
+from bloodcell.training.samples import UNKNOWN
+from bloodcell.training.spec import TrainSpec
+
+FIGURES_FILE, FOLDS_TABLE, PREDICTIONS_FILE, SPLIT_FILE = "kfold.json", "folds.csv", "predictions.csv", "split.csv"
+
+
+def run_k_fold(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict[str, Any]:
+    """Train once for each fold and score the answers out of fold, going on where an earlier call ended.
+
+    The folder `result` holds kfold.json, folds.csv (figures of each fold), predictions.csv (a row a cell), split.csv
+    (which fold each cell lay in) and the history of each fold. No model is kept; the spec's own `fold` does not matter.
+
+    Parameters
+    ----------
+    work_dir : folder of the run
+    data_dir : folder that the sources' paths start from
+    cache_dir : folder for crops, shared by runs
+    control : follows the fits and may stop them
+
+    Returns
+    -------
+    dict, as kfold.json: all of `evaluate.metrics.figures` over the cells of all folds, intervals over source cells,
+    with probabilities and statuses as calibrated on these answers; log_loss; folds, the rows of folds.csv; no_cell,
+    source -> labelled images without a white cell, which are not scored
+
+    Raises
+    ------
+    StoppedError, RunError, DatasetError
+    """
+    opened = open_run(work_dir, spec, data_dir, cache_dir, spec.folds, control)
+    outputs = out_of_fold(spec, opened)
+    predictions = scored(spec, opened.samples, outputs)
+    folds = [_of_fold(opened, outputs, fold) for fold in range(spec.folds)]
+    summary = {
+        "kind": "kfold",
+        "name": spec.name,
+        "n_folds": spec.folds,
+        "protocol": f"each source cell answered by a run that had not learned from it ({spec.folds} folds);"
+        " temperature and thresholds were set on these answers",
+        "note": how_judged(spec),
+        "leaky": opened.leaky,
+        "log_loss": final_figures(opened.samples, outputs)["log_loss"],
+        **figures(predictions),
+        "no_cell": opened.samples.no_cell,
+        "folds": folds,
+        "seconds": round(time.time() - opened.started),
+        "training": asdict(spec),
+    }
+    result = new_result(work_dir)
+    write_json(result / FIGURES_FILE, summary)
+    write_table(result / FOLDS_TABLE, folds)
+    records = [Record(one.file, one.label) for one in _table(spec, opened).itertuples()]
+    write_whole(result / PREDICTIONS_FILE, predictions_csv(records, predictions).encode())
+    write_whole(result / SPLIT_FILE, split_csv(Split(_table(spec, opened), leaky=bool(opened.leaky), warnings=())))
+    write_histories(result, opened.work.checkpoints.rows(), "fold")
+    return summary
+
+
+def _of_fold(opened: Opened, outputs: Outputs, fold: int) -> dict[str, Any]:
+    rows = np.flatnonzero(opened.folds == fold)
+    known = None if outputs.known is None else outputs.known[rows]
+    held = opened.samples.take(rows)
+    is_known = held.class_index != UNKNOWN
+    return {
+        "fold": fold,
+        "images": int(is_known.sum()),
+        "source_cells": len(np.unique(held.group[is_known])),
+        **final_figures(held, Outputs(outputs.logits[rows], known, outputs.distance[rows])),
+    }
+
+
+def _table(spec: TrainSpec, opened: Opened) -> pd.DataFrame:
+    """file, group, label and split of the samples of known classes."""
+    samples = opened.samples
+    rows = np.flatnonzero(samples.class_index != UNKNOWN)
+    return pd.DataFrame(
+        {
+            "file": [samples.file[row] for row in rows],
+            "group": [str(samples.group[row]) for row in rows],
+            "label": [spec.class_names[samples.class_index[row]] for row in rows],
+            "split": [f"fold{opened.folds[row]}" for row in rows],
+        }
+    )

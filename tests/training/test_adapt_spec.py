@@ -1,0 +1,73 @@
+"""How a model is continued: its settings, and which cells."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from bloodcell.data.sources import SourceSpec
+from bloodcell.errors import DatasetError, SpecError
+from bloodcell.training.adapt_spec import AdaptSpec, cells_source
+from tests.training.tiny_run import SPEC
+
+CELLS = SourceSpec("cells", ".")
+ADAPT = AdaptSpec("mine", "wbc4", CELLS)
+DESCRIPTION = {"training": json.loads(replace(SPEC, patience=2, fold=0).to_json())}
+
+
+def test_it_is_read_back_as_it_was_written(tmp_path):
+    assert AdaptSpec.from_json(ADAPT.to_json()) == ADAPT
+    (tmp_path / "a.json").write_text(ADAPT.to_json())
+    assert AdaptSpec.read(tmp_path / "a.json") == ADAPT
+    with pytest.raises(SpecError, match=r"The adaptation .*none\.json cannot be read: No such file"):
+        AdaptSpec.read(tmp_path / "none.json")
+
+
+def test_the_head_is_first_and_the_frame_stays_that_of_the_model():
+    train = ADAPT.train_spec(DESCRIPTION)
+    assert (train.frozen_epochs, train.epochs, train.patience, train.sources) == (6, 16, 0, (CELLS,))
+    assert (train.height_px, train.context, train.class_names) == (SPEC.height_px, SPEC.context, SPEC.class_names)
+    assert train.title == "drawn, adapted"
+
+
+def test_old_data_keep_their_place_and_their_share(tmp_path):
+    train = replace(ADAPT, old_data=str(tmp_path), old_weight=0.25).train_spec(DESCRIPTION)
+    new, old = train.sources
+    assert (new.weight, old.weight) == (0.75, 0.25)
+    assert (new.name, old.name) == ("cells (new)", "cells")
+    assert (old.path, old.groups) == (str(tmp_path / "cells"), str(tmp_path / "cells.csv"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"held_share": 1.0}, "`held_share` must be between 0 and 1. Received: 1.0"),
+        ({"frozen_epochs": 16}, "`frozen_epochs` must be above 0 and below `epochs`.* Received: 16 of 16"),
+        ({"cells": replace(CELLS, limits=(("MONOCYTE", 3),))}, "`limits` are not for cells to adapt to"),
+        ({"model": ""}, "A model to adapt and a name for the result are needed"),
+    ],
+)
+def test_an_adaptation_that_cannot_be(changes, message):
+    with pytest.raises(SpecError, match=message):
+        replace(ADAPT, **changes)
+
+
+def test_cells_must_be_an_object():
+    with pytest.raises(SpecError, match="`cells` must be an object"):
+        AdaptSpec.from_json('{"name": "a", "model": "b", "cells": 3}')
+
+
+def test_a_model_that_does_not_say_how_it_was_trained():
+    with pytest.raises(SpecError, match="The model wbc4 does not say how it was trained"):
+        ADAPT.train_spec({})
+
+
+def test_cells_by_table_and_by_folder(tmp_path):
+    (tmp_path / "A").mkdir()
+    with pytest.raises(DatasetError, match="There are no cells in"):
+        cells_source(tmp_path)
+    (tmp_path / "A" / "1.png").touch()
+    assert cells_source(tmp_path) == (tmp_path.parent, SourceSpec("cells", tmp_path.name))
+    (tmp_path / "cells.csv").write_text("file,group,label\n")
+    data_dir, source = cells_source(tmp_path)
+    assert (data_dir, source.path, source.csv, source.groups) == (tmp_path, ".", "cells.csv", "cells.csv")

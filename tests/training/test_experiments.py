@@ -1,0 +1,122 @@
+"""Trials and k-fold on drawn cells, stopped and gone on with; what a search gives up."""
+
+import csv
+import json
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from bloodcell.errors import DatasetError, RunError, StoppedError
+from bloodcell.training.calibrate import Outputs
+from bloodcell.training.checkpoint import CHECKPOINT_DIR
+from bloodcell.training.control import Control
+from bloodcell.training.held_out import final_figures, how_judged
+from bloodcell.training.results import RESULT_DIR
+from bloodcell.training.search import STUDY_FILE, _open_study, run_search
+from bloodcell.training.search_spec import Choices, SearchSpec
+from bloodcell.training.trials import run_trials
+from bloodcell.training.trials_spec import TrialsSpec, spread
+from tests.training.test_samples import samples
+from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
+
+pytestmark = FOREIGN_WARNINGS
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return write_cells(tmp_path_factory.mktemp("experiments") / "data")
+
+
+class StopAfter(Control):
+    """Keeps the log; stops in the fit after so many epochs in all."""
+
+    def __init__(self, epochs=0):
+        self.epochs, self.rows, self.lines = epochs, [], []
+
+    def epoch_done(self, row):
+        self.rows.append(row)
+
+    def log(self, line):
+        self.lines.append(line)
+
+    def should_stop(self):
+        return self.epochs > 0 and len(self.rows) >= self.epochs
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def trials(data_dir, tmp_path_factory):
+    """(work folder, summary, epochs done by the second call) of two trials, stopped after the first."""
+    work = tmp_path_factory.mktemp("trials")
+    what = (work, TrialsSpec(replace(SPEC, seed=7), 2), data_dir, data_dir.parent / "cache")
+    with pytest.raises(StoppedError, match="the epochs that were finished are kept"):
+        run_trials(*what, StopAfter(1))
+    then = StopAfter()
+    return work, run_trials(*what, then), then.rows
+
+
+def test_a_finished_trial_is_not_run_again(trials):
+    _, summary, again = trials
+    assert [row["fit"] for row in again] == [2]
+    assert [(row["trial"], row["seed"], row["epochs"]) for row in summary["trials"]] == [(1, 7, 1), (2, 8, 1)]
+
+
+def test_trials_are_summed_up(trials):
+    work, summary, _ = trials
+    rows = summary["trials"]
+    assert summary["figures"]["accuracy"] == spread([row["accuracy"] for row in rows])
+    assert (summary["converged"], summary["converged_share"]) == (0, 0.0)  # one epoch each
+    assert summary["validation"]["images"] == 2 * summary["validation"]["source_cells"]
+    result = work / RESULT_DIR
+    assert json.loads((result / "trials.json").read_text()) == json.loads(json.dumps(summary))
+    assert [row["seed"] for row in rows_of(result / "trials.csv")] == ["7", "8"]
+    assert [len(rows_of(result / "history" / f"trial-{n}.csv")) for n in (1, 2)] == [1, 1]
+
+
+def test_a_search_gives_up_what_is_worse_than_the_trials_before(data_dir, tmp_path):
+    """One trial that was perfect at once is written into the study; the next is worse after its first epoch."""
+    base = replace(SPEC, epochs=3)
+    search = SearchSpec("s", base, (("dropout", Choices((0.1, 0.2))),), trials=2, startup_trials=1, prune_after=0)
+    (tmp_path / CHECKPOINT_DIR).mkdir()
+    with _open_study(tmp_path / CHECKPOINT_DIR / STUDY_FILE, search) as study:
+        perfect = {"value": 0.0, "intermediate_values": {1: 0.0, 2: 0.0}}
+        kinds = {"dropout": optuna.distributions.CategoricalDistribution(["0.1", "0.2"])}
+        study.add_trial(optuna.trial.create_trial(params={"dropout": "0.2"}, distributions=kinds, **perfect))
+    control = StopAfter()
+    summary = run_search(tmp_path, search, data_dir, data_dir.parent / "cache", control)
+    assert [row["epoch"] for row in control.rows] == [1]
+    assert "Given up after epoch 1." in control.lines
+    assert [(row["state"], row["epochs"]) for row in summary["trials"]] == [("done", 0), ("given up", 1)]
+    assert summary["best"]["dropout"] == 0.2
+    assert summary["importance"] == {}
+    assert not list((tmp_path / CHECKPOINT_DIR).glob("fit-*"))
+    with pytest.raises(RunError, match=r"holds another search \(space differ\); start anew"):
+        run_search(tmp_path, replace(search, space=(("dropout", Choices((0.3,))),)), *(data_dir, tmp_path, control))
+
+
+def test_figures_of_answers_by_hand():
+    """Two of A right, one of B wrong: accuracy 2/3, balanced (1 + 0) / 2; softmax(0, 0) gives each 0.5, loss ln 2."""
+    held = samples([0, 0, 1, -1])
+    outputs = Outputs(*(part for part in ([[0, 0]] * 4, None, [0] * 4)))
+    found = final_figures(held, replace(outputs, logits=as_array(outputs.logits)))
+    assert found == {"accuracy": 0.6667, "balanced_accuracy": 0.5, "log_loss": 0.6931}
+    nothing = replace(outputs, logits=as_array([[float("nan")] * 2] * 4))
+    assert final_figures(held, nothing)["log_loss"] is None
+    with pytest.raises(DatasetError, match="The held-out fold holds no cell of any class"):
+        final_figures(samples([-1]), replace(outputs, logits=as_array([[0, 0]])))
+
+
+def as_array(values):
+    import numpy as np
+
+    return np.array(values, np.float32)
+
+
+def test_a_course_chosen_on_the_held_out_cells_is_told():
+    assert how_judged(SPEC) == ""
+    assert "too kind" in how_judged(replace(SPEC, keep="best"))
