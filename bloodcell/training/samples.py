@@ -179,6 +179,21 @@ def _sha256(path: Path | None) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else ""
 
 
+def cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Callable[[Record], tuple[np.ndarray | None, ...]]:
+    """What makes the stored crops of a labelled image.
+
+    Called with a Record it gives the largest cell, and what could be mistaken for one or None; or the whole picture; or
+    nothing, where the image cannot be read or shows no cell.
+
+    Raises
+    ------
+    ModelError
+        If the spec's U-Net for masks is missing or damaged.
+    """
+    framing = Framing(stored_takes(spec), mask_file(spec, data_dir))
+    return partial(_cut_cells if spec.input == CELL else _whole, framing, images)
+
+
 def _make_crops(
     spec: TrainSpec,
     data_dir: Path,
@@ -189,8 +204,7 @@ def _make_crops(
 ) -> None:
     """Write the crops to a file, and what they are beside it; the latter last, so that both are whole."""
     takes = stored_takes(spec)
-    framing = Framing(takes, mask_file(spec, data_dir))
-    cut = partial(_cut_cells if spec.input == CELL else _whole, framing, images)
+    cut = cutter(spec, data_dir, images)
     kept, labels = [], []
     with (
         ThreadPoolExecutor(2) as pool,

@@ -71,6 +71,9 @@ def _check_network(spec: Any) -> None:
         side = getattr(spec, name)
         is_right = MIN_SIDE_PX <= side <= MAX_SIDE_PX
         require(is_right, f"`{name}` must be from {MIN_SIDE_PX} to {MAX_SIDE_PX}. Received: {side}.")
+    require(bool(spec.weights), "`weights` must be 'none', 'imagenet' or the path of a file. Received: ''.")
+    widths_are_right = all(isinstance(width, int) and width >= 1 for width in spec.stage_widths)
+    require(widths_are_right, f"`stage_widths` must be whole numbers of 1 or more. Received: {spec.stage_widths}.")
     is_square_cell = spec.input == "cell" and spec.height_px == spec.width_px
     require(
         spec.unknown_share == 0 or is_square_cell,

@@ -17,6 +17,7 @@ from bloodcell.ui import resources, state
 from bloodcell.ui.text import counted, plain
 
 SAMPLE_IMAGES = 12
+_MODEL_KEY = "classify-model"
 _FILES, _FOLDER = "Images or a zip", "A whole folder"
 
 
@@ -31,7 +32,23 @@ def ask_model() -> ModelInfo | None:
         return None
     if len(models) == 1:
         return models[0]
-    return st.selectbox("Model", models, format_func=lambda model: f"{model.name}: {model.title}", key="classify-model")
+    return st.selectbox("Model", models, format_func=_model_words, key=_MODEL_KEY, bind="query-params")
+
+
+def model_link(name: str) -> None:
+    """Link to the page with a model of the shelf chosen for the next batch; nothing where it is not on the shelf."""
+    model = next((one for one in list_models(load_settings()) if one.name == name), None)
+    if model is not None:
+        st.page_link(
+            "pages/classify.py",
+            label="Classify with it",
+            icon=":material/biotech:",
+            query_params={state.BATCH_PARAM: "", _MODEL_KEY: _model_words(model)},  # no batch that was open before
+        )
+
+
+def _model_words(model: ModelInfo) -> str:
+    return f"{model.name}: {model.title}"
 
 
 def ask_new_batch(default_name: str) -> tuple[str, list[tuple[str, bytes]]]:

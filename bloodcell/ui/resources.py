@@ -9,6 +9,7 @@ from sqlalchemy import Engine as Database
 from bloodcell.data.blobs import BlobStore
 from bloodcell.errors import ModelError
 from bloodcell.infer.engine import Engine
+from bloodcell.jobs.queue import JobQueue
 from bloodcell.runs.folder import ModelInfo
 from bloodcell.settings import load_settings
 from bloodcell.store.database import open_database
@@ -17,6 +18,11 @@ from bloodcell.store.database import open_database
 def database() -> Database:
     """Return the workspace's database."""
     return _open(load_settings().db_url)
+
+
+def jobs() -> JobQueue:
+    """Return the workspace's queue of jobs."""
+    return JobQueue(database(), load_settings())
 
 
 def blobs() -> BlobStore:

@@ -1,0 +1,178 @@
+"""One job: where it stands, its curves and log, and what can be done with it."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.jobs import store
+from bloodcell.jobs.files import read_history, read_log
+from bloodcell.jobs.store import Job
+from bloodcell.jobs.train_job import LEARNING, READING
+from bloodcell.plots.training import accuracy_curves, loss_curves
+from bloodcell.settings import load_settings
+from bloodcell.ui import resources
+from bloodcell.ui.cell_view import NO_BAR
+from bloodcell.ui.errors import show_errors
+from bloodcell.ui.intake import model_link
+from bloodcell.ui.text import counted, plain
+
+LOG_LINES = 14
+_NOT_YET = "-"
+
+
+def show_state(job: Job) -> None:
+    """Show where a job stands, or how it ended."""
+    if job.status == store.RUNNING:
+        _live(job)
+    else:
+        _ended(job, len(read_history(load_settings(), job.id)))
+
+
+def show_course(job: Job) -> None:
+    """Show a job's curves, the end of its log, and its settings."""
+    if job.kind == "train":
+        _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
+    left, right = st.columns(2, gap="medium")
+    with left.expander("Log", expanded=job.status == store.FAILED, icon=":material/article:"):
+        lines = read_log(load_settings(), job.id)[0].splitlines()
+        st.code("\n".join(lines[-LOG_LINES:]) or "Nothing is written yet.", language=None, wrap_lines=True)
+    with right.expander("Settings", icon=":material/data_object:"):
+        st.code(json.dumps(job.spec, indent=2), language="json", height=320)
+
+
+def ask_action(job: Job) -> bool:
+    """Offer what can be done with a job in its state, and do it; True once it was deleted."""
+    queue = resources.jobs()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"), show_errors():
+        if job.status in (store.QUEUED, store.RUNNING):
+            if st.button(
+                "Cancel", icon=":material/stop:", key="train-cancel", disabled=bool(job.cancel_asked), help=_CANCEL_HELP
+            ):
+                queue.cancel(job.id)
+                st.rerun()
+            return False
+        epochs = len(read_history(queue.settings, job.id))
+        if job.status in store.UNFINISHED:
+            if epochs and st.button("Resume", type="primary", icon=":material/play_arrow:", key="train-resume"):
+                queue.resume(job.id)
+                st.rerun()
+            if _sure("Start anew", ":material/replay:", "train-retry", _LOSES.format(epochs) if epochs else ""):
+                queue.retry(job.id)
+                st.rerun()
+        elif job.result:
+            model_link(job.result)
+            st.page_link(
+                "pages/models.py",
+                label="Its figures",
+                icon=":material/inventory_2:",
+                query_params={"models-choice": job.result},
+            )
+        if _sure("Delete", ":material/delete:", "train-delete", _DELETES):
+            queue.delete(job.id)
+            return True
+    return False
+
+
+_CANCEL_HELP = "It stops at the next batch. The finished epochs are kept, and it can be resumed."
+_LOSES = "The {} finished epochs and their curves are thrown away, and the training begins from nothing."
+_DELETES = "Its log, its curves and what it could be resumed from are deleted. A model that came of it stays."
+
+
+def one_line(job: Job) -> str:
+    """Where a job stands, in a few words."""
+    if job.status == store.RUNNING:
+        return _phase(job)[0]
+    if job.status == store.FAILED:
+        return job.error
+    if job.status == store.QUEUED:
+        return "begins when the one before it has ended"
+    if job.status == store.DONE:
+        return f"model {job.result}"
+    at = job.progress
+    if "last_epoch" not in at or "epochs" not in at:
+        return ""
+    run = f" of run {at['fit']} of {at['fits']}" if at["fits"] > 1 else ""
+    return f"stopped after epoch {at['last_epoch']['epoch']} of {at['epochs']}{run}"
+
+
+def in_words(seconds: float) -> str:
+    """A length of time: ``40 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _phase(job: Job) -> tuple[str, float]:
+    """What is done now, and the share of the whole that is done."""
+    at = job.progress
+    if at.get("phase") == READING:
+        return f"Reading pictures, {at['source']}: {at['done']:,} of {at['total']:,}", 0.0
+    if at.get("phase") != LEARNING:
+        return "Loading the training library", 0.0
+    before = (at["fit"] - 1) * at["epochs"] + at["epoch"] - 1
+    share = (before + at["batch"] / at["batches"]) / (at["fits"] * at["epochs"])
+    if share >= 1:
+        return "Setting the thresholds, writing and checking the model", 1.0
+    fit = f"run {at['fit']} of {at['fits']}, " if at["fits"] > 1 else ""
+    return f"Learning: {fit}epoch {at['epoch']} of {at['epochs']}, batch {at['batch']} of {at['batches']}", share
+
+
+def _live(job: Job) -> None:
+    words, share = _phase(job)
+    st.progress(min(1.0, share), f"{plain(words)} …")
+    at, last = job.progress, job.progress.get("last_epoch", {})
+    is_learning = at.get("phase") == LEARNING
+    figures = {
+        "Loss": f"{at['loss']:.3f}" if is_learning else _NOT_YET,
+        "Right, learning": f"{at['accuracy']:.1%}" if is_learning else _NOT_YET,
+        "Right, validation": f"{last['val_accuracy']:.1%}" if "val_accuracy" in last else _NOT_YET,
+        "Time left": in_words(at["seconds_left"]) if is_learning else _NOT_YET,
+        "Pictures a second": f"{at['images_per_s']:,.0f}" if is_learning else _NOT_YET,
+        "Memory": f"{at['memory_mb']:,} MB" if "memory_mb" in at else _NOT_YET,
+    }
+    for column, (name, figure) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(name, figure)
+
+
+def _ended(job: Job, epochs: int) -> None:
+    kept = f" {counted(epochs, 'finished epoch')} of it {'is' if epochs == 1 else 'are'} kept." if epochs else ""
+    if job.status == store.FAILED:
+        st.error(plain(job.error + kept), icon=":material/error:")
+    elif job.status == store.CANCELLED:
+        st.info(f"It was cancelled.{kept}", icon=":material/stop:")
+    elif job.status == store.INTERRUPTED:
+        st.warning(
+            f"Its process ended without a word: it was killed, or the computer was switched off.{kept}",
+            icon=":material/bolt:",
+        )
+    elif job.status == store.QUEUED:
+        st.info("It waits for the trainings before it.", icon=":material/hourglass_empty:")
+    else:
+        st.success(f"The model {plain(job.result)} is on the shelf.", icon=":material/check:")
+
+
+def _curves(job: Job, history: pd.DataFrame) -> None:
+    if history.empty:
+        if job.status == store.RUNNING:
+            st.caption("The curves begin with the first finished epoch.")
+        return
+    fits = sorted(int(fit) for fit in history["fit"].unique())
+    runs = {f"run {fit}": history[history["fit"] == fit] for fit in fits}
+    left, right = st.columns(2, gap="medium")
+    left.plotly_chart(loss_curves(runs), config=NO_BAR, key=f"train-loss-{job.id}", alt="Loss of every epoch")
+    right.plotly_chart(
+        accuracy_curves(runs), config=NO_BAR, key=f"train-accuracy-{job.id}", alt="Right answers of every epoch"
+    )
+
+
+def _sure(label: str, icon: str, key: str, warning: str) -> bool:
+    """A button that asks again where there is something to lose."""
+    if not warning:
+        return st.button(label, icon=icon, key=key)
+    with st.popover(label, icon=icon, key=f"{key}-ask"):
+        st.write(warning)
+        return st.button(f"{label}, really", icon=icon, key=key, type="primary")

@@ -1,0 +1,34 @@
+"""Train: a dataset and a model in, one click, live curves, and a model on the shelf out."""
+
+import streamlit as st
+
+from bloodcell.ui import layout, training_jobs, training_spec
+from bloodcell.ui.errors import show_errors
+
+HERE, FROM_FILE = "Choose here", "From a file"
+
+
+def start() -> None:
+    """No training is open: ask for one, and begin it."""
+    with st.container(border=True):
+        how = st.segmented_control(
+            "Settings", [HERE, FROM_FILE], default=HERE, required=True, key="train-how", label_visibility="collapsed"
+        )
+        asked = training_spec.ask_file() if how == FROM_FILE else training_spec.ask_here()
+        job = None if asked is None else training_spec.begin(asked)
+    if job is not None:
+        training_jobs.open_job(job.id)
+        st.rerun()
+
+
+layout.through_app()
+st.header("Train a model", anchor=False)
+job_id = training_jobs.opened_id()
+with show_errors():
+    if job_id is None:
+        start()
+    elif st.button("New training", icon=":material/add:", key="train-new"):
+        training_jobs.open_job(None)
+        st.rerun()
+with show_errors():
+    training_jobs.follow(job_id)

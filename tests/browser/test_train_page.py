@@ -1,0 +1,95 @@
+"""The Train page in a real browser: one set, one click, live curves, a refresh, a model, and a cell that it classifies."""
+
+import pytest
+
+from bloodcell.data.synthetic import draw_field
+from bloodcell.imaging.read import encode_png
+from bloodcell.jobs.files import read_log
+from bloodcell.jobs.queue import JobQueue
+from bloodcell.jobs.store import RUNNING, list_jobs
+from bloodcell.review.batches import list_batches
+from bloodcell.settings import Settings
+from bloodcell.store.database import open_database
+from tests.browser.driving import WAIT_MS, settle, watch
+from tests.training.tiny_run import write_cells
+
+pytestmark = pytest.mark.browser
+
+TRAINED_MS = 300_000  # on a machine that is busy with other things
+TINY = {  # section of the page -> what is typed there, so that it takes seconds
+    "What the model sees": {"Height (px)": "32", "Width (px)": "32"},
+    "Rare classes and strangers": {"Pictures an epoch": "64"},
+    "How it learns": {"Epochs": "3", "Pictures a batch": "16"},
+    "Network and machine": {"Filters of the stages": "8, 12"},
+}
+
+
+@pytest.fixture
+def queue(server):
+    """The jobs of the served workspace; what still runs at the end is stopped."""
+    settings = Settings(server.home, f"sqlite:///{server.home / 'bloodcell.db'}")
+    queue = JobQueue(open_database(settings.db_url), settings)
+    yield queue
+    for job in list_jobs(queue.db, (RUNNING,)):
+        queue.cancel(job.id)
+
+
+@pytest.fixture
+def page(chromium):
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000})
+    yield context.new_page()
+    context.close()
+
+
+def type_into(page, label, text):
+    box = page.get_by_label(label, exact=True)
+    box.fill(text)
+    box.press("Enter")
+    settle(page)
+
+
+def test_from_a_folder_to_a_model_that_classifies(server, page, queue, tmp_path):
+    seen = watch(page, server)
+    page.goto(f"{server.url}/train")
+    page.get_by_role("link", name="Add a dataset").click(timeout=WAIT_MS)
+    type_into(page, "Folder or zip on this computer", str(write_cells(tmp_path / "data") / "cells"))
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("48 images, 4 classes").wait_for(timeout=WAIT_MS)
+    settle(page)
+
+    page.get_by_role("link", name="Train").click()
+    page.get_by_role("button", name="Train", exact=True).wait_for(timeout=WAIT_MS)
+    settle(page)
+    for section, fields in TINY.items():
+        page.get_by_text(section).click()
+        for label, text in fields.items():
+            type_into(page, label, text)
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_url("**/train?job=1", timeout=WAIT_MS)
+
+    page.get_by_text("Right, validation").or_(page.get_by_text("is on the shelf")).wait_for(timeout=WAIT_MS)
+    page.locator(".js-plotly-plot").first.wait_for(timeout=TRAINED_MS)
+    page.reload()
+    page.locator(".js-plotly-plot").first.wait_for(timeout=WAIT_MS)
+    page.get_by_text("is on the shelf").wait_for(timeout=TRAINED_MS)
+    settle(page)
+    (job,) = list_jobs(queue.db)
+    assert (job.status, job.attempt) == ("done", 1), read_log(queue.settings, job.id)
+    assert page.get_by_role("button", name="Cancel").count() == 0
+
+    page.get_by_role("link", name="Its figures").click()
+    page.get_by_role("heading", name="Small residual net, taught on cells").wait_for(timeout=WAIT_MS)
+    assert f"models-choice={job.result}" in page.url
+    page.go_back()
+    page.get_by_role("link", name="Classify with it").click(timeout=WAIT_MS)
+    page.get_by_text("Drop images here").wait_for(timeout=WAIT_MS)
+    settle(page)
+    cell = {"name": "new.png", "mimeType": "image/png", "buffer": encode_png(draw_field(999, n_white=1).rgb)}
+    page.locator("input[type=file]").first.set_input_files(cell)
+    page.locator(".tile").first.wait_for(timeout=WAIT_MS)
+    settle(page)
+    (batch,) = list_batches(queue.db)
+    assert batch.model_name == job.result
+    assert page.get_by_test_id("stAlertContentError").count() == 0
+    # Streamlit asks below an address with a page's name before it asks at the root.
+    assert [one for one in seen if "404" not in one] == []

@@ -1,0 +1,388 @@
+"""The Train page: empty, from the form to a job, bad settings, a spec from a file, and a job in every state."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bloodcell.data.dataset_groups import keep_groups, keep_split
+from bloodcell.data.recognition import recognise
+from bloodcell.data.shelf import images_table, register_path
+from bloodcell.data.sources import SourceSpec
+from bloodcell.data.split import fold_split, holdout_split
+from bloodcell.jobs import store
+from bloodcell.jobs.files import job_dir, make_job_dir
+from bloodcell.jobs.local import host
+from bloodcell.jobs.processes import process_id
+from bloodcell.jobs.queue import JobQueue
+from bloodcell.settings import load_settings
+from bloodcell.store.database import open_database
+from bloodcell.training.history import write_history
+from bloodcell.training.spec import TrainSpec
+from tests.jobs.light_worker import wait_for
+from tests.pages.test_pages import texts, widget
+from tests.training.tiny_run import write_cells
+
+LEARNING = {"phase": "learning", "fit": 1, "fits": 1, "epoch": 2, "epochs": 4, "batch": 5, "batches": 10}
+LEARNING |= {"images": 160, "loss": 0.4321, "accuracy": 0.875, "images_per_s": 321.0, "seconds_left": 75.0}
+LEARNING |= {"memory_mb": 812, "last_epoch": {"epoch": 1, "val_accuracy": 0.75}}
+EPOCHS = [{"fit": 1, "epoch": epoch, "loss": 1 / epoch, "accuracy": 0.6, "val_loss": 1.1} for epoch in (1, 2)]
+
+
+@pytest.fixture
+def queue(workspace):
+    settings = load_settings()
+    settings.home.mkdir(parents=True)
+    return JobQueue(open_database(settings.db_url), settings)
+
+
+@pytest.fixture
+def dataset(queue, tmp_path):
+    """Two photographs each of six drawn cells of four classes, registered."""
+    folder = write_cells(tmp_path / "data") / "cells"
+    return register_path("Drawn: cells/1", folder, recognise(folder).choice, queue.settings)
+
+
+@pytest.fixture
+def running(queue):
+    """A job whose process does nothing, so that all others wait behind it."""
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    job = made(queue, "the first", store.RUNNING, pid=sleeper.pid)
+    yield job
+    sleeper.kill()
+    sleeper.wait()
+
+
+def made(queue, title, status, *, pid=None, error="", result="", progress=None):
+    """A job with its row in the database, brought to a status."""
+    spec = TrainSpec("net", (SourceSpec("cells", "cells"),))
+    new = store.NewJob("train", title, "net", json.loads(spec.to_json()), str(queue.settings.home), "Ada")
+    job_id = store.add_job(queue.db, new)
+    make_job_dir(queue.settings, job_id, new.spec)
+    if status == store.QUEUED:
+        return store.get_job(queue.db, job_id)
+    job = store.claim_next(queue.db, 99)
+    if pid is not None:
+        store.register(queue.db, job, host(), pid, process_id(pid).created)
+    store.beat(queue.db, job, progress or {})
+    if status != store.RUNNING:
+        store.end(queue.db, job, status, error, result)
+    return store.get_job(queue.db, job_id)
+
+
+def at(app, job=None):
+    """The page, with a job in the address or none."""
+    app.run().switch_page("pages/train.py")
+    if job is not None:
+        app.query_params["job"] = str(job.id)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def train(app):
+    widget(app.button, "train-go").click().run()
+    assert not app.exception
+
+
+def keys(app):
+    return {one.key for one in app.button}
+
+
+def spec_of_newest(queue):
+    job = store.list_jobs(queue.db)[0]
+    return job, TrainSpec.from_json(json.dumps(job.spec))
+
+
+def test_the_empty_page_says_where_to_add_a_dataset(app):
+    at(app)
+    assert "no dataset to learn from yet" in texts(app)
+    assert "train-go" not in keys(app)
+
+
+def test_one_click_queues_the_small_net_on_found_cells(app, dataset, queue, running):
+    at(app)
+    assert "copies are looked for before the training begins" in texts(app)
+    train(app)
+    job, spec = spec_of_newest(queue)
+    assert (job.status, job.name, job.title) == (
+        store.QUEUED,
+        "drawn-cells-1-small",
+        "Small residual net, taught on Drawn: cells/1",
+    )
+    source = SourceSpec("Drawn- cells-1", dataset.id, layout="dataset")
+    expected = TrainSpec.for_network("small", job.name, (source,), title=job.title)
+    assert spec == expected
+    assert app.query_params["job"] == str(job.id)
+    assert "waits for the trainings before it" in texts(app)
+
+
+def test_the_form_follows_the_family_and_its_fields_become_the_spec(app, dataset, queue, running):
+    at(app)
+    widget(app.selectbox, "train-model").set_value("vgg16").run()
+    assert widget(app.number_input, "train-vgg16-height_px").value == 224
+    widget(app.radio, "train-vgg16-start").set_value("imagenet").run()
+    for name, value in (("epochs", 40), ("frozen_epochs", 5), ("patience", 7)):
+        widget(app.number_input, f"train-vgg16-{name}").set_value(value).run()
+    widget(app.selectbox, "train-vgg16-keep").set_value("best").run()
+    widget(app.selectbox, "train-vgg16-class_sampling").set_value("equal parts").run()
+    widget(app.number_input, "train-vgg16-images_per_epoch").set_value(640).run()
+    widget(app.slider, "train-vgg16-turn_deg").set_value(90).run()
+    widget(app.toggle, "train-vgg16-deterministic").set_value(True).run()
+    widget(app.selectbox, "train-fold-5").set_value(2).run()
+    train(app)
+    _, spec = spec_of_newest(queue)
+    assert (spec.model, spec.input, spec.scaling, spec.weights) == ("vgg16", "image", "imagenet caffe", "imagenet")
+    assert (spec.epochs, spec.frozen_epochs, spec.patience, spec.keep) == (40, 5, 7, "best")
+    assert (spec.class_sampling, spec.images_per_epoch, spec.unknown_share) == ("equal parts", 640, 0)
+    assert (spec.augment.turn_deg, spec.deterministic, spec.fold) == (90, True, 2)
+
+
+def test_every_family_gives_a_spec_that_can_be_trained(app, dataset):
+    at(app)
+    for family in widget(app.selectbox, "train-model").options:
+        widget(app.selectbox, "train-model").set_value(family).run()
+        assert not app.exception
+        assert not app.error, family
+        assert not widget(app.button, "train-go").disabled
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "said"),
+    [
+        ("number_input", "train-small-height_px", 16, "must be from 32 to 640. Received: 16"),
+        ("number_input", "train-small-learning_rate", 1.0, "must be between 0 and 1. Received: 1.0"),
+        ("text_input", "train-small-stage_widths", "8 twelve", "must be whole numbers of 1 or more"),
+        ("number_input", "train-small-images_per_epoch", 3, "must be at least one batch (64)"),
+        ("multiselect", "train-classes", ["MONOCYTE"], "needs two classes or more"),
+    ],
+)
+def test_bad_settings_are_one_sentence_and_no_click(app, dataset, kind, key, value, said):
+    at(app)
+    next(one for one in getattr(app, kind) if one.key.startswith(key)).set_value(value).run()
+    assert not app.exception
+    (error,) = app.error
+    assert said in error.value.replace("\\", "")
+    assert widget(app.button, "train-go").disabled
+
+
+def test_a_file_of_weights_must_be_named(app, dataset):
+    at(app)
+    widget(app.selectbox, "train-model").set_value("vgg16").run()
+    widget(app.radio, "train-vgg16-start").set_value("file").run()
+    assert "path of a file" in app.error[0].value
+    assert widget(app.button, "train-go").disabled
+
+
+def test_a_name_that_cannot_be_is_said_at_the_click(app, dataset, queue):
+    at(app)
+    next(one for one in app.text_input if one.key.startswith("train-name")).set_value("../up").run()
+    train(app)
+    assert "must begin with a letter or digit" in app.error[0].value
+    assert store.list_jobs(queue.db) == []
+
+
+def split_table(dataset):
+    table = images_table(dataset)[["file", "label"]]
+    return table.assign(group=table["file"].str.replace(r"-\d\.png", "", regex=True))
+
+
+def test_kept_groups_and_splits_enter_the_spec(app, dataset, queue, running):
+    table = split_table(dataset)
+    keep_groups(dataset, dict(zip(table["file"], table["group"], strict=True)), "by name")
+    keep_split(dataset, "three folds", fold_split(table, 3))
+    at(app)
+    assert "24 source cells" in texts(app)
+    widget(app.selectbox, "train-fold-3").set_value(-1).run()
+    train(app)
+    _, spec = spec_of_newest(queue)
+    assert (spec.sources[0].split, spec.sources[0].groups, spec.folds, spec.fold) == ("three-folds", "kept", 3, -1)
+
+
+def test_a_hold_out_split_has_one_part_to_hold_out_and_leaky_ones_are_marked(app, dataset, queue, running):
+    table = split_table(dataset)
+    keep_split(dataset, "b honest", holdout_split(table, 0.3, test_share=0.2))
+    keep_split(dataset, "a random", holdout_split(table, 0.3, leaky=True))
+    at(app)
+    split = widget(app.selectbox, f"train-split-{dataset.id}")
+    assert split.options == ["b-honest", "a-random (leaky)", "made when the training begins"]
+    assert not app.error
+    train(app)
+    _, spec = spec_of_newest(queue)
+    assert (spec.sources[0].split, spec.sources[0].groups, spec.fold) == ("b-honest", "pixels", 0)
+    widget(app.button, "train-new").click().run()
+    widget(app.selectbox, f"train-split-{dataset.id}").set_value("a-random").run()
+    assert "leaky: copies of one cell may lie on both sides" in app.error[0].value
+
+
+def test_a_split_without_a_part_to_hold_out_cannot_be_trained_with(app, dataset):
+    split = holdout_split(split_table(dataset), 0.3)
+    keep_split(dataset, "odd", type(split)(split.table.assign(split="train")))
+    at(app)
+    assert "needs folds, or the parts train and validation" in app.error[0].value
+    assert "train-go" not in keys(app)
+
+
+def test_fewer_classes_ask_what_becomes_of_the_others(app, dataset, queue, running):
+    at(app)
+    widget(app.multiselect, f"train-classes-{dataset.fingerprint}").set_value(["MONOCYTE", "EOSINOPHIL"]).run()
+    widget(app.radio, "train-unlisted").set_value("skip").run()
+    train(app)
+    _, spec = spec_of_newest(queue)
+    assert (spec.class_names, spec.sources[0].unlisted) == (("EOSINOPHIL", "MONOCYTE"), "skip")
+
+
+def test_changed_pictures_must_be_looked_at_first(app, dataset):
+    next(dataset.path.glob("*/*.png")).unlink()
+    at(app)
+    assert "1 removed" in app.error[0].value
+    assert "train-go" not in keys(app)
+
+
+def test_varied_examples_are_drawn_as_training_draws_them(app, dataset):
+    at(app)
+    app.session_state["train-variation"] = True
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert sum("data:image/jpeg" in one.proto.body for one in app.get("html")) == 1
+
+
+def test_a_spec_from_a_file_runs_the_same(app, dataset, queue, running, tmp_path):
+    given = TrainSpec("given", (SourceSpec("cells", "cells"),), epochs=3, title="From elsewhere")
+    at(app)
+    widget(app.segmented_control, "train-how").set_value("From a file").run()
+    assert "train-go" not in keys(app)
+    widget(app.text_input, "train-spec-data").set_value(str(tmp_path / "data")).run()
+    widget(app.file_uploader, "train-spec-file").set_value([("a.json", given.to_json().encode(), "")]).run()
+    train(app)
+    job, spec = spec_of_newest(queue)
+    assert (spec, job.title, job.data_dir) == (given, "From elsewhere", str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize(
+    ("data", "folder", "said"),
+    [
+        (b'{"name": "x", "colour": 1}', "", "Unknown training settings"),
+        (b"\xff\xfe", "", "must be text in UTF-8"),
+        (b" " * 1_000_001, "", "at most 1,000,000 bytes"),
+        (TrainSpec("x", (SourceSpec("a", "a"),)).to_json().encode(), "/nowhere", "There is no data folder"),
+    ],
+)
+def test_a_file_that_is_no_spec_is_one_sentence(app, dataset, data, folder, said):
+    at(app)
+    widget(app.segmented_control, "train-how").set_value("From a file").run()
+    widget(app.text_input, "train-spec-data").set_value(folder).run()
+    widget(app.file_uploader, "train-spec-file").set_value([("a.json", data, "")]).run()
+    assert not app.exception
+    assert said in app.error[0].value.replace("\\", "")
+    assert widget(app.button, "train-go").disabled
+
+
+def test_a_running_job_shows_where_it_stands_and_can_be_cancelled(app, queue, running):
+    store.beat(queue.db, running, LEARNING)
+    write_history(job_dir(queue.settings, running.id) / "history.csv", EPOCHS[:1])
+    at(app, running)
+    metrics = {one.label: one.value for one in app.metric}
+    assert (metrics["Loss"], metrics["Right, learning"], metrics["Right, validation"]) == ("0.432", "87.5%", "75.0%")
+    assert (metrics["Time left"], metrics["Pictures a second"], metrics["Memory"]) == ("1 min 15 s", "321", "812 MB")
+    assert "epoch 2 of 4, batch 5 of 10" in texts(app)
+    assert len(app.get("plotly_chart")) == 2
+    widget(app.button, "train-cancel").click().run()
+    assert widget(app.button, "train-cancel").disabled or store.get_job(queue.db, running.id).is_over
+    wait_for(lambda: (queue.tend(), store.get_job(queue.db, running.id).status)[1] == store.CANCELLED, "its end")
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        ({}, "Loading the training library"),
+        ({"phase": "reading", "source": "cells", "done": 3, "total": 48}, "Reading pictures, cells: 3 of 48"),
+        (LEARNING | {"epoch": 4, "batch": 10}, "writing and checking the model"),
+        (LEARNING | {"fits": 6}, "run 1 of 6, epoch 2 of 4"),
+    ],
+)
+def test_every_phase_has_words(app, queue, running, progress, said):
+    store.beat(queue.db, running, progress)
+    assert said in texts(at(app, running)).replace("\\", "")
+
+
+def test_a_failed_job_shows_its_reason_and_is_tried_again(app, queue):
+    failed = made(queue, "second", store.FAILED, error="The images of *cells* are gone.")
+    at(app, failed)
+    assert "The images of \\*cells\\* are gone" in app.error[0].value
+    assert {"train-retry", "train-delete"} <= keys(app)
+    assert not keys(app) & {"train-resume", "train-cancel"}
+
+
+@pytest.mark.parametrize("status", [store.CANCELLED, store.INTERRUPTED, store.FAILED])
+def test_finished_epochs_can_be_resumed(app, queue, running, status):
+    job = made(queue, "second", status, error="why", progress=LEARNING)
+    write_history(job_dir(queue.settings, job.id) / "history.csv", EPOCHS)
+    at(app, job)
+    said = texts(app)
+    assert "2 finished epochs of it are kept" in said.replace("\\", "")
+    assert len(app.get("plotly_chart")) == 2
+    widget(app.button, "train-resume").click().run()
+    assert not app.exception
+    assert store.get_job(queue.db, job.id).status == store.QUEUED
+    assert (job_dir(queue.settings, job.id) / "history.csv").exists()
+
+
+def test_starting_anew_throws_the_epochs_away(app, queue, running):
+    job = made(queue, "second", store.CANCELLED, progress=LEARNING)
+    write_history(job_dir(queue.settings, job.id) / "history.csv", EPOCHS)
+    at(app, job)
+    assert "2 finished epochs and their curves are thrown away" in texts(app)
+    widget(app.button, "train-retry").click().run()
+    assert store.get_job(queue.db, job.id).status == store.QUEUED
+    assert not (job_dir(queue.settings, job.id) / "history.csv").exists()
+
+
+def test_a_done_job_leads_to_its_model(app, queue, model):
+    at(app, made(queue, "second", store.DONE, result="tiny"))
+    assert "The model tiny is on the shelf" in app.success[0].value
+    links = {one.proto.label: one.proto.query_string for one in app.get("page_link")}
+    assert links == {
+        "Classify with it": "batch=&classify-model=tiny%3A+Tiny+test+model",
+        "Its figures": "models-choice=tiny",
+    }
+
+
+def test_a_waiting_job_can_be_cancelled(app, queue, running):
+    waiting = made(queue, "second", store.QUEUED)
+    at(app, waiting)
+    widget(app.button, "train-cancel").click().run()
+    assert store.get_job(queue.db, waiting.id).status == store.CANCELLED
+
+
+def test_deleting_forgets_the_job_and_goes_back(app, queue):
+    job = made(queue, "second", store.CANCELLED)
+    at(app, job)
+    assert "are deleted" in texts(app)
+    widget(app.button, "train-delete").click().run()
+    assert not app.exception
+    assert store.list_jobs(queue.db) == []
+    assert "job" not in app.query_params
+
+
+def test_the_list_has_every_job_and_opens_one(app, queue, running):
+    jobs = [made(queue, f"number {number}", store.CANCELLED) for number in range(10)]
+    at(app)
+    assert f"train-open-{jobs[-1].id}" in keys(app)
+    assert f"train-open-{jobs[0].id}" not in keys(app)
+    widget(app.toggle, "train-all-jobs").set_value(True).run()
+    widget(app.button, f"train-open-{jobs[0].id}").click().run()
+    assert not app.exception
+    assert app.query_params["job"] == str(jobs[0].id)
+    assert "#### number 0" in texts(app)
+
+
+def test_a_job_that_is_gone_is_one_sentence(app, queue):
+    made(queue, "first", store.CANCELLED)
+    app.run().switch_page("pages/train.py")
+    app.query_params["job"] = "77"
+    app.run()
+    assert not app.exception
+    assert "There is no job 77" in app.error[0].value
