@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.jobs import store
-from bloodcell.jobs.files import read_history, read_log
+from bloodcell.jobs.files import read_history
 from bloodcell.jobs.store import Job
 from bloodcell.jobs.train_job import LEARNING, READING
 from bloodcell.plots.training import accuracy_curves, loss_curves
@@ -35,7 +35,7 @@ def show_course(job: Job) -> None:
         _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
     left, right = st.columns(2, gap="medium")
     with left.expander("Log", expanded=job.status == store.FAILED, icon=":material/article:"):
-        lines = read_log(load_settings(), job.id)[0].splitlines()
+        lines = resources.jobs().runner.read_log(job)[0].splitlines()
         st.code("\n".join(lines[-LOG_LINES:]) or "Nothing is written yet.", language=None, wrap_lines=True)
     with right.expander("Settings", icon=":material/data_object:"):
         st.code(json.dumps(job.spec, indent=2), language="json", height=320)
@@ -121,14 +121,19 @@ def _phase(job: Job) -> tuple[str, float]:
     return f"Learning: {fit}epoch {at['epoch']} of {at['epochs']}, batch {at['batch']} of {at['batches']}", share
 
 
+def _figure(value: float | None, form: str) -> str:
+    """A figure that is not there yet, or that has run off to infinity and was stored as nothing."""
+    return _NOT_YET if value is None else format(value, form)
+
+
 def _live(job: Job) -> None:
     words, share = _phase(job)
     st.progress(min(1.0, share), f"{plain(words)} …")
     at, last = job.progress, job.progress.get("last_epoch", {})
     is_learning = at.get("phase") == LEARNING
     figures = {
-        "Loss": f"{at['loss']:.3f}" if is_learning else _NOT_YET,
-        "Right, learning": f"{at['accuracy']:.1%}" if is_learning else _NOT_YET,
+        "Loss": _figure(at.get("loss"), ".3f"),
+        "Right, learning": _figure(at.get("accuracy"), ".1%"),
         "Right, validation": f"{last['val_accuracy']:.1%}" if "val_accuracy" in last else _NOT_YET,
         "Time left": in_words(at["seconds_left"]) if is_learning else _NOT_YET,
         "Pictures a second": f"{at['images_per_s']:,.0f}" if is_learning else _NOT_YET,

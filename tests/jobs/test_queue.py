@@ -236,7 +236,7 @@ def test_names_that_cannot_be_a_folder(queue, name):
 
 def test_unknown_kinds_and_runners_and_wrong_specs(db, settings):
     queue = JobQueue(db, settings)
-    with pytest.raises(JobError, match=r"`kind` must be one of \['train'\]\. Received: 'bake'"):
+    with pytest.raises(JobError, match=r"`kind` must be one of \['train', .*\]\. Received: 'bake'"):
         queue.submit(new_job("bake"))
     with pytest.raises(SpecError, match="Unknown training settings"):
         queue.submit(new_job("train"))
