@@ -39,7 +39,7 @@ def _rate(
         steps = steps_per_epoch * epochs
         warm_up = max(1, steps // 20)
         return keras.optimizers.schedules.CosineDecay(
-            learning_rate / 20, steps - warm_up, warmup_target=learning_rate, warmup_steps=warm_up
+            learning_rate / 20, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
         )
     if spec.schedule == EXPONENTIAL:
         return keras.optimizers.schedules.ExponentialDecay(learning_rate, steps_per_epoch, spec.rate_factor)

@@ -117,10 +117,10 @@ class SearchSpec:
     def from_json(cls, text: str) -> "SearchSpec":
         """Read a search; SpecError names settings that do not exist."""
         values = json_object(text)
-        base = TrainSpec.from_json(json.dumps(values.pop("base", {})))
         space = values.pop("space", None)
         if not isinstance(space, dict) or not all(isinstance(one, dict) for one in space.values()):
             raise SpecError('`space` must be an object: setting -> {"low": , "high": } or {"choices": [...]}.')
+        base = TrainSpec.from_json(json.dumps(values.pop("base", {})))
         built = tuple((name, build(Choices if "choices" in one else Range, one)) for name, one in space.items())
         return build(cls, values | {"base": base, "space": built})
 
