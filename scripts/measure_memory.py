@@ -45,7 +45,7 @@ WHOLE = TrainSpec(
     height_px=HEIGHT_PX,
     width_px=WIDTH_PX,
     scaling="channel",
-    epochs=2,
+    epochs=1,
     images_per_epoch=160,
     batch_size=32,
     unknown_share=0.0,
@@ -99,7 +99,7 @@ def work(kind: str, folder: Path) -> dict:
 
     began = time.time()
     base_mb = round(psutil.Process().memory_info().rss / 1e6)
-    watch = Watch(WHOLE.epochs)
+    watch = Watch((WHOLE if kind == "kfold" else SMALL).epochs)
     if kind == "kfold":
         run_k_fold(folder / "run", WHOLE, folder, folder / "cache", watch)
     else:
@@ -124,13 +124,14 @@ def measured(kind: str, n: int) -> dict:
 def main() -> None:
     """Measure all and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs=2, default=SIZES, help="numbers of images to compare")
     parser.add_argument("--work", choices=("kfold", "trials"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:
         print(json.dumps(work(args.work, args.folder)))
         return
-    k_fold = [measured("kfold", n) for n in SIZES]
+    k_fold = [measured("kfold", n) for n in args.sizes]
     trials = measured("trials", 400)
     small, large = (one["peak_mb"] for one in k_fold)
     fits = trials["after_each_fit_mb"]

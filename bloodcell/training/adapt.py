@@ -110,10 +110,9 @@ def run_adapt(
     control.log(f"{len(learned.class_index)} crops to learn from, {len(held.class_index)} held back")
     work = Work(control, checkpoints, work_dir / HISTORY_FILE, data_dir, fits=1)
     rows = fit_model(train, 1, model, learned, None, work)
+    check_numbers(model)
     typical = typical_of(model, train, learned) if spec.old_data else _moved(typical, model, train, learned)
     outputs = predict(model, train, held, typical)
-    if not np.isfinite(outputs.logits).all():
-        raise RunError("The adaptation diverged, its answers are no numbers: take a lower `learning_rate`.")
     is_enough = _is_enough(train, held)
     if is_enough:
         calibration = calibrate(train, held, outputs).settings
@@ -222,7 +221,13 @@ def _is_enough(train: TrainSpec, held: Samples) -> bool:
     return len(groups) >= ENOUGH_HELD and int(of_class.min()) >= ENOUGH_OF_A_CLASS
 
 
-def compared(before: Predictions, after: Predictions) -> dict[str, Any]:
+def check_numbers(model: keras.Model) -> None:
+    """Raise RunError if a weight of a network is no number."""
+    if not all(np.isfinite(values).all() for values in model.get_weights()):
+        raise RunError("The adaptation diverged, its weights are no numbers: take a lower `learning_rate`.")
+
+
+def compared(before: Predictions, after: Predictions, n_draws: int = 2000) -> dict[str, Any]:
     """Figures of two models on the same cells, and whether the second is better by `adapt_spec.RULE`."""
     true, groups = before.y_true, before.groups
     was_right, is_right = before.y_pred == true, after.y_pred == true
@@ -231,13 +236,13 @@ def compared(before: Predictions, after: Predictions) -> dict[str, Any]:
         return balanced_accuracy(true[rows], after.y_pred[rows]) - balanced_accuracy(true[rows], before.y_pred[rows])
 
     gained = difference(np.arange(len(true)))
-    low, high = cluster_bootstrap(difference, groups, strata=true)
+    low, high = cluster_bootstrap(difference, groups, n_draws, strata=true)
     return {
         "kind": "adapt",
         "rule": RULE,
         "is_better": bool(gained > 0),
-        "before": figures(before),
-        "after": figures(after),
+        "before": figures(before, n_draws),
+        "after": figures(after, n_draws),
         "difference": round(gained, 4),
         "difference_interval": [round(low, 4), round(high, 4)],
         "may_be_chance": bool(low <= 0),

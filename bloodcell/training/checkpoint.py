@@ -139,6 +139,10 @@ class Checkpoints:
         self._write(f"ended-{fit}.npz", {}, rows)
         self._forget_state(fit)
 
+    def is_given_up(self, fit: int) -> bool:
+        """Whether `give_up` was called for a fit."""
+        return (self.folder / f"ended-{fit}.npz").exists()
+
     def load_answers(self, fit: int) -> tuple[Outputs, list[dict]] | None:
         """What `save_answers` kept; None where the fit is not finished."""
         stored = self._read(f"answers-{fit}.npz")
@@ -149,12 +153,13 @@ class Checkpoints:
 
     def rows(self, fit: int | None = None) -> list[dict]:
         """The history up to the newest checkpoint, of one fit or of all."""
-        parts = {}
+        parts: dict[int, list[dict]] = {}
         for path in [path for kind in ("answers", "ended", "fit") for path in self.folder.glob(f"{kind}-*.npz")]:
-            kind, number, *epoch = path.stem.split("-")
-            if not epoch and (stored := self._read(path.name)) is not None:
-                parts[int(number), kind == "fit"] = stored[1]
-        return [row for key in sorted(parts) if fit in (None, key[0]) for row in parts[key]]
+            _, number, *epoch = path.stem.split("-")
+            is_wanted = not epoch and fit in (None, int(number)) and int(number) not in parts
+            if is_wanted and (stored := self._read(path.name)) is not None:
+                parts[int(number)] = stored[1]
+        return [row for number in sorted(parts) for row in parts[number]]
 
     def _forget_state(self, fit: int) -> None:
         for path in [self.folder / f"fit-{fit}.npz", *self.folder.glob(f"fit-{fit}-epoch-*.npz")]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import TrialState
 
-from bloodcell.errors import BloodcellError, RunError
+from bloodcell.errors import BloodcellError, ModelError, RunError, SpecError
 from bloodcell.training.checkpoint import CHECKPOINT_DIR
 from bloodcell.training.control import Control, Progress
 from bloodcell.training.held_out import answers_of_fold, final_figures, how_judged
@@ -28,7 +28,8 @@ JUDGED_BY: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
     "val_accuracy": ("accuracy", "maximize"),
     "val_balanced": ("balanced_accuracy", "maximize"),
 }
-DONE, GIVEN_UP, DIVERGED, BROKEN_OFF = "done", "given up", "diverged", "broken off"
+DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged", "impossible", "broken off"
+ENDED = (DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE)
 # Fewer tell nothing about which setting matters.
 LEAST_FOR_IMPORTANCE = 8
 
@@ -52,7 +53,8 @@ def run_search(work_dir: Path, search: SearchSpec, data_dir: Path, cache_dir: Pa
     -------
     dict, as search.json
         judged_by : the figure, and whether it is minimised; best : that trial's row
-        trials : per trial its number, state (done, given up, diverged, broken off), settings, figures, epochs, seconds
+        trials : per trial its number, state, settings, figures, epochs, seconds. States: done; given up; diverged;
+            impossible (no such network can be built); broken off, with another trial in its place
         importance : setting -> share of how much it matters (Optuna's PED-ANOVA); {} with fewer than 8 trials done
 
     Raises
@@ -77,7 +79,7 @@ def run_search(work_dir: Path, search: SearchSpec, data_dir: Path, cache_dir: Pa
 def _do_trials(study: optuna.Study, search: SearchSpec, opened: Opened, table: Path) -> None:
     """Do trials until as many as are asked for have ended."""
     control = opened.work.control
-    while (n_ended := sum(_state(trial) in (DONE, GIVEN_UP, DIVERGED) for trial in study.trials)) < search.trials:
+    while (n_ended := sum(_state(trial) in ENDED for trial in study.trials)) < search.trials:
         study.sampler = _sampler(search, len(study.trials))
         trial = study.ask()
         if "fit" not in trial.user_attrs:
@@ -93,7 +95,7 @@ def _summary(study: optuna.Study, search: SearchSpec, opened: Opened) -> tuple[d
     """What search.json holds, and the best settings; RunError if no trial came to an end."""
     rows = _rows(study, search, opened)
     if not any(row["state"] == DONE for row in rows):
-        raise RunError("No trial came to an end: all diverged. Search at lower learning rates.")
+        raise RunError("No trial came to an end: all diverged or cannot be built. Search within other bounds.")
     best = study.best_trial
     figure, direction = JUDGED_BY[search.base.monitor]
     summary = {
@@ -154,12 +156,20 @@ def _do_trial(
     watch = _Watch(work.control, trial, search, work.checkpoints.rows(fit))
     watched = replace(opened, work=replace(work, control=watch, fits=max(work.fits, fit)))
     base = search.base
+    if work.checkpoints.is_given_up(fit):  # it was killed before Optuna knew
+        study.tell(trial, state=TrialState.PRUNED)
+        return
     try:
         outputs, _ = answers_of_fold(search.spec_of(settings), watched, base.fold, fit)
     except _GivenUpError as error:
         work.control.log(str(error))
         work.checkpoints.give_up(fit, work.checkpoints.rows(fit))
         study.tell(trial, state=TrialState.PRUNED)
+        return
+    except (SpecError, ModelError) as error:
+        work.control.log(f"No such network can be built: {error}")
+        trial.set_user_attr("state", IMPOSSIBLE)
+        study.tell(trial, state=TrialState.FAIL)
         return
     figures = final_figures(opened.samples.take(opened.folds == base.fold), outputs)
     trial.set_user_attr("figures", figures)

@@ -1,17 +1,22 @@
 """The work of the kinds trials, kfold, search and adapt, done in this process; test_train_job.py has real workers."""
 
 import json
-from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from bloodcell.data.sources import SourceSpec
 from bloodcell.errors import DatasetError, RunError, SpecError
 from bloodcell.jobs.experiment_jobs import adapt, trials
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.kinds import KINDS, load
 from bloodcell.jobs.store import NewJob, add_job, claim_next
 from bloodcell.jobs.task import Task
-from bloodcell.training.adapt_spec import AdaptSpec, cells_source
+from bloodcell.training.adapt_spec import AdaptSpec
+from bloodcell.training.calibrate import Outputs
+from bloodcell.training.checkpoint import CHECKPOINT_DIR, open_checkpoints
+from bloodcell.training.samples import load_samples
+from bloodcell.training.split import fold_of_rows
 from bloodcell.training.trials_spec import TrialsSpec
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, trained
 
@@ -27,25 +32,37 @@ def task_of(db, settings, kind, spec, data_dir):
     return Task(job, settings, folder)
 
 
-def test_trials_leave_a_folder_of_figures_in_runs(db, settings, tmp_path_factory):
+def test_trials_that_were_done_leave_a_folder_of_figures_in_runs(db, settings, tmp_path_factory):
+    """Both trials stand in the checkpoint, so that nothing is trained: one always right, one always wrong."""
     data_dir, _ = trained(tmp_path_factory)
     task = task_of(db, settings, "trials", TrialsSpec(SPEC, 2), data_dir)
+    samples = load_samples(SPEC, data_dir, settings.home / "cache")
+    held = samples.take(fold_of_rows(SPEC, samples) == SPEC.fold)
+    right = np.eye(4, dtype=np.float32)[held.class_index] * 9
+    checkpoints = open_checkpoints(task.folder / CHECKPOINT_DIR, SPEC, samples)
+    rows = [{"epoch": 1, "loss": 1.0, "seconds": 1}, {"epoch": 2, "loss": 0.5, "seconds": 2}]
+    for fit, logits in ((1, right), (2, np.roll(right, 1, axis=1))):
+        outputs = Outputs(logits, logits[:, 0], logits[:, 0])
+        checkpoints.save_answers(fit, outputs, [row | {"fit": fit} for row in rows])
     assert trials(task) == "it"
-    assert json.loads((settings.runs_dir / "it" / "trials.json").read_text())["n"] == 2
+    found = json.loads((settings.runs_dir / "it" / "trials.json").read_text())
+    assert (found["converged"], found["converged_share"]) == (1, 0.5)
+    assert (found["figures"]["accuracy"]["mean"], found["figures"]["balanced_accuracy"]["min"]) == (0.5, 0.0)
     assert not (task.folder / "checkpoint").exists()
-    assert task.progress()["fits"] == 2
     assert (task.folder / "trials.csv").is_file()  # as it was followed
 
 
 def test_an_adaptation_that_is_not_better_fails_with_the_reason_and_the_comparison(db, settings, tmp_path_factory):
+    """At such a rate nothing changes, and equal is not better."""
     data_dir, run_dir = trained(tmp_path_factory)
-    _, source = cells_source(data_dir / "cells")
+    source = SourceSpec("cells", "cells", groups="cells.csv")
     slow = {"learning_rate": 1e-12, "frozen_rate": 1e-12, "epochs": 2, "frozen_epochs": 1, "images_per_epoch": 32}
-    spec = AdaptSpec("mine", str(run_dir), replace(source, groups="cells.csv"), **slow)
-    task = task_of(db, settings, "adapt", spec, data_dir)
-    with pytest.raises(RunError, match="The adapted model was not kept"):
+    task = task_of(db, settings, "adapt", AdaptSpec("mine", str(run_dir), source, **slow), data_dir)
+    with pytest.raises(RunError, match=r"The adapted model was not kept: .* held-back cells is not above that of "):
         adapt(task)
-    assert not json.loads((task.folder / "adapt.json").read_text())["is_better"]
+    report = json.loads((task.folder / "adapt.json").read_text())
+    assert (report["is_better"], report["difference"]) == (False, 0.0)
+    assert not (task.folder / "model").exists()
     assert not (settings.runs_dir / "it").exists()
 
 

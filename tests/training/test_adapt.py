@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,9 +13,8 @@ from bloodcell.evaluate.metrics import Predictions
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_model
-from bloodcell.training.adapt import ADAPT_FILE, MODEL_DIR, compared, run_adapt
+from bloodcell.training.adapt import ADAPT_FILE, MODEL_DIR, check_numbers, compared, run_adapt
 from bloodcell.training.adapt_spec import AdaptSpec, cells_source
-from bloodcell.training.checkpoint import CHECKPOINT_DIR
 from bloodcell.training.control import Control
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, trained
 
@@ -81,17 +80,6 @@ def test_part_of_the_cells_is_held_back_with_their_copies(adapted):
     assert counted["none_held_back_of"] == []
 
 
-def test_a_model_that_is_as_good_as_before_is_refused(cells, model_dir, tmp_path):
-    """At such a rate nothing changes, and equal is not better."""
-    with pytest.raises(
-        RunError, match=r"The adapted model was not kept: .* held-back cells is not above that of drawn"
-    ):
-        adapt(cells, model_dir, tmp_path, learning_rate=1e-12, frozen_rate=1e-12, epochs=2, frozen_epochs=1)
-    assert not json.loads((tmp_path / ADAPT_FILE).read_text())["is_better"]
-    assert not (tmp_path / MODEL_DIR).exists()
-    assert (tmp_path / CHECKPOINT_DIR).is_dir()
-
-
 def answers(*predicted):
     """Answers for two cells of A and two of B."""
     probs = np.eye(2, dtype=np.float32)[list(predicted)]
@@ -102,13 +90,13 @@ def answers(*predicted):
 def test_the_rule_by_hand():
     """Before, A 2/2 and B 0/2: 0.5. After, A 2/2 and B 1/2: 0.75; the other way round it is worse."""
     before, after = answers(0, 0, 0, 0), answers(0, 0, 1, 0)
-    better = compared(before, after)
+    better = compared(before, after, n_draws=200)
     assert (better["is_better"], better["difference"], better["mended"], better["spoiled"]) == (True, 0.25, 1, 0)
     assert better["may_be_chance"]  # one cell
-    worse = compared(after, before)
+    worse = compared(after, before, n_draws=20)
     assert (worse["is_better"], worse["difference"], worse["mended"], worse["spoiled"]) == (False, -0.25, 0, 1)
     # more cells right is not better if a class is the worse for it: 2/2 and 0/2 against 1/2 and 1/2
-    assert not compared(before, answers(0, 1, 1, 0))["is_better"]
+    assert not compared(before, answers(0, 1, 1, 0), n_draws=20)["is_better"]
 
 
 def test_labels_that_the_model_does_not_know(cells, model_dir, tmp_path):
@@ -171,16 +159,9 @@ def test_models_that_cannot_be_continued(cells, changed_model, tmp_path):
         adapt(cells, changed_model(training=training | {"model": "resnet50_svm"}), tmp_path / "work")
 
 
-def test_answers_that_are_no_numbers(cells, model_dir, tmp_path, monkeypatch):
-    from bloodcell.training import adapt as module
-
-    real = module.predict
-
-    def diverged(*what):
-        found = real(*what)
-        return replace(found, logits=np.full_like(found.logits, np.nan)) if len(calls) else calls.append(1) or found
-
-    calls = []
-    monkeypatch.setattr(module, "predict", diverged)
-    with pytest.raises(RunError, match="The adaptation diverged, its answers are no numbers"):
-        adapt(cells, model_dir, tmp_path, epochs=2, frozen_epochs=1, images_per_epoch=32)
+def test_weights_that_are_no_numbers():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    check_numbers(model)
+    model.set_weights([np.array([[np.nan], [1]]), np.zeros(1)])
+    with pytest.raises(RunError, match="The adaptation diverged, its weights are no numbers"):
+        check_numbers(model)

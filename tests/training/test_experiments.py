@@ -4,15 +4,18 @@ import csv
 import json
 from dataclasses import replace
 
+import numpy as np
 import optuna
 import pytest
 
 from bloodcell.errors import DatasetError, RunError, StoppedError
 from bloodcell.training.calibrate import Outputs
-from bloodcell.training.checkpoint import CHECKPOINT_DIR
+from bloodcell.training.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.control import Control
-from bloodcell.training.held_out import final_figures, how_judged
+from bloodcell.training.held_out import final_figures, how_judged, out_of_fold
+from bloodcell.training.opened import Opened
 from bloodcell.training.results import RESULT_DIR
+from bloodcell.training.rounds import Work
 from bloodcell.training.search import STUDY_FILE, _open_study, run_search
 from bloodcell.training.search_spec import Choices, SearchSpec
 from bloodcell.training.trials import run_trials
@@ -99,11 +102,59 @@ def test_a_search_gives_up_what_is_worse_than_the_trials_before(data_dir, tmp_pa
         run_search(tmp_path, replace(search, space=(("dropout", Choices((0.3,))),)), *(data_dir, tmp_path, control))
 
 
+def test_a_search_of_which_nothing_came(data_dir, tmp_path):
+    search = SearchSpec("s", SPEC, (("dropout", Choices((0.1, 0.2))),), trials=1)
+    (tmp_path / CHECKPOINT_DIR).mkdir()
+    with _open_study(tmp_path / CHECKPOINT_DIR / STUDY_FILE, search) as study:
+        diverged = {"state": optuna.trial.TrialState.FAIL, "user_attrs": {"state": "diverged", "fit": 1}}
+        study.add_trial(optuna.trial.create_trial(**diverged))
+    with pytest.raises(RunError, match="No trial came to an end: all diverged or cannot be built"):
+        run_search(tmp_path, search, data_dir, data_dir.parent / "cache", Control())
+
+
+def test_a_trial_whose_network_cannot_be_built_is_told_and_does_not_end_the_search(data_dir, tmp_path):
+    """A CNN has five blocks that pool, so this input is too small for it; the search goes on to its end."""
+    base = replace(SPEC, model="cnn", stage_widths=(), unknown_share=0.0)
+    search = SearchSpec("s", base, (("dropout", Choices((0.1, 0.2))),), trials=1)
+    control = StopAfter()
+    with pytest.raises(RunError, match="No trial came to an end"):
+        run_search(tmp_path, search, data_dir, data_dir.parent / "cache", control)
+    assert [line for line in control.lines if line.startswith("No such network can be built: The input must be large")]
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Four samples in two folds, and no fit yet."""
+    some = samples([0, 1, 0, 1])
+    checkpoints = open_checkpoints(tmp_path / CHECKPOINT_DIR, SPEC, some)
+    work = Work(Control(), checkpoints, tmp_path / "history.csv", tmp_path, fits=2)
+    return Opened(some, np.array([0, 0, 1, 1]), work, 0.0)
+
+
+def test_a_fit_that_is_given_up_leaves_its_history_alone(opened):
+    kept, folder = opened.work.checkpoints, opened.work.checkpoints.folder
+    for name in ("fit-1.npz", "fit-1-epoch-1.npz", "fit-11.npz"):
+        np.savez(folder / name, history=np.array("[]"))
+    assert not kept.is_given_up(1)
+    kept.give_up(1, [{"fit": 1, "epoch": 1, "seconds": 3}])
+    assert kept.is_given_up(1)
+    assert kept.rows(1) == kept.rows() == [{"fit": 1, "epoch": 1, "seconds": 3}]
+    assert {path.name for path in folder.glob("*.npz")} == {"ended-1.npz", "fit-11.npz"}
+
+
+def test_a_fold_that_diverged_ends_the_run(opened):
+    numbers, nothing = np.zeros((2, 2), np.float32), np.full((2, 2), np.nan, np.float32)
+    for fit, logits in ((1, numbers), (2, nothing)):
+        opened.work.checkpoints.save_answers(fit, Outputs(logits, None, logits[:, 0]), [])
+    with pytest.raises(RunError, match="Fold 2 diverged, its answers are no numbers: take a lower `learning_rate`"):
+        out_of_fold(replace(SPEC, folds=2, unknown_share=0.0), opened)
+
+
 def test_figures_of_answers_by_hand():
     """Two of A right, one of B wrong: accuracy 2/3, balanced (1 + 0) / 2; softmax(0, 0) gives each 0.5, loss ln 2."""
     held = samples([0, 0, 1, -1])
-    outputs = Outputs(*(part for part in ([[0, 0]] * 4, None, [0] * 4)))
-    found = final_figures(held, replace(outputs, logits=as_array(outputs.logits)))
+    outputs = Outputs(as_array([[0, 0]] * 4), None, as_array([0] * 4))
+    found = final_figures(held, outputs)
     assert found == {"accuracy": 0.6667, "balanced_accuracy": 0.5, "log_loss": 0.6931}
     nothing = replace(outputs, logits=as_array([[float("nan")] * 2] * 4))
     assert final_figures(held, nothing)["log_loss"] is None
@@ -112,8 +163,6 @@ def test_figures_of_answers_by_hand():
 
 
 def as_array(values):
-    import numpy as np
-
     return np.array(values, np.float32)
 
 
