@@ -48,6 +48,22 @@ def take_datasets(page: Page, url: str, images: Path) -> None:
     page.set_viewport_size(SIZE)
 
 
+def take_training(page: Page, url: str) -> None:
+    """Train a tiny net on the registered set, and show its curves."""
+    page.goto(f"{url}/train")
+    page.get_by_text("What the model sees").click()
+    for label in ("Height (px)", "Width (px)"):
+        page.get_by_label(label, exact=True).fill("32")
+        page.keyboard.press("Enter")
+    page.get_by_text("Rare classes and strangers").click()
+    page.get_by_label("Pictures an epoch", exact=True).fill("640")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(4000)
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text("is on the shelf").wait_for(timeout=10 * WAIT_MS)
+    take(page, "train")
+
+
 def main() -> None:
     chromium = chromium_path()
     if chromium is None:
@@ -70,6 +86,7 @@ def main() -> None:
             page.keyboard.press("Enter")
             take(page, "classify")
             take_datasets(page, url, draw_copies(Path(folder) / "smears"))
+            take_training(page, url)
             page.click("text=Models")
             take(page, "models")
             page.click("text=Guide")

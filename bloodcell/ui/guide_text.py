@@ -27,6 +27,8 @@ LIMITS = f"""
   shipped model: decide them yourself as *Other cell*.
 - Another staining, microscope or camera than the model has seen makes it less sure, and sometimes wrong. Watch the
   share of *Unfamiliar*; where it is high, check every cell.
+- A model that you train (page Train) is as good as its pictures: every cell once, or copies known, each class in
+  numbers, from more than one slide. Its figures on held-out cells stand on the page Models.
 - The plain CSV has one row an image: the largest white cell in it. The full CSV has one row a cell.
 - An image without a class gets one of {", ".join(PLAIN_WORDS.values())} in the plain CSV.
 - Text in a CSV that begins with = + - @ gets a quote in front, so that a spreadsheet does not run it.

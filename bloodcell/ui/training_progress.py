@@ -18,6 +18,8 @@ from bloodcell.ui.intake import model_link
 from bloodcell.ui.text import counted, plain
 
 LOG_LINES = 14
+GIVES_MODEL = ("train", "adapt")  # kinds of jobs whose result is a model; that of others is a folder of figures
+MAX_RUNS = 8  # in one chart
 _NOT_YET = "-"
 
 
@@ -31,8 +33,7 @@ def show_state(job: Job) -> None:
 
 def show_course(job: Job) -> None:
     """Show a job's curves, the end of its log, and its settings."""
-    if job.kind == "train":
-        _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
+    _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
     left, right = st.columns(2, gap="medium")
     with left.expander("Log", expanded=job.status == store.FAILED, icon=":material/article:"):
         lines = resources.jobs().runner.read_log(job)[0].splitlines()
@@ -60,7 +61,7 @@ def ask_action(job: Job) -> bool:
             if _sure("Start anew", ":material/replay:", "train-retry", _LOSES.format(epochs) if epochs else ""):
                 queue.retry(job.id)
                 st.rerun()
-        elif job.result:
+        elif job.kind in GIVES_MODEL:
             model_link(job.result)
             st.page_link(
                 "pages/models.py",
@@ -88,7 +89,7 @@ def one_line(job: Job) -> str:
     if job.status == store.QUEUED:
         return "begins when the one before it has ended"
     if job.status == store.DONE:
-        return f"model {job.result}"
+        return f"{'model' if job.kind in GIVES_MODEL else 'figures'} {job.result}"
     at = job.progress
     if "last_epoch" not in at or "epochs" not in at:
         return ""
@@ -156,8 +157,11 @@ def _ended(job: Job, epochs: int) -> None:
         )
     elif job.status == store.QUEUED:
         st.info("It waits for the trainings before it.", icon=":material/hourglass_empty:")
-    else:
+    elif job.kind in GIVES_MODEL:
         st.success(f"The model {plain(job.result)} is on the shelf.", icon=":material/check:")
+    else:
+        folder = load_settings().runs_dir / job.result
+        st.success(f"The figures are in the folder {plain(str(folder))}", icon=":material/check:")
 
 
 def _curves(job: Job, history: pd.DataFrame) -> None:
@@ -165,7 +169,7 @@ def _curves(job: Job, history: pd.DataFrame) -> None:
         if job.status == store.RUNNING:
             st.caption("The curves begin with the first finished epoch.")
         return
-    fits = sorted(int(fit) for fit in history["fit"].unique())
+    fits = sorted(int(fit) for fit in history["fit"].unique())[-MAX_RUNS:]
     runs = {f"run {fit}": history[history["fit"] == fit] for fit in fits}
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(loss_curves(runs), config=NO_BAR, key=f"train-loss-{job.id}", alt="Loss of every epoch")

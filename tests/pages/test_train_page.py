@@ -54,10 +54,10 @@ def running(queue):
     sleeper.wait()
 
 
-def made(queue, title, status, *, pid=None, error="", result="", progress=None):
+def made(queue, title, status, *, kind="train", pid=None, error="", result="", progress=None):
     """A job with its row in the database, brought to a status."""
     spec = TrainSpec("net", (SourceSpec("cells", "cells"),))
-    new = store.NewJob("train", title, "net", json.loads(spec.to_json()), str(queue.settings.home), "Ada")
+    new = store.NewJob(kind, title, "net", json.loads(spec.to_json()), str(queue.settings.home), "Ada")
     job_id = store.add_job(queue.db, new)
     make_job_dir(queue.settings, job_id, new.spec)
     if status == store.QUEUED:
@@ -348,6 +348,13 @@ def test_a_done_job_leads_to_its_model(app, queue, model):
         "Classify with it": "batch=&classify-model=tiny%3A+Tiny+test+model",
         "Its figures": "models-choice=tiny",
     }
+
+
+def test_a_done_job_of_figures_names_their_folder(app, queue):
+    job = made(queue, "second", store.DONE, result="net-trials", kind="trials")
+    at(app, job)
+    assert "runs/net" in app.success[0].value.replace("\\", "")
+    assert not app.get("page_link")
 
 
 def test_a_waiting_job_can_be_cancelled(app, queue, running):
