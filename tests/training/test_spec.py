@@ -106,6 +106,8 @@ def test_texts_that_are_no_spec(text, message):
     [
         ({"class_names": ("ONE",)}, r"needs two classes or more\. Received: \('ONE',\)"),
         ({"sources": ()}, "at least one source"),
+        ({"weights": ""}, "`weights` must be 'none', 'imagenet' or the path of a file"),
+        ({"stage_widths": (8, 0)}, r"`stage_widths` must be whole numbers of 1 or more\. Received: \(8, 0\)"),
         ({"height_px": 31}, r"`height_px` must be from 32 to 640\. Received: 31"),
         ({"width_px": 641}, "`width_px` must be from 32 to 640"),
         ({"epochs": 0}, r"`epochs` must be 1 or more\. Received: 0"),
