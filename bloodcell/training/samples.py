@@ -5,6 +5,7 @@ They are made once and then cached in files, from which they are read as they ar
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -133,7 +134,7 @@ def _source_samples(
         if not any(record.label in spec.class_names for record in records):
             found = sorted({record.label for record in records})[:12]
             raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
-        cached = cache_dir / f"crops-{source.name}-{_cache_key(spec, source, data_dir, records)}.npz"
+        cached = cache_dir / f"crops-{_in_a_file_name(source.name)}-{_cache_key(spec, source, data_dir, records)}.npz"
         if not cached.exists():
             _make_crops(spec, data_dir, images, records, cached, _named(on_progress, source.name))
         with np.load(cached, allow_pickle=False) as stored:
@@ -164,6 +165,10 @@ def _stamps(source: SourceSpec, data_dir: Path, records: list[Record]) -> list:
     path = place_of(source, data_dir)
     files = [path / record.file for record in records] if path.is_dir() else [path]
     return [source.path, [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]]
+
+
+def _in_a_file_name(name: str) -> str:
+    return re.sub(r"[^\w .-]", "_", name)[:60]
 
 
 def _hash(content: list) -> str:
@@ -289,7 +294,7 @@ def _groups(
     if source.groups != "pixels":
         return cells_of_source(source, data_dir, images, records)[np.searchsorted(rows, kept)]
     key = _hash([_stamps(source, data_dir, records), [record.file for record in records]])
-    stored = cache_dir / f"copies-{source.name}-{key}.npy"
+    stored = cache_dir / f"copies-{_in_a_file_name(source.name)}-{key}.npy"
     if not stored.exists():
         told = _named(on_progress, f"{source.name}: copies")
         found = cells_of_source(source, data_dir, images, records, told)

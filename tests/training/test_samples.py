@@ -237,3 +237,14 @@ def test_epochs_are_judged_on_images_of_every_class_of_a_patient():
     assert (quick.class_index != UNKNOWN).all()
     many = quick_samples(samples([0, 1] * 500, group=np.arange(1000) // 8))  # 125 cells of 8 copies each
     assert np.unique(many.group, return_counts=True)[1].tolist() == [4] * 125
+
+
+def test_a_source_may_have_any_name(tmp_path):
+    """It goes into file names of the cache, whatever it holds."""
+    for label in NAMES:
+        (tmp_path / "s" / label).mkdir(parents=True)
+        rgb = draw_field(3, 1, 120, 120, scale=0.45).rgb
+        (tmp_path / "s" / label / "1.png").write_bytes(encode_png(rgb))
+    named = spec(sources=(SourceSpec("../a/b: c", "s", groups="pixels"),))
+    assert len(load_samples(named, tmp_path, tmp_path / "cache").class_index) >= 2
+    assert {path.parent for path in tmp_path.rglob("crops-*")} == {tmp_path / "cache"}
