@@ -261,6 +261,30 @@ def reproduction(figures: dict) -> list[str]:
     return [*lines, *table(head, rows), *left]
 
 
+def training_memory(figures: dict) -> list[str]:
+    small, large = figures["k_fold"]
+    rows = [
+        [f"k-fold, {one['images']:,} images of 240x320 px", f"{one['peak_mb']:,} MB", f"{one['seconds']} s"]
+        for one in (small, large)
+    ]
+    growth = large["peak_mb"] / small["peak_mb"] - 1
+    fits = figures["trials"]["after_each_fit_mb"]
+    return [
+        "## Memory of training",
+        "",
+        "`scripts/measure_memory.py`: two folds at full resolution with as small a network as can be, each in a process of"
+        " its own; pictures lie in a file and are read as they are drawn.",
+        "",
+        *table(["what", "most memory", "time"], rows),
+        *table(
+            ["figure", "bar", "measured", ""],
+            [["growth from 1,000 to 10,000 images", "<= 10 %", percent(growth), verdict(growth <= 0.10)]],
+        ),
+        f"After each of {len(fits)} trials in one process: {', '.join(f'{mb:,}' for mb in fits)} MB.",
+        "",
+    ]
+
+
 def scaling(figures: dict) -> list[str]:
     rows = []
     for name, (small, large) in figures["memory"].items():

@@ -4,7 +4,16 @@ import json
 
 from measuring import MEASURED, PROJECT
 from result_tables import percent, table, verdict, with_interval
-from results_of_data import copies, datasets, imbalance, leaky_split, reproduction, scaling, segmentation
+from results_of_data import (
+    copies,
+    datasets,
+    imbalance,
+    leaky_split,
+    reproduction,
+    scaling,
+    segmentation,
+    training_memory,
+)
 
 HEAD = """# Results
 
@@ -195,6 +204,7 @@ def main() -> None:
         ("leaky_split", leaky_split),
         ("reproduction", reproduction),
         ("scaling", scaling),
+        ("training_memory", training_memory),
     )
     for name, section in sections:
         path = MEASURED / f"{name}.json"
