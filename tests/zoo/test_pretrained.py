@@ -1,6 +1,7 @@
 """Weights from a file or the web, the layers of a backbone, and the two rounds of transfer learning."""
 
 import sys
+import urllib.request
 
 import keras
 import numpy as np
@@ -20,6 +21,8 @@ pytestmark = FOREIGN_WARNINGS
 def no_network(monkeypatch, tmp_path):
     """Keras' cache is empty, and every download meets a closed door on this machine."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    # urllib keeps the opener that it built first, with the proxies of then.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
