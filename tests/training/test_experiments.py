@@ -128,7 +128,7 @@ def opened(tmp_path):
     some = samples([0, 1, 0, 1])
     checkpoints = open_checkpoints(tmp_path / CHECKPOINT_DIR, SPEC, some)
     work = Work(Control(), checkpoints, tmp_path / "history.csv", tmp_path, fits=2)
-    return Opened(some, np.array([0, 0, 1, 1]), work, 0.0)
+    return Opened(some, np.array([0, 0, 1, 1]), work, [], 0.0)
 
 
 def test_a_fit_that_is_given_up_leaves_its_history_alone(opened):
