@@ -28,6 +28,7 @@ class StopsIn(Watch):
         return bool(self.rows) and (self.rows[-1]["fit"], self.rows[-1]["epoch"]) == (self.fit, 1)
 
 
+@pytest.mark.slow  # over a minute: several runs
 def test_finished_fits_are_not_done_again(tmp_path_factory, tmp_path):
     data_dir, _ = trained(tmp_path_factory)
     spec = replace(SPEC, fold=-1, folds=2, epochs=2)
