@@ -25,7 +25,8 @@ from bloodcell.evaluate.metrics import Predictions, figures
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_description
 from bloodcell.settings import load_settings
-from bloodcell.training.samples import UNKNOWN, Samples, load_samples
+from bloodcell.training.samples import UNKNOWN, load_samples
+from bloodcell.training.served import served_answers
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.spec_words import EQUAL_PARTS
 from bloodcell.training.split import fold_of_rows
@@ -79,17 +80,6 @@ def train_all(specs: dict[str, TrainSpec], args: argparse.Namespace) -> dict[tup
     return places
 
 
-def answers(run_dir: Path, held: Samples) -> Predictions:
-    """What a run says of cells it was not shown."""
-    engine = Engine(run_dir)
-    side_px = engine.takes.height_px
-    wide = held.wide[:]
-    start = (wide.shape[1] - side_px) // 2
-    scores = engine.classify(wide[:, start : start + side_px, start : start + side_px])
-    pred = scores.probs.argmax(axis=1)
-    return Predictions(engine.class_names, held.class_index, pred, scores.probs, scores.status, held.group)
-
-
 def joined(parts: list[Predictions]) -> Predictions:
     """The answers of several folds as one; no source cell lies in two."""
     names = ("y_true", "y_pred", "probs", "status", "groups")
@@ -113,7 +103,9 @@ def main() -> None:
     for name, spec in specs.items():
         run_dirs = [places[name, fold] / "run" for fold in args.folds]
         held = [samples.take((folds == fold) & (samples.class_index != UNKNOWN)) for fold in args.folds]
-        found = figures(joined([answers(*pair) for pair in zip(run_dirs, held, strict=True)]))
+        found = figures(
+            joined([served_answers(Engine(run_dir), part) for run_dir, part in zip(run_dirs, held, strict=True)])
+        )
         measured[name] = {
             "class_sampling": spec.class_sampling,
             "class_weights": spec.class_weights,

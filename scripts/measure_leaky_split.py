@@ -11,12 +11,14 @@ import argparse
 from dataclasses import replace
 
 import numpy as np
-from measure_imbalance import WITHOUT_SHORTAGE, add_options, answers, joined, train_all, variants
+from measure_imbalance import WITHOUT_SHORTAGE, add_options, joined, train_all, variants
 from measuring import DATA, keep, need
 
 from bloodcell.evaluate.metrics import figures
+from bloodcell.infer.engine import Engine
 from bloodcell.settings import load_settings
 from bloodcell.training.samples import UNKNOWN, load_samples
+from bloodcell.training.served import served_answers
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import fold_of_rows
 
@@ -53,7 +55,10 @@ def main() -> None:
     for name, spec in wanted.items():
         folds = fold_of_rows(spec, load_samples(spec, DATA, cache_dir))
         known = cells.class_index != UNKNOWN
-        parts = [answers(places[name, fold] / "run", cells.take((folds == fold) & known)) for fold in args.folds]
+        parts = [
+            served_answers(Engine(places[name, fold] / "run"), cells.take((folds == fold) & known))
+            for fold in args.folds
+        ]
         found = figures(joined(parts))
         learned = [set(cells.group[(folds != fold) & known].tolist()) for fold in args.folds]
         held = [cells.group[(folds == fold) & known] for fold in args.folds]

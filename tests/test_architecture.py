@@ -38,6 +38,7 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.training.trials_spec",
     "bloodcell.training.samples",
     "bloodcell.training.recipes",
+    "bloodcell.training.served",
     "bloodcell.training.split",
     "bloodcell.training.control",
     "bloodcell.training.history",

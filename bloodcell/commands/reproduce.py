@@ -6,24 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bloodcell.commands.begun import Terminal
 from bloodcell.commands.output import print_table, tell
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import DatasetError, StoreError
-from bloodcell.evaluate.metrics import Predictions, figures
+from bloodcell.evaluate.metrics import figures
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_description
 from bloodcell.settings import load_settings
 from bloodcell.training.recipes import HONEST, RECIPES, Recipe, recipe
 from bloodcell.training.samples import UNKNOWN, Samples, load_samples
+from bloodcell.training.served import served_answers
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.split import fold_of_rows
 
 RESULT = "reproduced.json"
 KEPT = ("images", "source_cells", "accuracy", "interval", "plain_interval", "balanced_accuracy", "balanced_interval")
-CHUNK = 256
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,7 +96,7 @@ def _run_of(out: Path, called: tuple[str, str], spec: TrainSpec, honest: TrainSp
         "protocol": f"fold {spec.fold} of {spec.folds} held out, by {_whole(spec)}",
         "parameters": json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["parameters"],
         "revision": description["revision"],
-        **{figure: value for figure, value in figures(_answers(Engine(folder), held)).items() if figure in KEPT},
+        **{figure: value for figure, value in figures(served_answers(Engine(folder), held)).items() if figure in KEPT},
     }
 
 
@@ -110,22 +108,6 @@ def _held_out(spec: TrainSpec, honest: TrainSpec, data_dir: Path, cache_dir: Pat
     samples = load_samples(spec, data_dir, cache_dir)
     rows = (fold_of_rows(spec, samples) == spec.fold) & (samples.class_index != UNKNOWN)
     return replace(samples, group=load_samples(honest, data_dir, cache_dir).group).take(rows)
-
-
-def _answers(engine: Engine, held: Samples) -> Predictions:
-    """What the exported network says of stored crops, cut to what it takes."""
-    height_px, width_px = engine.takes.height_px, engine.takes.width_px
-    top, left = (held.wide.shape[1] - height_px) // 2, (held.wide.shape[2] - width_px) // 2
-    probs, status = [], []
-    for start in range(0, len(held.class_index), CHUNK):
-        part = held.wide[start : start + CHUNK]
-        scores = engine.classify(part[:, top : top + height_px, left : left + width_px])
-        probs.append(scores.probs)
-        status.append(scores.status)
-    every = np.concatenate(probs)
-    return Predictions(
-        engine.class_names, held.class_index, every.argmax(axis=1), every, np.concatenate(status), held.group
-    )
 
 
 def _table(chosen: Recipe, measured: list[dict[str, Any]]) -> list[str]:

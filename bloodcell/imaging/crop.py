@@ -83,6 +83,12 @@ def whole_picture(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     return _resized(rgb, height_px, width_px)
 
 
+def middle_of(wide: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+    """The middle of crops, uint8 (..., H, W, 3) -> (..., height_px, width_px, 3)."""
+    top, left = (wide.shape[-3] - height_px) // 2, (wide.shape[-2] - width_px) // 2
+    return wide[..., top : top + height_px, left : left + width_px, :]
+
+
 def _resized(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     shrinks = rgb.shape[0] > height_px
     return cv2.resize(rgb, (width_px, height_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

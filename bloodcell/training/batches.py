@@ -5,6 +5,7 @@ import numpy as np
 
 from bloodcell.errors import DatasetError
 from bloodcell.imaging.augment import vary_crop
+from bloodcell.imaging.crop import middle_of
 from bloodcell.imaging.scale import FIXED, PART, Scaling, fit_scaling, fixed_scaling
 from bloodcell.runs.takes import KNOWN, LOGITS
 from bloodcell.training.imbalance import drawn_shares, loss_weights
@@ -127,8 +128,7 @@ def _by_cell(rows: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
 
 def plain_crops(wide: np.ndarray, spec: TrainSpec) -> np.ndarray:
     """The middle of stored crops, as the net sees them in use: (N, H, W, 3) -> (N, height_px, width_px, 3)."""
-    top, left = (wide.shape[1] - spec.height_px) // 2, (wide.shape[2] - spec.width_px) // 2
-    return wide[:, top : top + spec.height_px, left : left + spec.width_px]
+    return middle_of(wide, spec.height_px, spec.width_px)
 
 
 def scaling_of(spec: TrainSpec, learned: Samples) -> Scaling:

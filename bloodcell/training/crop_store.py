@@ -1,14 +1,15 @@
 """Crops kept in a file and read as they are drawn, so that memory does not grow with the number of images."""
 
-import secrets
 import threading
 import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, BinaryIO
 
 import numpy as np
 
+from bloodcell.data.whole_files import writing_whole
 from bloodcell.errors import DatasetError
 
 
@@ -23,13 +24,12 @@ class CropWriter:
 
     def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
         self.path, self.shape = path, shape
-        self.n = 0
-        self._part = path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
-        self._stream: IO[bytes] | None = None
+        self._whole = ExitStack()
+        self._stream: BinaryIO | None = None
 
     def __enter__(self) -> "CropWriter":
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self._part.open("wb")
+        self._stream = self._whole.enter_context(writing_whole(self.path))
         return self
 
     def add(self, crop: np.ndarray) -> None:
@@ -39,15 +39,10 @@ class CropWriter:
         if self._stream is None:
             raise DatasetError("Crops are added inside the `with` block of their writer.")
         self._stream.write(np.ascontiguousarray(crop).tobytes())
-        self.n += 1
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        if kind is None:
-            self._part.replace(self.path)
-        else:
-            self._part.unlink(missing_ok=True)
+        self._stream = None
+        self._whole.__exit__(kind, error, at)
 
 
 class StoredCrops:

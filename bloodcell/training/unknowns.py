@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from bloodcell.imaging.crop import BACKGROUND_LEVEL
+from bloodcell.imaging.crop import BACKGROUND_LEVEL, middle_of
 
 
 def draw_unknown(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -149,14 +149,9 @@ def _glow(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return np.clip(first * (1 - share) + second * share, 0, 255).astype(np.uint8)
 
 
-def _middle(side_px: int, wide: np.ndarray) -> np.ndarray:
-    start = (wide.shape[0] - side_px) // 2
-    return wide[start : start + side_px, start : start + side_px]
-
-
 def _wrong_colours(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A cell under a stain that no laboratory uses: channels swapped, inverted or grey."""
-    cell = _middle(side_px, wide)
+    cell = middle_of(wide, side_px, side_px)
     kind = rng.integers(4)
     if kind == 0:
         return np.ascontiguousarray(255 - cell)
@@ -168,7 +163,7 @@ def _wrong_colours(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> 
 
 def _shuffled(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The colours of a cell without its form: tiles in random order."""
-    cell = _middle(side_px, wide)
+    cell = middle_of(wide, side_px, side_px)
     tiles = int(rng.choice([3, 4, 6, 8]))
     size = side_px // tiles
     out = np.full_like(cell, BACKGROUND_LEVEL)
