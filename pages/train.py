@@ -2,20 +2,20 @@
 
 import streamlit as st
 
-from bloodcell.ui import layout, training_jobs, training_spec
+from bloodcell.ui import layout, training_asked, training_jobs, training_spec
 from bloodcell.ui.errors import show_errors
 
-HERE, FROM_FILE = "Choose here", "From a file"
+WAYS = {"New model": training_spec.ask_here, "From a file": training_spec.ask_file}
 
 
 def start() -> None:
     """No training is open: ask for one, and begin it."""
     with st.container(border=True):
         how = st.segmented_control(
-            "Settings", [HERE, FROM_FILE], default=HERE, required=True, key="train-how", label_visibility="collapsed"
+            "What to do", list(WAYS), default="New model", required=True, key="train-how", label_visibility="collapsed"
         )
-        asked = training_spec.ask_file() if how == FROM_FILE else training_spec.ask_here()
-        job = None if asked is None else training_spec.begin(asked)
+        asked = WAYS[how]()
+        job = None if asked is None else training_asked.begin(asked)
     if job is not None:
         training_jobs.open_job(job.id)
         st.rerun()

@@ -16,6 +16,7 @@ from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.intake import model_link
 from bloodcell.ui.text import counted, plain
+from bloodcell.ui.training_results import RESULTS
 
 LOG_LINES = 14
 GIVES_MODEL = ("train", "adapt")  # kinds of jobs whose result is a model; that of others is a folder of figures
@@ -33,6 +34,9 @@ def show_state(job: Job) -> None:
 
 def show_course(job: Job) -> None:
     """Show a job's curves, the end of its log, and its settings."""
+    if job.status == store.DONE and job.kind in RESULTS:
+        with show_errors():
+            RESULTS[job.kind](job)
     _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
     left, right = st.columns(2, gap="medium")
     with left.expander("Log", expanded=job.status == store.FAILED, icon=":material/article:"):

@@ -1,40 +1,22 @@
-"""The whole training spec of the page: from what was asked for, or from a file; shown, downloaded, and queued."""
+"""The training spec of the page: from what was asked for, or from a file."""
 
-import json
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from bloodcell.errors import BloodcellError, DatasetError, SpecError
-from bloodcell.jobs.store import Job, NewJob
+from bloodcell.errors import DatasetError, SpecError
+from bloodcell.jobs.store import NewJob
 from bloodcell.settings import load_settings
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.spec_words import EVERY_IMAGE
-from bloodcell.ui import resources, state, training_data, training_model, training_sections, training_variation
+from bloodcell.ui import training_data, training_model, training_sections, training_variation
 from bloodcell.ui.errors import show_errors
-from bloodcell.ui.text import plain
+from bloodcell.ui.training_asked import Asked, new_job, slug
 from bloodcell.ui.training_fields import Fields
 from bloodcell.zoo.registry import BY_SVM
 
 MAX_SPEC_BYTES = 1_000_000
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is to be trained.
-
-    place : where its button goes
-    make : gives the spec and the folder that its paths start from; raises SpecError or DatasetError where the settings
-        make no sense
-    """
-
-    place: DeltaGenerator
-    make: Callable[[], tuple[TrainSpec, Path]]
 
 
 def ask_here() -> Asked | None:
@@ -52,7 +34,7 @@ def ask_here() -> Asked | None:
         family, weights = training_model.ask()
         name = st.text_input(
             "Name of the model",
-            f"{_slug(dataset.name)}-{family.name}",
+            f"{slug(dataset.name)}-{family.name}",
             max_chars=80,
             key=f"train-name-{dataset.id}-{family.name}",
             help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
@@ -90,7 +72,7 @@ def ask_here() -> Asked | None:
         "fold": learned.fold,
     }
     source, home = learned.source, load_settings().home
-    return Asked(button, lambda: (TrainSpec.for_network(family.name, name.strip(), (source,), **settings), home))
+    return Asked(button, lambda: _job(TrainSpec.for_network(family.name, name.strip(), (source,), **settings), home))
 
 
 def ask_file() -> Asked | None:
@@ -103,63 +85,11 @@ def ask_file() -> Asked | None:
         help="The paths in the file start from here. Registered datasets are found without it.",
     )
     data_dir = Path(typed.strip() or load_settings().home).expanduser().resolve()
-    return None if given is None else Asked(st.container(), lambda: (_read(given.getvalue()), _existing(data_dir)))
+    return None if given is None else Asked(st.container(), lambda: _job(_read(given.getvalue()), _existing(data_dir)))
 
 
-def begin(asked: Asked) -> Job | None:
-    """Show the button with what keeps it from being pressed, and the settings as a file; the job once it was pressed."""
-    problem, made = "", None
-    try:
-        made = asked.make()
-    except BloodcellError as error:
-        problem = str(error)
-    with asked.place:
-        wanted = st.button(
-            "Train", type="primary", icon=":material/model_training:", key="train-go", disabled=made is None
-        )
-        if problem:
-            st.error(plain(problem), icon=":material/error:")
-        if wanted and made is not None:
-            with show_errors():
-                return _submit(*made)
-    if made is not None:
-        _show(made[0])
-    return None
-
-
-def _show(spec: TrainSpec) -> None:
-    """Show a spec as the file that runs the same by command, with its download."""
-    with st.expander(
-        "All settings as a file", icon=":material/data_object:", key="train-spec", on_change="rerun"
-    ) as opened:
-        if not opened.open:
-            return
-        st.caption(
-            "The same training by command: "
-            f"`python -m bloodcell jobs submit {spec.name}.json --data {plain(str(load_settings().home))}`"
-        )
-        st.download_button(
-            "Download",
-            spec.to_json(),
-            f"{_slug(spec.name)}.json",
-            "application/json",
-            icon=":material/download:",
-            key="train-spec-download",
-            on_click="ignore",
-        )
-        st.code(spec.to_json(), language="json", height=320)
-
-
-def _submit(spec: TrainSpec, data_dir: Path) -> Job:
-    new = NewJob(
-        kind="train",
-        title=spec.title or spec.name,
-        name=spec.name,
-        spec=json.loads(spec.to_json()),
-        data_dir=str(data_dir),
-        who=state.who(),
-    )
-    return resources.jobs().submit(new)
+def _job(spec: TrainSpec, data_dir: Path) -> NewJob:
+    return new_job("train", spec.title, spec.name, spec, data_dir)
 
 
 def _read(data: bytes) -> TrainSpec:
@@ -181,7 +111,3 @@ def _framing(fields: Fields, changes: dict) -> TrainSpec:
     """A spec that crops and varies as the asked one will."""
     alone = {"class_sampling": EVERY_IMAGE, "images_per_epoch": 0, "unknown_share": 0.0}
     return TrainSpec.for_network(fields.family.name, "any", fields.base.sources, **changes | alone)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "model"
