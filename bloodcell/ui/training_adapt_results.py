@@ -50,10 +50,12 @@ def show(job: Job) -> None:
 
 def verdict(found: Comparison) -> str:
     """What the comparison means, in plain words."""
-    changed = (
-        f"{counted(found.mended, 'held-back cell')} {'is' if found.mended == 1 else 'are'} named rightly only after, "
-        f"{found.spoiled:,} only before."
-    )
+    changed = "They name the same cells rightly."
+    if found.mended or found.spoiled:
+        changed = (
+            f"{counted(found.mended, 'held-back cell')} {'is' if found.mended == 1 else 'are'} named rightly only "
+            f"after, {found.spoiled:,} only before."
+        )
     if found.difference.value == 0:
         return f"Both models do equally well on the cells held back. {changed}"
     way = "better" if found.difference.value > 0 else "worse"
@@ -127,8 +129,12 @@ def _with_interval(share: Share) -> str:
 
 
 def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f} points"
+    return f"{_signed(difference)} points"
 
 
 def _points_interval(share: Share) -> str:
-    return f"{100 * share.low:+.1f} to {100 * share.high:+.1f}"
+    return f"{_signed(share.low)} to {_signed(share.high)}"
+
+
+def _signed(difference: float) -> str:
+    return f"{100 * difference:+.1f}" if difference else "0.0"

@@ -83,8 +83,8 @@ def ask_action(job: Job) -> bool:
 
 
 _REFUSED = (
-    "The model before is on the shelf as it was. More decided cells, above all of the classes that are named wrongly, "
-    "may help; so may other settings."
+    "The adapted model is not better than {0} on the cells held back, so it was not kept; {0} stays as it was. "
+    "More decided cells, above all of the classes that are named wrongly, may help; so may other settings."
 )
 _CANCEL_HELP = "It stops at the next batch. The finished epochs are kept, and it can be resumed."
 _LOSES = "The {} finished epochs and their curves are thrown away, and the training begins from nothing."
@@ -95,6 +95,8 @@ def one_line(job: Job) -> str:
     """Where a job stands, in a few words."""
     if job.status == store.RUNNING:
         return _phase(job)[0]
+    if is_refused(job):
+        return "not better on the cells held back, so it was not kept"
     if job.status == store.FAILED:
         return job.error
     if job.status == store.QUEUED:
@@ -158,7 +160,7 @@ def _live(job: Job) -> None:
 def _ended(job: Job, epochs: int) -> None:
     kept = f" {counted(epochs, 'finished epoch')} of it {'is' if epochs == 1 else 'are'} kept." if epochs else ""
     if is_refused(job):
-        st.warning(f"{plain(job.error)} {_REFUSED}", icon=":material/balance:")
+        st.warning(_REFUSED.format(plain(job.spec["model"])), icon=":material/balance:")
     elif job.status == store.FAILED:
         st.error(plain(job.error + kept), icon=":material/error:")
     elif job.status == store.CANCELLED:

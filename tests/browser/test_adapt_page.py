@@ -21,7 +21,7 @@ QUICK = {
     "Epochs": "8",
     "of them with a frozen backbone": "2",
     "Rate": "0.01",
-    "Pictures an epoch": "192",
+    "Pictures an epoch": "384",
 }
 
 

@@ -266,7 +266,8 @@ def test_a_difference_that_may_be_chance_is_said_to_be(app, queue, model):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"difference": 0.0, "difference_interval": [-0.1, 0.1]}, "Both models do equally well"),
+        ({"difference": 0.0, "difference_interval": [0.0, 0.0]}, "Both models do equally well"),
+        ({"difference": 0.0, "mended": 0, "spoiled": 0}, "They name the same cells rightly"),
         (
             {"difference": -0.2, "difference_interval": [-0.4, 0.1]},
             "worse on the cells held back, but **the difference",
@@ -276,8 +277,8 @@ def test_a_difference_that_may_be_chance_is_said_to_be(app, queue, model):
 )
 def test_a_refused_model_shows_the_comparison_too(app, queue, model, changes, words):
     at(app, ended(queue, store.FAILED, REFUSED, is_better=False, **changes))
-    assert "was not kept" in app.warning[0].value
-    assert "is on the shelf as it was" in app.warning[0].value
+    said = app.warning[0].value
+    assert "not better than small on the cells held back, so it was not kept; small stays as it was" in said
     assert words in texts(app)
     assert not app.error
     assert "Not better" in texts(app)
