@@ -4,7 +4,7 @@ import streamlit as st
 
 from bloodcell.runs.folder import list_models
 from bloodcell.settings import load_settings
-from bloodcell.ui import layout, shelf
+from bloodcell.ui import intake, layout, shelf
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.text import plain
 
@@ -21,6 +21,7 @@ if not models:
     )
     st.stop()
 model = shelf.choose_model(models)
+intake.say_what_is_named(model.input)
 with show_errors():
     shelf.show_figures_of(model)
 with show_errors():

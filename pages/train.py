@@ -2,17 +2,27 @@
 
 import streamlit as st
 
-from bloodcell.ui import layout, training_asked, training_jobs, training_spec
+from bloodcell.ui import layout, training_adapt, training_asked, training_jobs, training_spec
 from bloodcell.ui.errors import show_errors
 
-WAYS = {"New model": training_spec.ask_here, "From a file": training_spec.ask_file}
+WAYS = {
+    "New model": training_spec.ask_here,
+    training_adapt.WAY: training_adapt.ask,
+    "From a file": training_spec.ask_file,
+}
 
 
 def start() -> None:
     """No training is open: ask for one, and begin it."""
     with st.container(border=True):
         how = st.segmented_control(
-            "What to do", list(WAYS), default="New model", required=True, key="train-how", label_visibility="collapsed"
+            "What to do",
+            list(WAYS),
+            default="New model",
+            required=True,
+            key=training_adapt.WAY_KEY,
+            label_visibility="collapsed",
+            bind="query-params",
         )
         asked = WAYS[how]()
         job = None if asked is None else training_asked.begin(asked)

@@ -32,6 +32,8 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.zoo.registry",
     "bloodcell.zoo.settings",
     "bloodcell.zoo.table",
+    "bloodcell.training.adapt_cells",
+    "bloodcell.training.adapt_report",
     "bloodcell.training.adapt_spec",
     "bloodcell.training.search_spec",
     "bloodcell.training.spec",

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from bloodcell.commands.begun import Terminal, existing_data
 from bloodcell.commands.output import tell
-from bloodcell.data.changes import UNCHANGED, dataset_state
 from bloodcell.data.shelf import get_dataset
 from bloodcell.data.sources import SourceSpec
-from bloodcell.errors import DatasetError, RunError
+from bloodcell.errors import RunError
 from bloodcell.runs.folder import get_model, read_model
 from bloodcell.runs.publish import unfinished_dir
 from bloodcell.settings import load_settings
-from bloodcell.training.adapt_spec import AdaptSpec, cells_source
+from bloodcell.training.adapt_spec import ADAPT_FILE, AdaptSpec, cells_source, registered_cells
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     work_dir = unfinished_dir(out)
     shutil.rmtree(work_dir, ignore_errors=True)  # minutes: begun anew each time
     tell("Loading the training library ...")
-    from bloodcell.training.adapt import ADAPT_FILE, MODEL_DIR, run_adapt
+    from bloodcell.training.adapt import MODEL_DIR, run_adapt
 
     try:
         report = run_adapt(work_dir, spec, model.folder, data_dir, settings.home / "cache", Terminal())
@@ -63,15 +62,12 @@ def cells_of(text: str) -> tuple[Path, SourceSpec]:
     Raises
     ------
     DatasetError, SpecError
-        If there is nothing of that name, or a registered dataset has changed.
+        If there is nothing of that name.
     """
     path = Path(text)
     if path.is_file() and path.suffix.lower() == ".json":
         return path.parent.resolve(), SourceSpec.from_json(path.read_text(encoding="utf-8"))
     if path.exists():
         return cells_source(path)
-    dataset = get_dataset(text, load_settings())
-    state = dataset_state(dataset, reads_bytes=True)
-    if state.kind != UNCHANGED:
-        raise DatasetError(f"{state.message} Look at its images anew on the page Datasets, or give its path.")
-    return cells_source(dataset.path)
+    settings = load_settings()
+    return settings.home, registered_cells(get_dataset(text, settings), settings)

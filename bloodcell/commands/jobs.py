@@ -74,7 +74,7 @@ def _spec_of(args: argparse.Namespace) -> tuple[TrainSpec | TrialsSpec | SearchS
         return search, search.name, f"search: {search.name}"
     if args.kind == "adapt":
         adapt = AdaptSpec.read(path)
-        return adapt, adapt.name, f"adapt {adapt.model}: {adapt.title or adapt.name}"
+        return adapt, adapt.name, adapt.job_title
     train = TrainSpec.read(path)
     title = train.title or train.name
     if args.kind == "train":

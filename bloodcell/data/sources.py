@@ -1,5 +1,6 @@
 """A labelled dataset as settings describe it, and the images it lists."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -89,6 +90,11 @@ class SourceSpec:
     def from_json(cls, text: str) -> "SourceSpec":
         """Read one source; SpecError names settings that do not exist."""
         return build(cls, json_object(text))
+
+
+def source_name(name: str) -> str:
+    """The name of a dataset as that of a source: for logs and names of files."""
+    return re.sub(r"[^\w .-]+", "-", name)
 
 
 def open_described(path: Path) -> tuple[Contents, list[Record]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.errors import ModelError
-from bloodcell.runs.takes import MASK_FILE, takes_of
+from bloodcell.runs.takes import CELL, MASK_FILE, takes_of
 from bloodcell.settings import Settings
 
 NEEDED_FILES = ("model.onnx", "spec.json", "typical.npz")
@@ -23,6 +23,7 @@ class ModelInfo:
     class_names : in the order of the network's outputs
     sha256 : of all that decides its answers (`model_sha256`)
     is_shipped : comes with Bloodcell, was not trained here
+    input : what it takes, of `runs.takes.INPUTS`
     """
 
     name: str
@@ -31,6 +32,7 @@ class ModelInfo:
     class_names: tuple[str, ...]
     sha256: str
     is_shipped: bool
+    input: str = CELL
 
 
 def list_models(settings: Settings) -> list[ModelInfo]:
@@ -71,7 +73,16 @@ def read_model(folder: Path, is_shipped: bool = False) -> ModelInfo:
         class_names=tuple(description["class_names"]),
         sha256=model_sha256(folder),
         is_shipped=is_shipped,
+        input=takes_of(description, folder.name).input,
     )
+
+
+def input_of(name: str, settings: Settings) -> str:
+    """What the model called `name` takes, of `runs.takes.INPUTS`; "" where it is not on the shelf. Reads one file."""
+    for shelf in (settings.shelf, settings.runs_dir):
+        with suppress(ModelError):
+            return takes_of(read_description(shelf / name), name).input
+    return ""
 
 
 def read_description(folder: Path) -> dict[str, Any]:

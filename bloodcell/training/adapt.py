@@ -5,7 +5,6 @@ import io
 import os
 import shutil
 import time
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from bloodcell.data.contents import Contents
-from bloodcell.data.sources import source_records
-from bloodcell.data.split import draw_groups
-from bloodcell.errors import DatasetError, ModelError, RunError, SpecError
+from bloodcell.data.split import EXCLUDED, TEST, draw_groups
+from bloodcell.errors import DatasetError, ModelError, RunError
 from bloodcell.evaluate.intervals import cluster_bootstrap
 from bloodcell.evaluate.metrics import Predictions, balanced_accuracy, figures
 from bloodcell.imaging.scale import fixed_scaling
 from bloodcell.infer.typical import Typical, load_typical
 from bloodcell.runs.folder import model_sha256, read_description
 from bloodcell.runs.takes import MASK_FILE, takes_of
-from bloodcell.training.adapt_spec import RULE, AdaptSpec
+from bloodcell.training.adapt_cells import LEAST_CELLS, check_cells, continued_training, count_cells, would_forget
+from bloodcell.training.adapt_spec import ADAPT_FILE, NOT_KEPT, RULE, AdaptSpec
 from bloodcell.training.answers import predict, typical_of
 from bloodcell.training.batches import plain_crops
 from bloodcell.training.calibrate import calibrate
@@ -39,12 +37,10 @@ from bloodcell.training.history import HISTORY_FILE, write_history
 from bloodcell.training.imbalance import learned_rows
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Work, fit_model
-from bloodcell.training.samples import UNKNOWN, Samples, load_samples, takes_of_spec
+from bloodcell.training.samples import LEFT_OUT, UNKNOWN, Samples, load_samples, takes_of_spec
 from bloodcell.training.spec import TrainSpec
-from bloodcell.zoo.registry import BY_STEPS, network
 
-MODEL_DIR, ADAPT_FILE = "model", "adapt.json"
-LEAST_CELLS = 20
+MODEL_DIR = "model"
 # Thresholds are set anew only on so many held-back source cells, and so many of each class.
 ENOUGH_HELD, ENOUGH_OF_A_CLASS = 60, 8
 
@@ -85,11 +81,8 @@ def run_adapt(
     """
     started = time.time()
     description = read_description(model_dir)
-    train = spec.train_spec(description)
-    if train.mask_model:
-        train = replace(train, mask_model=str(model_dir.resolve()))  # the model brings its U-Net along
-    _check_model(spec, train, model_dir, description)
-    _check_labels(spec, train, data_dir)
+    train = continued_training(spec, model_dir, description)
+    check_cells(spec, count_cells(spec.cells, data_dir, train.class_names))
 
     def on_progress(source: str, done: int, total: int) -> None:
         stop_if_asked(control)
@@ -97,7 +90,7 @@ def run_adapt(
 
     control.log("Finding and cropping cells ...")
     samples = load_samples(train, data_dir, cache_dir, on_progress)
-    held, learned = _parted(spec, train, samples)
+    held, learned = parted(spec, train, samples)
     work_dir.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(work_dir / MODEL_DIR, ignore_errors=True)
     checkpoints = open_checkpoints(work_dir / CHECKPOINT_DIR, train, samples)
@@ -131,7 +124,7 @@ def run_adapt(
     control.log(f"balanced accuracy {_change(report)} on {report['before']['images']} held-back cells")
     if not report["is_better"]:
         raise RunError(
-            f"The adapted model was not kept: its balanced accuracy on {report['before']['images']} held-back cells is"
+            f"{NOT_KEPT}: its balanced accuracy on {report['before']['images']} held-back cells is"
             f" not above that of {spec.model} ({_change(report)})."
         )
     some = plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], train)
@@ -151,43 +144,23 @@ def run_adapt(
     return report
 
 
-def _check_model(spec: AdaptSpec, train: TrainSpec, model_dir: Path, description: dict[str, Any]) -> None:
-    if network(train.model).taught != BY_STEPS:
-        raise SpecError(
-            f"The network {train.model!r} of {spec.model} is not taught by steps, so it cannot be continued."
-        )
-    if replace(takes_of_spec(train), outputs=()) != replace(takes_of(description, spec.model), outputs=()):
-        raise ModelError(f"spec.json of the model {spec.model} contradicts its own training settings.")
-    if not (model_dir / "model.keras").is_file():
-        raise ModelError(f"The model folder {model_dir.name} lacks model.keras, so it cannot be continued.")
+def parted(spec: AdaptSpec, train: TrainSpec, samples: Samples) -> tuple[Samples, Samples]:
+    """The cells held back, and what is learned from: the other cells and, where given, the old data.
 
-
-def _check_labels(spec: AdaptSpec, train: TrainSpec, data_dir: Path) -> None:
-    with Contents(data_dir / spec.cells.path) as images:
-        counts = Counter(record.label for record in source_records(spec.cells, images))
-    foreign = [f"{label} ({n})" for label, n in sorted(counts.items()) if label not in train.class_names]
-    if foreign:
-        raise DatasetError(
-            f"The cells have labels that {spec.model} does not know: {', '.join(foreign)}. It knows"
-            f" {', '.join(train.class_names)}; leave the others out."
-        )
-
-
-def _parted(spec: AdaptSpec, train: TrainSpec, samples: Samples) -> tuple[Samples, Samples]:
-    """The cells held back, and what is learned from: the other cells and, where given, the old data."""
-    rows = np.flatnonzero((samples.source == 0) & (samples.class_index != UNKNOWN))
+    What a source's split leaves out, its test part too, is neither. DatasetError if the cells are too few or lack a
+    class.
+    """
+    is_used = ~np.isin(samples.part or [""], (TEST, EXCLUDED, LEFT_OUT))
+    rows = np.flatnonzero(is_used & (samples.source == 0) & (samples.class_index != UNKNOWN))
     if len(rows) < LEAST_CELLS:
         raise DatasetError(f"Adapting needs {LEAST_CELLS} cells or more. A white cell was found in {len(rows)} images.")
     is_held = draw_groups(samples.class_index[rows], samples.group[rows], spec.held_share, spec.seed)
     held_groups = np.unique(samples.group[rows[is_held]])
-    may_learn = ~np.isin(samples.group, held_groups)
+    may_learn = is_used & ~np.isin(samples.group, held_groups)
     learned = samples.take(learned_rows(train, samples, may_learn))
     lacking = [name for index, name in enumerate(train.class_names) if not (learned.class_index == index).any()]
     if lacking:
-        raise DatasetError(
-            f"There is no {' and no '.join(lacking)} among the cells to learn from, and the model would forget what it is:"
-            " add some, or learn from the old data too."
-        )
+        raise DatasetError(would_forget(lacking))
     return samples.take(rows[is_held]), learned
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.data.contents import Contents
-from bloodcell.data.sources import SourceSpec
+from bloodcell.data.dataset_groups import kept_groups
+from bloodcell.data.registration import Dataset
+from bloodcell.data.sources import BY_NAME, DATASET, KEPT, SourceSpec, source_name
 from bloodcell.errors import DatasetError, SpecError
 from bloodcell.jsonspec import build, json_object, require
+from bloodcell.settings import Settings
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.spec_words import COSINE, EQUAL_PARTS, KEEP_MEAN
 from bloodcell.zoo.settings import FROM_SCRATCH
@@ -17,6 +20,9 @@ from bloodcell.zoo.settings import FROM_SCRATCH
 CELLS_CSV = "cells.csv"
 CELLS_NAME = "cells"
 
+ADAPT_FILE = "adapt.json"
+# How the reason begins for which an adapted model is refused by the rule.
+NOT_KEPT = "The adapted model was not kept"
 RULE = (
     "The adapted model is kept only if its balanced accuracy on the held-back cells is above that of the model before;"
     " if both are equal it is refused."
@@ -80,9 +86,7 @@ class AdaptSpec:
         SpecError
             If it does not say how the model was trained, or that cannot be continued.
         """
-        if not isinstance(description.get("training"), dict):
-            raise SpecError(f"The model {self.model} does not say how it was trained, so it cannot be continued.")
-        was = TrainSpec.from_json(json.dumps(description["training"]))
+        was = self.training_before(description)
         old: tuple[SourceSpec, ...] = ()
         if self.old_data:
             total = sum(source.weight for source in was.sources)
@@ -115,6 +119,17 @@ class AdaptSpec:
             fold=0,
             seed=self.seed,
         )
+
+    def training_before(self, description: dict[str, Any]) -> TrainSpec:
+        """The training that the model came of; SpecError if its spec.json, `description`, does not say."""
+        if not isinstance(description.get("training"), dict):
+            raise SpecError(f"The model {self.model} does not say how it was trained, so it cannot be continued.")
+        return TrainSpec.from_json(json.dumps(description["training"]))
+
+    @property
+    def job_title(self) -> str:
+        """What a job that does it is called."""
+        return f"Adapt {self.model}: {self.title or self.name}"
 
     @classmethod
     def from_json(cls, text: str) -> "AdaptSpec":
@@ -167,8 +182,28 @@ def cells_source(path: Path) -> tuple[Path, SourceSpec]:
     return path.parent, SourceSpec(CELLS_NAME, path.name)
 
 
+def registered_cells(dataset: Dataset, settings: Settings) -> SourceSpec:
+    """The source of labelled cells that are registered in the workspace, with the best groups that are known.
+
+    Those kept with the dataset come first; then, of decided cells of a batch, their images; else copies of a cell are
+    found from the pixels.
+    """
+    known = kept_groups(dataset)
+    groups = KEPT if known is not None and known.is_current else decided_groups(dataset, settings) or "pixels"
+    return SourceSpec(source_name(dataset.name), dataset.id, layout=DATASET, groups=groups)
+
+
+def decided_groups(dataset: Dataset, settings: Settings) -> str:
+    """The table that says which image each cell of a dataset comes from; "" where it was not made of decided cells."""
+    return str(dataset.path / CELLS_CSV) if dataset.path.parent == settings.cells_dir else ""
+
+
 def _below(folder: str, source: SourceSpec, weight: float) -> SourceSpec:
     """A source of the model with paths that do not depend on the data folder of the new cells."""
+    if source.layout == DATASET:
+        return replace(source, weight=weight)
     start = Path(folder).resolve()
-    groups = source.groups if source.groups in ("pixels", "each") else str(start / source.groups)
-    return replace(source, path=str(start / source.path), groups=groups, weight=weight)
+    is_file = source.groups not in ("pixels", "each") and not source.groups.startswith(BY_NAME)
+    groups = str(start / source.groups) if is_file else source.groups
+    split = str(start / source.split) if source.split else ""
+    return replace(source, path=str(start / source.path), groups=groups, split=split, weight=weight)

@@ -9,7 +9,7 @@ from bloodcell.plots.theme import label_words
 from bloodcell.review.batches import Batch
 from bloodcell.review.cell_sets import decided_cells, make_cell_set
 from bloodcell.settings import load_settings
-from bloodcell.ui import resources
+from bloodcell.ui import resources, training_adapt
 from bloodcell.ui.dataset_shelf import CHOICE_KEY
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.progress import with_bar
@@ -69,3 +69,4 @@ def _ask(batch: Batch) -> None:
         icon=":material/dataset:",
         query_params={CHOICE_KEY: dataset.name},
     )
+    training_adapt.link(dataset, batch.model_name)

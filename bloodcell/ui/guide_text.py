@@ -29,6 +29,7 @@ LIMITS = f"""
   share of *Unfamiliar*; where it is high, check every cell.
 - A model that you train (page Train) is as good as its pictures: every cell once, or copies known, each class in
   numbers, from more than one slide. Its figures on held-out cells stand on the page Models.
+- A model that looks at whole pictures names only the largest white cell of each.
 - The plain CSV has one row an image: the largest white cell in it. The full CSV has one row a cell.
 - An image without a class gets one of {", ".join(PLAIN_WORDS.values())} in the plain CSV.
 - Text in a CSV that begins with = + - @ gets a quote in front, so that a spreadsheet does not run it.

@@ -12,6 +12,7 @@ from bloodcell.review.batches import MAX_NAME_CHARS, Batch
 from bloodcell.review.images import waiting_images
 from bloodcell.review.intake import TakenIn, analyse_waiting, take_in
 from bloodcell.runs.folder import ModelInfo, get_model, list_models
+from bloodcell.runs.takes import IMAGE
 from bloodcell.settings import load_settings
 from bloodcell.ui import resources, state
 from bloodcell.ui.text import counted, plain
@@ -30,9 +31,20 @@ def ask_model() -> ModelInfo | None:
             icon=":material/inventory_2:",
         )
         return None
-    if len(models) == 1:
-        return models[0]
-    return st.selectbox("Model", models, format_func=_model_words, key=_MODEL_KEY, bind="query-params")
+    model = models[0]
+    if len(models) > 1:
+        model = st.selectbox("Model", models, format_func=model_words, key=_MODEL_KEY, bind="query-params")
+    say_what_is_named(model.input)
+    return model
+
+
+def say_what_is_named(takes: str) -> None:
+    """Say so where a model that takes `takes`, of `runs.takes.INPUTS`, does not name every cell."""
+    if takes == IMAGE:
+        st.info(
+            "This model looks at the whole picture: of several white cells in one picture only the largest is named.",
+            icon=":material/crop_free:",
+        )
 
 
 def model_link(name: str) -> None:
@@ -43,11 +55,12 @@ def model_link(name: str) -> None:
             "pages/classify.py",
             label="Classify with it",
             icon=":material/biotech:",
-            query_params={state.BATCH_PARAM: "", _MODEL_KEY: _model_words(model)},  # no batch that was open before
+            query_params={state.BATCH_PARAM: "", _MODEL_KEY: model_words(model)},  # no batch that was open before
         )
 
 
-def _model_words(model: ModelInfo) -> str:
+def model_words(model: ModelInfo) -> str:
+    """A model as one chooses among them."""
     return f"{model.name}: {model.title}"
 
 

@@ -50,7 +50,7 @@ def show_figures_of(model: ModelInfo) -> None:
     if not rows:
         st.caption("No figures are kept with this model.")
         return
-    st.dataframe(pd.DataFrame(rows).dropna(axis=1, how="all"), hide_index=True, key="models-figures")
+    st.dataframe(pd.DataFrame(rows).dropna(axis=1, how="all").fillna("-"), hide_index=True, key="models-figures")
     st.caption(
         "In brackets: the range that holds the true value with 95 % probability. Held back: cells marked "
         "Check or Unfamiliar."

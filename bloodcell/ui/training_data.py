@@ -9,10 +9,11 @@ from bloodcell.data.changes import UNCHANGED, dataset_state
 from bloodcell.data.dataset_groups import kept_groups, kept_splits, open_split
 from bloodcell.data.registration import Dataset
 from bloodcell.data.shelf import list_datasets
-from bloodcell.data.sources import DATASET, KEPT, SourceSpec
+from bloodcell.data.sources import DATASET, KEPT, SourceSpec, source_name
 from bloodcell.data.split import TRAIN, VALIDATION, Split
 from bloodcell.plots.theme import label_words
 from bloodcell.settings import load_settings
+from bloodcell.training.adapt_spec import decided_groups
 from bloodcell.ui.dataset_splits import LEAKY
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, plain
@@ -55,14 +56,11 @@ def say_empty() -> bool:
     return is_empty
 
 
-def choose_dataset() -> Dataset | None:
-    """Ask for a dataset of the shelf; None where its images are not as they were registered."""
+def choose_dataset(label: str = "Dataset", key: str = "train-dataset") -> Dataset | None:
+    """Ask for a dataset of the shelf, which the address may name; None where its images are not as registered."""
     by_id = {one.id: one for one in list_datasets(load_settings())}
     chosen = st.selectbox(
-        "Dataset",
-        list(by_id),
-        format_func=lambda one: f"{by_id[one].name} ({counted(by_id[one].n_images, 'picture')})",
-        key="train-dataset",
+        label, list(by_id), format_func=lambda one: dataset_words(by_id[one]), key=key, bind="query-params"
     )
     dataset = by_id[chosen]
     state = dataset_state(dataset, reads_bytes=True)
@@ -73,16 +71,21 @@ def choose_dataset() -> Dataset | None:
     return dataset
 
 
+def dataset_words(dataset: Dataset) -> str:
+    """A dataset as one chooses among them."""
+    return f"{dataset.name} ({counted(dataset.n_images, 'picture')})"
+
+
 def ask(dataset: Dataset) -> Learned | None:
     """Ask for split, source cells and classes; None where the chosen split cannot be trained with."""
     class_names, unlisted = _ask_classes(dataset)
     found = _ask_split(dataset)
-    groups = _ask_groups(dataset)
+    groups = ask_groups(dataset)
     if found is None:
         return None
     split, folds, fold = found
     source = SourceSpec(
-        name=_short_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted=unlisted
+        name=source_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted=unlisted
     )
     return Learned(dataset, source, class_names, folds, fold)
 
@@ -143,13 +146,15 @@ def _opened(dataset: Dataset, name: str) -> Split:
     return kept(("split", str(file), file.stat().st_mtime_ns), lambda: open_split(file))
 
 
-def _ask_groups(dataset: Dataset) -> str:
-    known = kept_groups(dataset)
+def ask_groups(dataset: Dataset) -> str:
+    """Ask which pictures show the same cell; `groups` of a `SourceSpec`."""
+    known, decided = kept_groups(dataset), decided_groups(dataset, load_settings())
     usable = known is not None and known.is_current
+    ways = [*([KEPT] if usable else []), *([decided] if decided else []), PIXELS, EACH]
     how = st.selectbox(
         "Which pictures show the same cell",
-        [KEPT, PIXELS, EACH] if usable else [PIXELS, EACH],
-        format_func=_GROUP_WORDS.__getitem__,
+        ways,
+        format_func=lambda way: _GROUP_WORDS.get(way, "cells of one image of the batch stay together"),
         key=f"train-groups-{dataset.id}-{usable}",
         help="Copies of one cell (turned, mirrored, darker) stay together: none is held out while another is learned.",
     )
@@ -161,6 +166,8 @@ def _ask_groups(dataset: Dataset) -> str:
         )
     elif how == KEPT and known is not None:
         st.caption(f"{counted(len(known.sizes()), 'source cell')}: {plain(known.how)}")
+    elif how == decided:
+        st.caption("As the batch noted it. Images of one cell are taken for different ones.")
     elif known is not None and not known.is_current:
         st.caption("The pictures have changed since copies were found, so they are looked for again before training.")
     else:
@@ -186,8 +193,3 @@ def _ask_classes(dataset: Dataset) -> tuple[tuple[str, ...], str]:
             key="train-unlisted",
         )
     return tuple(sorted(chosen)), unlisted
-
-
-def _short_name(name: str) -> str:
-    """A name for logs and names of files."""
-    return re.sub(r"[^\w .-]+", "-", name)

@@ -13,6 +13,7 @@ from bloodcell.jobs.store import Job
 from bloodcell.ui import resources, training_progress
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.text import plain
+from bloodcell.ui.training_adapt_results import is_refused
 
 JOB_PARAM = "job"
 SHOWN = 8
@@ -35,6 +36,9 @@ LOOKS = {
     store.CANCELLED: Look("Cancelled", ":material/stop:", "orange"),
     store.INTERRUPTED: Look("Interrupted", ":material/bolt:", "violet"),
 }
+
+
+_REFUSED = Look("Not better", ":material/balance:", "orange")
 
 
 def opened_id() -> int | None:
@@ -114,7 +118,7 @@ def _list(jobs: Sequence[Job], job_id: int | None) -> None:
 
 
 def _badge(job: Job) -> None:
-    look = LOOKS[job.status]
+    look = _REFUSED if is_refused(job) else LOOKS[job.status]
     word = "Stopping" if job.status == store.RUNNING and job.cancel_asked else look.word
     st.badge(word, icon=look.icon, color=look.colour)
 

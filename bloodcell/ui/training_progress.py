@@ -16,7 +16,8 @@ from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.intake import model_link
 from bloodcell.ui.text import counted, plain
-from bloodcell.ui.training_results import RESULTS
+from bloodcell.ui.training_adapt_results import is_refused
+from bloodcell.ui.training_results import RESULTS, has_result
 
 LOG_LINES = 14
 GIVES_MODEL = ("train", "adapt")  # kinds of jobs whose result is a model; that of others is a folder of figures
@@ -34,12 +35,12 @@ def show_state(job: Job) -> None:
 
 def show_course(job: Job) -> None:
     """Show a job's curves, the end of its log, and its settings."""
-    if job.status == store.DONE and job.kind in RESULTS:
+    if has_result(job):
         with show_errors():
             RESULTS[job.kind](job)
     _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
     left, right = st.columns(2, gap="medium")
-    with left.expander("Log", expanded=job.status == store.FAILED, icon=":material/article:"):
+    with left.expander("Log", expanded=job.status == store.FAILED and not is_refused(job), icon=":material/article:"):
         lines = resources.jobs().runner.read_log(job)[0].splitlines()
         st.code("\n".join(lines[-LOG_LINES:]) or "Nothing is written yet.", language=None, wrap_lines=True)
     with right.expander("Settings", icon=":material/data_object:"):
@@ -58,7 +59,9 @@ def ask_action(job: Job) -> bool:
                 st.rerun()
             return False
         epochs = len(read_history(queue.settings, job.id))
-        if job.status in store.UNFINISHED:
+        if is_refused(job):
+            pass  # the same settings would come to the same
+        elif job.status in store.UNFINISHED:
             if epochs and st.button("Resume", type="primary", icon=":material/play_arrow:", key="train-resume"):
                 queue.resume(job.id)
                 st.rerun()
@@ -79,6 +82,10 @@ def ask_action(job: Job) -> bool:
     return False
 
 
+_REFUSED = (
+    "The adapted model is not better than {0} on the cells held back, so it was not kept; {0} stays as it was. "
+    "More decided cells, above all of the classes that are named wrongly, may help; so may other settings."
+)
 _CANCEL_HELP = "It stops at the next batch. The finished epochs are kept, and it can be resumed."
 _LOSES = "The {} finished epochs and their curves are thrown away, and the training begins from nothing."
 _DELETES = "Its log, its curves and what it could be resumed from are deleted. A model that came of it stays."
@@ -88,6 +95,8 @@ def one_line(job: Job) -> str:
     """Where a job stands, in a few words."""
     if job.status == store.RUNNING:
         return _phase(job)[0]
+    if is_refused(job):
+        return "not better on the cells held back, so it was not kept"
     if job.status == store.FAILED:
         return job.error
     if job.status == store.QUEUED:
@@ -150,7 +159,9 @@ def _live(job: Job) -> None:
 
 def _ended(job: Job, epochs: int) -> None:
     kept = f" {counted(epochs, 'finished epoch')} of it {'is' if epochs == 1 else 'are'} kept." if epochs else ""
-    if job.status == store.FAILED:
+    if is_refused(job):
+        st.warning(_REFUSED.format(plain(job.spec["model"])), icon=":material/balance:")
+    elif job.status == store.FAILED:
         st.error(plain(job.error + kept), icon=":material/error:")
     elif job.status == store.CANCELLED:
         st.info(f"It was cancelled.{kept}", icon=":material/stop:")

@@ -49,7 +49,7 @@ def test_what_will_be_taken_is_shown_and_then_made(offer, workspace):
     (dataset,) = list_datasets(load_settings())
     assert (dataset.name, dataset.n_images) == ("My cells", 3)
     assert "My cells holds 3 cells" in offer.success[0].value.replace("\\", "")
-    (link,) = offer.get("page_link")
+    link = next(one for one in offer.get("page_link") if one.proto.label == "Open it on the Datasets page")
     assert "My cells" in link.proto.query_string.replace("+", " ").replace("%20", " ")
 
 

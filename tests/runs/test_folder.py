@@ -1,7 +1,7 @@
 import pytest
 
 from bloodcell.errors import ModelError
-from bloodcell.runs.folder import NEEDED_FILES, get_model, list_models, model_sha256, read_model
+from bloodcell.runs.folder import NEEDED_FILES, get_model, input_of, list_models, model_sha256, read_model
 from bloodcell.settings import Settings
 
 SPEC = '{"title": "%s", "class_names": ["A", "B"], "side_px": 32, "context": 1.2}'
@@ -65,6 +65,13 @@ def test_every_file_that_decides_an_answer_changes_the_hash(tmp_path, changed):
 def test_get_by_name(settings):
     put(settings.shelf / "wbc4")
     assert get_model("wbc4", settings).folder == settings.shelf / "wbc4"
+
+
+def test_what_a_model_takes(settings):
+    put(settings.shelf / "cells")
+    put(settings.runs_dir / "pictures", spec='{"class_names": ["A"], "side_px": 4, "input": "image"}')
+    assert [input_of(name, settings) for name in ("cells", "pictures", "none")] == ["cell", "image", ""]
+    assert get_model("pictures", settings).input == "image"
 
 
 @pytest.mark.parametrize(("names", "there"), [((), "none"), (("a", "b"), "a, b")])

@@ -2,20 +2,24 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
 from bloodcell.classes import CONFIDENT, WHITE_CELLS_4
+from bloodcell.data.sources import SourceSpec
 from bloodcell.errors import DatasetError, ModelError, RunError, SpecError
 from bloodcell.evaluate.metrics import Predictions
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_model
-from bloodcell.training.adapt import ADAPT_FILE, MODEL_DIR, check_numbers, compared, run_adapt
-from bloodcell.training.adapt_spec import AdaptSpec, cells_source
+from bloodcell.training.adapt import MODEL_DIR, check_numbers, compared, parted, run_adapt
+from bloodcell.training.adapt_spec import ADAPT_FILE, AdaptSpec, cells_source
 from bloodcell.training.control import Control
+from bloodcell.training.samples import Samples
+from bloodcell.training.spec import TrainSpec
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, trained
 
 pytestmark = FOREIGN_WARNINGS
@@ -121,14 +125,48 @@ def only(cells, folder, *keep):
 
 
 def test_too_few_cells(cells, model_dir, tmp_path):
-    with pytest.raises(DatasetError, match=r"Adapting needs 20 cells or more\. A white cell was found in 12 images"):
+    with pytest.raises(DatasetError, match=r"Adapting needs 20 cells or more .* There are 12\."):
         adapt(only(cells, tmp_path / "few", "MONOCYTE/"), model_dir, tmp_path / "work")
+
+
+def test_pictures_without_a_white_cell_are_none(cells, model_dir, tmp_path):
+    folder = only(cells, tmp_path / "blank", "MONOCYTE/", "NEUTROPHIL/", "EOSINOPHIL/", "LYMPHOCYTE/")
+    for file in sorted(folder.glob("*/*.png"))[:36]:
+        file.write_bytes(encode_png(np.full((120, 120, 3), 230, np.uint8)))
+    with pytest.raises(DatasetError, match=r"20 cells or more\. A white cell was found in 12 images\."):
+        adapt(folder, model_dir, tmp_path / "work")
 
 
 def test_a_class_without_a_cell(cells, model_dir, tmp_path):
     folder = only(cells, tmp_path / "two", "MONOCYTE/", "NEUTROPHIL/")
     with pytest.raises(DatasetError, match="There is no EOSINOPHIL and no LYMPHOCYTE among the cells to learn from"):
         adapt(folder, model_dir, tmp_path / "work")
+
+
+def test_a_class_of_which_no_white_cell_is_found(cells, model_dir, tmp_path):
+    folder = only(cells, tmp_path / "three", "/")
+    for file in (folder / "EOSINOPHIL").glob("*.png"):
+        file.write_bytes(encode_png(np.full((120, 120, 3), 230, np.uint8)))
+    with pytest.raises(DatasetError, match="There is no EOSINOPHIL among the cells to learn from"):
+        adapt(folder, model_dir, tmp_path / "work")
+
+
+def test_a_test_part_of_the_old_data_is_not_learned_from(tmp_path):
+    class_index = np.repeat([0, 1], 12).astype(np.int64)
+    new = Samples(np.zeros((24, 2, 2, 3), np.uint8), class_index, np.arange(24), np.zeros(24, int), ["a"] * 24, {})
+    old = replace(new, group=np.arange(24, 48), source=np.ones(24, int), part=["test", "train"] * 12)
+    both = Samples(
+        *(np.concatenate([getattr(new, n), getattr(old, n)]) for n in ("wide", "class_index", "group", "source")),
+        ["a"] * 48,
+        {},
+        [""] * 24 + old.part,
+    )
+    spec = AdaptSpec("mine", "old", SourceSpec("new", "new"))
+    train = TrainSpec("old", (spec.cells, SourceSpec("old", "old")), class_names=("A", "B"))
+    held, learned = parted(spec, train, both)
+    assert set(learned.part) == {"", "train"}
+    assert (learned.source == 1).sum() == 12
+    assert not set(held.group) & set(learned.group)
 
 
 @pytest.fixture

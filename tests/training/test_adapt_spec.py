@@ -5,9 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from bloodcell.data.dataset_groups import keep_groups
+from bloodcell.data.recognition import recognise
+from bloodcell.data.shelf import register_path
 from bloodcell.data.sources import SourceSpec
 from bloodcell.errors import DatasetError, SpecError
-from bloodcell.training.adapt_spec import AdaptSpec, cells_source
+from bloodcell.settings import load_settings
+from bloodcell.training.adapt_spec import AdaptSpec, cells_source, registered_cells
+from tests.data.made import png
 from tests.training.tiny_run import SPEC
 
 CELLS = SourceSpec("cells", ".")
@@ -36,6 +41,21 @@ def test_old_data_keep_their_place_and_their_share(tmp_path):
     assert (new.weight, old.weight) == (0.75, 0.25)
     assert (new.name, old.name) == ("cells (new)", "cells")
     assert (old.path, old.groups) == (str(tmp_path / "cells"), str(tmp_path / "cells.csv"))
+
+
+@pytest.mark.parametrize(
+    ("source", "groups", "split"),
+    [
+        (SourceSpec("old", "old-1a", layout="dataset", groups="kept", split="mine"), "kept", "mine"),
+        (SourceSpec("old", "old", groups=r"name:^(C\d+)"), r"name:^(C\d+)", ""),
+        (SourceSpec("old", "old", groups="pixels", split="mine.csv"), "pixels", "/data/mine.csv"),
+    ],
+)
+def test_old_data_keep_their_groups_and_their_split(source, groups, split):
+    was = {"training": json.loads(replace(SPEC, sources=(source,)).to_json())}
+    old = replace(ADAPT, old_data="/data").train_spec(was).sources[1]
+    assert (old.groups, old.split) == (groups, split)
+    assert old.path == ("old-1a" if source.layout == "dataset" else "/data/old")
 
 
 @pytest.mark.parametrize(
@@ -71,3 +91,21 @@ def test_cells_by_table_and_by_folder(tmp_path):
     (tmp_path / "cells.csv").write_text("file,group,label\n")
     data_dir, source = cells_source(tmp_path)
     assert (data_dir, source.path, source.csv, source.groups) == (tmp_path, ".", "cells.csv", "cells.csv")
+
+
+def test_registered_cells_bring_the_best_groups_that_are_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("BLOODCELL_HOME", str(tmp_path))
+    settings = load_settings()
+    here, elsewhere = settings.cells_dir / "batch-1", tmp_path / "elsewhere"
+    for folder in (here, elsewhere):
+        for label in "AB":
+            (folder / label).mkdir(parents=True)
+            (folder / label / "1.png").write_bytes(png())
+    decided = register_path("Ward 3: cells", here, recognise(here).choice, settings)
+    other = register_path("other", elsewhere, recognise(elsewhere).choice, settings)
+    source = registered_cells(decided, settings)
+    assert (source.name, source.path, source.layout) == ("Ward 3- cells", decided.id, "dataset")
+    assert source.groups == str(here / "cells.csv")
+    assert registered_cells(other, settings).groups == "pixels"
+    keep_groups(decided, {"A/1.png": "1", "B/1.png": "2"}, "by hand")
+    assert registered_cells(decided, settings).groups == "kept"
