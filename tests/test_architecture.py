@@ -36,6 +36,8 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.training.search_spec",
     "bloodcell.training.spec",
     "bloodcell.training.trials_spec",
+    "bloodcell.training.read_results",
+    "bloodcell.training.results",
     "bloodcell.training.samples",
     "bloodcell.training.recipes",
     "bloodcell.training.served",

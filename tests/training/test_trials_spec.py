@@ -56,5 +56,5 @@ def test_a_number_of_trials_that_is_none(n):
 
 
 def test_trials_need_held_out_cells():
-    with pytest.raises(SpecError, match=r"`fold` must be 0 or more. Received: -1"):
+    with pytest.raises(SpecError, match=r"must be 0 or more.. Received: -1, each in turn"):
         TrialsSpec(replace(SPEC, fold=-1), 3)
