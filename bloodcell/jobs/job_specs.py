@@ -45,7 +45,7 @@ def _names(spec: JobSpec) -> tuple[str, str, str]:
     if isinstance(spec, TrialsSpec):
         return TRIALS, f"{spec.train.name}-trials", f"{spec.n} trials: {_title(spec.train)}"
     if isinstance(spec, SearchSpec):  # the model of the best settings takes the search's own name
-        return SEARCH, f"{spec.name}-search", f"search, {spec.trials} trials: {_title(spec.base)}"
+        return SEARCH, f"{spec.name}-search", f"Search, {spec.trials} trials: {_title(spec.base)}"
     if isinstance(spec, AdaptSpec):
         return ADAPT, spec.name, f"adapt {spec.model}: {spec.title or spec.name}"
     return TRAIN, spec.name, _title(spec)

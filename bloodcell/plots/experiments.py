@@ -12,12 +12,17 @@ from bloodcell.plots import theme
 WORDS = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "log_loss": "Log loss"}
 COLOURS = {"accuracy": theme.PALETTE[0], "balanced_accuracy": theme.PALETTE[1]}
 HEIGHT_PX, SETTING_HEIGHT_PX = 340, 260
+ASIDE = 0.08  # of a run's width, so that equal figures do not hide each other
 ROW_OF_MARKS = 0.07  # of the height, for each state of trials that have no figure
 MAX_TICKS = 20
 
 
 def run_dots(
-    runs: pd.DataFrame, word: str, means: Mapping[str, float], interval: tuple[float, float] | None = None
+    runs: pd.DataFrame,
+    word: str,
+    means: Mapping[str, float],
+    mean_words: str = "mean",
+    interval: tuple[float, float] | None = None,
 ) -> go.Figure:
     """Draw accuracy and balanced accuracy of every run as a dot each, and their means as lines.
 
@@ -26,37 +31,38 @@ def run_dots(
     runs : table with a column named `word` in small letters, the number of the run; accuracy, balanced_accuracy, from
         0 to 1; and, if some runs did not converge, converged (bool), whose dots are hollow where it is False
     word : what a run is called, such as "Trial"
-    means : figure -> where its line is drawn
+    means : figure -> where its line is drawn; mean_words : what the lines are
     interval : of the accuracy, drawn as a band; None for none
 
     Returns
     -------
-    plotly Figure with a trace of dots for each of the two figures
+    plotly Figure with a trace of dots for each of the two figures, beside each other, and one more for each that has
+    hollow dots
     """
+    number = word.lower()
+    converged = runs["converged"].astype(bool) if "converged" in runs else pd.Series(True, index=runs.index)
     figure = go.Figure()
-    converged = runs["converged"] if "converged" in runs else pd.Series(True, index=runs.index)
     if interval is not None:
         figure.add_hrect(*interval, fillcolor=COLOURS["accuracy"], opacity=0.12, line_width=0)
-    for name, colour in COLOURS.items():
-        if name in means:
-            figure.add_hline(means[name], line={"color": colour, "width": 1.5, "dash": "dash"})
-        figure.add_scatter(
-            x=runs[word.lower()].tolist(),
-            y=runs[name].tolist(),
-            name=WORDS[name],
-            mode="markers",
-            marker={
-                "color": colour,
-                "size": 10,
-                "symbol": ["circle" if one else "circle-open" for one in converged],
-                "line": {"width": 2, "color": colour},
-            },
-            customdata=["" if one else ", did not converge" for one in converged],
-            hovertemplate=f"{word.lower()} %{{x}}: {WORDS[name].lower()} %{{y:.1%}}%{{customdata}}<extra></extra>",
-        )
-    title = "Figures of each " + word.lower() + (" (hollow: did not converge)" if not converged.all() else "")
-    _lay_out(figure, title, HEIGHT_PX)
-    _number_runs(figure, runs[word.lower()], word)
+    for aside, (name, colour) in zip((-ASIDE, ASIDE), COLOURS.items(), strict=True):
+        figure.add_hline(means[name], line={"color": colour, "width": 1.5, "dash": "dash"})
+        for symbol, words, rows in (
+            ("circle", "", runs[converged]),
+            ("circle-open", ", did not converge", runs[~converged]),
+        ):
+            if rows.empty:
+                continue
+            figure.add_scatter(
+                x=(rows[number] + aside).tolist(),
+                y=rows[name].tolist(),
+                customdata=rows[number].tolist(),
+                name=WORDS[name] + words,
+                mode="markers",
+                marker={"color": colour, "size": 10, "symbol": symbol, "line": {"width": 2, "color": colour}},
+                hovertemplate=f"{number} %{{customdata}}{words}: {WORDS[name].lower()} %{{y:.1%}}<extra></extra>",
+            )
+    _lay_out(figure, f"Figures of each {number}, dashed: {mean_words}", HEIGHT_PX)
+    _number_runs(figure, runs[number], word)
     figure.update_yaxes(tickformat=".0%")
     return figure
 

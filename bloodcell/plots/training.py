@@ -71,7 +71,7 @@ def _curves(
             )
             in_legend = False
     if not is_alone:
-        title += ": " + ", ".join(f"{_DASH_WORDS[dash]} {words}" for words, dash in lines.values())
+        title += "<br><sub>" + ", ".join(f"{_DASH_WORDS[dash]} {words}" for words, dash in lines.values()) + "</sub>"
     titled = theme.titled(figure, title, HEIGHT_PX)
     titled.update_layout(
         legend={"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0}, showlegend=True, dragmode=False

@@ -80,7 +80,7 @@ def read_trials(folder: Path) -> TrialsResult:
             converged=int(given["converged"]),
             spread=_table(spread, ("figure", "mean", "sd", "min", "max")),
             trials=_table(given["trials"], ("trial", "seed", *FIGURES, "epochs", "converged", "seconds")),
-            remarks=_remarks(validation["protocol"], validation["note"]),
+            remarks=_remarks(_judged_on(given["training"]), validation["note"]),
             leaky=tuple(map(str, validation["leaky"])),
         )
 
@@ -113,7 +113,11 @@ def read_search(folder: Path) -> SearchResult:
             space={name: dict(values) for name, values in space.items()},
             trials=_table(given["trials"], ("trial", "state", *space, *FIGURES, "epochs", "seconds")),
             importance={name: float(share) for name, share in given["importance"].items()},
-            remarks=_remarks(given["protocol"], given["note"]),
+            remarks=_remarks(
+                _judged_on(given["search"]["base"]),
+                "The best of the trials was chosen by these cells, so its figures are too kind.",
+                given["note"],
+            ),
             leaky=tuple(map(str, given["leaky"])),
             spec=json.dumps(found(BEST_FILE), indent=2) + "\n",
         )
@@ -158,6 +162,10 @@ def _table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], columns: Sequence[s
 def _interval(bounds: Any) -> tuple[float, float]:
     low, high = map(float, bounds)
     return low, high
+
+
+def _judged_on(train: Mapping[str, Any]) -> str:
+    return f"Judged on part {train['fold'] + 1} of {train['folds']}: source cells that no trial learned from."
 
 
 def _remarks(*sentences: Any) -> tuple[str, ...]:

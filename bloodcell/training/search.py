@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -30,16 +30,10 @@ from bloodcell.training.results import (
     write_json,
     write_table,
 )
-from bloodcell.training.search_spec import Range, SearchSpec
+from bloodcell.training.search_spec import JUDGED_BY, Range, SearchSpec
 from bloodcell.training.spec import TrainSpec
 
 STUDY_FILE = "study.db"
-# The figure at the end that stands for a monitor of the epochs, and whether less of it is better.
-JUDGED_BY: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
-    "val_loss": ("log_loss", "minimize"),
-    "val_accuracy": ("accuracy", "maximize"),
-    "val_balanced": ("balanced_accuracy", "maximize"),
-}
 ENDED = (DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE)
 # Fewer tell nothing about which setting matters.
 LEAST_FOR_IMPORTANCE = 8

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bloodcell.errors import SpecError
 from bloodcell.jsonspec import build, json_object, require
@@ -19,6 +19,12 @@ WITH_KERNEL = ("cnn", "fcn")
 # Settings that only one optimizer has.
 OF_OPTIMIZER = {"weight_decay": "adamw", "momentum": "sgd"}
 MOST_TRIALS = 1000
+# The figure at the end that stands for a monitor of the epochs, and whether less of it is better.
+JUDGED_BY: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
+    "val_loss": ("log_loss", "minimize"),
+    "val_accuracy": ("accuracy", "maximize"),
+    "val_balanced": ("balanced_accuracy", "maximize"),
+}
 
 
 @dataclass(frozen=True)

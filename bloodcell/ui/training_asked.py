@@ -91,8 +91,8 @@ def _length(new: NewJob) -> str:
         return f"{counted(runs, 'run')}; this model learns in one go, without epochs."
     words = f"{counted(runs, 'run')} of {counted(train['epochs'], 'epoch')}"
     words += f", {runs * train['epochs']:,} epochs in all" if runs > 1 else ""
-    is_less = new.kind == SEARCH or train["patience"] > 0
-    return f"{words}{', or fewer: runs may be given up or stop early' if is_less else ''}."
+    less = "; fewer, as poor trials are given up" if new.kind == SEARCH else "; fewer if it stops early"
+    return f"{words}{less if new.kind == SEARCH or train['patience'] else ''}."
 
 
 def _show(new: NewJob) -> None:

@@ -135,16 +135,16 @@ def ask_bounds(fields: Fields, n: int) -> Runs:
         with right:
             prune_after = int(
                 st.number_input(
-                    "Epochs that each trial gets",
+                    "Poor ones end after (epochs)",
                     0,
                     2000,
                     SearchSpec.prune_after,
                     key="train-search-prune",
-                    help="After them a trial that is worse than the median of the trials before it, at the same epoch, "
-                    f"is given up. The first {SearchSpec.startup_trials} trials are drawn at random and run to the end.",
+                    help="After so many epochs, a trial that is worse than the median of the trials before it, at the same "
+                    f"epoch, is given up. The first {SearchSpec.startup_trials} trials are drawn at random and run to the end.",
                 )
             )
-        columns = st.columns(3, gap="medium")
+        columns = st.columns(2, gap="medium")
         bounds = {}
         for number, name in enumerate(names):
             with columns[number % len(columns)]:
