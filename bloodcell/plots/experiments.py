@@ -178,7 +178,9 @@ def setting_words(value: Any) -> str:
 def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:
     theme.titled(figure, title, height_px)
     figure.update_layout(
-        legend={"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0}, showlegend=True, dragmode=False
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
+        showlegend=True,
+        dragmode=False,
     )
     figure.update_yaxes(fixedrange=True)
 

@@ -32,7 +32,7 @@ def show(job: Job) -> None:
     st.caption("In brackets: the range that holds the true value with 95 % probability, over source cells.")
     show_remarks(result.remarks, result.leaky)
     parts = result.folds.assign(part=result.folds["fold"] + 1)
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         show_runs(parts[["part", *result.folds.columns]], f"train-parts-{job.id}", {"part": PART})
         st.dataframe(_more_figures(figures), hide_index=True, key=f"train-kfold-{job.id}")
