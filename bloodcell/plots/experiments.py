@@ -169,10 +169,10 @@ def setting_effect(
 
 
 def setting_words(value: Any) -> str:
-    """A value of a setting, for people: ``8, 12`` for a list, ``0.0012`` for a number."""
+    """A value of a setting, for people: ``8, 12`` for a list, a number with three figures."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:

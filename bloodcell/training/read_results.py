@@ -37,7 +37,9 @@ class TrialsResult:
 class KFoldResult:
     """What k-fold gave.
 
-    figures : as `evaluate.metrics.figures` has them, and log_loss
+    figures : of `evaluate.metrics.figures`: images, source_cells, accuracy, interval, balanced_accuracy,
+        balanced_interval, recall with its intervals, and, None where there is none, confident_right, held_back, ece;
+        and log_loss, which may be None too
     folds : table, a row a fold: fold (from 0), images, source_cells and the figures
     """
 
@@ -89,11 +91,16 @@ def read_kfold(folder: Path) -> KFoldResult:
     """Read the result of k-fold; RunError if the folder is gone or damaged."""
     with _reading(folder) as found:
         given = found(KFOLD_FILE)
-        figures = {name: given[name] for name in given if name not in ("training", "folds", "no_cell")}
+        counts = {name: int(given[name]) for name in ("images", "source_cells")}
         numbers = {name: float(given[name]) for name in ("accuracy", "balanced_accuracy")}
+        perhaps = {name: _number(given[name]) for name in ("log_loss", "confident_right", "held_back", "ece")}
+        recall = {
+            str(name): {"recall": _number(one["recall"]), "interval": one["interval"] and _interval(one["interval"])}
+            for name, one in given["recall"].items()
+        }
         intervals = {name: _interval(given[name]) for name in ("interval", "balanced_interval")}
         return KFoldResult(
-            figures=figures | numbers | intervals,
+            figures=counts | numbers | perhaps | intervals | {"recall": recall},
             folds=_table(given["folds"], ("fold", "images", "source_cells", *FIGURES)),
             remarks=_remarks(given["protocol"], given["note"]),
             leaky=tuple(map(str, given["leaky"])),
@@ -109,7 +116,9 @@ def read_search(folder: Path) -> SearchResult:
         return SearchResult(
             figure=FIGURES[FIGURES.index(judged["figure"])],
             is_less_better=judged["direction"] == "minimize",
-            best={name: given["best"][name] for name in ("trial", *space, *FIGURES)},
+            best={"trial": int(given["best"]["trial"])}
+            | {name: given["best"][name] for name in space}
+            | {name: _number(given["best"][name]) for name in FIGURES},
             space={name: dict(values) for name, values in space.items()},
             trials=_table(given["trials"], ("trial", "state", *space, *FIGURES, "epochs", "seconds")),
             importance={name: float(share) for name, share in given["importance"].items()},
@@ -157,6 +166,10 @@ def _table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], columns: Sequence[s
         raise ValueError("no rows")
     numbers = [name for name in columns if name in (*FIGURES, "mean", "sd", "min", "max", "trial", "fold", "epochs")]
     return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _interval(bounds: Any) -> tuple[float, float]:

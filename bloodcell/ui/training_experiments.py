@@ -21,7 +21,10 @@ from bloodcell.zoo.registry import BY_SVM
 
 @dataclass(frozen=True)
 class Kind:
-    """words : in the list of choices; verb : on the button; meaning : what comes of it"""
+    """How a kind of runs is offered.
+
+    words : in the list of choices; verb : on the button; meaning : what comes of it
+    """
 
     words: str
     verb: str
@@ -101,10 +104,7 @@ class Runs:
         if self.kind != SEARCH:
             return train
         space = tuple((name, _checked(name, values)) for name, values in self.bounds.items())
-        startup = min(SearchSpec.startup_trials, self.n)
-        return SearchSpec(
-            train.name, train, space, self.n, train.seed, startup_trials=startup, prune_after=self.prune_after
-        )
+        return SearchSpec(train.name, train, space, self.n, train.seed, prune_after=self.prune_after)
 
 
 def ask_runs(kinds: Sequence[str] = tuple(KINDS)) -> Runs:

@@ -49,10 +49,12 @@ def show(job: Job) -> Job | None:
     columns = st.columns(_COLUMNS, gap="medium")
     for number_of, (name, values) in enumerate(result.space.items()):
         columns[number_of % _COLUMNS].plotly_chart(
-            setting_effect(result.trials, name, SETTING_WORDS[name], result.figure, int(result.best["trial"]), values),
+            setting_effect(
+                result.trials, name, SETTING_WORDS.get(name, name), result.figure, result.best["trial"], values
+            ),
             config=NO_BAR,
             key=f"train-search-{job.id}-{name}",
-            alt=f"{SETTING_WORDS[name]} of every trial against its figure",
+            alt=f"{SETTING_WORDS.get(name, name)} of every trial against its figure",
         )
     with st.expander("Every trial", icon=":material/table:"):
         table = result.trials.assign(**{name: result.trials[name].map(value_words) for name in result.space})
@@ -69,7 +71,7 @@ def _settings_table(result: SearchResult) -> pd.DataFrame:
     """Each searched setting with its best value and, where it is known, how much it matters."""
     table = pd.DataFrame(
         {
-            "Setting": [SETTING_WORDS[name] for name in result.space],
+            "Setting": [SETTING_WORDS.get(name, name) for name in result.space],
             "Best": [value_words(result.best[name]) for name in result.space],
         }
     )

@@ -81,4 +81,4 @@ def test_choices_stand_side_by_side_tried_or_not():
 
 
 def test_values_in_words():
-    assert [setting_words(one) for one in ([8, 12], 0.00123, 64, "sgd")] == ["8, 12", "0.00123", "64", "sgd"]
+    assert [setting_words(one) for one in ([8, 12], 0.001234, 64, "sgd")] == ["8, 12", "0.00123", "64", "sgd"]

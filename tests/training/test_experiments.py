@@ -178,5 +178,5 @@ def test_k_fold_needs_every_fold_of_the_spec(data_dir, tmp_path):
     lines = [f"{name},{name[:-6]},{name.split('/')[0]},{'validation' if '/0-' in name else 'train'}" for name in names]
     (tmp_path / "split.csv").write_text("\n".join(["file,group,label,split", *lines]) + "\n")
     source = replace(SPEC.sources[0], split=str(tmp_path / "split.csv"))
-    with pytest.raises(DatasetError, match="k-fold needs a split with the folds 0 to 2, .* Found: 0, 1"):
+    with pytest.raises(DatasetError, match=r"k-fold needs a split with the folds 0 to 2, .* Found: 0, 1"):
         run_k_fold(tmp_path / "work", replace(SPEC, sources=(source,)), data_dir, data_dir.parent / "cache", Control())
