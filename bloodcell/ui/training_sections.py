@@ -42,9 +42,9 @@ SCALING_WORDS = {
     "255": "divided by 255",
     "imagenet torch": "as PyTorch's ImageNet networks",
     "imagenet caffe": "as Caffe's ImageNet networks",
-    "channel": "mean and spread of each colour",
-    "global": "mean and spread of all levels",
-    "pixel": "mean and spread of each pixel",
+    "channel": "standardised per colour",
+    "global": "standardised over all",
+    "pixel": "standardised per pixel",
 }
 _SAMPLINGS = {
     EQUAL_PARTS: "every class equally often",
@@ -104,7 +104,8 @@ def picture(fields: Fields) -> dict[str, Any]:
             "Gray levels are scaled",
             tuple(SCALINGS),
             SCALING_WORDS,
-            help="Inside the network, so that it is done alike wherever the model is used.",
+            help="Inside the network, so that it is done alike wherever the model is used. Standardised: less the mean, "
+            "divided by the standard deviation, of the learned pictures.",
         )
     return asked
 

@@ -333,7 +333,7 @@ def test_the_result_of_a_search_can_be_trained_with(app, queue, results):
     best, every = tables(app)
     assert best.to_numpy().tolist() == [
         ["Learning rate", "0.002"],
-        ["Gray levels are scaled", "mean and spread of each colour"],
+        ["Gray levels are scaled", "standardised per colour"],
     ]
     assert every["State"].tolist() == ["done", "done", "given up", "diverged"]
     assert len(app.get("plotly_chart")) == 3  # the course, and one for each setting
