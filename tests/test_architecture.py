@@ -39,6 +39,8 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.training.spec",
     "bloodcell.training.trials_spec",
     "bloodcell.training.cutting",
+    "bloodcell.training.read_results",
+    "bloodcell.training.results",
     "bloodcell.training.samples",
     "bloodcell.training.recipes",
     "bloodcell.training.served",

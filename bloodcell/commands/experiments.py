@@ -25,10 +25,10 @@ def run(args: argparse.Namespace) -> int:
     spec: Any
     if args.experiment == "search":
         spec = SearchSpec.read(Path(args.spec))
+    elif args.experiment == "trials":
+        spec = TrialsSpec.read(Path(args.spec), args.n)
     else:
         spec = TrainSpec.read(Path(args.spec))
-    if args.experiment == "trials":
-        spec = TrialsSpec(spec, args.n)
     data_dir, out = existing_data(args.data), Path(args.out)
     begun = begun_folder(out, args.resume)
     tell("Loading the training library ...")

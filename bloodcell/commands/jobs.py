@@ -1,16 +1,17 @@
 """``jobs``: work in the background, listed, started, stopped and followed."""
 
 import argparse
-import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from bloodcell.commands.output import print_table, tell
 from bloodcell.errors import DatasetError, JobError
+from bloodcell.jobs.job_specs import ADAPT, KFOLD, SEARCH, TRIALS, JobSpec, job_of
 from bloodcell.jobs.queue import JobQueue, open_queue
-from bloodcell.jobs.store import DONE, FAILED, Job, NewJob, get_job, list_jobs
+from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs
 from bloodcell.training.adapt_spec import AdaptSpec
 from bloodcell.training.search_spec import SearchSpec
 from bloodcell.training.spec import TrainSpec
@@ -48,40 +49,28 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
-    spec, name, title = _spec_of(args)
+    spec = _spec_of(args)
     data_dir = Path(args.data).resolve()
     if not data_dir.is_dir():
         raise DatasetError(f"There is no data folder {args.data}.")
-    new = NewJob(
-        kind=args.kind,
-        title=title,
-        name=args.name or name,
-        spec=json.loads(spec.to_json()),
-        data_dir=str(data_dir),
-        who=os.environ.get("USER") or "command line",
-    )
+    who = os.environ.get("USER") or "command line"
+    new = job_of(spec, data_dir, who, is_kfold=args.kind == KFOLD)
+    if args.name:
+        new = replace(new, name=args.name)
     job = queue.submit(new)
     sys.stdout.write(f"{job.id}\n")
     tell(f"job {job.id}: {job.status}; follow it with: python -m bloodcell jobs follow {job.id}")
     return 0
 
 
-def _spec_of(args: argparse.Namespace) -> tuple[TrainSpec | TrialsSpec | SearchSpec | AdaptSpec, str, str]:
-    """The settings of a job, and the name and title of what comes of it."""
+def _spec_of(args: argparse.Namespace) -> JobSpec:
+    """The settings of a job of the kind ``args.kind``."""
     path = Path(args.spec)
-    if args.kind == "search":
-        search = SearchSpec.read(path)
-        return search, search.name, f"search: {search.name}"
-    if args.kind == "adapt":
-        adapt = AdaptSpec.read(path)
-        return adapt, adapt.name, adapt.job_title
-    train = TrainSpec.read(path)
-    title = train.title or train.name
-    if args.kind == "train":
-        return train, train.name, title
-    if args.kind == "trials":
-        return TrialsSpec(train, args.n), f"{train.name}-trials", f"{args.n} trials: {title}"
-    return train, f"{train.name}-kfold", f"{train.folds} folds: {title}"
+    if args.kind == TRIALS:
+        return TrialsSpec.read(path, args.n)
+    if args.kind == SEARCH:
+        return SearchSpec.read(path)
+    return AdaptSpec.read(path) if args.kind == ADAPT else TrainSpec.read(path)
 
 
 def _follow(queue: JobQueue, job: Job) -> int:

@@ -32,7 +32,8 @@ def _add_experiments(commands: Any) -> None:
             "trials",
             "train with several seeds and say how far the figures spread",
             "specs/train-only.json",
-            "Writes trials.json (mean, sd, min, max; how many converged, with the rule), trials.csv, history/.",
+            'The spec is that of a training, or of trials: {"train": ..., "n": ...}. Writes trials.json (mean, sd, min, max;'
+            " how many converged, with the rule), trials.csv, history/.",
         ),
         (
             "kfold",
@@ -62,7 +63,7 @@ def _add_experiments(commands: Any) -> None:
         one.add_argument("spec", metavar="SPEC.json", help="settings; examples lie in specs/")
         one.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
         if name == "trials":
-            one.add_argument("--n", type=int, default=10, metavar="N", help="how many trials (default: %(default)s)")
+            one.add_argument("--n", type=int, metavar="N", help="how many trials (default: as the spec says, or 10)")
         one.add_argument("--out", required=True, metavar="DIR", help="folder to make for the figures")
         one.add_argument("--resume", action="store_true", help="go on with one that was stopped")
     adapt = add_command(
@@ -116,7 +117,7 @@ def _add_jobs(commands: Any) -> None:
         default="train",
         help="what to do (default: %(default)s)",
     )
-    submit.add_argument("--n", type=int, default=10, metavar="N", help="how many trials (default: %(default)s)")
+    submit.add_argument("--n", type=int, metavar="N", help="how many trials (default: as the spec says, or 10)")
     submit.add_argument("--data", required=True, metavar="DIR", help="folder that the sources' paths start from")
     submit.add_argument("--name", metavar="NAME", help="of the result in the workspace (default: the spec's name)")
     for action, help_text in (

@@ -70,9 +70,10 @@ def _curves(
                 hovertemplate=f"epoch %{{x}}, {words}: {value}",
             )
             in_legend = False
-    if not is_alone:
-        title += ": " + ", ".join(f"{_DASH_WORDS[dash]} {words}" for words, dash in lines.values())
     titled = theme.titled(figure, title, HEIGHT_PX)
+    if not is_alone:
+        words = ", ".join(f"{_DASH_WORDS[dash]} {words}" for words, dash in lines.values())
+        titled.update_layout(title_subtitle={"text": words, "font": {"size": 13, "weight": "normal"}}, margin_t=76)
     titled.update_layout(
         legend={"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0}, showlegend=True, dragmode=False
     )

@@ -12,17 +12,18 @@ from bloodcell.data.records import Record
 from bloodcell.data.split import Split
 from bloodcell.data.split_file import split_csv
 from bloodcell.data.whole_files import write_whole
+from bloodcell.errors import DatasetError
 from bloodcell.evaluate.dataset import predictions_csv
 from bloodcell.evaluate.metrics import figures
 from bloodcell.training.calibrate import Outputs
 from bloodcell.training.control import Control
 from bloodcell.training.held_out import final_figures, how_judged, out_of_fold, scored
 from bloodcell.training.opened import Opened, open_run
-from bloodcell.training.results import new_result, write_histories, write_json, write_table
+from bloodcell.training.results import KFOLD_FILE, new_result, write_histories, write_json, write_table
 from bloodcell.training.samples import UNKNOWN
 from bloodcell.training.spec import TrainSpec
 
-FIGURES_FILE, FOLDS_TABLE, PREDICTIONS_FILE, SPLIT_FILE = "kfold.json", "folds.csv", "predictions.csv", "split.csv"
+FOLDS_TABLE, PREDICTIONS_FILE, SPLIT_FILE = "folds.csv", "predictions.csv", "split.csv"
 
 
 def run_k_fold(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict[str, Any]:
@@ -46,9 +47,17 @@ def run_k_fold(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path,
 
     Raises
     ------
-    StoppedError, RunError, DatasetError
+    StoppedError, RunError
+    DatasetError
+        Also if the split has no folds, or others than the spec.
     """
     opened = open_run(work_dir, spec, data_dir, cache_dir, spec.folds, control)
+    there = np.unique(opened.folds).tolist()
+    if there != list(range(spec.folds)):
+        raise DatasetError(
+            f"k-fold needs a split with the folds 0 to {spec.folds - 1}, each with cells; one into train and validation"
+            f" has one part to hold out. Found: {', '.join(map(str, there))}."
+        )
     outputs = out_of_fold(spec, opened)
     predictions = scored(spec, opened.samples, outputs)
     folds = [_of_fold(opened, outputs, fold) for fold in range(spec.folds)]
@@ -68,7 +77,7 @@ def run_k_fold(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path,
         "training": asdict(spec),
     }
     result = new_result(work_dir)
-    write_json(result / FIGURES_FILE, summary)
+    write_json(result / KFOLD_FILE, summary)
     write_table(result / FOLDS_TABLE, folds)
     records = [Record(one.file, one.label) for one in _table(spec, opened).itertuples()]
     write_whole(result / PREDICTIONS_FILE, predictions_csv(records, predictions).encode())

@@ -13,6 +13,13 @@ from bloodcell.training.history import write_history
 # Inside a run's working folder; it is moved to where it shall be once it is whole.
 RESULT_DIR = "result"
 HISTORIES_DIR = "history"
+TRIALS_FILE, KFOLD_FILE, SEARCH_FILE = "trials.json", "kfold.json", "search.json"
+# A row a trial: in the result, and before that in the folder of the run.
+TRIALS_TABLE = "trials.csv"
+BEST_FILE = "spec.json"
+FIGURES = ("accuracy", "balanced_accuracy", "log_loss")
+# States of the trials of a search.
+DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged", "impossible", "broken off"
 
 
 def new_result(work_dir: Path) -> Path:

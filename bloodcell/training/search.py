@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -16,19 +16,24 @@ from bloodcell.training.checkpoint import CHECKPOINT_DIR
 from bloodcell.training.control import Control, Progress
 from bloodcell.training.held_out import answers_of_fold, final_figures, how_judged
 from bloodcell.training.opened import Opened, open_run
-from bloodcell.training.results import new_result, write_histories, write_json, write_table
-from bloodcell.training.search_spec import Range, SearchSpec
+from bloodcell.training.results import (
+    BEST_FILE,
+    BROKEN_OFF,
+    DIVERGED,
+    DONE,
+    GIVEN_UP,
+    IMPOSSIBLE,
+    SEARCH_FILE,
+    TRIALS_TABLE,
+    new_result,
+    write_histories,
+    write_json,
+    write_table,
+)
+from bloodcell.training.search_spec import JUDGED_BY, Range, SearchSpec
 from bloodcell.training.spec import TrainSpec
 
 STUDY_FILE = "study.db"
-SEARCH_FILE, TRIALS_TABLE, BEST_FILE = "search.json", "trials.csv", "spec.json"
-# The figure at the end that stands for a monitor of the epochs, and whether less of it is better.
-JUDGED_BY: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
-    "val_loss": ("log_loss", "minimize"),
-    "val_accuracy": ("accuracy", "maximize"),
-    "val_balanced": ("balanced_accuracy", "maximize"),
-}
-DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged", "impossible", "broken off"
 ENDED = (DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE)
 # Fewer tell nothing about which setting matters.
 LEAST_FOR_IMPORTANCE = 8
@@ -105,6 +110,7 @@ def _summary(study: optuna.Study, search: SearchSpec, opened: Opened) -> tuple[d
         "protocol": f"fold {search.base.fold} of {search.base.folds}, source cells that no trial learned from; the best of"
         f" {search.trials} trials was chosen by them, so its figures are too kind",
         "note": how_judged(search.base),
+        "leaky": opened.leaky,
         "best": next(row for row in rows if row["trial"] == best.number + 1),
         "importance": _importance(study),
         "trials": rows,

@@ -3,11 +3,12 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bloodcell.errors import SpecError
 from bloodcell.jsonspec import build, json_object, require
 from bloodcell.training.spec import TrainSpec
+from bloodcell.training.spec_checks import require_one_held_out
 
 # What does not change the crops, so that they are cut once for all trials.
 RANGED = ("dropout", "learning_rate", "weight_decay", "label_smoothing", "momentum")
@@ -15,7 +16,15 @@ CHOSEN = ("scaling", "batch_size", "stage_widths", "kernel_px", "optimizer", "sc
 SEARCHABLE = (*RANGED, *CHOSEN)
 # The only families whose convolutions have a kernel of any size.
 WITH_KERNEL = ("cnn", "fcn")
+# Settings that only one optimizer has.
+OF_OPTIMIZER = {"weight_decay": "adamw", "momentum": "sgd"}
 MOST_TRIALS = 1000
+# The figure at the end that stands for a monitor of the epochs, and whether less of it is better.
+JUDGED_BY: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
+    "val_loss": ("log_loss", "minimize"),
+    "val_accuracy": ("accuracy", "maximize"),
+    "val_balanced": ("balanced_accuracy", "maximize"),
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class SearchSpec:
             is_right = isinstance(value, int) and least <= value <= most
             require(is_right, f"`{name}` must be from {least} to {most}. Received: {value!r}.")
         require(isinstance(self.name, str) and bool(self.name), "A search needs a name.")
-        require(self.base.fold >= 0, "Trials are judged on held-out cells: `fold` must be 0 or more. Received: -1.")
+        require_one_held_out(self.base.fold)
         require(len(self.space) >= 1, f"`space` must name one setting or more of {SEARCHABLE}. Received: none.")
         for name, values in self.space:
             self._check(name, values)
@@ -103,6 +112,10 @@ class SearchSpec:
             name != "kernel_px" or self.base.model in WITH_KERNEL,
             f"`kernel_px` can be searched for {WITH_KERNEL}. Received: {self.base.model!r}.",
         )
+        if name in OF_OPTIMIZER:
+            tried = next((one.ends for other, one in self.space if other == "optimizer"), (self.base.optimizer,))
+            needed = OF_OPTIMIZER[name]
+            require(needed in tried, f"{name!r} is of the optimizer {needed!r} alone. Received: {tried}.")
         for value in values.ends:
             try:
                 self.spec_of({name: value})

@@ -33,6 +33,15 @@ def check_spec(spec: Any) -> None:
     _check_what_needs_held_out_cells(spec)
 
 
+def require_one_held_out(fold: int) -> None:
+    """Raise SpecError unless a `fold` names the part that trials are judged on."""
+    require(
+        fold >= 0,
+        "Trials are judged on one held-out part, the same for all: choose which (`fold` must be 0 or more)."
+        f" Received: {fold}, each in turn.",
+    )
+
+
 def _check_words(spec: Any) -> None:
     for name, allowed in (
         ("input", INPUTS),

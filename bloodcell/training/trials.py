@@ -11,12 +11,17 @@ import numpy as np
 from bloodcell.training.control import Control
 from bloodcell.training.held_out import answers_of_fold, final_figures, how_judged
 from bloodcell.training.opened import open_run
-from bloodcell.training.results import new_result, write_histories, write_json, write_table
+from bloodcell.training.results import (
+    FIGURES,
+    TRIALS_FILE,
+    TRIALS_TABLE,
+    new_result,
+    write_histories,
+    write_json,
+    write_table,
+)
 from bloodcell.training.samples import UNKNOWN
 from bloodcell.training.trials_spec import TrialsSpec, has_converged, rule_in_words, spread
-
-TRIALS_FILE, TRIALS_TABLE = "trials.json", "trials.csv"
-FIGURES = ("accuracy", "balanced_accuracy", "log_loss")
 
 
 def run_trials(work_dir: Path, spec: TrialsSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bloodcell.errors import SpecError
 from bloodcell.jsonspec import build, json_object, require
 from bloodcell.training.spec import TrainSpec
+from bloodcell.training.spec_checks import require_one_held_out
 
 MOST_TRIALS = 200
 # A trial has left chance behind once it came this part of the way from there to 1 ...
@@ -34,7 +37,7 @@ class TrialsSpec:
     def __post_init__(self) -> None:
         is_right = isinstance(self.n, int) and 2 <= self.n <= MOST_TRIALS
         require(is_right, f"`n` must be from 2 to {MOST_TRIALS} trials. Received: {self.n}.")
-        require(self.train.fold >= 0, "Trials are judged on held-out cells: `fold` must be 0 or more. Received: -1.")
+        require_one_held_out(self.train.fold)
 
     @property
     def seeds(self) -> list[int]:
@@ -47,6 +50,21 @@ class TrialsSpec:
         values = json_object(text)
         train = TrainSpec.from_json(json.dumps(values.pop("train", {})))
         return build(cls, values | {"train": train})
+
+    @classmethod
+    def read(cls, path: Path, n: int | None = None) -> "TrialsSpec":
+        """Read trials from a file, or make them of a training spec in it.
+
+        Parameters
+        ----------
+        n : how many trials; None for as many as the file says, and for 10 where it is a training spec
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SpecError(f"The spec {path} cannot be read: {error.strerror}.") from error
+        trials = cls.from_json(text) if "train" in json_object(text) else cls(TrainSpec.from_json(text))
+        return trials if n is None else replace(trials, n=n)
 
     def to_json(self) -> str:
         """Write it so that `from_json` gives it back equal."""

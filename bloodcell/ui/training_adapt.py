@@ -11,6 +11,7 @@ from bloodcell.data.registration import Dataset
 from bloodcell.data.shelf import get_dataset, list_datasets
 from bloodcell.data.sources import DATASET, SourceSpec
 from bloodcell.errors import BloodcellError, DatasetError
+from bloodcell.jobs.job_specs import job_of
 from bloodcell.jobs.store import NewJob
 from bloodcell.plots.theme import label_words
 from bloodcell.runs.folder import ModelInfo, list_models, read_description
@@ -18,10 +19,10 @@ from bloodcell.settings import load_settings
 from bloodcell.training.adapt_cells import LEAST_CELLS, Labelled, check_cells, continued_training, count_cells
 from bloodcell.training.adapt_spec import AdaptSpec, registered_cells
 from bloodcell.training.spec import TrainSpec
-from bloodcell.ui import training_data
+from bloodcell.ui import state, training_data
 from bloodcell.ui.intake import model_words
 from bloodcell.ui.text import counted, plain
-from bloodcell.ui.training_asked import Asked, new_job, slug
+from bloodcell.ui.training_asked import Asked, slug
 
 WAY, WAY_KEY = "Adapt a model", "train-how"
 _MODEL_KEY, _CELLS_KEY = "train-adapt-model", "train-adapt-cells"
@@ -89,7 +90,7 @@ def ask() -> Asked | None:
         check_cells(spec, cells)
         if spec.old_data and not Path(spec.old_data).is_dir():
             raise DatasetError(f"There is no data folder {spec.old_data}.")
-        return new_job("adapt", spec.job_title, spec.name, spec, home)
+        return job_of(spec, home, state.who())
 
     return Asked(button, make, "Adapt")
 

@@ -2,27 +2,20 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from bloodcell.errors import BloodcellError
+from bloodcell.jobs.job_specs import ADAPT, KFOLD, SEARCH, TRAIN, TRIALS
 from bloodcell.jobs.store import Job, NewJob
-from bloodcell.settings import load_settings
-from bloodcell.ui import resources, state
+from bloodcell.ui import resources
 from bloodcell.ui.errors import show_errors
-from bloodcell.ui.text import plain
-
-
-class AnySpec(Protocol):
-    """What all specs of jobs have."""
-
-    def to_json(self) -> str:
-        """The spec as a file."""
+from bloodcell.ui.text import counted, plain
+from bloodcell.zoo.registry import BY_SVM, network
 
 
 @dataclass(frozen=True)
@@ -39,11 +32,6 @@ class Asked:
     verb: str = "Train"
 
 
-def new_job(kind: str, title: str, name: str, spec: AnySpec, data_dir: Path) -> NewJob:
-    """A job of the person at the page."""
-    return NewJob(kind, title or name, name, json.loads(spec.to_json()), str(data_dir), state.who())
-
-
 def begin(asked: Asked) -> Job | None:
     """Show the button with what keeps it from being pressed, and the settings as a file; the job once it was pressed."""
     problem, made = "", None
@@ -55,6 +43,8 @@ def begin(asked: Asked) -> Job | None:
         wanted = st.button(
             asked.verb, type="primary", icon=":material/model_training:", key="train-go", disabled=made is None
         )
+        if made is not None and (length := _length(made)):
+            st.caption(length)
         if problem:
             st.error(plain(problem), icon=":material/error:")
         if wanted and made is not None:
@@ -70,6 +60,27 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "model"
 
 
+def command_of(new: NewJob, file: str) -> str:
+    """The command that queues a job whose settings lie in a file."""
+    kind = [] if new.kind == TRAIN else ["--kind", new.kind]
+    return shlex.join(["python", "-m", "bloodcell", "jobs", "submit", file, *kind, "--data", new.data_dir])
+
+
+def _length(new: NewJob) -> str:
+    """How long a job is, in runs and epochs; "" for an adaptation, which says so itself."""
+    if new.kind == ADAPT:
+        return ""
+    train = new.spec.get("train") or new.spec.get("base") or new.spec
+    of_one = train["folds"] + 1 if train["fold"] < 0 else 1
+    runs = {TRIALS: new.spec.get("n"), KFOLD: train["folds"], SEARCH: new.spec.get("trials")}.get(new.kind) or of_one
+    if network(train["model"]).taught == BY_SVM:
+        return f"{counted(runs, 'run')}; this model learns in one go, without epochs."
+    words = f"{counted(runs, 'run')} of {counted(train['epochs'], 'epoch')}"
+    words += f", {runs * train['epochs']:,} epochs in all" if runs > 1 else ""
+    less = "; fewer, as poor trials are given up" if new.kind == SEARCH else "; fewer if it stops early"
+    return f"{words}{less if new.kind == SEARCH or train['patience'] else ''}."
+
+
 def _show(new: NewJob) -> None:
     """Show the settings as the file that runs the same by command, with its download."""
     with st.expander(
@@ -77,13 +88,13 @@ def _show(new: NewJob) -> None:
     ) as opened:
         if not opened.open:
             return
-        text, kind = json.dumps(new.spec, indent=2), "" if new.kind == "train" else f" --kind {new.kind}"
-        home = plain(str(load_settings().home))
-        st.caption(f"The same by command: `python -m bloodcell jobs submit {new.name}.json --data {home}{kind}`")
+        text, file = json.dumps(new.spec, indent=2), f"{slug(new.name)}.json"
+        st.caption("The same by command, with this file:")
+        st.code(command_of(new, file), language=None, wrap_lines=True)
         st.download_button(
             "Download",
             text,
-            f"{slug(new.name)}.json",
+            file,
             "application/json",
             icon=":material/download:",
             key="train-spec-download",

@@ -34,6 +34,7 @@ class Learned:
     """What was chosen: the dataset, how it enters the spec, and which part is held out.
 
     fold : -1 for each in turn
+    is_hold_out : whether the split has only one part to hold out
     """
 
     dataset: Dataset
@@ -41,6 +42,7 @@ class Learned:
     class_names: tuple[str, ...]
     folds: int
     fold: int
+    is_hold_out: bool
 
 
 def say_empty() -> bool:
@@ -83,11 +85,11 @@ def ask(dataset: Dataset) -> Learned | None:
     groups = ask_groups(dataset)
     if found is None:
         return None
-    split, folds, fold = found
+    split, folds, fold, is_hold_out = found
     source = SourceSpec(
         name=source_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted=unlisted
     )
-    return Learned(dataset, source, class_names, folds, fold)
+    return Learned(dataset, source, class_names, folds, fold, is_hold_out)
 
 
 def class_names_of(dataset: Dataset) -> list[str]:
@@ -95,8 +97,8 @@ def class_names_of(dataset: Dataset) -> list[str]:
     return sorted({label.upper() for label in dataset.class_names})
 
 
-def _ask_split(dataset: Dataset) -> tuple[str, int, int] | None:
-    """Name of the split ("" for folds made anew), number of folds, and the one held out."""
+def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
+    """Name of the split ("" for folds made anew), number of folds, the one held out, whether no other can be."""
     splits = {name: _opened(dataset, name) for name in kept_splits(dataset)}
     options = [*sorted(splits, key=lambda name: (splits[name].leaky, name)), MADE_ANEW]
     name = st.selectbox(
@@ -112,16 +114,16 @@ def _ask_split(dataset: Dataset) -> tuple[str, int, int] | None:
         with left:
             folds = int(st.number_input("Parts", 2, 20, _DEFAULT_FOLDS, key="train-folds"))
         with right:
-            return "", folds, _ask_fold(folds)
+            return "", folds, _ask_fold(folds), False
     split = splits[name]
     if split.leaky:
         st.error(f"This split is {LEAKY}.", icon=":material/warning:")
     folds = sum(re.fullmatch(r"fold\d+", part) is not None for part in split.parts)
     if folds >= 2:
-        return name, folds, _ask_fold(folds)
+        return name, folds, _ask_fold(folds), False
     if {TRAIN, VALIDATION} <= set(split.parts):
         st.caption("Held out: the part validation. A test part is not looked at.")
-        return name, _DEFAULT_FOLDS, 0
+        return name, _DEFAULT_FOLDS, 0, True
     st.error(
         "A split to train with needs folds, or the parts train and validation. This one has: "
         f"{plain(', '.join(split.parts))}.",

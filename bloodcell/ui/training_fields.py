@@ -9,6 +9,8 @@ from bloodcell.data.sources import SourceSpec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.zoo.registry import Network
 
+_WITH_WIDTHS = ("small", "published", "resnet18")  # modules of zoo
+
 
 @dataclass(frozen=True)
 class Fields:
@@ -20,6 +22,11 @@ class Fields:
     def base(self) -> TrainSpec:
         """The family's own settings, whatever it learns from."""
         return TrainSpec.for_network(self.family.name, "any", (SourceSpec("any", "any"),))
+
+    @property
+    def takes_widths(self) -> bool:
+        """Whether the family can be built with other filters than its own."""
+        return self.family.builder.split(":")[0].rsplit(".", 1)[1] in _WITH_WIDTHS
 
     def key(self, name: str) -> str:
         """Key of the widget for a setting."""
@@ -45,3 +52,9 @@ class Fields:
     def switch(self, name: str, label: str, **more: Any) -> bool:
         """Ask for yes or no."""
         return st.toggle(label, getattr(self.base, name), key=self.key(name), **more)
+
+
+def whole_numbers(text: str) -> tuple[Any, ...]:
+    """The numbers of a text such as ``32, 64``; what is none is left for the spec to refuse."""
+    parts = text.replace(",", " ").split()
+    return tuple(int(part) if part.isdecimal() else part for part in parts)

@@ -9,7 +9,9 @@ import streamlit as st
 
 from bloodcell.errors import JobError
 from bloodcell.jobs import store
+from bloodcell.jobs.files import read_history
 from bloodcell.jobs.store import Job
+from bloodcell.settings import load_settings
 from bloodcell.ui import resources, training_progress
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.text import plain
@@ -87,14 +89,18 @@ def _show_opened(job_id: int, jobs: Sequence[Job]) -> None:
             st.markdown(f"#### {plain(job.title)}")
             _badge(job)
         st.caption(
-            f"Number {job.id} · model {plain(job.result or job.name)} · {plain(job.who)} · "
+            f"Number {job.id} · {training_progress.result_words(job)} {plain(job.result or job.name)} · {plain(job.who)} · "
             f"asked for {_moment(job.created_at)}{_duration(job)}"
         )
-        training_progress.show_state(job)
-        if training_progress.ask_action(job):
+        history = read_history(load_settings(), job.id)
+        training_progress.show_state(job, len(history))
+        if training_progress.ask_action(job, len(history)):
             open_job(None)
             st.rerun()
-        training_progress.show_course(job)
+        begun = training_progress.show_course(job, history)
+        if begun is not None:
+            open_job(begun.id)
+            st.rerun()
 
 
 def _list(jobs: Sequence[Job], job_id: int | None) -> None:

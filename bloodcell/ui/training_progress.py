@@ -1,16 +1,18 @@
 """One job: where it stands, its curves and log, and what can be done with it."""
 
 import json
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
 from bloodcell.jobs import store
-from bloodcell.jobs.files import read_history
+from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.store import Job
 from bloodcell.jobs.train_job import LEARNING, READING
 from bloodcell.plots.training import accuracy_curves, loss_curves
 from bloodcell.settings import load_settings
+from bloodcell.training.read_results import trials_so_far
 from bloodcell.ui import resources
 from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.errors import show_errors
@@ -18,6 +20,7 @@ from bloodcell.ui.intake import model_link
 from bloodcell.ui.text import counted, plain
 from bloodcell.ui.training_adapt_results import is_refused
 from bloodcell.ui.training_results import RESULTS, has_result
+from bloodcell.ui.training_runs import in_few_words, run_words
 
 LOG_LINES = 14
 GIVES_MODEL = ("train", "adapt")  # kinds of jobs whose result is a model; that of others is a folder of figures
@@ -25,30 +28,41 @@ MAX_RUNS = 8  # in one chart
 _NOT_YET = "-"
 
 
-def show_state(job: Job) -> None:
-    """Show where a job stands, or how it ended."""
+def show_state(job: Job, n_epochs: int) -> None:
+    """Show where a job stands, or how it ended, with so many finished epochs."""
     if job.status == store.RUNNING:
         _live(job)
     else:
-        _ended(job, len(read_history(load_settings(), job.id)))
+        _ended(job, n_epochs)
+    if job.status != store.DONE:
+        words = in_few_words(trials_so_far(job_dir(load_settings(), job.id)), job)
+        if words:
+            st.caption(plain(words))
 
 
-def show_course(job: Job) -> None:
-    """Show a job's curves, the end of its log, and its settings."""
+def show_course(job: Job, history: Sequence[dict[str, float]]) -> Job | None:
+    """Show a job's result, its curves, the end of its log, and its settings; the job begun from the result, if any.
+
+    Parameters
+    ----------
+    history : the finished epochs, as `jobs.files.read_history` gives them
+    """
+    begun = None
     if has_result(job):
         with show_errors():
-            RESULTS[job.kind](job)
-    _curves(job, pd.DataFrame(read_history(load_settings(), job.id)))
+            begun = RESULTS[job.kind](job)
+    _curves(job, pd.DataFrame(history))
     left, right = st.columns(2, gap="medium")
     with left.expander("Log", expanded=job.status == store.FAILED and not is_refused(job), icon=":material/article:"):
         lines = resources.jobs().runner.read_log(job)[0].splitlines()
         st.code("\n".join(lines[-LOG_LINES:]) or "Nothing is written yet.", language=None, wrap_lines=True)
     with right.expander("Settings", icon=":material/data_object:"):
         st.code(json.dumps(job.spec, indent=2), language="json", height=320)
+    return begun
 
 
-def ask_action(job: Job) -> bool:
-    """Offer what can be done with a job in its state, and do it; True once it was deleted."""
+def ask_action(job: Job, n_epochs: int) -> bool:
+    """Offer what can be done with a job of so many finished epochs, and do it; True once it was deleted."""
     queue = resources.jobs()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"), show_errors():
         if job.status in (store.QUEUED, store.RUNNING):
@@ -58,14 +72,13 @@ def ask_action(job: Job) -> bool:
                 queue.cancel(job.id)
                 st.rerun()
             return False
-        epochs = len(read_history(queue.settings, job.id))
         if is_refused(job):
             pass  # the same settings would come to the same
         elif job.status in store.UNFINISHED:
-            if epochs and st.button("Resume", type="primary", icon=":material/play_arrow:", key="train-resume"):
+            if n_epochs and st.button("Resume", type="primary", icon=":material/play_arrow:", key="train-resume"):
                 queue.resume(job.id)
                 st.rerun()
-            if _sure("Start anew", ":material/replay:", "train-retry", _LOSES.format(epochs) if epochs else ""):
+            if _sure("Start anew", ":material/replay:", "train-retry", _LOSES.format(n_epochs) if n_epochs else ""):
                 queue.retry(job.id)
                 st.rerun()
         elif job.kind in GIVES_MODEL:
@@ -102,12 +115,17 @@ def one_line(job: Job) -> str:
     if job.status == store.QUEUED:
         return "begins when the one before it has ended"
     if job.status == store.DONE:
-        return f"{'model' if job.kind in GIVES_MODEL else 'figures'} {job.result}"
+        return f"{result_words(job)} {job.result}"
     at = job.progress
     if "last_epoch" not in at or "epochs" not in at:
         return ""
-    run = f" of run {at['fit']} of {at['fits']}" if at["fits"] > 1 else ""
+    run = f" of {run_words(job, at['fit'])} of {at['fits']}" if at["fits"] > 1 else ""
     return f"stopped after epoch {at['last_epoch']['epoch']} of {at['epochs']}{run}"
+
+
+def result_words(job: Job) -> str:
+    """What comes of a job, in a word."""
+    return "model" if job.kind in GIVES_MODEL else "figures"
 
 
 def in_words(seconds: float) -> str:
@@ -130,9 +148,13 @@ def _phase(job: Job) -> tuple[str, float]:
     before = (at["fit"] - 1) * at["epochs"] + at["epoch"] - 1
     share = (before + at["batch"] / at["batches"]) / (at["fits"] * at["epochs"])
     if share >= 1:
-        return "Setting the thresholds, writing and checking the model", 1.0
-    fit = f"run {at['fit']} of {at['fits']}, " if at["fits"] > 1 else ""
+        return _LAST_WORDS[job.kind in GIVES_MODEL], 1.0
+    fit = f"{run_words(job, at['fit'])} of {at['fits']}, " if at["fits"] > 1 else ""
     return f"Learning: {fit}epoch {at['epoch']} of {at['epochs']}, batch {at['batch']} of {at['batches']}", share
+
+
+_LAST_WORDS = {True: "Setting the thresholds, writing and checking the model", False: "Working out the figures"}
+_TIME_HELP = "Of all runs, at the present rate. Less if a run stops early or is given up."
 
 
 def _figure(value: float | None, form: str) -> str:
@@ -143,8 +165,11 @@ def _figure(value: float | None, form: str) -> str:
 def _live(job: Job) -> None:
     words, share = _phase(job)
     st.progress(min(1.0, share), f"{plain(words)} …")
-    at, last = job.progress, job.progress.get("last_epoch", {})
+    at = job.progress
     is_learning = at.get("phase") == LEARNING
+    last = at.get("last_epoch", {})
+    if last.get("fit", 1) != at.get("fit", 1):
+        last = {}  # of the run before
     figures = {
         "Loss": _figure(at.get("loss"), ".3f"),
         "Right, learning": _figure(at.get("accuracy"), ".1%"),
@@ -154,7 +179,7 @@ def _live(job: Job) -> None:
         "Memory": f"{at['memory_mb']:,} MB" if "memory_mb" in at else _NOT_YET,
     }
     for column, (name, figure) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(name, figure)
+        column.metric(name, figure, help=_TIME_HELP if name == "Time left" else None)
 
 
 def _ended(job: Job, epochs: int) -> None:
@@ -184,8 +209,10 @@ def _curves(job: Job, history: pd.DataFrame) -> None:
         if job.status == store.RUNNING:
             st.caption("The curves begin with the first finished epoch.")
         return
-    fits = sorted(int(fit) for fit in history["fit"].unique())[-MAX_RUNS:]
-    runs = {f"run {fit}": history[history["fit"] == fit] for fit in fits}
+    fits = sorted(int(fit) for fit in history["fit"].unique())
+    runs = {run_words(job, fit): history[history["fit"] == fit] for fit in fits[-MAX_RUNS:]}
+    if len(fits) > MAX_RUNS:
+        st.caption(f"Curves of the last {MAX_RUNS} of {len(fits)} runs.")
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(loss_curves(runs), config=NO_BAR, key=f"train-loss-{job.id}", alt="Loss of every epoch")
     right.plotly_chart(

@@ -3,10 +3,22 @@
 from collections.abc import Callable
 
 from bloodcell.jobs import store
+from bloodcell.jobs.job_specs import ADAPT, KFOLD, SEARCH, TRIALS
 from bloodcell.jobs.store import Job
-from bloodcell.ui import training_adapt_results
+from bloodcell.ui import (
+    training_adapt_results,
+    training_kfold_results,
+    training_search_results,
+    training_trials_results,
+)
 
-RESULTS: dict[str, Callable[[Job], None]] = {"adapt": training_adapt_results.show}
+# Each gives the job that was begun from the result, None where none was.
+RESULTS: dict[str, Callable[[Job], Job | None]] = {
+    TRIALS: training_trials_results.show,
+    KFOLD: training_kfold_results.show,
+    SEARCH: training_search_results.show,
+    ADAPT: training_adapt_results.show,
+}
 
 
 def has_result(job: Job) -> bool:

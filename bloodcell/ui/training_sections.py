@@ -9,6 +9,7 @@ import streamlit as st
 
 from bloodcell.imaging.scale import SCALINGS
 from bloodcell.runs.takes import CELL, IMAGE, INPUTS, MASK_NONE, MASK_OTSU, MASK_UNET, MASKS
+from bloodcell.training.search_spec import WITH_KERNEL
 from bloodcell.training.spec_words import (
     BALANCED,
     CLASS_SAMPLINGS,
@@ -27,7 +28,7 @@ from bloodcell.training.spec_words import (
     PLATEAU,
     SCHEDULES,
 )
-from bloodcell.ui.training_fields import Fields
+from bloodcell.ui.training_fields import Fields, whole_numbers
 from bloodcell.zoo.registry import BY_STEPS, BY_SVM
 
 _INPUTS = {CELL: "each found cell, cut out", IMAGE: "the whole picture"}
@@ -36,14 +37,14 @@ _MASKS = {
     MASK_OTSU: "background hidden by Otsu's threshold",
     MASK_UNET: "background hidden by a U-Net",
 }
-_SCALINGS = {
+SCALING_WORDS = {
     "-1..1": "to -1..1",
     "255": "divided by 255",
     "imagenet torch": "as PyTorch's ImageNet networks",
     "imagenet caffe": "as Caffe's ImageNet networks",
-    "channel": "mean and spread of each colour",
-    "global": "mean and spread of all levels",
-    "pixel": "mean and spread of each pixel",
+    "channel": "standardised per colour",
+    "global": "standardised over all",
+    "pixel": "standardised per pixel",
 }
 _SAMPLINGS = {
     EQUAL_PARTS: "every class equally often",
@@ -51,7 +52,7 @@ _SAMPLINGS = {
     EVERY_IMAGE: "every picture once an epoch",
 }
 _WEIGHTS = {"none": "all pictures weigh the same", BALANCED: "rare classes weigh more"}
-_SCHEDULES = {
+SCHEDULE_WORDS = {
     COSINE: "up, then down along a cosine",
     CONSTANT: "constant",
     EXPONENTIAL: "falls every epoch",
@@ -102,8 +103,9 @@ def picture(fields: Fields) -> dict[str, Any]:
             "scaling",
             "Gray levels are scaled",
             tuple(SCALINGS),
-            _SCALINGS,
-            help="Inside the network, so that it is done alike wherever the model is used.",
+            SCALING_WORDS,
+            help="Inside the network, so that it is done alike wherever the model is used. Standardised: less the mean, "
+            "divided by the standard deviation, of the learned pictures.",
         )
     return asked
 
@@ -161,7 +163,7 @@ def steps(fields: Fields, weights: str) -> dict[str, Any]:
             asked["momentum"] = fields.number("momentum", "Momentum", 0.0, 1.0)
     with third:
         asked["learning_rate"] = fields.number("learning_rate", "Learning rate", 0.0, 1.0, step=1e-4)
-        asked["schedule"] = fields.choice("schedule", "The rate", SCHEDULES, _SCHEDULES)
+        asked["schedule"] = fields.choice("schedule", "The rate", SCHEDULES, SCHEDULE_WORDS)
         if asked["schedule"] in (EXPONENTIAL, PLATEAU):
             asked["rate_factor"] = fields.number("rate_factor", "Factor", 0.0, 1.0, step=0.05)
         if asked["schedule"] == PLATEAU:
@@ -194,12 +196,12 @@ def machine(fields: Fields) -> dict[str, Any]:
     first, second, third = st.columns(3)
     with first:
         asked["dropout"] = fields.number("dropout", "Dropout", 0.0, 1.0, step=0.05)
-    if fields.family.builder.split(":")[0].rsplit(".", 1)[1] in ("small", "published", "resnet18"):
+    if fields.takes_widths:
         with second:
-            asked["stage_widths"] = _whole_numbers(
+            asked["stage_widths"] = whole_numbers(
                 st.text_input("Filters of the stages", key=fields.key("stage_widths"), placeholder="the model's own")
             )
-    if fields.family.name in ("cnn", "fcn"):
+    if fields.family.name in WITH_KERNEL:
         with third:
             asked["kernel_px"] = fields.whole(
                 "kernel_px", "Side of the kernels (px)", 0, 15, help="0: the model's own."
@@ -219,9 +221,3 @@ def machine(fields: Fields) -> dict[str, Any]:
             help="Faster on graphics cards and processors made for it, slower on others.",
         )
     return asked
-
-
-def _whole_numbers(text: str) -> tuple[Any, ...]:
-    """The numbers of a text such as ``32, 64``; what is none is left for the spec to refuse."""
-    parts = text.replace(",", " ").split()
-    return tuple(int(part) if part.isdecimal() else part for part in parts)

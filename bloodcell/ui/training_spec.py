@@ -1,4 +1,4 @@
-"""The training spec of the page: from what was asked for, or from a file."""
+"""The job of the page: from what was asked for, or from a file."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,22 @@ from typing import Any
 import streamlit as st
 
 from bloodcell.errors import DatasetError, SpecError
+from bloodcell.jobs.job_specs import KFOLD, SEARCH, TRAIN, TRIALS, JobSpec, job_of, read_job_spec
 from bloodcell.jobs.store import NewJob
 from bloodcell.settings import load_settings
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.spec_words import EVERY_IMAGE
-from bloodcell.ui import training_data, training_model, training_sections, training_variation
+from bloodcell.ui import (
+    state,
+    training_data,
+    training_experiments,
+    training_model,
+    training_sections,
+    training_variation,
+)
 from bloodcell.ui.errors import show_errors
-from bloodcell.ui.training_asked import Asked, new_job, slug
+from bloodcell.ui.training_asked import Asked, slug
+from bloodcell.ui.training_experiments import Runs
 from bloodcell.ui.training_fields import Fields
 from bloodcell.zoo.registry import BY_SVM
 
@@ -39,8 +48,11 @@ def ask_here() -> Asked | None:
             key=f"train-name-{dataset.id}-{family.name}",
             help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
         )
+        runs = training_experiments.ask_runs()
         button = st.container()
     fields = Fields(family)
+    if runs.kind == SEARCH:
+        runs = training_experiments.ask_bounds(fields, runs.n)
     training_model.compare()
     with st.expander("What the model sees: cell or whole picture, size, background", icon=":material/crop:"):
         seen = training_sections.picture(fields)
@@ -69,34 +81,56 @@ def ask_here() -> Asked | None:
         "class_names": learned.class_names,
         "weights": weights,
         "folds": learned.folds,
-        "fold": learned.fold,
+        "fold": 0 if runs.kind == KFOLD else learned.fold,  # of k-fold, each is held out in its turn
     }
-    source, home = learned.source, load_settings().home
-    return Asked(button, lambda: _job(TrainSpec.for_network(family.name, name.strip(), (source,), **settings), home))
+    source = learned.source
+
+    def make() -> NewJob:
+        if runs.kind == KFOLD and learned.is_hold_out:
+            raise SpecError(
+                "k-fold needs a split of several parts, each held out in its turn. Received: one with the single"
+                " held-out part validation."
+            )
+        train = TrainSpec.for_network(family.name, name.strip(), (source,), **settings)
+        return _job(train, runs, load_settings().home)
+
+    return Asked(button, make, runs.verb)
 
 
 def ask_file() -> Asked | None:
-    """Ask for a spec in a file, and the folder that its paths start from; None until one is given."""
-    given = st.file_uploader("spec.json of a training", type="json", key="train-spec-file")
+    """Ask for a spec of any kind in a file, and the folder that its paths start from; None until one is given."""
+    given = st.file_uploader("Settings of a training, of trials or of a search", type="json", key="train-spec-file")
     typed = st.text_input(
         "Folder that its images lie in",
         key="train-spec-data",
         placeholder=str(load_settings().home),
         help="The paths in the file start from here. Registered datasets are found without it.",
     )
-    data_dir = Path(typed.strip() or load_settings().home).expanduser().resolve()
-    return None if given is None else Asked(st.container(), lambda: _job(_read(given.getvalue()), _existing(data_dir)))
+    if given is None:
+        return None
+    data, data_dir = given.getvalue(), Path(typed.strip() or load_settings().home).expanduser().resolve()
+    runs = training_experiments.ask_runs((TRAIN, TRIALS, KFOLD)) if _is_training(data) else Runs()
+    return Asked(st.container(), lambda: _job(_read(data), runs, _existing(data_dir)), runs.verb)
 
 
-def _job(spec: TrainSpec, data_dir: Path) -> NewJob:
-    return new_job("train", spec.title, spec.name, spec, data_dir)
+def _job(spec: JobSpec, runs: Runs, data_dir: Path) -> NewJob:
+    wanted = runs.spec(spec) if isinstance(spec, TrainSpec) else spec
+    return job_of(wanted, data_dir, state.who(), is_kfold=runs.kind == KFOLD)
 
 
-def _read(data: bytes) -> TrainSpec:
+def _is_training(data: bytes) -> bool:
+    """Whether a file holds the settings of one training, which can be done more than once."""
+    try:
+        return isinstance(_read(data), TrainSpec)
+    except SpecError:
+        return False
+
+
+def _read(data: bytes) -> JobSpec:
     if len(data) > MAX_SPEC_BYTES:
         raise SpecError(f"A training spec has at most {MAX_SPEC_BYTES:,} bytes. Received: {len(data):,}.")
     try:
-        return TrainSpec.from_json(data.decode("utf-8"))
+        return read_job_spec(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise SpecError("A training spec must be text in UTF-8.") from error
 

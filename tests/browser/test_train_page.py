@@ -2,6 +2,8 @@
 
 import pytest
 
+from bloodcell.data.recognition import recognise
+from bloodcell.data.shelf import register_path
 from bloodcell.data.synthetic import draw_field
 from bloodcell.imaging.read import encode_png
 from bloodcell.jobs.files import read_log
@@ -10,6 +12,7 @@ from bloodcell.jobs.store import DONE, RUNNING, get_job, list_jobs
 from bloodcell.review.batches import list_batches
 from bloodcell.settings import Settings
 from bloodcell.store.database import open_database
+from bloodcell.training.read_results import read_trials
 from tests.browser.driving import WAIT_MS, settle, watch
 from tests.training.tiny_run import write_cells
 
@@ -21,6 +24,12 @@ TINY = {  # section of the page -> what is typed there, so that it takes seconds
     "Rare classes and strangers": {"Pictures an epoch": "64"},
     "How it learns": {"Epochs": "20", "Pictures a batch": "16"},
     "Network and machine": {"Filters of the stages": "8, 12"},
+}
+
+QUICK = {  # where nothing has to be seen while it learns
+    "Rare classes and strangers": {"Pictures an epoch": "64"},
+    "How it learns": {"Epochs": "2"},
+    "Network and machine": {"Filters of the stages": "8"},
 }
 
 
@@ -118,4 +127,32 @@ def test_from_a_folder_to_a_model_that_classifies(server, page, other, queue, tm
     assert batch.model_name == job.result
     assert page.get_by_test_id("stAlertContentError").count() == 0
     # Streamlit asks below an address with a page's name before it asks at the root.
+    assert [one for one in seen if "404" not in one] == []
+
+
+def test_two_trials_by_mouse(server, page, queue, tmp_path):
+    folder = write_cells(tmp_path / "data") / "cells"
+    register_path("Drawn", folder, recognise(folder).choice, queue.settings)
+    seen = watch(page, server)
+    page.goto(f"{server.url}/train")
+    page.get_by_label("How many runs").click(timeout=WAIT_MS)
+    page.get_by_role("option", name="Trials: the same settings").click()
+    settle(page)
+    type_into(page, "Number of trials", "2")
+    for section, fields in QUICK.items():
+        page.get_by_text(section).click()
+        for label, text in fields.items():
+            type_into(page, label, text)
+    page.get_by_text("2 runs of 2 epochs, 4 epochs in all.").wait_for(timeout=WAIT_MS)
+    page.get_by_role("button", name="Run the trials").click()
+    page.wait_for_url("**/train?job=1", timeout=WAIT_MS)
+
+    page.get_by_text("of 2 trials", exact=False).wait_for(timeout=TRAINED_MS)
+    page.get_by_text("A trial has converged if at its end").wait_for(timeout=WAIT_MS)
+    page.locator(".js-plotly-plot").nth(2).wait_for(timeout=WAIT_MS)  # the trials' dots, and the curves
+    settle(page)
+    (job,) = list_jobs(queue.db)
+    assert (job.kind, job.status) == ("trials", "done"), read_log(queue.settings, job.id)
+    assert len(read_trials(queue.settings.runs_dir / job.result).trials) == 2
+    assert page.get_by_test_id("stAlertContentError").count() == 0
     assert [one for one in seen if "404" not in one] == []

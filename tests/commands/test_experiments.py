@@ -148,7 +148,7 @@ def test_cells_and_models_that_are_not_there(tmp_path, capsys):
     [
         ("trials", SPEC, "drawn-trials"),
         ("kfold", SPEC, "drawn-kfold"),
-        ("search", SEARCH, "tiny"),
+        ("search", SEARCH, "tiny-search"),
         ("adapt", None, "mine"),
     ],
 )

@@ -27,7 +27,7 @@ def test_what_was_not_measured_is_left_out():
 def test_several_runs_are_named_and_differ_by_colour():
     figure = accuracy_curves({"first": HISTORY, "<b>second": HISTORY})
     assert [trace.name for trace in figure.data if trace.showlegend] == ["first", "&lt;b&gt;second"]
-    assert "dotted learning, solid validation" in figure.layout.title.text
+    assert "dotted learning, solid validation" in figure.layout.title.subtitle.text
     assert figure.data[0].line.color != figure.data[2].line.color
 
 

@@ -13,6 +13,7 @@ from bloodcell.training.calibrate import Outputs
 from bloodcell.training.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.control import Control
 from bloodcell.training.held_out import final_figures, how_judged, out_of_fold
+from bloodcell.training.k_fold import run_k_fold
 from bloodcell.training.opened import Opened
 from bloodcell.training.results import RESULT_DIR
 from bloodcell.training.rounds import Work
@@ -169,3 +170,13 @@ def as_array(values):
 def test_a_course_chosen_on_the_held_out_cells_is_told():
     assert how_judged(SPEC) == ""
     assert "too kind" in how_judged(replace(SPEC, keep="best"))
+
+
+def test_k_fold_needs_every_fold_of_the_spec(data_dir, tmp_path):
+    """A split into train and validation has one part to hold out; it is refused before anything is learned."""
+    names = [path.relative_to(data_dir / "cells").as_posix() for path in sorted(data_dir.glob("cells/*/*.png"))]
+    lines = [f"{name},{name[:-6]},{name.split('/')[0]},{'validation' if '/0-' in name else 'train'}" for name in names]
+    (tmp_path / "split.csv").write_text("\n".join(["file,group,label,split", *lines]) + "\n")
+    source = replace(SPEC.sources[0], split=str(tmp_path / "split.csv"))
+    with pytest.raises(DatasetError, match=r"k-fold needs a split with the folds 0 to 2, .* Found: 0, 1"):
+        run_k_fold(tmp_path / "work", replace(SPEC, sources=(source,)), data_dir, data_dir.parent / "cache", Control())

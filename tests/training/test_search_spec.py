@@ -47,9 +47,13 @@ def test_the_example_is_a_search(tmp_path):
         ({"space": {"scaling": {"choices": []}}}, "`choices` must be a list of one value or more"),
         ({"space": {"scaling": {"choices": ["255", "255"]}}}, "`choices` names a value twice"),
         ({"space": {"scaling": {"choices": ["no"]}}}, "`scaling` must be one of .* Received: 'no'"),
+        (
+            {"space": {"momentum": {"low": 0, "high": 0.9}}},
+            r"'momentum' is of the optimizer 'sgd' alone. .* \('adamw',\)",
+        ),
         ({"space": {"batch_size": {"choices": ["16"]}}}, "'batch_size' cannot be '16'"),
         ({"space": {"kernel_px": {"choices": [2, 3]}}}, r"`kernel_px` can be searched for \('cnn', 'fcn'\)"),
-        ({"base": json.loads(replace(SPEC, fold=-1).to_json())}, "`fold` must be 0 or more. Received: -1"),
+        ({"base": json.loads(replace(SPEC, fold=-1).to_json())}, "must be 0 or more.. Received: -1, each in turn"),
     ],
 )
 def test_a_search_that_cannot_be(changes, message):

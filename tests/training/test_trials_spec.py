@@ -56,5 +56,15 @@ def test_a_number_of_trials_that_is_none(n):
 
 
 def test_trials_need_held_out_cells():
-    with pytest.raises(SpecError, match=r"`fold` must be 0 or more. Received: -1"):
+    with pytest.raises(SpecError, match=r"must be 0 or more.. Received: -1, each in turn"):
         TrialsSpec(replace(SPEC, fold=-1), 3)
+
+
+def test_trials_are_made_of_their_own_file_or_of_a_training(tmp_path):
+    file = tmp_path / "spec.json"
+    file.write_text(TrialsSpec(SPEC, 3).to_json())
+    assert (TrialsSpec.read(file), TrialsSpec.read(file, 4)) == (TrialsSpec(SPEC, 3), TrialsSpec(SPEC, 4))
+    file.write_text(SPEC.to_json())
+    assert (TrialsSpec.read(file), TrialsSpec.read(file, 4)) == (TrialsSpec(SPEC, 10), TrialsSpec(SPEC, 4))
+    with pytest.raises(SpecError, match=r"The spec .*none\.json cannot be read: No such file"):
+        TrialsSpec.read(tmp_path / "none.json")

@@ -1,0 +1,196 @@
+"""Charts of many runs: a dot a run, the course of a search, and what each searched setting did."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from bloodcell.plots import theme
+
+WORDS = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "log_loss": "Log loss"}
+COLOURS = {"accuracy": theme.PALETTE[0], "balanced_accuracy": theme.PALETTE[1]}
+HEIGHT_PX, SETTING_HEIGHT_PX = 340, 260
+ASIDE = 0.08  # of a run's width, so that equal figures do not hide each other
+ROW_OF_MARKS = 0.07  # of the height, for each state of trials that have no figure
+MAX_TICKS = 20
+
+
+def run_dots(
+    runs: pd.DataFrame,
+    word: str,
+    means: Mapping[str, float],
+    mean_words: str = "mean",
+    interval: tuple[float, float] | None = None,
+) -> go.Figure:
+    """Draw accuracy and balanced accuracy of every run as a dot each, and their means as lines.
+
+    Parameters
+    ----------
+    runs : table with a column named `word` in small letters, the number of the run; accuracy, balanced_accuracy, from
+        0 to 1; and, if some runs did not converge, converged (bool), whose dots are hollow where it is False
+    word : what a run is called, such as "Trial"
+    means : figure -> where its line is drawn; mean_words : what the lines are
+    interval : of the accuracy, drawn as a band; None for none
+
+    Returns
+    -------
+    plotly Figure with a trace of dots for each of the two figures, beside each other, and one more for each that has
+    hollow dots
+    """
+    number = word.lower()
+    converged = runs["converged"].astype(bool) if "converged" in runs else pd.Series(True, index=runs.index)
+    figure = go.Figure()
+    if interval is not None:
+        figure.add_hrect(*interval, fillcolor=COLOURS["accuracy"], opacity=0.12, line_width=0)
+    for aside, (name, colour) in zip((-ASIDE, ASIDE), COLOURS.items(), strict=True):
+        figure.add_hline(means[name], line={"color": colour, "width": 1.5, "dash": "dash"})
+        for symbol, words, rows in (
+            ("circle", "", runs[converged]),
+            ("circle-open", ", did not converge", runs[~converged]),
+        ):
+            if rows.empty:
+                continue
+            figure.add_scatter(
+                x=(rows[number] + aside).tolist(),
+                y=rows[name].tolist(),
+                customdata=rows[number].tolist(),
+                name=WORDS[name] + words,
+                mode="markers",
+                marker={"color": colour, "size": 10, "symbol": symbol, "line": {"width": 2, "color": colour}},
+                hovertemplate=f"{number} %{{customdata}}{words}: {WORDS[name].lower()} %{{y:.1%}}<extra></extra>",
+            )
+    _lay_out(figure, f"Figures of each {number}, dashed: {mean_words}", HEIGHT_PX)
+    _number_runs(figure, runs[number], word)
+    figure.update_yaxes(tickformat=".0%")
+    return figure
+
+
+def search_course(trials: pd.DataFrame, figure: str, *, is_less_better: bool) -> go.Figure:
+    """Draw the figure of every trial of a search as a dot, and the best so far as a line.
+
+    Parameters
+    ----------
+    trials : table with trial (number), state, epochs, and the column `figure`, NaN where a trial has none; those are
+        marked in a strip below, a row for each of their states
+
+    Returns
+    -------
+    plotly Figure whose first trace is the dots, the second the best so far; then a trace a state without a figure
+    """
+    ordered = trials.sort_values("trial")
+    done, others = ordered[ordered[figure].notna()], ordered[ordered[figure].isna()]
+    states = list(dict.fromkeys(others["state"]))
+    strip = max(0.001, ROW_OF_MARKS * len(states))
+    drawn = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[1 - strip, strip], vertical_spacing=0.04)
+    drawn.add_scatter(
+        x=done["trial"].tolist(),
+        y=done[figure].tolist(),
+        name="one trial",
+        mode="markers",
+        marker={"color": theme.PALETTE[0], "size": 9},
+        hovertemplate=f"trial %{{x}}: {WORDS[figure].lower()} %{{y:.4f}}<extra></extra>",
+    )
+    best = done[figure].cummin() if is_less_better else done[figure].cummax()
+    drawn.add_scatter(
+        x=done["trial"].tolist(),
+        y=best.tolist(),
+        name="best so far",
+        mode="lines",
+        line={"color": theme.PALETTE[1], "width": 2, "shape": "hv"},
+        hovertemplate="best so far: %{y:.4f}<extra></extra>",
+    )
+    for state in states:
+        rows = others[others["state"] == state]
+        drawn.add_scatter(
+            x=rows["trial"].tolist(),
+            y=[state] * len(rows),
+            customdata=rows["epochs"].tolist(),
+            mode="markers",
+            marker={"color": theme.OTHER_COLOUR, "size": 9, "symbol": "x-thin", "line": {"width": 2}},
+            showlegend=False,
+            hovertemplate=f"trial %{{x}}: {state} after %{{customdata}} epochs<extra></extra>",
+            row=2,
+            col=1,
+        )
+    better = "less" if is_less_better else "more"
+    _lay_out(drawn, f"{WORDS[figure]} of each trial ({better} is better)", HEIGHT_PX)
+    _number_runs(drawn, ordered["trial"], "Trial")
+    drawn.update_xaxes(title="", row=1, col=1)
+    drawn.update_yaxes(showgrid=False, row=2, col=1)
+    return drawn
+
+
+def setting_effect(
+    trials: pd.DataFrame, setting: str, words: str, figure: str, best: int, values: Mapping[str, Any]
+) -> go.Figure:
+    """Draw one searched setting against the figure, a dot a trial; the best trial is marked.
+
+    Parameters
+    ----------
+    trials : table with trial, the column `setting` and the column `figure`; trials without a figure are left out
+    words : what the setting is called
+    best : number of the best trial
+    values : what was searched: {"low", "high", "log"}, drawn along a scale, or {"choices"}, drawn side by side
+
+    Returns
+    -------
+    plotly Figure with one trace
+    """
+    done = trials[trials[figure].notna()]
+    is_range = "choices" not in values
+    x = done[setting].tolist() if is_range else [setting_words(one) for one in done[setting]]
+    is_best = (done["trial"] == best).tolist()
+    drawn = go.Figure()
+    drawn.add_scatter(
+        x=x,
+        y=done[figure].tolist(),
+        customdata=done["trial"].tolist(),
+        mode="markers",
+        marker={
+            "color": [theme.PALETTE[1] if one else theme.PALETTE[0] for one in is_best],
+            "size": [14 if one else 8 for one in is_best],
+            "symbol": ["star" if one else "circle" for one in is_best],
+            "opacity": 0.85,
+        },
+        hovertemplate=f"%{{x}}: {WORDS[figure].lower()} %{{y:.4f}}, trial %{{customdata}}<extra></extra>",
+    )
+    theme.titled(drawn, words, SETTING_HEIGHT_PX)
+    drawn.update_layout(showlegend=False, dragmode=False)
+    drawn.update_yaxes(title=WORDS[figure], fixedrange=True)
+    if is_range:
+        drawn.update_xaxes(type="log" if values.get("log") else "linear", fixedrange=True)
+    else:
+        order = [setting_words(one) for one in values["choices"]]
+        drawn.update_xaxes(type="category", categoryorder="array", categoryarray=order, fixedrange=True)
+        drawn.update_xaxes(range=[-0.5, len(order) - 0.5])
+    return drawn
+
+
+def setting_words(value: Any) -> str:
+    """A value of a setting, for people: ``8, 12`` for a list, a number with three figures."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:
+    theme.titled(figure, title, height_px)
+    figure.update_layout(
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
+        showlegend=True,
+        dragmode=False,
+    )
+    figure.update_yaxes(fixedrange=True)
+
+
+def _number_runs(figure: go.Figure, numbers: pd.Series, word: str) -> None:
+    first, last = int(numbers.min()), int(numbers.max())
+    figure.update_xaxes(
+        title=word,
+        range=[first - 0.5, last + 0.5],
+        tick0=first,
+        dtick=-(-(last - first + 1) // MAX_TICKS),
+        fixedrange=True,
+    )
