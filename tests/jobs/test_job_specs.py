@@ -36,7 +36,7 @@ def test_what_is_no_spec(text):
         (SPEC, True, "kfold", "drawn-kfold", "3 folds: drawn"),
         (TrialsSpec(SPEC, 3), False, "trials", "drawn-trials", "3 trials: drawn"),
         (SEARCH, False, "search", "found-search", "Search, 7 trials: drawn"),
-        (ADAPT, False, "adapt", "mine", "adapt wbc4: mine"),
+        (ADAPT, False, "adapt", "mine", "Adapt wbc4: mine"),
     ],
 )
 def test_jobs_are_named_by_what_they_do(spec, is_kfold, kind, name, title, tmp_path):
