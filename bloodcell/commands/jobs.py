@@ -12,6 +12,7 @@ from bloodcell.errors import DatasetError, JobError
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, NewJob, get_job, list_jobs
 from bloodcell.training.adapt_spec import AdaptSpec
+from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.training.search_spec import SearchSpec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
@@ -66,7 +67,7 @@ def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
     return 0
 
 
-def _spec_of(args: argparse.Namespace) -> tuple[TrainSpec | TrialsSpec | SearchSpec | AdaptSpec, str, str]:
+def _spec_of(args: argparse.Namespace) -> tuple[TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec, str, str]:
     """The settings of a job, and the name and title of what comes of it."""
     path = Path(args.spec)
     if args.kind == "search":
@@ -75,6 +76,9 @@ def _spec_of(args: argparse.Namespace) -> tuple[TrainSpec | TrialsSpec | SearchS
     if args.kind == "adapt":
         adapt = AdaptSpec.read(path)
         return adapt, adapt.name, f"adapt {adapt.model}: {adapt.title or adapt.name}"
+    if args.kind == "masks":
+        masks = MasksSpec.read(path)
+        return masks, masks.name, masks.title or masks.name
     train = TrainSpec.read(path)
     title = train.title or train.name
     if args.kind == "train":

@@ -4,19 +4,15 @@ They are made once and then cached in files, from which they are read as they ar
 """
 
 import hashlib
-import json
-import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from bloodcell.data.contents import Contents
-from bloodcell.data.open_sources import cells_of_source, open_source, place_of, split_of
+from bloodcell.data.open_sources import open_source, split_of
 from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec
 from bloodcell.data.whole_files import writing_whole
@@ -26,7 +22,8 @@ from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.framing import Framing
 from bloodcell.runs.takes import ALL_OUTPUTS, CELL, FEATURES, LOGITS, MASK_FILE, Takes
-from bloodcell.training.crop_store import CropWriter, StoredCrops
+from bloodcell.training.crop_store import CropWriter, StoredCrops, read_ahead
+from bloodcell.training.source_cache import Counter, content_key, in_a_file_name, source_groups, stamps
 from bloodcell.training.spec import TrainSpec
 
 # Crops are kept this much wider than the net sees, so that turning them leaves no empty corners.
@@ -38,10 +35,8 @@ LEFT_OUT = "not in the split"
 # Label of crops that show no cell at all, and the part of a picture that is searched for them.
 MISTAKEN = ""
 PART_SHARE = 0.42
-CUT_AHEAD = 64
 
 Progress = Callable[[str, int, int], None]
-Counter = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,7 @@ def _source_samples(
         if not any(record.label in spec.class_names for record in records):
             found = sorted({record.label for record in records})[:12]
             raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
-        cached = cache_dir / f"crops-{_in_a_file_name(source.name)}-{_cache_key(spec, source, data_dir, records)}.npz"
+        cached = cache_dir / f"crops-{in_a_file_name(source.name)}-{_cache_key(spec, source, data_dir, records)}.npz"
         if not cached.exists():
             _make_crops(spec, data_dir, images, records, cached, _named(on_progress, source.name))
         with np.load(cached, allow_pickle=False) as stored:
@@ -142,7 +137,9 @@ def _source_samples(
         stored_as = stored_takes(spec)
         shape = (stored_as.height_px, stored_as.width_px, 3)
         wide = StoredCrops([(cached.with_suffix(".crops"), len(kept))], shape)
-        group = _groups(source, data_dir, images, records, kept, cache_dir, on_progress)
+        rows = np.unique(kept)  # an image may have given two crops
+        shown, told = [records[row] for row in rows], _named(on_progress, f"{source.name}: copies")
+        group = source_groups(source, data_dir, images, shown, cache_dir, told)[np.searchsorted(rows, kept)]
     names = {name: index for index, name in enumerate(spec.class_names)}
     class_index = np.array([names.get(label, UNKNOWN) for label in labels.tolist()], np.int64)
     files = [records[row].file for row in kept]
@@ -157,22 +154,7 @@ def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: lis
     masks = _sha256(mask_file(spec, data_dir)) if spec.mask_model else ""
     framing = [CACHE_VERSION, stored_takes(spec).to_description(), masks, source.layout]
     labels = [{"file": record.file, "label": record.label} for record in records]
-    return _hash([framing, _stamps(source, data_dir, records), labels])
-
-
-def _stamps(source: SourceSpec, data_dir: Path, records: list[Record]) -> list:
-    """Path, sizes and times of a source's files: what changes when the files do."""
-    path = place_of(source, data_dir)
-    files = [path / record.file for record in records] if path.is_dir() else [path]
-    return [source.path, [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]]
-
-
-def _in_a_file_name(name: str) -> str:
-    return re.sub(r"[^\w .-]", "_", name)[:60]
-
-
-def _hash(content: list) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    return content_key([framing, stamps(source, data_dir, records), labels])
 
 
 def mask_file(spec: TrainSpec, data_dir: Path) -> Path | None:
@@ -211,14 +193,8 @@ def _make_crops(
     takes = stored_takes(spec)
     cut = cutter(spec, data_dir, images)
     kept, labels = [], []
-    with (
-        ThreadPoolExecutor(2) as pool,
-        CropWriter(cached.with_suffix(".crops"), (takes.height_px, takes.width_px, 3)) as writer,
-    ):
-        # A part at a time: a pool reads ahead without end where writing is slower.
-        starts = range(0, len(records), CUT_AHEAD)
-        parts = (pool.map(cut, records[start : start + CUT_AHEAD]) for start in starts)
-        for row, crops in enumerate(chain.from_iterable(parts)):
+    with CropWriter(cached.with_suffix(".crops"), (takes.height_px, takes.width_px, 3)) as writer:
+        for row, crops in enumerate(read_ahead(cut, records)):
             for crop, label in zip(crops, (records[row].label, MISTAKEN), strict=False):
                 if crop is not None:
                     writer.add(crop)
@@ -232,7 +208,7 @@ def _make_crops(
         np.savez(stream, kept=np.array(kept), labels=np.array(labels))
 
 
-def _picture(images: Contents, record: Record) -> np.ndarray | None:
+def picture_of(images: Contents, record: Record) -> np.ndarray | None:
     """A labelled picture; None where it cannot be read. DatasetError where the images have vanished altogether."""
     try:
         return read_rgb(images.read(record.file))
@@ -244,7 +220,7 @@ def _picture(images: Contents, record: Record) -> np.ndarray | None:
 
 def _whole(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
     """The whole picture; nothing where it cannot be read."""
-    rgb = _picture(images, record)
+    rgb = picture_of(images, record)
     if rgb is None:
         return ()
     return (framing.cut(framing.hide(rgb), Box(0, 0, *rgb.shape[:2])),)
@@ -252,7 +228,7 @@ def _whole(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarr
 
 def _cut_cells(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
     """The largest cell, and what could be mistaken for one or None; nothing where there is no cell."""
-    rgb = _picture(images, record)
+    rgb = picture_of(images, record)
     if rgb is None:
         return ()
     finding = find_white_cells(rgb)
@@ -277,27 +253,3 @@ def _mistaken_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) ->
             if found.boxes:
                 return framing.cut(framing.hide(part, found.background_rgb), found.boxes[0], found.background_rgb)
     return None
-
-
-def _groups(
-    source: SourceSpec,
-    data_dir: Path,
-    images: Contents,
-    records: list[Record],
-    kept: np.ndarray,
-    cache_dir: Path,
-    on_progress: Progress | None,
-) -> np.ndarray:
-    """Source cell of each crop; finding copies takes minutes, so it is kept apart from the crops' framing."""
-    rows = np.unique(kept)  # an image may have given two crops
-    records = [records[row] for row in rows]
-    if source.groups != "pixels":
-        return cells_of_source(source, data_dir, images, records)[np.searchsorted(rows, kept)]
-    key = _hash([_stamps(source, data_dir, records), [record.file for record in records]])
-    stored = cache_dir / f"copies-{_in_a_file_name(source.name)}-{key}.npy"
-    if not stored.exists():
-        told = _named(on_progress, f"{source.name}: copies")
-        found = cells_of_source(source, data_dir, images, records, told)
-        with writing_whole(stored) as stream:
-            np.save(stream, found)
-    return np.load(stored, allow_pickle=False)[np.searchsorted(rows, kept)]
