@@ -2,17 +2,22 @@
 
 import streamlit as st
 
-from bloodcell.ui import layout, training_asked, training_jobs, training_spec
+from bloodcell.ui import layout, training_asked, training_jobs, training_masks, training_spec
 from bloodcell.ui.errors import show_errors
+from bloodcell.ui.training_asked import HOW, MASKS_WAY
 
-WAYS = {"New model": training_spec.ask_here, "From a file": training_spec.ask_file}
+WAYS = {
+    "New model": training_spec.ask_here,
+    MASKS_WAY: training_masks.ask,
+    "From a file": training_spec.ask_file,
+}
 
 
 def start() -> None:
     """No training is open: ask for one, and begin it."""
     with st.container(border=True):
         how = st.segmented_control(
-            "What to do", list(WAYS), default="New model", required=True, key="train-how", label_visibility="collapsed"
+            "What to do", list(WAYS), default="New model", required=True, key=HOW, label_visibility="collapsed"
         )
         asked = WAYS[how]()
         job = None if asked is None else training_asked.begin(asked)

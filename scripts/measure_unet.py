@@ -1,6 +1,6 @@
 """Measure the U-Net on all or some fifths of wbc-masks: Dice and IoU of the cell, taught on drawn masks and on Otsu's.
 
-    python scripts/measure_unet.py --out DIR [--folds 5]
+    python scripts/measure_unet.py --out DIR [--folds 5] [--side 96] [--epochs 12]
 
 Each fifth is held back in turn; what is scored is the cell on held-back pictures against the drawn masks, whatever was
 learned from. Plain Otsu is scored on the same pictures. What lies in DIR already is not taught again.
@@ -88,18 +88,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--folds", type=int, default=N_FOLDS, help="how many of the five to do (default: %(default)s)")
+    parser.add_argument("--side", type=int, metavar="PX", help="of the network's input (default: the spec's)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="(default: the spec's)")
     args = parser.parse_args()
     need(DATA / "wbc-masks")
     args.out.mkdir(parents=True, exist_ok=True)
     spec = MasksSpec.read(SPEC)
+    side = args.side or spec.height_px
+    spec = replace(spec, height_px=side, width_px=side, epochs=args.epochs or spec.epochs)
     rows: list[dict] = []
     for fold in range(args.folds):
         rows += scores(spec, {targets: taught(spec, targets, fold, args.out) for targets in WORDS})
         table = pd.DataFrame(rows)
         methods = {
-            name: {
-                figure: summed_up(part[figure].to_numpy(), np.arange(len(part))) for figure in ("dice", "iou")
-            }
+            name: {figure: summed_up(part[figure].to_numpy(), np.arange(len(part))) for figure in ("dice", "iou")}
             for name, part in table.groupby("method", sort=False)
         }
         size = {name: getattr(spec, name) for name in ("height_px", "width_px", "epochs", "batch_size", "seed")}

@@ -7,6 +7,7 @@ from bloodcell.imaging.segment import dice, intersection_over_union
 from bloodcell.training.control import Pace
 from bloodcell.training.follower import Follower, Work, images_there
 from bloodcell.training.history import MASK_COLUMNS
+from bloodcell.training.losses import MaskLoss
 from bloodcell.training.mask_samples import MARKED, MaskSamples
 from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.zoo.registry import builder_of, default_settings
@@ -79,7 +80,7 @@ def fit_unet(spec: MasksSpec, samples: MaskSamples, work: Work) -> tuple[keras.M
     rate = keras.optimizers.schedules.CosineDecay(spec.learning_rate, spec.epochs * len(batches))
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
-        loss={MASK: keras.losses.BinaryCrossentropy(from_logits=True)},
+        loss={MASK: MaskLoss(name="mask_loss")},
         metrics={MASK: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
     )
     model.optimizer.build(model.trainable_variables)
@@ -104,12 +105,15 @@ class _Follower(Follower):
         self.judged = held[np.unique(np.linspace(0, len(held) - 1, min(JUDGED, len(held))).round().astype(int))]
 
     def judge(self) -> dict[str, float]:
-        """Cross-entropy, share of right pixels, Dice and IoU, means over pictures."""
+        """The loss, share of right pixels, Dice and IoU, means over pictures."""
         parts = []
         for start in range(0, len(self.judged), self.spec.batch_size):
-            rgb, wanted = parted(self.samples.pairs[self.judged[start : start + self.spec.batch_size]])
-            logits = keras.ops.convert_to_numpy(self.model(rgb, training=False)[MASK]).astype(np.float64)
-            parts.append(_figures(logits[..., 0], wanted[MASK][..., 0].astype(bool)))
+            rgb, answers = parted(self.samples.pairs[self.judged[start : start + self.spec.batch_size]])
+            logits, wanted = self.model(rgb, training=False)[MASK], answers[MASK]
+            loss = keras.ops.convert_to_numpy(MaskLoss(reduction=None)(wanted, logits))
+            given, is_cell = keras.ops.convert_to_numpy(logits)[..., 0] > 0, wanted[..., 0] > 0
+            scores = [(dice(*two), intersection_over_union(*two)) for two in zip(given, is_cell, strict=True)]
+            parts.append(np.column_stack([loss, (given == is_cell).mean(axis=(1, 2)), scores]))
         mean = np.concatenate(parts).mean(axis=0)
         names = ("val_loss", "val_accuracy", "val_dice", "val_iou")
         return {name: round(float(value), 4) for name, value in zip(names, mean, strict=True)}
@@ -117,12 +121,3 @@ class _Follower(Follower):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         images_there((self.spec.source,), self.work.data_dir)
-
-
-def _figures(logits: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Per picture (N, 4): cross-entropy, share of right pixels, Dice, IoU."""
-    given = logits > 0
-    loss = (np.logaddexp(0, logits) - logits * wanted).mean(axis=(1, 2))
-    right = (given == wanted).mean(axis=(1, 2))
-    scores = [(dice(*two), intersection_over_union(*two)) for two in zip(given, wanted, strict=True)]
-    return np.column_stack([loss, right, scores])

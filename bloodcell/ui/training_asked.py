@@ -17,6 +17,10 @@ from bloodcell.ui import resources, state
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.text import plain
 
+# Key of the way to train on the page, and the way that other parts of it lead to.
+HOW = "train-how"
+MASKS_WAY = "U-Net for masks"
+
 
 class AnySpec(Protocol):
     """What all specs of jobs have."""

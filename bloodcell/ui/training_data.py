@@ -77,12 +77,12 @@ def ask(dataset: Dataset) -> Learned | None:
     """Ask for split, source cells and classes; None where the chosen split cannot be trained with."""
     class_names, unlisted = _ask_classes(dataset)
     found = _ask_split(dataset)
-    groups = _ask_groups(dataset)
+    groups = ask_groups(dataset)
     if found is None:
         return None
     split, folds, fold = found
     source = SourceSpec(
-        name=_short_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted=unlisted
+        name=short_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted=unlisted
     )
     return Learned(dataset, source, class_names, folds, fold)
 
@@ -143,7 +143,8 @@ def _opened(dataset: Dataset, name: str) -> Split:
     return kept(("split", str(file), file.stat().st_mtime_ns), lambda: open_split(file))
 
 
-def _ask_groups(dataset: Dataset) -> str:
+def ask_groups(dataset: Dataset) -> str:
+    """Ask how the source cells are found, as `SourceSpec.groups` has it."""
     known = kept_groups(dataset)
     usable = known is not None and known.is_current
     how = st.selectbox(
@@ -188,6 +189,6 @@ def _ask_classes(dataset: Dataset) -> tuple[tuple[str, ...], str]:
     return tuple(sorted(chosen)), unlisted
 
 
-def _short_name(name: str) -> str:
+def short_name(name: str) -> str:
     """A name for logs and names of files."""
     return re.sub(r"[^\w .-]+", "-", name)

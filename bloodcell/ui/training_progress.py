@@ -9,7 +9,7 @@ from bloodcell.jobs import store
 from bloodcell.jobs.files import read_history
 from bloodcell.jobs.store import Job
 from bloodcell.jobs.train_job import LEARNING, READING
-from bloodcell.plots.training import accuracy_curves, loss_curves
+from bloodcell.plots.training import accuracy_curves, dice_curves, loss_curves
 from bloodcell.settings import load_settings
 from bloodcell.ui import resources
 from bloodcell.ui.cell_view import NO_BAR
@@ -20,6 +20,7 @@ from bloodcell.ui.training_results import RESULTS
 
 LOG_LINES = 14
 GIVES_MODEL = ("train", "adapt")  # kinds of jobs whose result is a model; that of others is a folder of figures
+GIVES = {"train": "model", "adapt": "model", "masks": "U-Net"}  # what other kinds give are figures
 MAX_RUNS = 8  # in one chart
 _NOT_YET = "-"
 
@@ -93,7 +94,7 @@ def one_line(job: Job) -> str:
     if job.status == store.QUEUED:
         return "begins when the one before it has ended"
     if job.status == store.DONE:
-        return f"{'model' if job.kind in GIVES_MODEL else 'figures'} {job.result}"
+        return f"{GIVES.get(job.kind, 'figures')} {job.result}"
     at = job.progress
     if "last_epoch" not in at or "epochs" not in at:
         return ""
@@ -121,7 +122,12 @@ def _phase(job: Job) -> tuple[str, float]:
     before = (at["fit"] - 1) * at["epochs"] + at["epoch"] - 1
     share = (before + at["batch"] / at["batches"]) / (at["fits"] * at["epochs"])
     if share >= 1:
-        return "Setting the thresholds, writing and checking the model", 1.0
+        last = (
+            "Writing and checking the U-Net"
+            if job.kind == "masks"
+            else "Setting the thresholds, writing and checking the model"
+        )
+        return last, 1.0
     fit = f"run {at['fit']} of {at['fits']}, " if at["fits"] > 1 else ""
     return f"Learning: {fit}epoch {at['epoch']} of {at['epochs']}, batch {at['batch']} of {at['batches']}", share
 
@@ -131,6 +137,13 @@ def _figure(value: float | None, form: str) -> str:
     return _NOT_YET if value is None else format(value, form)
 
 
+def _judged(kind: str, accuracy: float | None, last: dict) -> dict[str, str]:
+    """How good it is so far: on what it learns from, and on what is held back."""
+    if kind == "masks":
+        return {"Right pixels": _figure(accuracy, ".1%"), "Dice, held back": _figure(last.get("val_dice"), ".3f")}
+    return {"Right, learning": _figure(accuracy, ".1%"), "Right, validation": _figure(last.get("val_accuracy"), ".1%")}
+
+
 def _live(job: Job) -> None:
     words, share = _phase(job)
     st.progress(min(1.0, share), f"{plain(words)} …")
@@ -138,8 +151,7 @@ def _live(job: Job) -> None:
     is_learning = at.get("phase") == LEARNING
     figures = {
         "Loss": _figure(at.get("loss"), ".3f"),
-        "Right, learning": _figure(at.get("accuracy"), ".1%"),
-        "Right, validation": f"{last['val_accuracy']:.1%}" if "val_accuracy" in last else _NOT_YET,
+        **_judged(job.kind, at.get("accuracy"), last),
         "Time left": in_words(at["seconds_left"]) if is_learning else _NOT_YET,
         "Pictures a second": f"{at['images_per_s']:,.0f}" if is_learning else _NOT_YET,
         "Memory": f"{at['memory_mb']:,} MB" if "memory_mb" in at else _NOT_YET,
@@ -161,6 +173,12 @@ def _ended(job: Job, epochs: int) -> None:
         )
     elif job.status == store.QUEUED:
         st.info("It waits for the trainings before it.", icon=":material/hourglass_empty:")
+    elif job.kind == "masks":
+        st.success(
+            f"The U-Net {plain(job.result)} is taught. A new model can hide the background with it: What the model sees, "
+            "Background.",
+            icon=":material/check:",
+        )
     elif job.kind in GIVES_MODEL:
         st.success(f"The model {plain(job.result)} is on the shelf.", icon=":material/check:")
     else:
@@ -177,6 +195,9 @@ def _curves(job: Job, history: pd.DataFrame) -> None:
     runs = {f"run {fit}": history[history["fit"] == fit] for fit in fits}
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(loss_curves(runs), config=NO_BAR, key=f"train-loss-{job.id}", alt="Loss of every epoch")
+    if job.kind == "masks":
+        right.plotly_chart(dice_curves(runs), config=NO_BAR, key=f"train-dice-{job.id}", alt="Dice of every epoch")
+        return
     right.plotly_chart(
         accuracy_curves(runs), config=NO_BAR, key=f"train-accuracy-{job.id}", alt="Right answers of every epoch"
     )

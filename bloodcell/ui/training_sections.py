@@ -27,6 +27,7 @@ from bloodcell.training.spec_words import (
     PLATEAU,
     SCHEDULES,
 )
+from bloodcell.ui import training_unet
 from bloodcell.ui.training_fields import Fields
 from bloodcell.zoo.registry import BY_STEPS, BY_SVM
 
@@ -92,11 +93,7 @@ def picture(fields: Fields) -> dict[str, Any]:
     first, second = st.columns(2)
     with first:
         asked["mask"] = fields.choice("mask", "Background", MASKS, _MASKS)
-        asked["mask_model"] = ""
-        if asked["mask"] == MASK_UNET:
-            asked["mask_model"] = st.text_input(
-                "Folder of the U-Net's model on this computer", key=fields.key("mask_model")
-            ).strip()
+        asked["mask_model"] = training_unet.ask(fields) if asked["mask"] == MASK_UNET else ""
     with second:
         asked["scaling"] = fields.choice(
             "scaling",
@@ -196,7 +193,7 @@ def machine(fields: Fields) -> dict[str, Any]:
         asked["dropout"] = fields.number("dropout", "Dropout", 0.0, 1.0, step=0.05)
     if fields.family.builder.split(":")[0].rsplit(".", 1)[1] in ("small", "published", "resnet18"):
         with second:
-            asked["stage_widths"] = _whole_numbers(
+            asked["stage_widths"] = whole_numbers(
                 st.text_input("Filters of the stages", key=fields.key("stage_widths"), placeholder="the model's own")
             )
     if fields.family.name in ("cnn", "fcn"):
@@ -221,7 +218,7 @@ def machine(fields: Fields) -> dict[str, Any]:
     return asked
 
 
-def _whole_numbers(text: str) -> tuple[Any, ...]:
+def whole_numbers(text: str) -> tuple[Any, ...]:
     """The numbers of a text such as ``32, 64``; what is none is left for the spec to refuse."""
     parts = text.replace(",", " ").split()
     return tuple(int(part) if part.isdecimal() else part for part in parts)
