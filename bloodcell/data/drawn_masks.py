@@ -81,24 +81,22 @@ def find_drawn_masks(
 
     Returns
     -------
-    the images that have a mask, in their order, and their masks
+    the images, with a mask or without, in their order, and the masks
 
     Raises
     ------
     DatasetError
         If no image has a mask, one could have several, or one mask would serve several images.
     """
-    if not where:
-        _, file_of = pair_masks(images, records)
-        masks = images
-    else:
+    masks = images
+    pictures, file_of = pair_masks(images, records)
+    if where:
         masks, pattern = _opened(images, where)
-        file_of = _by_pattern(masks, pattern, records)
-    kept = [record for record in records if record.file in file_of]
-    if not kept:
+        file_of = _by_pattern(masks, pattern, pictures)
+    if not file_of:
         place = f"in {where}" if where else "beside the images: same name, or in a folder masks"
-        raise DatasetError(f"None of the {len(records)} images has a mask {place}.")
-    return kept, DrawnMasks(masks, {record.file: file_of[record.file] for record in kept}, values)
+        raise DatasetError(f"None of the {len(pictures)} images has a mask {place}.")
+    return pictures, DrawnMasks(masks, file_of, values)
 
 
 def _opened(images: Contents, where: str) -> tuple[Contents, str]:

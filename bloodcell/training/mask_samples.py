@@ -107,10 +107,14 @@ def open_pairs(spec: MasksSpec, data_dir: Path) -> Pairs:
         If the source is missing, or no picture has a mask.
     """
     images, records = open_source(spec.source, data_dir)
-    pictures, _ = pair_masks(images, records)
-    n_pictures, drawn = len(pictures), None
+    drawn = None
     if spec.targets == DRAWN:
-        pictures, drawn = find_drawn_masks(images, pictures, spec.masks, spec.cell_values)
+        pictures, drawn = find_drawn_masks(images, records, spec.masks, spec.cell_values)
+    else:
+        pictures, _ = pair_masks(images, records)
+    n_pictures = len(pictures)
+    if drawn is not None:
+        pictures = [record for record in pictures if record.file in drawn.file_of]
     if spec.limit:
         pictures = sorted(sample_records(pictures, spec.limit, spec.seed), key=lambda record: record.file)[: spec.limit]
     return Pairs(images, pictures, n_pictures, drawn)

@@ -19,10 +19,10 @@ SPEC = MasksSpec(
     masks="masks",
     height_px=32,
     width_px=48,
-    stage_widths=(8, 12, 16),
-    epochs=10,
+    stage_widths=(8, 16),
+    epochs=12,
     batch_size=4,
-    learning_rate=8e-3,
+    learning_rate=3e-3,
     held_share=0.25,
 )
 HEIGHT_PX, WIDTH_PX = 64, 96
