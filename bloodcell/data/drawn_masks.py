@@ -92,7 +92,7 @@ def find_drawn_masks(
     pictures, file_of = pair_masks(images, records)
     if where:
         masks, pattern = _opened(images, where)
-        file_of = _by_pattern(masks, pattern, pictures)
+        file_of = _by_pattern(masks, pattern, pictures, is_same_place=masks is images)
     if not file_of:
         place = f"in {where}" if where else "beside the images: same name, or in a folder masks"
         raise DatasetError(f"None of the {len(pictures)} images has a mask {place}.")
@@ -109,7 +109,7 @@ def _opened(images: Contents, where: str) -> tuple[Contents, str]:
     return Contents(Path(folder or "/")), pattern[len(folder) + 1 :]
 
 
-def _by_pattern(masks: Contents, pattern: str, records: Sequence[Record]) -> dict[str, str]:
+def _by_pattern(masks: Contents, pattern: str, records: Sequence[Record], is_same_place: bool) -> dict[str, str]:
     pictures = {file for file in masks.files if suffix_of(file) in PICTURE_SUFFIXES}
     by_stem: dict[str, list[str]] = {}
     for file in sorted(pictures):
@@ -117,6 +117,8 @@ def _by_pattern(masks: Contents, pattern: str, records: Sequence[Record]) -> dic
     file_of: dict[str, str] = {}
     for record in records:
         found = _candidates(record.file, pattern, pictures, by_stem)
+        if is_same_place:  # elsewhere a mask may have the very name of its image
+            found = [file for file in found if file != record.file]
         if len(found) > 1:
             raise DatasetError(f"{record.file} could have several masks: {', '.join(found[:3])}. Give a pattern.")
         if found:
@@ -136,10 +138,10 @@ def _candidates(image: str, pattern: str, pictures: set[str], by_stem: dict[str,
         names = {FOLDER: folder if folder != "." else "", STEM: stem}
         file = re.sub(r"\{folder\}|\{stem\}", lambda found: names[found.group()], pattern)
         file = str(PurePosixPath(file))
-        return [file] if file in pictures and file != image else []
+        return [file] if file in pictures else []
     root = PurePosixPath(pattern)
     for place in dict.fromkeys((str(root / folder / stem), str(root / stem))):
-        if found := [file for file in by_stem.get(place, []) if file != image]:
+        if found := by_stem.get(place):
             return found
     return []
 

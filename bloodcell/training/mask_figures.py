@@ -57,7 +57,6 @@ def measure_masks(network: Path, spec: MasksSpec, samples: MaskSamples, data_dir
     with open_pairs(spec, data_dir) as pairs:
         for done, pair in enumerate(read_ahead(pairs.read, records)):
             stop_if_asked(control)
-            control.reading("held-back pictures", done + 1, len(records))
             if pair is None:
                 continue  # it has become unreadable since
             rgb, wanted = pair

@@ -1,5 +1,7 @@
 """Ask for a U-Net that marks the cell: which pictures, which masks it learns, at which size."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -18,7 +20,7 @@ from bloodcell.ui import training_data
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.figures import data_uri, show_figures
 from bloodcell.ui.kept import kept
-from bloodcell.ui.text import counted, plain
+from bloodcell.ui.text import counted
 from bloodcell.ui.training_asked import Asked, new_job, slug
 from bloodcell.ui.training_sections import whole_numbers
 
@@ -64,8 +66,8 @@ def ask() -> Asked | None:
         "Look at what it learns from", icon=":material/visibility:", key="train-masks-examples", on_change="rerun"
     ) as opened:
         if opened.open:
-            with show_errors(), st.spinner("Reading pictures …"):
-                _show_examples(dataset, spec())
+            with st.spinner("Reading pictures …"):
+                _show_examples(dataset, spec)
     return Asked(button, lambda: _job(dataset, spec()), "Teach")
 
 
@@ -80,9 +82,9 @@ def _with_masks(dataset: Dataset, spec: MasksSpec) -> tuple[int, int]:
 
     def found() -> tuple[int, int]:
         with st.spinner("Looking for masks …"), open_pairs(spec, load_settings().home) as pairs:
-            return len(pairs.records), pairs.n_pictures
+            return len(pairs.drawn.file_of) if pairs.drawn else 0, pairs.n_pictures
 
-    return kept((dataset.fingerprint, "train-masks", spec.masks, spec.limit, spec.seed), found)
+    return kept((dataset.fingerprint, "train-masks", spec.masks), found)
 
 
 def _ask_targets(dataset: Dataset) -> dict[str, Any]:
@@ -168,34 +170,28 @@ def _whole(name: str, label: str, least: int, most: int, **more: Any) -> int:
     return int(st.number_input(label, least, most, getattr(MasksSpec, name), key=f"train-masks-{name}", **more))
 
 
-def _show_examples(dataset: Dataset, spec: MasksSpec) -> None:
-    """A few pictures with the outline of the mask that is learned."""
-    if spec.targets == DRAWN:
-        n_masks, n_pictures = _with_masks(dataset, spec)
+def _show_examples(dataset: Dataset, make: Callable[[], MasksSpec]) -> None:
+    """A few pictures with the outline of the mask that is learned; nothing where the settings make no sense."""
+    try:
+        spec = make()
+        n_masks, n_pictures = _with_masks(dataset, spec) if spec.targets == DRAWN else (0, 0)
+    except BloodcellError:
+        st.caption("They are shown once the error above is mended.")  # it stands under the button
+        return
+    if n_masks:
         st.caption(f"{counted(n_masks, 'picture')} of {n_pictures:,} {'has' if n_masks == 1 else 'have'} a mask.")
-    key = (
-        dataset.fingerprint,
-        "train-masks-examples",
-        spec.targets,
-        spec.masks,
-        spec.cell_values,
-        spec.limit,
-        spec.seed,
-    )
-    figures = kept(key, lambda: _examples(spec))
-    show_figures(figures, "repeat(auto-fill,minmax(130px,1fr))")
+    how = (spec.targets, spec.masks, spec.cell_values)
+    with show_errors():
+        figures = kept((dataset.fingerprint, "train-masks-examples", how), lambda: _examples(replace(spec, limit=0)))
+        show_figures(figures, "repeat(auto-fill,minmax(130px,1fr))")
 
 
 def _examples(spec: MasksSpec) -> list[tuple[str, str]]:
     figures = []
     with open_pairs(spec, load_settings().home) as pairs:
-        for record in sample_records(pairs.records, EXAMPLES, spec.seed)[:EXAMPLES]:
+        for record in sample_records(pairs.records, EXAMPLES, seed=0)[:EXAMPLES]:
             name = record.file.rsplit("/", 1)[-1]
-            try:
-                pair = pairs.read(record)
-            except BloodcellError as error:
-                st.error(plain(str(error)), icon=":material/error:")
-                continue
+            pair = pairs.read(record)
             if pair is not None:
                 rgb, mask = pair
                 words = name if mask.any() else f"{name}: nothing is marked"

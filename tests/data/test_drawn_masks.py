@@ -71,6 +71,14 @@ def test_masks_may_lie_elsewhere(put, tmp_path, where):
     assert masks.read("A/1.jpg", SHAPE).any()
 
 
+def test_a_mask_elsewhere_may_have_the_very_name_of_its_image(put, tmp_path):
+    root = put("A/1.png", picture())
+    other = put("A/1.png", mask(255), tmp_path / "other")
+    assert found(root, str(other), "A/1.png")[1].read("A/1.png", SHAPE).any()
+    with pytest.raises(DatasetError, match="None of the 1 images has a mask in A"):
+        found(root, "A", "A/1.png")
+
+
 def test_images_without_a_mask_are_left_out(put):
     put("A/1.jpg", picture())
     put("A/2.jpg", picture())

@@ -1,4 +1,4 @@
-"""A U-Net learns masks of drawn cells, gives them for pictures it has not seen, and goes on after a stop as if never stopped."""
+"""A U-Net learns masks of drawn cells, gives them for unseen pictures, and goes on after a stop as if never stopped."""
 
 import csv
 import json
@@ -124,7 +124,7 @@ def test_copies_of_a_cell_lie_on_one_side_and_the_split_of_a_source_is_kept(tmp_
     samples = load_mask_samples(spec, data_dir, tmp_path, Control())
     assert (samples.file, samples.held.tolist(), samples.left_out) == (["A/01.png", "A/03.png"], [False, True], 22)
     (data_dir / "split.csv").write_text("file,group,label,split\n" + "\n".join(parts[::2]) + "\n")
-    with pytest.raises(DatasetError, match="must have the parts train and validation. Found: train, test"):
+    with pytest.raises(DatasetError, match=r"must have the parts train and validation\. Found: train, test"):
         load_mask_samples(spec, data_dir, tmp_path, Control())
 
 
@@ -139,7 +139,9 @@ def test_stored_pairs_are_the_picture_and_its_mask_and_are_not_made_again(tmp_pa
     load_mask_samples(replace(SPEC, limit=4), data_dir, tmp_path, again := Stops())
     assert again.told == []
     rgb = spot(50)[0]
-    (data_dir / "spots" / "masks" / "A" / "01.png").write_bytes(encode_png(np.dstack([np.uint8(rgb[..., 0] < 150)] * 3)))
+    (data_dir / "spots" / "masks" / "A" / "01.png").write_bytes(
+        encode_png(np.dstack([np.uint8(rgb[..., 0] < 150)] * 3))
+    )
     changed = load_mask_samples(replace(SPEC, limit=4), data_dir, tmp_path, Control())
     assert (changed.pairs[row][..., 3] != samples.pairs[row][..., 3]).any()
 
@@ -149,7 +151,7 @@ def test_otsu_needs_no_masks_and_says_what_it_measures(tmp_path):
     spec = replace(QUICK, targets="otsu", masks="")
     with open_pairs(spec, data_dir) as pairs:
         assert [record.file.split("/")[0] for record in pairs.records] == 4 * ["A"] + 4 * ["B"]  # masks are no pictures
-        rgb, mask = pairs.read(pairs.records[0])
+        _, mask = pairs.read(pairs.records[0])
     assert dice(mask, spot(1)[1] > 0) > 0.9
     metrics = teach_masks(tmp_path / "work", spec, data_dir, tmp_path / "cache", Control())
     assert "not how well either meets the cell" in metrics["held_back"]["against"]
@@ -186,7 +188,7 @@ def test_reading_can_be_stopped(tmp_path):
 
 def test_masks_that_mark_nothing_and_pictures_that_cannot_be_read(tmp_path):
     data_dir = write_spots(tmp_path, 8)
-    with pytest.raises(ImageError, match="No mask marks a cell. Are `cell_values` those of the cell"):
+    with pytest.raises(ImageError, match=r"No mask marks a cell\. Are `cell_values` those of the cell"):
         load_mask_samples(replace(SPEC, cell_values=(7,)), data_dir, tmp_path, Control())
     (data_dir / "spots" / "A" / "01.png").write_bytes(b"no picture")
     assert load_mask_samples(SPEC, data_dir, tmp_path, Control()).left_out == 1
