@@ -13,6 +13,8 @@ from bloodcell.ui.figures import data_uri, show_figures
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, plain
 
+A_ROW = 8  # pictures: even, so that the two of an example stay side by side
+
 
 def show(job: Job) -> None:
     """Show Dice and IoU with their intervals, and held-back pictures with the mask wanted and the mask given."""
@@ -38,7 +40,7 @@ def show(job: Job) -> None:
     stamp = (model.folder / EXAMPLES_FILE).stat().st_mtime_ns
     pictures = kept(("mask-examples", str(model.folder), stamp), lambda: _pictures(model.folder / EXAMPLES_FILE))
     st.markdown(f"**{counted(len(pictures) // 2, 'held-back picture')}, from the worst to the best**")
-    show_figures(pictures, "repeat(auto-fill,minmax(130px,1fr))")
+    show_figures(pictures, f"repeat({A_ROW},minmax(0,1fr))")
 
 
 def _pictures(path: Path) -> list[tuple[str, str]]:
