@@ -1,12 +1,14 @@
 """How well a U-Net meets the masks of pictures that it did not learn from, asked as it is served."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bloodcell.data.records import Record
+from bloodcell.errors import DatasetError
 from bloodcell.evaluate.intervals import cluster_bootstrap
 from bloodcell.imaging.crop import whole_picture
 from bloodcell.imaging.segment import dice, intersection_over_union
@@ -15,7 +17,7 @@ from bloodcell.infer.masks import MaskEngine
 from bloodcell.runs.mask_models import Examples
 from bloodcell.training.control import Control, stop_if_asked
 from bloodcell.training.crop_store import read_ahead
-from bloodcell.training.mask_samples import MaskSamples, open_pairs, small_mask
+from bloodcell.training.mask_samples import MaskSamples, Pairs, open_pairs, small_mask
 from bloodcell.training.masks_spec import DRAWN, OTSU, MasksSpec
 
 N_EXAMPLES = 8
@@ -55,17 +57,12 @@ def measure_masks(network: Path, spec: MasksSpec, samples: MaskSamples, data_dir
     records = [Record(samples.file[row], "") for row in held]
     rows: list[dict[str, Any]] = []
     with open_pairs(spec, data_dir) as pairs:
-        for done, pair in enumerate(read_ahead(pairs.read, records)):
+        for row, scores in enumerate(read_ahead(partial(_scores, engine, pairs), records)):
             stop_if_asked(control)
-            if pair is None:
-                continue  # it has become unreadable since
-            rgb, wanted = pair
-            mask = engine.mask(rgb)
-            row: dict[str, Any] = {"file": records[done].file, "group": int(samples.group[held[done]])}
-            row |= {"dice": dice(mask, wanted), "iou": intersection_over_union(mask, wanted)}
-            if spec.targets == DRAWN:
-                row["dice_of_otsu"] = dice(otsu_cell(rgb), wanted)
-            rows.append({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
+            if scores is not None:
+                rows.append({"file": records[row].file, "group": int(samples.group[held[row]]), **scores})
+        if not rows:
+            raise DatasetError(f"None of the {len(held)} held-back pictures can be read any more.")
         ranked = sorted(rows, key=lambda one: (one["dice"], one["file"]))
         chosen = [ranked[at] for at in np.unique(np.linspace(0, len(ranked) - 1, N_EXAMPLES).round().astype(int))]
         examples = _examples(engine, [pairs.read(Record(one["file"], "")) for one in chosen], chosen)
@@ -75,6 +72,19 @@ def measure_masks(network: Path, spec: MasksSpec, samples: MaskSamples, data_dir
     for name in ("dice", "iou", *(["dice_of_otsu"] if spec.targets == DRAWN else [])):
         figures[name] = summed_up(np.array([row[name] for row in rows]), groups)
     return Measured(rows, figures, examples)
+
+
+def _scores(engine: MaskEngine, pairs: Pairs, record: Record) -> dict[str, float] | None:
+    """Scores of one picture; None where it has become unreadable since it was learned with."""
+    pair = pairs.read(record)
+    if pair is None:
+        return None
+    rgb, wanted = pair
+    mask = engine.mask(rgb)
+    scores = {"dice": dice(mask, wanted), "iou": intersection_over_union(mask, wanted)}
+    if pairs.drawn is not None:
+        scores["dice_of_otsu"] = dice(otsu_cell(rgb), wanted)
+    return {name: round(value, 4) for name, value in scores.items()}
 
 
 def summed_up(values: np.ndarray, groups: np.ndarray) -> dict[str, Any]:

@@ -165,13 +165,17 @@ def _store(pairs: Pairs, size: tuple[int, int], path: Path, told: Callable[[int,
     """Write pictures and masks to a file, and which they are beside it; the latter last, so that both are whole."""
     kept: list[int] = []
     marks_something, total = False, len(pairs.records)
+
+    def small(record: Record) -> np.ndarray | None:
+        pair = pairs.read(record)
+        return None if pair is None else np.dstack([whole_picture(pair[0], *size), MARKED * small_mask(pair[1], *size)])
+
     with CropWriter(path.with_suffix(".crops"), (*size, 4)) as writer:
-        for row, pair in enumerate(read_ahead(pairs.read, pairs.records)):
-            if pair is not None:
-                rgb, mask = pair
-                writer.add(np.dstack([whole_picture(rgb, *size), MARKED * small_mask(mask, *size)]))
+        for row, crop in enumerate(read_ahead(small, pairs.records)):
+            if crop is not None:
+                writer.add(crop)
                 kept.append(row)
-                marks_something |= bool(mask.any())
+                marks_something |= bool(crop[..., 3].any())
             told(row + 1, total)
         if not kept:
             raise DatasetError(f"None of the {total} pictures of {pairs.images.path.name} can be read.")

@@ -17,6 +17,7 @@ from bloodcell.runs.takes import MASK_FILE
 from bloodcell.training.checkpoint import CHECKPOINT_DIR
 from bloodcell.training.control import Control
 from bloodcell.training.history import MASK_COLUMNS
+from bloodcell.training.mask_figures import measure_masks
 from bloodcell.training.mask_samples import load_mask_samples, open_pairs, small_mask
 from bloodcell.training.masks import teach_masks
 from bloodcell.training.results import RESULT_DIR
@@ -196,6 +197,15 @@ def test_masks_that_mark_nothing_and_pictures_that_cannot_be_read(tmp_path):
         path.write_bytes(b"no picture")
     with pytest.raises(DatasetError, match="None of the 8 pictures of spots can be read"):
         load_mask_samples(SPEC, data_dir, tmp_path, Control())
+
+
+def test_held_back_pictures_that_are_gone_bad(folder, tmp_path):
+    data_dir = write_spots(tmp_path, 8)
+    samples = load_mask_samples(QUICK, data_dir, tmp_path, Control())
+    for path in data_dir.glob("spots/[AB]/*.png"):
+        path.write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match="None of the 2 held-back pictures can be read any more"):
+        measure_masks(folder / MASK_FILE, QUICK, samples, data_dir, Control())
 
 
 def test_a_side_that_cannot_be_halved():
