@@ -22,7 +22,7 @@ run: .venv/app-installed
 	@exec $(PYTHON) -m streamlit run app.py --server.port $(PORT)
 
 test: lint chromium
-	@PYTHONPATH=. $(PYTHON) -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
+	@PYTHONPATH=. $(PYTHON) -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/tests-installed chromium
 	@PYTHONPATH=. $(PYTHON) -m pytest -m slow

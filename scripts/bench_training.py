@@ -1,11 +1,12 @@
-"""Images a second of training one network three ways; each runs in a process of its own and prints one JSON object.
+"""Images a second of training a network three ways; each runs in a process of its own and prints one JSON object.
 
-Called by bench.py: python scripts/bench_training.py WAY IMAGES_DIR WORK_DIR
+Called by bench.py: python scripts/bench_training.py WAY NETWORK IMAGES_DIR WORK_DIR
 
 `ours` is what `train` does: crops or pictures made once into a file, drawn from it and augmented by OpenCV in a thread
 beside the training. `published` loads every image from its file in every epoch and puts it through Keras' augmentation
 layers one by one, as ImageDataGenerator and the published notebooks do. `in_memory` trains on one batch that lies
-ready: nothing can be faster. The network is the published one for 128x128 pictures with rotation, flip and contrast.
+ready: nothing can be faster. All three take whole pictures, each once an epoch, with rotation, flip and contrast. The
+networks are the published one for 128x128 pictures and the small one that the Train page offers first.
 """
 
 import json
@@ -27,18 +28,19 @@ from bloodcell.training.losses import losses_of
 from bloodcell.training.optimizers import optimizer_of
 from bloodcell.training.rounds import build_network
 from bloodcell.training.samples import load_samples
-from bloodcell.training.spec import SourceSpec, TrainSpec
+from bloodcell.training.spec import AS_PUBLISHED, SourceSpec, TrainSpec
 
-EPOCHS = 3
+EPOCHS = {"custom_cnn": 3, "small": 8}
 TURN_DEG = 36.0  # RandomRotation(0.1): a tenth of a full turn to both sides
 CONTRAST = 0.2
 SOURCE = SourceSpec(name="bench", path="classes", groups="each")
 
 
-def spec_of() -> TrainSpec:
-    """The published run."""
+def spec_of(network: str) -> TrainSpec:
+    """A run as published, with any network."""
     variation = Variation(0, 0, 0, 0, 0, 0, TURN_DEG, mirror=True, light=0, contrast=CONTRAST, fill=REFLECT)
-    return TrainSpec.for_network("custom_cnn", "bench", (SOURCE,), epochs=EPOCHS, augment=variation)
+    fed = AS_PUBLISHED | {"epochs": EPOCHS[network], "augment": variation}
+    return TrainSpec.for_network(network, "bench", (SOURCE,), **fed)
 
 
 def lay_out(images_dir: Path, work_dir: Path) -> list[Path]:
@@ -71,20 +73,20 @@ class Clock(keras.callbacks.Callback):
 def rates(start: float, ends: list[float], n_images: int) -> dict[str, float]:
     """Images a second of everything, and of the epochs after the first, in which graphs are built."""
     return {
-        "images_per_s": EPOCHS * n_images / (ends[-1] - start),
-        "steady_per_s": (EPOCHS - 1) * n_images / (ends[-1] - ends[0]),
+        "images_per_s": len(ends) * n_images / (ends[-1] - start),
+        "steady_per_s": (len(ends) - 1) * n_images / (ends[-1] - ends[0]),
     }
 
 
-def ours(images_dir: Path, work_dir: Path) -> dict[str, float]:
+def ours(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
     """As `train` does, the making of the pictures' file included."""
     n_images = len(lay_out(images_dir, work_dir))
-    spec, clock = spec_of(), Clock()
+    clock = Clock()
     start = time.perf_counter()
     samples = load_samples(spec, work_dir, work_dir / f"cache-{os.getpid()}")
     batches = DrawnBatches(samples, spec)
     model = compiled(spec, len(batches), build_network(spec, scaling_of(spec, samples)))
-    model.fit(batches, epochs=EPOCHS, verbose=0, callbacks=[clock])
+    model.fit(batches, epochs=spec.epochs, verbose=0, callbacks=[clock])
     return rates(start, clock.ends, n_images)
 
 
@@ -108,7 +110,8 @@ class PublishedBatches(keras.utils.PyDataset):
         rows = range(index * size, min((index + 1) * size, len(self.paths)))
         crops = np.stack([self._one(self.paths[row]) for row in rows])
         labels = np.eye(len(WHITE_CELLS_4), dtype=np.float32)[[row % len(WHITE_CELLS_4) for row in rows]]
-        return crops, {"logits": labels}
+        known = {"known": np.ones((len(crops), 1), np.float32)} if self.spec.known_head else {}
+        return crops, {"logits": labels} | known
 
     def _one(self, path: Path) -> np.ndarray:
         picture = keras.utils.load_img(path, target_size=(self.spec.height_px, self.spec.width_px))
@@ -118,33 +121,33 @@ class PublishedBatches(keras.utils.PyDataset):
         return keras.ops.convert_to_numpy(image)[0]
 
 
-def published(images_dir: Path, work_dir: Path) -> dict[str, float]:
+def published(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
     """Every image loaded and augmented by itself, in every epoch."""
     paths = lay_out(images_dir, work_dir)
-    spec, clock = spec_of(), Clock()
+    clock = Clock()
     start = time.perf_counter()
     batches = PublishedBatches(paths, spec)
     model = compiled(spec, len(batches), build_network(spec, fixed_scaling(spec.scaling)))
-    model.fit(batches, epochs=EPOCHS, verbose=0, callbacks=[clock])
+    model.fit(batches, epochs=spec.epochs, verbose=0, callbacks=[clock])
     return rates(start, clock.ends, len(paths))
 
 
-def in_memory(images_dir: Path, work_dir: Path) -> dict[str, float]:
+def in_memory(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
     """One batch, ready and unchanged, as often as there are batches."""
     n_images = len(lay_out(images_dir, work_dir))
-    spec, clock = spec_of(), Clock()
+    clock = Clock()
     samples = load_samples(spec, work_dir, work_dir / f"cache-{os.getpid()}")
     batch = DrawnBatches(samples, spec)[0]
     steps = n_images // spec.batch_size
 
     model = compiled(spec, steps, build_network(spec, scaling_of(spec, samples)))
     start = time.perf_counter()
-    model.fit((batch for _ in iter(int, 1)), steps_per_epoch=steps, epochs=EPOCHS, verbose=0, callbacks=[clock])
+    model.fit((batch for _ in iter(int, 1)), steps_per_epoch=steps, epochs=spec.epochs, verbose=0, callbacks=[clock])
     return rates(start, clock.ends, steps * spec.batch_size)
 
 
 WAYS = {way.__name__: way for way in (ours, published, in_memory)}
 
 if __name__ == "__main__":
-    way, images, work = sys.argv[1:]
-    print(json.dumps(WAYS[way](Path(images), Path(work))))
+    way, network, images, work = sys.argv[1:]
+    print(json.dumps(WAYS[way](spec_of(network), Path(images), Path(work))))

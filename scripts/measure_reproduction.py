@@ -24,11 +24,12 @@ def main() -> None:
     args = parser.parse_args()
     need(DATA / "kaggle-wbc" / "TRAIN")
     path = MEASURED / "reproduction.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for name in args.only:
         folder = args.out / name
         folder.mkdir(parents=True, exist_ok=True)
         reproduce(recipe(name), DATA, folder)
+        # Read again, as another process may have measured another recipe meanwhile.
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         found[name] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         keep("reproduction", {known: found[known] for known in NAMES if known in found})
 

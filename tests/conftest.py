@@ -17,6 +17,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 settings.register_profile("bloodcell", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("bloodcell")
 
+# What takes longest, so that none of it is left for the end, when one worker waits for the other.
+LONG_FIRST = (
+    "tests/jobs/test_train_job.py",
+    "tests/training/",
+    "tests/browser/",
+    "tests/commands/",
+    "tests/jobs/",
+    "tests/zoo/",
+)
+
+
+def pytest_collection_modifyitems(items):
+    def rank(item):
+        found = [number for number, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)]
+        return min(found, default=len(LONG_FIRST))
+
+    items.sort(key=rank)  # stable: the tests of a file stay together, in their order
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_workspace(tmp_path_factory):
@@ -71,3 +89,13 @@ def db_path(empty_database, tmp_path):
 def db(db_path):
     """A database of its own for each test."""
     return open_database(f"sqlite:///{db_path}")
+
+
+@pytest.fixture(scope="module")
+def without_graphs():
+    """Fits of a few batches go step by step: TensorFlow takes seconds to trace the graph of each."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -38,6 +38,7 @@ KERAS_FREE_IN_THEM = {
     "bloodcell.training.search_spec",
     "bloodcell.training.spec",
     "bloodcell.training.trials_spec",
+    "bloodcell.training.cutting",
     "bloodcell.training.samples",
     "bloodcell.training.recipes",
     "bloodcell.training.served",

@@ -22,8 +22,8 @@ from bloodcell.imaging.crop import whole_picture
 from bloodcell.imaging.threshold import otsu_cell
 from bloodcell.training.control import Control, stop_if_asked
 from bloodcell.training.crop_store import CropWriter, StoredCrops, read_ahead
+from bloodcell.training.cutting import picture_of
 from bloodcell.training.masks_spec import DRAWN, MasksSpec
-from bloodcell.training.samples import picture_of
 from bloodcell.training.source_cache import content_key, in_a_file_name, source_groups, stamps
 
 CACHE_VERSION = 1

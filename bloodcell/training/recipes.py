@@ -1,4 +1,8 @@
-"""Published work on these data as training specs: each taught twice, on an honest split and on a leaky one."""
+"""Published work on these data as training specs: each taught twice, on an honest split and on a leaky one.
+
+The CNN and the FCN are scaled per channel where nothing else is said: with levels divided by 255 the CNN was still at
+chance after 6,000 images.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -6,6 +10,7 @@ from typing import Any
 from bloodcell.data.sources import SourceSpec
 from bloodcell.errors import SpecError
 from bloodcell.imaging.augment import REFLECT, Variation
+from bloodcell.runs.takes import IMAGE
 from bloodcell.training.spec import TrainSpec
 
 HONEST, LEAKY = "honest", "leaky"
@@ -48,11 +53,13 @@ def leaky(spec: TrainSpec) -> TrainSpec:
 
 
 def _on_train(model: str, name: str, **changes: Any) -> TrainSpec:
-    short = {"epochs": 8, "images_per_epoch": 2000, "folds": FOLDS, "fold": 0}
+    own = {"scaling": "channel"} if model in ("cnn", "fcn") else {}
+    short: dict[str, Any] = own | {"epochs": 8, "images_per_epoch": 1500, "folds": FOLDS, "fold": 0}
     return TrainSpec.for_network(model, name, (TRAIN,), **(short | changes))
 
 
-_SHORT = "8 epochs of 2,000 of the about 7,500 learned images, one run each"
+_SHORT = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
+_SHORTER = "4 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SCALINGS = {"divided by 255": "255", "per channel": "channel", "global": "global", "per pixel": "pixel"}
 
 RECIPES = (
@@ -60,17 +67,19 @@ RECIPES = (
         "malaria",
         "Malaria by patient and by cell",
         "99 % by cell in print, 94 to 96 % by patient; 0.959 with ImageNet weights",
-        "a small network with batch normalisation from scratch at 48x48 px, 6 epochs of 3,000 images, one fold of four",
+        "the small network from scratch at 48x48 px, 8 epochs of 5,000 images, one fold of four",
         {
-            "CNN with batch normalisation": TrainSpec.for_network(
-                "cnn_batch_norm",
+            "small network": TrainSpec.for_network(
+                "small",
                 "malaria",
                 (MALARIA,),
                 class_names=("PARASITIZED", "UNINFECTED"),
+                input=IMAGE,
                 height_px=48,
                 width_px=48,
-                epochs=6,
-                images_per_epoch=3000,
+                unknown_share=0.0,
+                epochs=8,
+                images_per_epoch=5000,
                 folds=FOLDS,
                 augment=replace(PUBLISHED_VARIATION, turn_deg=180),
             )
@@ -94,17 +103,17 @@ RECIPES = (
         "scalings",
         "CNN with four scalings",
         "the four ways to scale, compared",
-        _SHORT,
-        {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name) for words, name in _SCALINGS.items()},
+        _SHORTER,
+        {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name, epochs=4) for words, name in _SCALINGS.items()},
     ),
     Recipe(
         "masks",
         "CNN and FCN on pictures without background",
         "Otsu masks",
-        _SHORT,
+        _SHORTER,
         {
-            "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu"),
-            "FCN, Otsu masks": _on_train("fcn", "fcn-otsu", mask="otsu"),
+            "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu", epochs=4),
+            "FCN, Otsu masks": _on_train("fcn", "fcn-otsu", mask="otsu", epochs=4),
         },
     ),
     Recipe(

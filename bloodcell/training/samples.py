@@ -15,14 +15,11 @@ from bloodcell.data.contents import Contents
 from bloodcell.data.open_sources import open_source, split_of
 from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec
-from bloodcell.data.whole_files import writing_whole
-from bloodcell.errors import BloodcellError, DatasetError
-from bloodcell.imaging.boxes import Box, iou
-from bloodcell.imaging.find import find_white_cells
-from bloodcell.imaging.read import read_rgb
+from bloodcell.errors import DatasetError
 from bloodcell.infer.framing import Framing
 from bloodcell.runs.takes import ALL_OUTPUTS, CELL, FEATURES, LOGITS, MASK_FILE, Takes
-from bloodcell.training.crop_store import CropWriter, StoredCrops, read_ahead
+from bloodcell.training.crop_store import StoredCrops
+from bloodcell.training.cutting import Cut, cut_cell, cut_whole, write_crops
 from bloodcell.training.source_cache import Counter, content_key, in_a_file_name, source_groups, stamps
 from bloodcell.training.spec import TrainSpec
 
@@ -32,9 +29,6 @@ CACHE_VERSION = 3
 UNKNOWN = -1
 # The part of an image that its source's split does not name.
 LEFT_OUT = "not in the split"
-# Label of crops that show no cell at all, and the part of a picture that is searched for them.
-MISTAKEN = ""
-PART_SHARE = 0.42
 
 Progress = Callable[[str, int, int], None]
 
@@ -129,13 +123,14 @@ def _source_samples(
         if not any(record.label in spec.class_names for record in records):
             found = sorted({record.label for record in records})[:12]
             raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
+        takes = stored_takes(spec)
+        shape = (takes.height_px, takes.width_px, 3)
         cached = cache_dir / f"crops-{in_a_file_name(source.name)}-{_cache_key(spec, source, data_dir, records)}.npz"
         if not cached.exists():
-            _make_crops(spec, data_dir, images, records, cached, _named(on_progress, source.name))
+            cut = cutter(spec, data_dir, images)
+            write_crops(cut, images, records, shape, cached, _named(on_progress, source.name))
         with np.load(cached, allow_pickle=False) as stored:
             kept, labels = stored["kept"], stored["labels"]
-        stored_as = stored_takes(spec)
-        shape = (stored_as.height_px, stored_as.width_px, 3)
         wide = StoredCrops([(cached.with_suffix(".crops"), len(kept))], shape)
         rows = np.unique(kept)  # an image may have given two crops
         shown, told = [records[row] for row in rows], _named(on_progress, f"{source.name}: copies")
@@ -166,7 +161,7 @@ def _sha256(path: Path | None) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else ""
 
 
-def cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Callable[[Record], tuple[np.ndarray | None, ...]]:
+def cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Cut:
     """What makes the stored crops of a labelled image.
 
     Called with a Record it gives the largest cell, and what could be mistaken for one or None; or the whole picture; or
@@ -178,78 +173,4 @@ def cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Callable[[Recor
         If the spec's U-Net for masks is missing or damaged.
     """
     framing = Framing(stored_takes(spec), mask_file(spec, data_dir))
-    return partial(_cut_cells if spec.input == CELL else _whole, framing, images)
-
-
-def _make_crops(
-    spec: TrainSpec,
-    data_dir: Path,
-    images: Contents,
-    records: list[Record],
-    cached: Path,
-    on_progress: Counter | None,
-) -> None:
-    """Write the crops to a file, and what they are beside it; the latter last, so that both are whole."""
-    takes = stored_takes(spec)
-    cut = cutter(spec, data_dir, images)
-    kept, labels = [], []
-    with CropWriter(cached.with_suffix(".crops"), (takes.height_px, takes.width_px, 3)) as writer:
-        for row, crops in enumerate(read_ahead(cut, records)):
-            for crop, label in zip(crops, (records[row].label, MISTAKEN), strict=False):
-                if crop is not None:
-                    writer.add(crop)
-                    kept.append(row)
-                    labels.append(label)
-            if on_progress is not None:
-                on_progress(row + 1, len(records))
-        if not kept:
-            raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
-    with writing_whole(cached) as stream:
-        np.savez(stream, kept=np.array(kept), labels=np.array(labels))
-
-
-def picture_of(images: Contents, record: Record) -> np.ndarray | None:
-    """A labelled picture; None where it cannot be read. DatasetError where the images have vanished altogether."""
-    try:
-        return read_rgb(images.read(record.file))
-    except BloodcellError as error:
-        if not images.path.exists():
-            raise DatasetError(f"{record.file} cannot be read: {images.path} is gone.") from error
-        return None
-
-
-def _whole(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
-    """The whole picture; nothing where it cannot be read."""
-    rgb = picture_of(images, record)
-    if rgb is None:
-        return ()
-    return (framing.cut(framing.hide(rgb), Box(0, 0, *rgb.shape[:2])),)
-
-
-def _cut_cells(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
-    """The largest cell, and what could be mistaken for one or None; nothing where there is no cell."""
-    rgb = picture_of(images, record)
-    if rgb is None:
-        return ()
-    finding = find_white_cells(rgb)
-    if not finding.boxes:
-        return ()
-    box = max(finding.boxes, key=lambda found: found.area_px)
-    cell = framing.cut(framing.hide(rgb, finding.background_rgb), box, finding.background_rgb)
-    return cell, _mistaken_crop(framing, rgb, finding.boxes)
-
-
-def _mistaken_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) -> np.ndarray | None:
-    """What the finder takes for a cell in a part of the picture that holds none: a platelet, a red cell, debris."""
-    height, width = rgb.shape[:2]
-    part_px = round(PART_SHARE * min(height, width))
-    for top in (0, height - part_px):
-        for left in (0, width - part_px):
-            window = Box(top, left, top + part_px, left + part_px)
-            if any(iou(window, box) > 0 for box in boxes):
-                continue
-            part = np.ascontiguousarray(rgb[top : top + part_px, left : left + part_px])
-            found = find_white_cells(part)
-            if found.boxes:
-                return framing.cut(framing.hide(part, found.background_rgb), found.boxes[0], found.background_rgb)
-    return None
+    return partial(cut_cell if spec.input == CELL else cut_whole, framing, images)

@@ -18,7 +18,7 @@ from bloodcell.training.spec_words import (
     PLATEAU,
     SCHEDULES,
 )
-from bloodcell.zoo.registry import BY_MASKS, network
+from bloodcell.zoo.registry import BY_MASKS, check_stages, network
 
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 640
 
@@ -74,6 +74,7 @@ def _check_network(spec: Any) -> None:
     require(bool(spec.weights), "`weights` must be 'none', 'imagenet' or the path of a file. Received: ''.")
     widths_are_right = all(isinstance(width, int) and width >= 1 for width in spec.stage_widths)
     require(widths_are_right, f"`stage_widths` must be whole numbers of 1 or more. Received: {spec.stage_widths}.")
+    check_stages(spec.model, spec.stage_widths)
     is_square_cell = spec.input == "cell" and spec.height_px == spec.width_px
     require(
         spec.unknown_share == 0 or is_square_cell,

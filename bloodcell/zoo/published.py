@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from bloodcell.errors import SpecError
 from bloodcell.zoo.heads import FEATURES, scaled_input, with_heads
+from bloodcell.zoo.registry import check_stages
 from bloodcell.zoo.settings import NetworkSettings
 
 BLOCK_WIDTHS = (64, 128, 256, 512, 1024)
@@ -47,8 +48,10 @@ def build_fcn(settings: NetworkSettings) -> keras.Model:
     Raises
     ------
     SpecError
-        If the input is too small to be pooled so often.
+        If the input is too small to be pooled so often, or there is one stage only: the first and the last pool
+        otherwise than those between them.
     """
+    check_stages("fcn", settings.stage_widths)
     crops, x = scaled_input(settings)
     widths = settings.stage_widths or BLOCK_WIDTHS
     x = _blocks(x, settings, [FIRST_POOL, *[(2, 2)] * (len(widths) - 2), (LAST_POOL_OF_FCN, LAST_POOL_OF_FCN)])

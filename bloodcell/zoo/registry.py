@@ -26,6 +26,7 @@ class Network:
     pretrained : whether there are ImageNet weights for it
     top1 : accuracy on ImageNet as published with those weights; None without
     augmentation : what it was published with, by name; training's matter
+    least_stages : fewest filters that `stage_widths` may name
     taught : "steps" of an optimizer, "svm" (`training.svm`) or "masks" (`training.masks`)
     """
 
@@ -45,6 +46,7 @@ class Network:
     pretrained: bool = False
     top1: float | None = None
     augmentation: tuple[str, ...] = ()
+    least_stages: int = 1
     taught: str = BY_STEPS
 
     @property
@@ -93,6 +95,7 @@ NETWORKS = (
         source="published work on the Kaggle blood cells",
         scaling="255",
         dropout=0.1,
+        least_stages=2,
     ),
     Network(
         name="cnn_batch_norm",
@@ -237,6 +240,13 @@ def network(name: str) -> Network:
         if one.name == name:
             return one
     raise SpecError(f"`model` must be one of {[one.name for one in NETWORKS]}. Received: {name!r}.")
+
+
+def check_stages(name: str, stage_widths: tuple[int, ...]) -> None:
+    """Raise SpecError if a family cannot be built with so few stages; () stands for its own."""
+    least = network(name).least_stages
+    if stage_widths and len(stage_widths) < least:
+        raise SpecError(f"`stage_widths` of {name!r} must name {least} stages or more. Received: {stage_widths}.")
 
 
 def builder_of(name: str) -> Callable[[NetworkSettings], Any]:

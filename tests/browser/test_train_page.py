@@ -1,4 +1,4 @@
-"""The Train page in a real browser: one set, one click, live curves, a refresh, a model, and a cell that it classifies."""
+"""The Train page in real browsers: one set, one click, live curves, a killed app, a model, and a cell that it classifies."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from bloodcell.data.synthetic import draw_field
 from bloodcell.imaging.read import encode_png
 from bloodcell.jobs.files import read_log
 from bloodcell.jobs.queue import JobQueue
-from bloodcell.jobs.store import RUNNING, list_jobs
+from bloodcell.jobs.store import DONE, RUNNING, get_job, list_jobs
 from bloodcell.review.batches import list_batches
 from bloodcell.settings import Settings
 from bloodcell.store.database import open_database
@@ -19,7 +19,7 @@ TRAINED_MS = 300_000  # on a machine that is busy with other things
 TINY = {  # section of the page -> what is typed there, so that it takes seconds
     "What the model sees": {"Height (px)": "32", "Width (px)": "32"},
     "Rare classes and strangers": {"Pictures an epoch": "64"},
-    "How it learns": {"Epochs": "3", "Pictures a batch": "16"},
+    "How it learns": {"Epochs": "20", "Pictures a batch": "16"},
     "Network and machine": {"Filters of the stages": "8, 12"},
 }
 
@@ -41,6 +41,14 @@ def page(chromium):
     context.close()
 
 
+@pytest.fixture
+def other(chromium):
+    """A page of another browser: cookies and storage of its own."""
+    context = chromium.new_context(viewport={"width": 1000, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
 def type_into(page, label, text):
     box = page.get_by_label(label, exact=True)
     box.fill(text)
@@ -48,7 +56,8 @@ def type_into(page, label, text):
     settle(page)
 
 
-def test_from_a_folder_to_a_model_that_classifies(server, page, queue, tmp_path):
+def test_from_a_folder_to_a_model_that_classifies(server, page, other, queue, tmp_path):
+    """On the way two browsers follow the job, and the app is killed and started again."""
     seen = watch(page, server)
     page.goto(f"{server.url}/train")
     page.get_by_role("link", name="Add a dataset").click(timeout=WAIT_MS)
@@ -67,14 +76,31 @@ def test_from_a_folder_to_a_model_that_classifies(server, page, queue, tmp_path)
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_url("**/train?job=1", timeout=WAIT_MS)
 
-    page.get_by_text("Right, validation").or_(page.get_by_text("is on the shelf")).wait_for(timeout=WAIT_MS)
-    page.locator(".js-plotly-plot").first.wait_for(timeout=TRAINED_MS)
+    pages = (page, other)
+    address = page.url
+    other.goto(address)
+    for one in pages:
+        one.get_by_role("button", name="Cancel").wait_for(timeout=WAIT_MS)
+    for one in pages:
+        one.goto("about:blank")  # a page that is open would rightly complain of the lost connection
+    server.kill()
+    (before,) = list_jobs(queue.db)
+    server.start()
+    job = get_job(queue.db, before.id)
+    assert (before.status, job.status, job.pid, job.attempt) == (RUNNING, RUNNING, before.pid, 1)
+
+    for one in pages:
+        one.goto(address)
+    for one in pages:
+        one.get_by_role("button", name="Cancel").wait_for(timeout=WAIT_MS)
+        one.locator(".js-plotly-plot").first.wait_for(timeout=TRAINED_MS)
     page.reload()
-    page.locator(".js-plotly-plot").first.wait_for(timeout=WAIT_MS)
-    page.get_by_text("is on the shelf").wait_for(timeout=TRAINED_MS)
-    settle(page)
-    (job,) = list_jobs(queue.db)
-    assert (job.status, job.attempt) == ("done", 1), read_log(queue.settings, job.id)
+    for one in pages:
+        one.locator(".js-plotly-plot").first.wait_for(timeout=WAIT_MS)
+        one.get_by_text("is on the shelf").wait_for(timeout=TRAINED_MS)
+        settle(one)
+    job = get_job(queue.db, before.id)
+    assert (job.status, job.pid, job.attempt) == (DONE, before.pid, 1), read_log(queue.settings, job.id)
     assert page.get_by_role("button", name="Cancel").count() == 0
 
     page.get_by_role("link", name="Its figures").click()

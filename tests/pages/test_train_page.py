@@ -167,6 +167,14 @@ def test_bad_settings_are_one_sentence_and_no_click(app, dataset, kind, key, val
     assert widget(app.button, "train-go").disabled
 
 
+def test_too_few_stages_for_the_chosen_network(app, dataset):
+    at(app)
+    widget(app.selectbox, "train-model").set_value("fcn").run()
+    widget(app.text_input, "train-fcn-stage_widths").set_value("8").run()
+    assert "must name 2 stages or more" in app.error[0].value.replace("\\", "")
+    assert widget(app.button, "train-go").disabled
+
+
 def test_a_file_of_weights_must_be_named(app, dataset):
     at(app)
     widget(app.selectbox, "train-model").set_value("vgg16").run()

@@ -23,7 +23,7 @@ from bloodcell.training.trials_spec import TrialsSpec, spread
 from tests.training.test_samples import samples
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
 
-pytestmark = FOREIGN_WARNINGS
+pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("without_graphs")]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def rows_of(path):
 
 
 @pytest.fixture(scope="module")
-def trials(data_dir, tmp_path_factory):
+def trials(data_dir, tmp_path_factory, without_graphs):
     """(work folder, summary, epochs done by the second call) of two trials, stopped after the first."""
     work = tmp_path_factory.mktemp("trials")
     what = (work, TrialsSpec(replace(SPEC, seed=7), 2), data_dir, data_dir.parent / "cache")

@@ -1,6 +1,7 @@
 """Families of the registry through the whole of training and serving: whole pictures, two rounds, an SVM, bfloat16."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from bloodcell.errors import StoppedError
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
+from bloodcell.training import rounds
 from bloodcell.training.batches import DrawnBatches
 from bloodcell.training.control import Control
 from bloodcell.training.fit import train
 from bloodcell.training.rounds import fit_network, rounds_of
 from bloodcell.training.spec import SourceSpec, TrainSpec
+from bloodcell.zoo.settings import NetworkSettings
 from tests.training.test_rounds import HELD, LEARNED, Watch, weights, work
 from tests.training.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells
@@ -52,12 +55,17 @@ def test_a_network_of_whole_pictures_without_background_is_trained_and_serves(da
     assert sum(result.cells[0].probs) == pytest.approx(1, abs=1e-5)
 
 
-def test_features_and_an_svm_are_trained_and_serve(data_dir, tmp_path):
+@pytest.mark.parametrize(
+    ("backbone_end", "least_parameters"), [("conv2_block1_out", 80_000), pytest.param("", 2e7, marks=pytest.mark.slow)]
+)
+def test_features_and_an_svm_are_trained_and_serve(backbone_end, least_parameters, data_dir, tmp_path, monkeypatch):
+    """With the first layers of ResNet50, as its whole takes half a minute to be exported."""
+    monkeypatch.setattr(rounds, "NetworkSettings", partial(NetworkSettings, backbone_end=backbone_end))
     settings = replace(
         TrainSpec.for_network("resnet50_svm", "svm", CELLS, folds=3, epochs=1, height_px=32, width_px=32), input="cell"
     )
     engine, metrics = trained(settings, data_dir, tmp_path)
-    assert metrics["parameters"] > 20_000_000
+    assert metrics["parameters"] > least_parameters
     assert np.isfinite(metrics["validation"]["accuracy"])
     (result,) = analyse(engine, [(data_dir / "cells" / "MONOCYTE" / "0-0.png").read_bytes()])
     assert len(result.cells[0].probs) == 4

@@ -108,6 +108,10 @@ def test_texts_that_are_no_spec(text, message):
         ({"sources": ()}, "at least one source"),
         ({"weights": ""}, "`weights` must be 'none', 'imagenet' or the path of a file"),
         ({"stage_widths": (8, 0)}, r"`stage_widths` must be whole numbers of 1 or more\. Received: \(8, 0\)"),
+        (
+            {"model": "fcn", "stage_widths": (8,)},
+            r"`stage_widths` of 'fcn' must name 2 stages or more\. Received: \(8,\)",
+        ),
         ({"height_px": 31}, r"`height_px` must be from 32 to 640\. Received: 31"),
         ({"width_px": 641}, "`width_px` must be from 32 to 640"),
         ({"epochs": 0}, r"`epochs` must be 1 or more\. Received: 0"),
