@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from bloodcell.ui import layout, training_adapt, training_asked, training_jobs, training_spec
+from bloodcell.ui import layout, training_adapt, training_asked, training_jobs, training_masks, training_spec
 from bloodcell.ui.errors import show_errors
+from bloodcell.ui.training_asked import ADAPT_WAY, HOW, MASKS_WAY
 
 WAYS = {
     "New model": training_spec.ask_here,
-    training_adapt.WAY: training_adapt.ask,
+    ADAPT_WAY: training_adapt.ask,
+    MASKS_WAY: training_masks.ask,
     "From a file": training_spec.ask_file,
 }
 
@@ -20,7 +22,7 @@ def start() -> None:
             list(WAYS),
             default="New model",
             required=True,
-            key=training_adapt.WAY_KEY,
+            key=HOW,
             label_visibility="collapsed",
             bind="query-params",
         )

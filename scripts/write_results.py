@@ -13,6 +13,7 @@ from results_of_data import (
     scaling,
     segmentation,
     training_memory,
+    unet,
 )
 
 HEAD = """# Results
@@ -200,6 +201,7 @@ def main() -> None:
         ("datasets", datasets),
         ("copies", copies),
         ("segmentation", segmentation),
+        ("unet", unet),
         ("imbalance", imbalance),
         ("leaky_split", leaky_split),
         ("reproduction", reproduction),

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from bloodcell.commands.output import print_table, tell
 from bloodcell.errors import DatasetError, JobError
-from bloodcell.jobs.job_specs import ADAPT, KFOLD, SEARCH, TRIALS, JobSpec, job_of
+from bloodcell.jobs.job_specs import ADAPT, KFOLD, MASKS, SEARCH, TRIALS, JobSpec, job_of
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs
 from bloodcell.training.adapt_spec import AdaptSpec
+from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.training.search_spec import SearchSpec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
@@ -70,6 +71,8 @@ def _spec_of(args: argparse.Namespace) -> JobSpec:
         return TrialsSpec.read(path, args.n)
     if args.kind == SEARCH:
         return SearchSpec.read(path)
+    if args.kind == MASKS:
+        return MasksSpec.read(path)
     return AdaptSpec.read(path) if args.kind == ADAPT else TrainSpec.read(path)
 
 

@@ -22,6 +22,7 @@ def add_training_commands(commands: Any) -> None:
     train.add_argument("--fold", type=int, metavar="N", help="in place of the spec's validation fold")
     train.add_argument("--resume", action="store_true", help="go on after the last finished epoch of a stopped run")
     _add_experiments(commands)
+    _add_masks(commands)
     _add_jobs(commands)
 
 
@@ -89,6 +90,24 @@ def _add_experiments(commands: Any) -> None:
     adapt.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
 
 
+def _add_masks(commands: Any) -> None:
+    """The command that teaches what `train` can hide the background with."""
+    masks = add_command(
+        commands,
+        "teach-masks",
+        "teach a U-Net to mark the cell, by Otsu's masks or drawn ones",
+        "teach-masks specs/unet-wbc-masks.json --data ../shared/data --out workspace/runs/unet",
+        "teach_masks",
+        details="The folder that comes out is what `mask_model` of a training spec names; its metrics.json holds Dice and"
+        " IoU on held-back pictures. Ctrl-C stops it; --resume goes on. `jobs submit --kind masks` does the same in the"
+        " background.",
+    )
+    masks.add_argument("spec", metavar="SPEC.json", help="settings; an example lies in specs/")
+    masks.add_argument("--data", required=True, metavar="DIR", help="folder that the source's path starts from")
+    masks.add_argument("--out", required=True, metavar="DIR", help="folder to make for the U-Net")
+    masks.add_argument("--resume", action="store_true", help="go on after the last finished epoch of a stopped run")
+
+
 def _add_jobs(commands: Any) -> None:
     """The commands about work in the background."""
     jobs = add_command(
@@ -113,7 +132,7 @@ def _add_jobs(commands: Any) -> None:
     submit.add_argument("spec", metavar="SPEC.json", help="settings; examples lie in specs/")
     submit.add_argument(
         "--kind",
-        choices=("train", "trials", "kfold", "search", "adapt"),
+        choices=("train", "trials", "kfold", "search", "adapt", "masks"),
         default="train",
         help="what to do (default: %(default)s)",
     )

@@ -130,6 +130,12 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
     return 2 * int((mask & truth).sum()) / total if total else 1.0
 
 
+def intersection_over_union(mask: np.ndarray, truth: np.ndarray) -> float:
+    """Compare two masks by |A and B| / |A or B|, which is Dice / (2 - Dice); parameters and errors as `dice`."""
+    shared = dice(mask, truth)
+    return shared / (2 - shared)
+
+
 def true_mask(rgb: np.ndarray) -> TrueMask:
     """Read the picture of a true mask: 0 background, 128 cytoplasm, 255 nucleus.
 

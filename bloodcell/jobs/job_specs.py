@@ -6,12 +6,13 @@ from pathlib import Path
 from bloodcell.jobs.store import NewJob
 from bloodcell.jsonspec import json_object
 from bloodcell.training.adapt_spec import AdaptSpec
+from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.training.search_spec import SearchSpec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
 
-TRAIN, TRIALS, KFOLD, SEARCH, ADAPT = "train", "trials", "kfold", "search", "adapt"
-JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec
+TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
+JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec
 
 
 def read_job_spec(text: str) -> JobSpec:
@@ -24,6 +25,8 @@ def read_job_spec(text: str) -> JobSpec:
         return TrialsSpec.from_json(text)
     if "space" in values:
         return SearchSpec.from_json(text)
+    if "targets" in values:
+        return MasksSpec.from_json(text)
     return AdaptSpec.from_json(text) if "cells" in values else TrainSpec.from_json(text)
 
 
@@ -48,6 +51,8 @@ def _names(spec: JobSpec) -> tuple[str, str, str]:
         return SEARCH, f"{spec.name}-search", f"Search, {spec.trials} trials: {_title(spec.base)}"
     if isinstance(spec, AdaptSpec):
         return ADAPT, spec.name, spec.job_title
+    if isinstance(spec, MasksSpec):
+        return MASKS, spec.name, spec.title or spec.name
     return TRAIN, spec.name, _title(spec)
 
 

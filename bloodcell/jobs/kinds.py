@@ -28,6 +28,7 @@ KINDS = (
     Kind("kfold", f"{_EXPERIMENTS}:check_kfold", f"{_EXPERIMENTS}:kfold"),
     Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
     Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
+    Kind("masks", "bloodcell.jobs.masks_job:check", "bloodcell.jobs.masks_job:run"),
 )
 
 

@@ -15,6 +15,7 @@ ACCURACY_LINES = {
     "val_accuracy": ("validation", "solid"),
     "val_balanced": ("validation, classes equal", "dash"),
 }
+MASK_LINES = {"val_dice": ("Dice", "solid"), "val_iou": ("IoU", "dash")}
 _DASH_WORDS = {"dot": "dotted", "solid": "solid", "dash": "dashed"}
 HEIGHT_PX = 340
 MAX_TICKS = 12
@@ -44,6 +45,16 @@ def accuracy_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
     """
     figure = _curves(runs, ACCURACY_LINES, "Right answers", "%{y:.1%}")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return figure
+
+
+def dice_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Draw how well the masks of held-back pictures are met in every epoch, from 0 to 1; `runs` as in `loss_curves`.
+
+    Columns: val_dice and val_iou.
+    """
+    figure = _curves(runs, MASK_LINES, "Masks met, held-back pictures", "%{y:.3f}")
+    figure.update_yaxes(rangemode="tozero")
     return figure
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import numpy as np
 from bloodcell.data.whole_files import write_whole, writing_whole
 from bloodcell.errors import RunError
 from bloodcell.training.calibrate import Outputs
+from bloodcell.training.crop_store import StoredCrops
+from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.training.samples import Samples
 from bloodcell.training.spec import TrainSpec
 
@@ -22,19 +25,24 @@ READ_TOGETHER = 256
 
 
 def open_checkpoints(folder: Path, spec: TrainSpec, samples: Samples) -> "Checkpoints":
+    """Open the checkpoints of a run, or begin them; `samples` are all of the run. Errors as `checkpoints_of`."""
+    return checkpoints_of(folder, spec, fingerprint(samples))
+
+
+def checkpoints_of(folder: Path, spec: TrainSpec | MasksSpec, data: str) -> "Checkpoints":
     """Open the checkpoints of a run, or begin them.
 
     Parameters
     ----------
     folder : made where it is missing
-    samples : all Samples of the run
+    data : fingerprint of all that the run takes from its images
 
     Raises
     ------
     RunError
         If what lies there was begun with another spec, other images or another Keras.
     """
-    ours = {"keras": keras.__version__, "data": fingerprint(samples), "spec": json.loads(spec.to_json())}
+    ours = {"keras": keras.__version__, "data": data, "spec": json.loads(spec.to_json())}
     path = folder / RUN_FILE
     if not any(folder.glob("*.npz")):  # nothing is lost
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +50,7 @@ def open_checkpoints(folder: Path, spec: TrainSpec, samples: Samples) -> "Checkp
         return Checkpoints(folder)
     try:
         theirs = json.loads(path.read_text(encoding="utf-8"))
-        was = TrainSpec.from_json(json.dumps(theirs["spec"]))
+        was = type(spec).from_json(json.dumps(theirs["spec"]))
         keras_was, data_was = theirs["keras"], theirs["data"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"The checkpoint {folder} cannot be read; start anew.") from error
@@ -51,21 +59,26 @@ def open_checkpoints(folder: Path, spec: TrainSpec, samples: Samples) -> "Checkp
         raise RunError(f"The checkpoint {folder} is of another spec ({', '.join(changed)} differ); start anew.")
     if keras_was != keras.__version__:
         raise RunError(f"The checkpoint {folder} is of Keras {keras_was}, this is {keras.__version__}; start anew.")
-    if data_was != ours["data"]:
+    if data_was != data:
         raise RunError(f"The checkpoint {folder} was learned from other images than there are now; start anew.")
     return Checkpoints(folder)
 
 
 def fingerprint(samples: Samples) -> str:
     """SHA-256 of all that a run takes from its samples: crops, classes, source cells, sources and file names."""
+    return fingerprint_of((samples.class_index, samples.group, samples.source), samples.wide, samples.file)
+
+
+def fingerprint_of(arrays: Sequence[np.ndarray], crops: np.ndarray | StoredCrops, files: list[str]) -> str:
+    """SHA-256 of arrays, of crops (read a part at a time) and of file names."""
     digest = hashlib.sha256()
-    for array in (samples.class_index, samples.group, samples.source):
+    for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
-    digest.update(str(samples.wide.shape).encode())
-    for start in range(0, len(samples.wide), READ_TOGETHER):
-        digest.update(np.ascontiguousarray(samples.wide[start : start + READ_TOGETHER]).data)
-    digest.update(json.dumps(samples.file).encode())
+    digest.update(str(crops.shape).encode())
+    for start in range(0, len(crops), READ_TOGETHER):
+        digest.update(np.ascontiguousarray(crops[start : start + READ_TOGETHER]).data)
+    digest.update(json.dumps(files).encode())
     return digest.hexdigest()
 
 

@@ -1,8 +1,6 @@
 """From labelled images to crops in files: the largest cell, what could be mistaken for one, or the whole picture."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +13,14 @@ from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.framing import Framing
-from bloodcell.training.crop_store import CropWriter
+from bloodcell.training.crop_store import CropWriter, read_ahead
+from bloodcell.training.source_cache import Counter
 
 # Label of crops that show no cell at all, and the part of a picture that is searched for them.
 MISTAKEN = ""
 PART_SHARE = 0.42
-CUT_AHEAD = 64
 
 Cut = Callable[[Record], tuple[np.ndarray | None, ...]]
-Counter = Callable[[int, int], None]
 
 
 def write_crops(
@@ -49,11 +46,8 @@ def write_crops(
         If no image gives a crop.
     """
     kept, labels = [], []
-    with ThreadPoolExecutor(2) as pool, CropWriter(cached.with_suffix(".crops"), shape) as writer:
-        # A part at a time: a pool reads ahead without end where writing is slower.
-        starts = range(0, len(records), CUT_AHEAD)
-        parts = (pool.map(cut, records[start : start + CUT_AHEAD]) for start in starts)
-        for row, crops in enumerate(chain.from_iterable(parts)):
+    with CropWriter(cached.with_suffix(".crops"), shape) as writer:
+        for row, crops in enumerate(read_ahead(cut, records)):
             for crop, label in zip(crops, (records[row].label, MISTAKEN), strict=False):
                 if crop is not None:
                     writer.add(crop)
@@ -69,7 +63,7 @@ def write_crops(
 
 def cut_whole(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
     """The whole picture; nothing where it cannot be read."""
-    rgb = _picture(images, record)
+    rgb = picture_of(images, record)
     if rgb is None:
         return ()
     return (framing.cut(framing.hide(rgb), Box(0, 0, *rgb.shape[:2])),)
@@ -77,7 +71,7 @@ def cut_whole(framing: Framing, images: Contents, record: Record) -> tuple[np.nd
 
 def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
     """The largest cell, and what could be mistaken for one or None; nothing where there is no cell."""
-    rgb = _picture(images, record)
+    rgb = picture_of(images, record)
     if rgb is None:
         return ()
     finding = find_white_cells(rgb)
@@ -88,7 +82,7 @@ def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.nda
     return cell, _mistaken_crop(framing, rgb, finding.boxes)
 
 
-def _picture(images: Contents, record: Record) -> np.ndarray | None:
+def picture_of(images: Contents, record: Record) -> np.ndarray | None:
     """A labelled picture; None where it cannot be read. DatasetError where the images have vanished altogether."""
     try:
         return read_rgb(images.read(record.file))

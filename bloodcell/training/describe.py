@@ -63,8 +63,8 @@ def describe(
             for index, name in enumerate(spec.class_names)
         },
         "training": asdict(spec),
-        "versions": _versions(),
-        "revision": _revision(),
+        "versions": versions(),
+        "revision": revision(),
     }
 
 
@@ -77,14 +77,14 @@ def _statistics(scaling: Scaling) -> dict:
     return {"shape": list(scaling.mean.shape), "sd": spread, **origin}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Versions of what shapes a model; TensorFlow comes under one of two names, or not at all with another backend."""
     names = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless", "onnxruntime")
     installed = {package.metadata["Name"]: package.version for package in packages.distributions()}
     return {name: installed[name] for name in names if name in installed}
 
 
-def _revision() -> str:
+def revision() -> str:
     """The commit of this code; "unknown" outside a checkout and where there is no git."""
     command = ["git", "-C", str(PROJECT_DIR), "rev-parse", "HEAD"]
     try:

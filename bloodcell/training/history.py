@@ -14,19 +14,32 @@ from bloodcell.training.spec import TrainSpec
 
 HISTORY_FILE = "history.csv"
 COLUMNS = ("fit", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced", "rate", "seconds")
+# Of a network of masks: accuracy is the share of pixels that are right, Dice and IoU are means over held-back pictures.
+MASK_COLUMNS = (
+    "fit",
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_dice",
+    "val_iou",
+    "rate",
+    "seconds",
+)
 
 
-def write_history(path: Path, rows: list[dict]) -> None:
+def write_history(path: Path, rows: list[dict], columns: tuple[str, ...] = COLUMNS) -> None:
     """Write the table whole, in place of what was there."""
-    write_whole(path, (_line(COLUMNS) + "".join(_line(_cells(row)) for row in rows)).encode())
+    write_whole(path, (_line(columns) + "".join(_line(_cells(row, columns)) for row in rows)).encode())
 
 
-def append_history(path: Path, row: dict) -> None:
+def append_history(path: Path, row: dict, columns: tuple[str, ...] = COLUMNS) -> None:
     """Add a row and flush it to the disk; a missing table is begun."""
     with path.open("a", encoding="utf-8", newline="") as stream:
         if stream.tell() == 0:
-            stream.write(_line(COLUMNS))
-        stream.write(_line(_cells(row)))
+            stream.write(_line(columns))
+        stream.write(_line(_cells(row, columns)))
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -72,8 +85,8 @@ def plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
     return rate
 
 
-def _cells(row: dict) -> list[str]:
-    return [str(row.get(column, "")) for column in COLUMNS]
+def _cells(row: dict, columns: tuple[str, ...]) -> list[str]:
+    return [str(row.get(column, "")) for column in columns]
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> str:

@@ -1,83 +1,110 @@
-"""Teach a U-Net which pixels belong to the cell, by Otsu's masks or by true ones."""
+"""Teach a U-Net which pixels belong to the cell: pictures and masks in, a folder with its network and figures out."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+import io
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from bloodcell.errors import DatasetError
-from bloodcell.imaging.otsu import otsu_masks
-from bloodcell.zoo.registry import builder_of
-from bloodcell.zoo.settings import NetworkSettings
+from bloodcell.errors import RunError
+from bloodcell.runs.mask_models import EXAMPLES_FILE, MASKS_KIND, METRICS_FILE
+from bloodcell.runs.takes import MASK_FILE
+from bloodcell.training.checkpoint import CHECKPOINT_DIR, checkpoints_of, fingerprint_of
+from bloodcell.training.control import Control
+from bloodcell.training.describe import revision, versions
+from bloodcell.training.export import export_mask_onnx
+from bloodcell.training.follower import Work
+from bloodcell.training.history import HISTORY_FILE, MASK_COLUMNS, write_history
+from bloodcell.training.mask_card import write_mask_card
+from bloodcell.training.mask_figures import measure_masks
+from bloodcell.training.mask_fit import fit_unet
+from bloodcell.training.mask_samples import MaskSamples, load_mask_samples
+from bloodcell.training.masks_spec import MasksSpec
+from bloodcell.training.results import new_result, write_json, write_table
 
-# The nucleus, and with it the cell, stands out most in green.
-OTSU_CHANNEL = "green"
+HELD_TABLE = "held_back.csv"
+CHECKED = 32  # pictures on which the exported network is held against Keras
 
 
-def otsu_targets(pictures: np.ndarray) -> np.ndarray:
-    """Masks to learn where nobody drew any: Otsu's on green, uint8 (N, H, W, 3) -> bool (N, H, W)."""
-    return np.stack([otsu_masks(rgb)[OTSU_CHANNEL] for rgb in pictures])
+def teach_masks(work_dir: Path, spec: MasksSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict:
+    """Teach a U-Net inside one folder, going on from the checkpoint in it.
 
-
-def train_unet(
-    settings: NetworkSettings,
-    pictures: np.ndarray,
-    masks: np.ndarray,
-    epochs: int = 20,
-    batch_size: int = 8,
-    learning_rate: float = 1e-3,
-    seed: int = 0,
-    log: Callable[[str], None] | None = None,
-) -> keras.Model:
-    """Train a U-Net on pictures and the masks it shall give; a half of the pictures is flipped, anew in each epoch.
+    The folder `result` holds mask.onnx (what `mask_model` of a training spec names the folder of), mask.keras,
+    spec.json, metrics.json, held_back.csv (scores of each held-back picture), history.csv, examples.npz and the card.
 
     Parameters
     ----------
-    pictures : uint8 array of shape (N, height_px, width_px, 3)
-    masks : bool array of shape (N, height_px, width_px)
-    log : called with a line of text an epoch
+    work_dir : folder of the run, made where it is missing
+    data_dir : folder that the source's path starts from
+    cache_dir : folder for pictures at the network's size, shared by runs
+    control : follows the run and may stop it
 
     Returns
     -------
-    keras.Model of `zoo.unet`
+    dict, as metrics.json: held_back (`mask_figures.Measured.figures`), learned_from, left_out, leaky, parameters, seconds
 
     Raises
     ------
-    DatasetError
-        If there is no picture, or pictures and masks are not of one size.
-    SpecError
-        If the settings are none for a U-Net.
+    StoppedError, RunError, DatasetError, ImageError, ModelError
     """
-    size = (settings.height_px, settings.width_px)
-    if len(pictures) == 0 or pictures.shape[:3] != masks.shape or masks.shape[1:] != size:
-        raise DatasetError(
-            f"A U-Net learns from pictures of {size} px, one or more, and a mask of each."
-            f" Received: {pictures.shape}, {masks.shape}."
-        )
-    keras.utils.set_random_seed(seed)
-    model = builder_of("unet")(settings)
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss={"mask": keras.losses.BinaryCrossentropy(from_logits=True)},
-    )
-    tell = log or (lambda line: None)
-    for epoch in range(epochs):
-        losses = [
-            float(model.train_on_batch(crops, {"mask": wanted}))
-            for crops, wanted in _batches(pictures, masks, batch_size, np.random.default_rng((seed, epoch)))
-        ]
-        tell(f"epoch {epoch + 1}  loss {losses[-1]:.4f}")
-    return model
+    tf.config.experimental.enable_op_determinism()
+    control.log("Reading pictures and masks ...")
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    samples = load_mask_samples(spec, data_dir, cache_dir, control)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    data = fingerprint_of((samples.group, samples.held), samples.pairs, samples.file)
+    checkpoints = checkpoints_of(work_dir / CHECKPOINT_DIR, spec, data)
+    earlier = checkpoints.rows()
+    write_history(work_dir / HISTORY_FILE, earlier, MASK_COLUMNS)
+    started = time.time() - (earlier[-1]["seconds"] if earlier else 0)
+    model, rows = fit_unet(spec, samples, Work(control, checkpoints, work_dir / HISTORY_FILE, data_dir, fits=1))
+    if not np.isfinite(rows[-1]["loss"]):
+        raise RunError("The U-Net diverged, its loss is no number: take a lower `learning_rate`.")
+    result = new_result(work_dir)
+    _write_network(model, result, samples)
+    measured = measure_masks(result / MASK_FILE, spec, samples, data_dir, control)
+    metrics = {
+        "seconds": round(time.time() - started),
+        "parameters": model.count_params(),
+        "learned_from": {
+            "images": int((~samples.held).sum()),
+            "source_cells": len(np.unique(samples.group[~samples.held])),
+        },
+        "left_out": samples.left_out,
+        "leaky": samples.leaky,
+        "held_back": measured.figures,
+    }
+    description = {
+        "format": 1,
+        "kind": MASKS_KIND,
+        "name": spec.name,
+        "title": spec.title or spec.name,
+        "height_px": spec.height_px,
+        "width_px": spec.width_px,
+        "training": asdict(spec),
+        "versions": versions(),
+        "revision": revision(),
+    }
+    write_json(result / "spec.json", description)
+    write_json(result / METRICS_FILE, metrics)
+    write_table(result / HELD_TABLE, measured.rows)
+    write_history(result / HISTORY_FILE, rows, MASK_COLUMNS)
+    measured.examples.save(result / EXAMPLES_FILE)
+    write_mask_card(result, spec, metrics)
+    found = measured.figures["dice"]
+    control.log(f"Dice on {measured.figures['images']} held-back pictures: {found['mean']} {found['interval']}")
+    return metrics
 
 
-def _batches(
-    pictures: np.ndarray, masks: np.ndarray, batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    order = rng.permutation(len(pictures))
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        crops, wanted = pictures[rows].astype(np.float32), masks[rows].astype(np.float32)[..., None]
-        for axis in (1, 2):
-            flipped = rng.random(len(rows)) < 0.5
-            crops[flipped], wanted[flipped] = (np.flip(part[flipped], axis) for part in (crops, wanted))
-        yield crops, wanted
+def _write_network(model: keras.Model, folder: Path, samples: MaskSamples) -> None:
+    model.save(folder / "mask.keras", include_optimizer=False)
+    some = samples.pairs[:: max(1, len(samples.pairs) // CHECKED)][..., :3]
+    with contextlib.redirect_stdout(io.StringIO()):
+        export_mask_onnx(model, folder / MASK_FILE, some)

@@ -1,23 +1,19 @@
 """One fit of a network: from its first or last finished epoch to its end, checkpointed after each."""
 
-import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import keras
 import numpy as np
 
-from bloodcell.data.open_sources import place_of
-from bloodcell.errors import DatasetError
 from bloodcell.imaging.scale import Scaling
 from bloodcell.runs.takes import LOGITS
 from bloodcell.training.answers import PREDICT_BATCH, quick_figures, quick_samples
 from bloodcell.training.batches import DrawnBatches, plain_crops, scaling_of
-from bloodcell.training.checkpoint import Checkpoints
-from bloodcell.training.control import Control, Pace, stop_if_asked
-from bloodcell.training.history import append_history, best_epoch, is_over, plateau_rate
+from bloodcell.training.control import Pace
+from bloodcell.training.follower import Follower, Work, images_there
+from bloodcell.training.history import best_epoch, is_over, plateau_rate
 from bloodcell.training.losses import losses_of
-from bloodcell.training.optimizers import current_rate, optimizer_of
+from bloodcell.training.optimizers import optimizer_of
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.spec_words import KEEP_BEST, PLATEAU
@@ -26,17 +22,6 @@ from bloodcell.training.svm import teach_svm
 from bloodcell.zoo.freeze import freeze_backbone, thaw_backbone
 from bloodcell.zoo.registry import BY_SVM, builder_of, network
 from bloodcell.zoo.settings import FROM_SCRATCH, NetworkSettings
-
-
-@dataclass(frozen=True)
-class Work:
-    """What the fits of a run share: who follows, where its state goes, where its images lie, how many fits there are."""
-
-    control: Control
-    checkpoints: Checkpoints
-    history_file: Path
-    data_dir: Path
-    fits: int
 
 
 @dataclass(frozen=True)
@@ -174,8 +159,8 @@ def _in_float32(spec: TrainSpec, model: keras.Model, scaling: Scaling) -> keras.
     return plain
 
 
-class _Follower(keras.callbacks.Callback):
-    """Tells of every batch, writes history and checkpoint after every epoch, and ends the fit where it is to end."""
+class _Follower(Follower):
+    """Judges every epoch on a few held-out cells, keeps the best weights where asked, and ends the fit where it is to end."""
 
     def __init__(
         self,
@@ -186,60 +171,36 @@ class _Follower(keras.callbacks.Callback):
         rows: list[dict],
         batches: DrawnBatches,
     ) -> None:
-        super().__init__()
-        self.spec, self.number, self.work, self.rows = spec, number, work, rows
+        super().__init__(work, rows, Pace(number, work.fits, spec.epochs, len(batches), spec.batch_size))
+        self.spec = spec
         quick = None if held is None else quick_samples(held)
         self.quick = quick if quick is not None and len(quick.class_index) else None
-        self.pace = Pace(number, work.fits, spec.epochs, len(batches), spec.batch_size)
-        self.started = time.time() - (rows[-1]["seconds"] if rows else 0)
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.pace.begin(epoch + 1)
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        stop_if_asked(self.work.control)
-        values = logs or {}
-        at = self.pace.after(batch + 1, float(values["loss"]), self._accuracy(values))
-        if at is not None:
-            self.work.control.progress(at)
 
     @staticmethod
-    def _accuracy(logs: dict) -> float:
+    def accuracy_of(logs: dict) -> float:
         """Keras names it by its output only where there are several."""
         return float(logs["logits_accuracy"] if "logits_accuracy" in logs else logs["accuracy"])
 
+    def judge(self) -> dict[str, float]:
+        """The figures on held-out cells."""
+        return {} if self.quick is None else quick_figures(self.model, self.spec, self.quick)
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        values, work, spec = logs or {}, self.work, self.spec
-        row = {"fit": self.number, "epoch": epoch + 1, "loss": round(float(values["loss"]), 4)}
-        row["accuracy"] = round(self._accuracy(values), 4)
-        if self.quick is not None:
-            row |= quick_figures(self.model, spec, self.quick)
-        row |= {"rate": current_rate(self.model.optimizer), "seconds": round(time.time() - self.started)}
-        self.rows.append(row)
-        if spec.schedule == PLATEAU and epoch >= spec.frozen_epochs:
-            self.model.optimizer.learning_rate = plateau_rate(spec, self.rows)
-        self._save(epoch + 1)
-        append_history(work.history_file, row)
-        work.control.epoch_done(row)
-        work.control.log("  ".join(f"{name} {value}" for name, value in row.items()))
+        spec = self.spec
+        self.end_epoch(epoch + 1, logs or {})
         if is_over(spec, self.rows) and epoch + 1 < spec.epochs:
-            work.control.log(f"no better {spec.monitor} for {spec.patience} epochs: stops here")
+            self.work.control.log(f"no better {spec.monitor} for {spec.patience} epochs: stops here")
             self.model.stop_training = True
-        _images_there(spec, work.data_dir)
+        images_there(spec.sources, self.work.data_dir)
 
-    def _save(self, epoch: int) -> None:
+    def save(self, epoch: int) -> None:
         """The best weights first: a state never asks for weights that are not there."""
-        best = best_epoch(self.spec, self.rows) if self.spec.keep == KEEP_BEST else 0
+        spec, number = self.spec, self.pace.fit
+        if spec.schedule == PLATEAU and epoch > spec.frozen_epochs:
+            self.model.optimizer.learning_rate = plateau_rate(spec, self.rows)
+        best = best_epoch(spec, self.rows) if spec.keep == KEEP_BEST else 0
         if best == epoch:
-            self.work.checkpoints.save_best(self.number, self.model, epoch)
-        self.work.checkpoints.save_state(self.number, self.model, self.rows)
+            self.work.checkpoints.save_best(number, self.model, epoch)
+        super().save(epoch)
         if best:
-            self.work.checkpoints.forget_others(self.number, best)
-
-
-def _images_there(spec: TrainSpec, data_dir: Path) -> None:
-    """A model whose images have vanished could neither be checked nor trained again."""
-    for source in spec.sources:
-        path = place_of(source, data_dir)
-        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-            raise DatasetError(f"The images of {source.name} are gone from {path}; the finished epochs are kept.")
+            self.work.checkpoints.forget_others(number, best)

@@ -4,8 +4,6 @@ They are made once and then cached in files, from which they are read as they ar
 """
 
 import hashlib
-import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -14,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from bloodcell.data.contents import Contents
-from bloodcell.data.open_sources import cells_of_source, open_source, place_of, split_of
+from bloodcell.data.open_sources import open_source, split_of
 from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec
-from bloodcell.data.whole_files import writing_whole
 from bloodcell.errors import DatasetError
 from bloodcell.infer.framing import Framing
 from bloodcell.runs.takes import ALL_OUTPUTS, CELL, FEATURES, LOGITS, MASK_FILE, Takes
 from bloodcell.training.crop_store import StoredCrops
-from bloodcell.training.cutting import Counter, Cut, cut_cell, cut_whole, write_crops
+from bloodcell.training.cutting import Cut, cut_cell, cut_whole, write_crops
+from bloodcell.training.source_cache import Counter, content_key, in_a_file_name, source_groups, stamps
 from bloodcell.training.spec import TrainSpec
 
 # Crops are kept this much wider than the net sees, so that turning them leaves no empty corners.
@@ -127,14 +125,16 @@ def _source_samples(
             raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
         takes = stored_takes(spec)
         shape = (takes.height_px, takes.width_px, 3)
-        cached = cache_dir / f"crops-{_in_a_file_name(source.name)}-{_cache_key(spec, source, data_dir, records)}.npz"
+        cached = cache_dir / f"crops-{in_a_file_name(source.name)}-{_cache_key(spec, source, data_dir, records)}.npz"
         if not cached.exists():
             cut = cutter(spec, data_dir, images)
             write_crops(cut, images, records, shape, cached, _named(on_progress, source.name))
         with np.load(cached, allow_pickle=False) as stored:
             kept, labels = stored["kept"], stored["labels"]
         wide = StoredCrops([(cached.with_suffix(".crops"), len(kept))], shape)
-        group = _groups(source, data_dir, images, records, kept, cache_dir, on_progress)
+        rows = np.unique(kept)  # an image may have given two crops
+        shown, told = [records[row] for row in rows], _named(on_progress, f"{source.name}: copies")
+        group = source_groups(source, data_dir, images, shown, cache_dir, told)[np.searchsorted(rows, kept)]
     names = {name: index for index, name in enumerate(spec.class_names)}
     class_index = np.array([names.get(label, UNKNOWN) for label in labels.tolist()], np.int64)
     files = [records[row].file for row in kept]
@@ -149,22 +149,7 @@ def _cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: lis
     masks = _sha256(mask_file(spec, data_dir)) if spec.mask_model else ""
     framing = [CACHE_VERSION, stored_takes(spec).to_description(), masks, source.layout]
     labels = [{"file": record.file, "label": record.label} for record in records]
-    return _hash([framing, _stamps(source, data_dir, records), labels])
-
-
-def _stamps(source: SourceSpec, data_dir: Path, records: list[Record]) -> list:
-    """Path, sizes and times of a source's files: what changes when the files do."""
-    path = place_of(source, data_dir)
-    files = [path / record.file for record in records] if path.is_dir() else [path]
-    return [source.path, [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]]
-
-
-def _in_a_file_name(name: str) -> str:
-    return re.sub(r"[^\w .-]", "_", name)[:60]
-
-
-def _hash(content: list) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    return content_key([framing, stamps(source, data_dir, records), labels])
 
 
 def mask_file(spec: TrainSpec, data_dir: Path) -> Path | None:
@@ -189,27 +174,3 @@ def cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Cut:
     """
     framing = Framing(stored_takes(spec), mask_file(spec, data_dir))
     return partial(cut_cell if spec.input == CELL else cut_whole, framing, images)
-
-
-def _groups(
-    source: SourceSpec,
-    data_dir: Path,
-    images: Contents,
-    records: list[Record],
-    kept: np.ndarray,
-    cache_dir: Path,
-    on_progress: Progress | None,
-) -> np.ndarray:
-    """Source cell of each crop; finding copies takes minutes, so it is kept apart from the crops' framing."""
-    rows = np.unique(kept)  # an image may have given two crops
-    records = [records[row] for row in rows]
-    if source.groups != "pixels":
-        return cells_of_source(source, data_dir, images, records)[np.searchsorted(rows, kept)]
-    key = _hash([_stamps(source, data_dir, records), [record.file for record in records]])
-    stored = cache_dir / f"copies-{_in_a_file_name(source.name)}-{key}.npy"
-    if not stored.exists():
-        told = _named(on_progress, f"{source.name}: copies")
-        found = cells_of_source(source, data_dir, images, records, told)
-        with writing_whole(stored) as stream:
-            np.save(stream, found)
-    return np.load(stored, allow_pickle=False)[np.searchsorted(rows, kept)]

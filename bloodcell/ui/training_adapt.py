@@ -22,9 +22,8 @@ from bloodcell.training.spec import TrainSpec
 from bloodcell.ui import state, training_data
 from bloodcell.ui.intake import model_words
 from bloodcell.ui.text import counted, plain
-from bloodcell.ui.training_asked import Asked, slug
+from bloodcell.ui.training_asked import ADAPT_WAY, HOW, Asked, slug
 
-WAY, WAY_KEY = "Adapt a model", "train-how"
 _MODEL_KEY, _CELLS_KEY = "train-adapt-model", "train-adapt-cells"
 _LEFT_OUT = "left out"
 _ANY = AdaptSpec("any", "any", SourceSpec("any", "any"))  # with the defaults of every setting
@@ -38,7 +37,7 @@ def link(dataset: Dataset, model_name: str) -> None:
         "pages/train.py",
         label="Adapt a model with these cells",
         icon=":material/tune:",
-        query_params={WAY_KEY: WAY, _CELLS_KEY: training_data.dataset_words(dataset)} | model,
+        query_params={HOW: ADAPT_WAY, _CELLS_KEY: training_data.dataset_words(dataset)} | model,
     )
 
 

@@ -10,12 +10,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from bloodcell.errors import BloodcellError
-from bloodcell.jobs.job_specs import ADAPT, KFOLD, SEARCH, TRAIN, TRIALS
+from bloodcell.jobs.job_specs import ADAPT, KFOLD, MASKS, SEARCH, TRAIN, TRIALS
 from bloodcell.jobs.store import Job, NewJob
 from bloodcell.ui import resources
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.text import counted, plain
 from bloodcell.zoo.registry import BY_SVM, network
+
+# Key of the way to train on the page, and the ways that other parts of it lead to.
+HOW = "train-how"
+ADAPT_WAY, MASKS_WAY = "Adapt a model", "U-Net for masks"
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ def command_of(new: NewJob, file: str) -> str:
 
 
 def _length(new: NewJob) -> str:
-    """How long a job is, in runs and epochs; "" for an adaptation, which says so itself."""
-    if new.kind == ADAPT:
+    """How long a job is, in runs and epochs; "" where the form says so itself."""
+    if new.kind in (ADAPT, MASKS):
         return ""
     train = new.spec.get("train") or new.spec.get("base") or new.spec
     of_one = train["folds"] + 1 if train["fold"] < 0 else 1

@@ -8,9 +8,10 @@ import streamlit as st
 
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
+from bloodcell.jobs.job_specs import ADAPT, MASKS, TRAIN
 from bloodcell.jobs.store import Job
 from bloodcell.jobs.train_job import LEARNING, READING
-from bloodcell.plots.training import accuracy_curves, loss_curves
+from bloodcell.plots.training import accuracy_curves, dice_curves, loss_curves
 from bloodcell.settings import load_settings
 from bloodcell.training.read_results import trials_so_far
 from bloodcell.ui import resources
@@ -23,7 +24,7 @@ from bloodcell.ui.training_results import RESULTS, has_result
 from bloodcell.ui.training_runs import in_few_words, run_words
 
 LOG_LINES = 14
-GIVES_MODEL = ("train", "adapt")  # kinds of jobs whose result is a model; that of others is a folder of figures
+GIVES_MODEL = (TRAIN, ADAPT)  # kinds of jobs whose result is a model; that of others is a folder of figures
 MAX_RUNS = 8  # in one chart
 _NOT_YET = "-"
 
@@ -125,7 +126,7 @@ def one_line(job: Job) -> str:
 
 def result_words(job: Job) -> str:
     """What comes of a job, in a word."""
-    return "model" if job.kind in GIVES_MODEL else "figures"
+    return "model" if job.kind in GIVES_MODEL else "U-Net" if job.kind == MASKS else "figures"
 
 
 def in_words(seconds: float) -> str:
@@ -148,18 +149,27 @@ def _phase(job: Job) -> tuple[str, float]:
     before = (at["fit"] - 1) * at["epochs"] + at["epoch"] - 1
     share = (before + at["batch"] / at["batches"]) / (at["fits"] * at["epochs"])
     if share >= 1:
-        return _LAST_WORDS[job.kind in GIVES_MODEL], 1.0
+        return _LAST_WORDS.get(job.kind, "Working out the figures"), 1.0
     fit = f"{run_words(job, at['fit'])} of {at['fits']}, " if at["fits"] > 1 else ""
     return f"Learning: {fit}epoch {at['epoch']} of {at['epochs']}, batch {at['batch']} of {at['batches']}", share
 
 
-_LAST_WORDS = {True: "Setting the thresholds, writing and checking the model", False: "Working out the figures"}
+_LAST_WORDS = dict.fromkeys(GIVES_MODEL, "Setting the thresholds, writing and checking the model") | {
+    MASKS: "Writing and checking the U-Net"
+}
 _TIME_HELP = "Of all runs, at the present rate. Less if a run stops early or is given up."
 
 
 def _figure(value: float | None, form: str) -> str:
     """A figure that is not there yet, or that has run off to infinity and was stored as nothing."""
     return _NOT_YET if value is None else format(value, form)
+
+
+def _judged(kind: str, accuracy: float | None, last: dict) -> dict[str, str]:
+    """How good it is so far: on what it learns from, and on what is held back."""
+    if kind == MASKS:
+        return {"Right pixels": _figure(accuracy, ".1%"), "Dice, held back": _figure(last.get("val_dice"), ".3f")}
+    return {"Right, learning": _figure(accuracy, ".1%"), "Right, validation": _figure(last.get("val_accuracy"), ".1%")}
 
 
 def _live(job: Job) -> None:
@@ -172,8 +182,7 @@ def _live(job: Job) -> None:
         last = {}  # of the run before
     figures = {
         "Loss": _figure(at.get("loss"), ".3f"),
-        "Right, learning": _figure(at.get("accuracy"), ".1%"),
-        "Right, validation": f"{last['val_accuracy']:.1%}" if "val_accuracy" in last else _NOT_YET,
+        **_judged(job.kind, at.get("accuracy"), last),
         "Time left": in_words(at["seconds_left"]) if is_learning else _NOT_YET,
         "Pictures a second": f"{at['images_per_s']:,.0f}" if is_learning else _NOT_YET,
         "Memory": f"{at['memory_mb']:,} MB" if "memory_mb" in at else _NOT_YET,
@@ -197,6 +206,12 @@ def _ended(job: Job, epochs: int) -> None:
         )
     elif job.status == store.QUEUED:
         st.info("It waits for the trainings before it.", icon=":material/hourglass_empty:")
+    elif job.kind == MASKS:
+        st.success(
+            f"The U-Net {plain(job.result)} is taught. A new model can hide the background with it: What the model sees, "
+            "Background.",
+            icon=":material/check:",
+        )
     elif job.kind in GIVES_MODEL:
         st.success(f"The model {plain(job.result)} is on the shelf.", icon=":material/check:")
     else:
@@ -215,6 +230,9 @@ def _curves(job: Job, history: pd.DataFrame) -> None:
         st.caption(f"Curves of the last {MAX_RUNS} of {len(fits)} runs.")
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(loss_curves(runs), config=NO_BAR, key=f"train-loss-{job.id}", alt="Loss of every epoch")
+    if job.kind == MASKS:
+        right.plotly_chart(dice_curves(runs), config=NO_BAR, key=f"train-dice-{job.id}", alt="Dice of every epoch")
+        return
     right.plotly_chart(
         accuracy_curves(runs), config=NO_BAR, key=f"train-accuracy-{job.id}", alt="Right answers of every epoch"
     )

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from bloodcell.jobs import store
-from bloodcell.jobs.job_specs import ADAPT, KFOLD, SEARCH, TRIALS
+from bloodcell.jobs.job_specs import ADAPT, KFOLD, MASKS, SEARCH, TRIALS
 from bloodcell.jobs.store import Job
 from bloodcell.ui import (
     training_adapt_results,
     training_kfold_results,
+    training_mask_result,
     training_search_results,
     training_trials_results,
 )
@@ -18,6 +19,7 @@ RESULTS: dict[str, Callable[[Job], Job | None]] = {
     KFOLD: training_kfold_results.show,
     SEARCH: training_search_results.show,
     ADAPT: training_adapt_results.show,
+    MASKS: training_mask_result.show,
 }
 
 

@@ -28,6 +28,7 @@ from bloodcell.training.spec_words import (
     PLATEAU,
     SCHEDULES,
 )
+from bloodcell.ui import training_unet
 from bloodcell.ui.training_fields import Fields, whole_numbers
 from bloodcell.zoo.registry import BY_STEPS, BY_SVM
 
@@ -93,11 +94,7 @@ def picture(fields: Fields) -> dict[str, Any]:
     first, second = st.columns(2)
     with first:
         asked["mask"] = fields.choice("mask", "Background", MASKS, _MASKS)
-        asked["mask_model"] = ""
-        if asked["mask"] == MASK_UNET:
-            asked["mask_model"] = st.text_input(
-                "Folder of the U-Net's model on this computer", key=fields.key("mask_model")
-            ).strip()
+        asked["mask_model"] = training_unet.ask(fields) if asked["mask"] == MASK_UNET else ""
     with second:
         asked["scaling"] = fields.choice(
             "scaling",

@@ -53,5 +53,8 @@ def build_unet(settings: NetworkSettings) -> keras.Model:
 
 def _twice(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     for number in (1, 2):
-        x = layers.Conv2D(width, 3, padding="same", activation="relu", name=f"{name}_conv{number}")(x)
+        # He's start, as published: without batch normalisation Keras' own lets it give empty masks for many epochs.
+        x = layers.Conv2D(
+            width, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=f"{name}_conv{number}"
+        )(x)
     return x
