@@ -96,8 +96,8 @@ RECIPES = (
         "fcn",
         "FCN on whole pictures",
         "2,853,892 parameters, 0.882 on TEST, 9 of 10 trials converged",
-        _SHORT,
-        {"FCN": _on_train("fcn", "fcn")},
+        _SHORTER,
+        {"FCN": _on_train("fcn", "fcn", epochs=4)},
     ),
     Recipe(
         "scalings",
