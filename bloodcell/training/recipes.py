@@ -60,6 +60,7 @@ def _on_train(model: str, name: str, **changes: Any) -> TrainSpec:
 
 _SHORT = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SHORTER = "4 epochs of 1,500 of the about 7,500 learned images, one run each"
+_HALF = {"height_px": 60, "width_px": 80}
 _SCALINGS = {"divided by 255": "255", "per channel": "channel", "global": "global", "per pixel": "pixel"}
 
 RECIPES = (
@@ -103,16 +104,16 @@ RECIPES = (
         "scalings",
         "CNN with four scalings",
         "the four ways to scale, compared",
-        _SHORTER,
-        {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name, epochs=4) for words, name in _SCALINGS.items()},
+        f"60x80 px, {_SHORT}",
+        {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name, **_HALF) for words, name in _SCALINGS.items()},
     ),
     Recipe(
         "masks",
         "CNN and FCN on pictures without background",
         "Otsu masks",
-        _SHORTER,
+        f"CNN: 60x80 px, {_SHORT}; FCN: {_SHORTER}",
         {
-            "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu", epochs=4),
+            "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu", **_HALF),
             "FCN, Otsu masks": _on_train("fcn", "fcn-otsu", mask="otsu", epochs=4),
         },
     ),
@@ -120,8 +121,8 @@ RECIPES = (
         "custom",
         "Custom CNN 128x128 with rotation, flip and contrast",
         "Kaggle kernels: 0.838 to 0.871 on TEST",
-        _SHORT,
-        {"custom CNN": _on_train("custom_cnn", "custom", augment=PUBLISHED_VARIATION)},
+        _SHORTER,
+        {"custom CNN": _on_train("custom_cnn", "custom", epochs=4, augment=PUBLISHED_VARIATION)},
     ),
     Recipe(
         "xception",
