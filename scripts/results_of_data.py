@@ -305,7 +305,9 @@ def training_memory(figures: dict) -> list[str]:
             ["figure", "bar", "measured", ""],
             [["growth from 1,000 to 10,000 images", "<= 10 %", percent(growth), verdict(growth <= 0.10)]],
         ),
-        f"After each of {len(fits)} trials in one process: {', '.join(f'{mb:,}' for mb in fits)} MB.",
+        f"After each of {len(fits)} trials in one process: {', '.join(f'{mb:,}' for mb in fits)} MB. So it does grow with the"
+        f" number of fits, by {round((fits[-1] - fits[0]) / (len(fits) - 1))} MB each: TensorFlow keeps something of every"
+        " compiled network, also once that is gone. A run of hundreds of fits is better stopped and resumed now and then.",
         "",
     ]
 
