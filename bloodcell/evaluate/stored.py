@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,20 +50,16 @@ class Evaluation:
             table[[PROB + name for name in names]].to_numpy(np.float32),
             table["status"].to_numpy(str),
             table["source_cell"].to_numpy(np.int64),
+            table[list(BOX)].to_numpy(np.int64),
         )
 
 
-def answers_table(files: list[str], predictions: Predictions, boxes: np.ndarray) -> pd.DataFrame:
-    """The table of `Evaluation`.
-
-    Parameters
-    ----------
-    files : list of N names
-    boxes : int64 array of shape (N, 4), `BOX` of the cell that the answer is of, -1 where there is none
-    """
+def answers_table(files: Sequence[str], predictions: Predictions) -> pd.DataFrame:
+    """The table of `Evaluation`; `files` are the N names of the images."""
     names = np.array([*predictions.class_names, ""])
+    boxes = np.full((len(files), len(BOX)), -1) if predictions.boxes is None else predictions.boxes
     columns: dict[str, Any] = {
-        "file": files,
+        "file": list(files),
         "label": names[predictions.y_true],
         "prediction": names[predictions.y_pred],  # NOT_ANSWERED is -1: the last
         "status": predictions.status,

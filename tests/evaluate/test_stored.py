@@ -24,11 +24,10 @@ NAMES = ("A", "B")
 def evaluation():
     probs = np.array([[0.9, 0.1], [0.3, 0.7], [0, 0], [0.2, 0.8]], np.float32)
     status = np.array(["confident", "check", "", "unfamiliar"])
-    one = Predictions(
-        NAMES, np.array([0, 0, 1, 1]), np.array([0, 1, NOT_ANSWERED, 1]), probs, status, np.array([0, 0, 1, 2])
-    )
     boxes = np.array([[1, 2, 30, 40], [0, 0, 5, 5], [-1, -1, -1, -1], [7, 7, 9, 9]])
-    table = answers_table(["a/1.png", "a/2.png", "b/1.png", "b/ü,2.png"], one, boxes)
+    predicted = np.array([0, 1, NOT_ANSWERED, 1])
+    one = Predictions(NAMES, np.array([0, 0, 1, 1]), predicted, probs, status, np.array([0, 0, 1, 2]), boxes)
+    table = answers_table(["a/1.png", "a/2.png", "b/1.png", "b/ü,2.png"], one)
     return Evaluation({"name": "mine", "class_names": list(NAMES)}, table, report(one, 20, 10))
 
 
@@ -40,7 +39,7 @@ def test_what_is_written_is_read_back(tmp_path, evaluation):
     assert found.answers.equals(evaluation.answers)
     assert found.answers["prediction"].tolist() == ["A", "B", "", "B"]
     theirs, ours = found.predictions(), evaluation.predictions()
-    for name in ("y_true", "y_pred", "probs", "status", "groups"):
+    for name in ("y_true", "y_pred", "probs", "status", "groups", "boxes"):
         np.testing.assert_array_equal(getattr(theirs, name), getattr(ours, name))
     assert report(theirs, 20, 10) == evaluation.report
 
