@@ -1,4 +1,4 @@
-"""``evaluate``: a model and labelled images in, metrics.json and predictions.csv out."""
+"""``evaluate``: a model and labelled images in, a folder of answers and figures out."""
 
 import argparse
 import json
@@ -18,6 +18,8 @@ from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, StoreError
 from bloodcell.evaluate.dataset import evaluate, known_records, predictions_csv
 from bloodcell.evaluate.metrics import figures
+from bloodcell.evaluate.report import report
+from bloodcell.evaluate.stored import Evaluation, answers_table, write_evaluation
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import get_model, read_model
 from bloodcell.settings import load_settings
@@ -54,12 +56,16 @@ def run(args: argparse.Namespace) -> int:
         "groups": how,
     }
     measured: dict[str, Any] = protocol | figures(predictions)
+    judged = report(predictions)
+    answers = answers_table([record.file for record in records], predictions)
+    write_evaluation(out, Evaluation(protocol | {"class_names": list(engine.class_names)}, answers, judged))
     write_whole(out / "predictions.csv", predictions_csv(records, predictions).encode())
     write_whole(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
     interval: list[float] = measured["interval"]
     accuracy = f"accuracy {measured['accuracy']:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
     tell(f"{accuracy} over {measured['source_cells']} source cells, balanced {measured['balanced_accuracy']:.3f}")
     tell(f"held back {measured['held_back']:.3f}, confident and right {measured['confident_right']}")
+    tell(f"as much as {judged['effective_cells']:,} cells of one image each would tell")
     tell(f"written to {out}")
     return 0
 

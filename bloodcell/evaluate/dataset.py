@@ -61,14 +61,16 @@ def evaluate(
     y_pred = np.full(len(rows), NOT_ANSWERED)
     probs = np.zeros((len(rows), len(engine.class_names)), np.float32)
     status = np.full(len(rows), "", dtype="<U12")
+    boxes = np.full((len(rows), 4), -1)
     for at, result in enumerate(analyse(engine, (_bytes(images, records[row].file) for row in rows))):
         if result.cells:
             cell = max(result.cells, key=lambda found: found.box.area_px)
             y_pred[at] = engine.class_names.index(cell.class_name)
             probs[at], status[at] = cell.probs, cell.status
+            boxes[at] = cell.box.top, cell.box.left, cell.box.bottom, cell.box.right
         if on_progress is not None:
             on_progress(at + 1, len(rows))
-    return Predictions(engine.class_names, y_true, y_pred, probs, status, groups[rows])
+    return Predictions(engine.class_names, y_true, y_pred, probs, status, groups[rows], boxes)
 
 
 def predictions_csv(records: Sequence[Record], predictions: Predictions) -> str:

@@ -21,6 +21,8 @@ class Predictions:
     probs : float32 (N, C), zeros where not answered
     status : str (N,), of `classes.CELL_STATUSES`; "" where not answered
     groups : (N,), source cell of each image
+    boxes : int64 (N, 4), top, left, bottom, right of the cell that was answered for, -1 where there is none; None where
+        they were not kept
     """
 
     class_names: tuple[str, ...]
@@ -29,6 +31,7 @@ class Predictions:
     probs: np.ndarray
     status: np.ndarray
     groups: np.ndarray
+    boxes: np.ndarray | None = None
 
 
 def balanced_accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:

@@ -5,6 +5,7 @@ import pytest
 
 from bloodcell import cli
 from bloodcell.data.synthetic import draw_field
+from bloodcell.evaluate.stored import read_evaluation
 from bloodcell.imaging.read import encode_png
 from tests.infer.net import write_net
 
@@ -45,7 +46,13 @@ def test_writes_figures_and_predictions(dataset, tmp_path, capsys):
     assert len(rows) == 1 + 9
     right = sum(row.split(",")[1] == row.split(",")[2] for row in rows[1:])
     assert measured["accuracy"] == pytest.approx(right / 9, abs=1e-4)
-    assert sorted(path.name for path in (tmp_path / "new" / "report").iterdir()) == ["metrics.json", "predictions.csv"]
+    there = sorted(path.name for path in (tmp_path / "new" / "report").iterdir())
+    assert there == ["answers.parquet", "evaluation.json", "metrics.json", "predictions.csv"]
+    kept = read_evaluation(tmp_path / "new" / "report")
+    assert kept.report["figures"]["accuracy"]["value"] == measured["accuracy"]
+    assert kept.report["confusion"] == measured["confusion"]
+    assert (kept.answers.loc[kept.answers["prediction"] == "", "bottom"] == -1).all()
+    assert (kept.answers.loc[kept.answers["prediction"] != "", "bottom"] > 0).all()
     assert "accuracy" in capsys.readouterr().err
 
 

@@ -1,0 +1,87 @@
+"""Figures that follow from a confusion matrix: one matrix or thousands of drawn ones alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """Figures of confusion matrices of shape (..., C, C + 1): rows true, columns predicted, the last not answered.
+
+    All per-class arrays have shape (..., C), all others (...). As in scikit-learn's classification_report, precision of a
+    class that was never predicted and F1 of one that was neither there nor predicted are 0; recall of a class without an
+    image is NaN and left out of every mean.
+    """
+
+    support: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    accuracy: np.ndarray
+    balanced_accuracy: np.ndarray
+    macro: np.ndarray
+    weighted: np.ndarray
+    kappa: np.ndarray
+
+
+def confusion(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int, not_answered: int = -1) -> np.ndarray:
+    """Counts of shape (C, C + 1): rows true, columns predicted, the last not answered.
+
+    Parameters
+    ----------
+    y_true : int array of shape (N,), from 0 to C - 1
+    y_pred : int array of shape (N,), the same or `not_answered`
+    """
+    counts = np.zeros((n_classes, n_classes + 1), int)
+    np.add.at(counts, (y_true, np.where(y_pred == not_answered, n_classes, y_pred)), 1)
+    return counts
+
+
+def confusion_of_groups(
+    y_true: np.ndarray, y_pred: np.ndarray, groups: np.ndarray, n_classes: int, not_answered: int = -1
+) -> np.ndarray:
+    """Counts of shape (G, C, C + 1), one matrix a group; `groups` are numbers from 0 to G - 1, (N,)."""
+    counts = np.zeros((int(groups.max()) + 1 if len(groups) else 0, n_classes, n_classes + 1), int)
+    np.add.at(counts, (groups, y_true, np.where(y_pred == not_answered, n_classes, y_pred)), 1)
+    return counts
+
+
+def class_figures(matrices: np.ndarray) -> ClassFigures:
+    """Every figure of confusion matrices, (..., C, C + 1); see `ClassFigures`.
+
+    `macro` and `weighted` have shape (..., 3): mean precision, recall and F1 over classes with an image, all equal or by
+    their number of images. Kappa is Cohen's, with not answered as an answer of its own.
+    """
+    n_classes = matrices.shape[-2]
+    right = np.diagonal(matrices[..., :n_classes], axis1=-2, axis2=-1).astype(float)
+    support, predicted = matrices.sum(axis=-1).astype(float), matrices.sum(axis=-2).astype(float)
+    total = support.sum(axis=-1)
+    precision = _share(right, predicted[..., :n_classes], 0.0)
+    recall = _share(right, support, np.nan)
+    f1 = _share(2 * right, support + predicted[..., :n_classes], 0.0)
+    each = np.stack([precision, recall, f1], axis=-1)
+    there = (support > 0)[..., None]
+    accuracy = _share(right.sum(axis=-1), total, np.nan)
+    chance = _share((support * predicted[..., :n_classes]).sum(axis=-1), total**2, np.nan)
+    macro = _mean(each, np.broadcast_to(there, each.shape).astype(float))
+    return ClassFigures(
+        support=support,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        accuracy=accuracy,
+        balanced_accuracy=macro[..., 1],
+        macro=macro,
+        weighted=_mean(each, np.broadcast_to(support[..., None], each.shape)),
+        kappa=_share(accuracy - chance, 1 - chance, np.nan),
+    )
+
+
+def _share(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(np.shape(part), otherwise), where=whole > 0)
+
+
+def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted mean over the classes of (..., C, 3)."""
+    return _share((np.nan_to_num(values) * weights).sum(axis=-2), weights.sum(axis=-2), np.nan)
