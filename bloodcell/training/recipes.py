@@ -70,7 +70,7 @@ RECIPES = (
         "99 % by cell in print, 94 to 96 % by patient; 0.959 with ImageNet weights",
         "the small network from scratch at 48x48 px, 8 epochs of 5,000 images, one fold of four",
         {
-            "small network": TrainSpec.for_network(
+            "small network, malaria": TrainSpec.for_network(
                 "small",
                 "malaria",
                 (MALARIA,),
