@@ -1,5 +1,6 @@
 """A workspace of its own for each test, with or without a model, and a bench with three cells."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,17 @@ SHA = "c0ffee" + "0" * 58
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """An empty workspace and an empty shelf, set in the environment."""
-    monkeypatch.setenv("BLOODCELL_HOME", str(tmp_path / "ws"))
-    monkeypatch.delenv("BLOODCELL_DB", raising=False)
-    empty_shelf = tmp_path / "shelf"
+    return _own_workspace(tmp_path, monkeypatch)
+
+
+def _own_workspace(folder, patch):
+    patch.setenv("BLOODCELL_HOME", str(folder / "ws"))
+    patch.delenv("BLOODCELL_DB", raising=False)
+    empty_shelf = folder / "shelf"
     empty_shelf.mkdir()
-    monkeypatch.setattr(Settings, "__init__", _with_shelf(Settings.__init__, empty_shelf))
+    patch.setattr(Settings, "__init__", _with_shelf(Settings.__init__, empty_shelf))
     st.cache_resource.clear()
-    return tmp_path / "ws"
+    return folder / "ws"
 
 
 def _with_shelf(original, shelf):
@@ -49,14 +54,32 @@ def model(workspace):
 @pytest.fixture
 def app(workspace):
     """The app, not yet run."""
+    return _new_app()
+
+
+def _new_app():
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
 
 
+@pytest.fixture(scope="session")
+def sampled(tmp_path_factory):
+    """A workspace into which the sample set was taken by click; copied, as each test changes its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = _own_workspace(tmp_path_factory.mktemp("sampled"), patch)
+        write_tiny_model(home / "runs" / "tiny")
+        app = _new_app().run()
+        app.button(key="classify-sample").click().run()
+        assert not app.exception
+        st.cache_resource.clear()
+    return home
+
+
 @pytest.fixture
-def filled(app, model):
-    """The app with the sample set in it, opened."""
+def filled(app, workspace, sampled):
+    """The app with the sample set in it, opened, and the tiny model on the shelf."""
+    shutil.copytree(sampled, workspace, dirs_exist_ok=True)
+    app.query_params["batch"] = "1"
     app.run()
-    app.button(key="classify-sample").click().run()
     assert not app.exception
     return app
 
