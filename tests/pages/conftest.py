@@ -75,8 +75,8 @@ def sampled(tmp_path_factory):
 
 
 @pytest.fixture
-def filled(app, workspace, sampled):
-    """The app with the sample set in it, opened, and the tiny model on the shelf."""
+def filled(app, model, workspace, sampled):
+    """The app with the sample set in it, opened."""
     shutil.copytree(sampled, workspace, dirs_exist_ok=True)
     app.query_params["batch"] = "1"
     app.run()
