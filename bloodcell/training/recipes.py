@@ -163,7 +163,7 @@ RECIPES = (
         "the lecture's case; treatments are compared by scripts/measure_imbalance.py",
         "the small network on found cells, 8 epochs of 3,000 crops",
         {
-            "class weights": TrainSpec(
+            "small network, class weights": TrainSpec(
                 name="lecture",
                 sources=(replace(TRAIN, limits=(("NEUTROPHIL", 75),)),),
                 context=1.2,
