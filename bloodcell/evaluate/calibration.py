@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from bloodcell.evaluate.reliability import reliability_bins
 from bloodcell.infer.scores import softmax
 
 
@@ -23,14 +24,8 @@ def expected_calibration_error(y_true: np.ndarray, probs: np.ndarray, n_bins: in
     """
     if len(y_true) == 0:
         return 0.0
-    confidence = probs.max(axis=1)
-    right = probs.argmax(axis=1) == y_true
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    gap = 0.0
-    for number in np.unique(bins):
-        inside = bins == number
-        gap += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    return float(gap)
+    bins = reliability_bins(probs.max(axis=1), probs.argmax(axis=1) == y_true, n_bins)
+    return float(sum(one.images / len(y_true) * abs(one.accuracy - one.confidence) for one in bins))
 
 
 def fit_temperature(y_true: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bloodcell.evaluate.resampling import interval
+
 
 def cluster_bootstrap(
     statistic: Callable[[np.ndarray], float],
@@ -42,9 +44,4 @@ def cluster_bootstrap(
     for draw in range(n_draws):
         drawn = np.concatenate([rng.choice(of_stratum, len(of_stratum)) for of_stratum in members])
         draws[draw] = statistic(np.concatenate([rows_of[group] for group in drawn]))
-    draws = draws[~np.isnan(draws)]
-    if len(draws) == 0:
-        return float("nan"), float("nan")
-    tail = (1 - level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return float(low), float(high)
+    return interval(draws, level)

@@ -7,6 +7,7 @@ import numpy as np
 
 from bloodcell.classes import CHECK, CONFIDENT, UNFAMILIAR
 from bloodcell.evaluate.calibration import expected_calibration_error
+from bloodcell.evaluate.class_figures import confusion
 from bloodcell.evaluate.intervals import cluster_bootstrap
 
 NOT_ANSWERED = -1
@@ -94,7 +95,7 @@ def figures(predictions: Predictions, n_draws: int = 2000) -> dict[str, Any]:
         "held_back": _round(1 - confident.mean()),
         "wrong_not_confident": _round((~confident)[~right].mean()) if (~right).any() else None,
         "status": {name: int((predictions.status == name).sum()) for name in (CONFIDENT, CHECK, UNFAMILIAR)},
-        "confusion": _confusion(true, pred, len(predictions.class_names)),
+        "confusion": confusion(true, pred, len(predictions.class_names), NOT_ANSWERED).tolist(),
     }
 
 
@@ -118,12 +119,6 @@ def _votes(predictions: Predictions) -> np.ndarray:
     np.add.at(summed, inverse, predictions.probs)
     np.add.at(true, (inverse, predictions.y_true), 1)
     return (summed.argmax(axis=1) == true.argmax(axis=1)) & (summed.sum(axis=1) > 0)
-
-
-def _confusion(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> list[list[int]]:
-    counts = np.zeros((n_classes, n_classes + 1), int)
-    np.add.at(counts, (y_true, np.where(y_pred == NOT_ANSWERED, n_classes, y_pred)), 1)
-    return counts.tolist()
 
 
 def _round(value: float) -> float:

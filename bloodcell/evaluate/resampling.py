@@ -45,7 +45,7 @@ def drawn_weights(
 
 def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """Percentile interval of a figure's draws; draws that are not numbers are left out, (nan, nan) if none is left."""
-    draws = draws[np.isfinite(draws)]
+    draws = draws[~np.isnan(draws)]
     if len(draws) == 0:
         return float("nan"), float("nan")
     tail = (1 - level) / 2
