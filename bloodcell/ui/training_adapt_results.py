@@ -13,6 +13,7 @@ from bloodcell.training.adapt_report import Comparison, Share, read_comparison
 from bloodcell.training.adapt_spec import NOT_KEPT
 from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.text import counted, plain
+from bloodcell.ui.training_figures import percent
 
 
 def is_refused(job: Job) -> bool:
@@ -25,8 +26,8 @@ def show(job: Job) -> None:
     found = read_comparison(job_dir(load_settings(), job.id))
     before, after = found.balanced
     metrics = (
-        ("Balanced accuracy before", _percent(before.value), _interval(before)),
-        ("Balanced accuracy after", _percent(after.value), _interval(after)),
+        ("Balanced accuracy before", percent(before.value), _interval(before)),
+        ("Balanced accuracy after", percent(after.value), _interval(after)),
         ("Difference", _points(found.difference.value), f"95 % interval {_points_interval(found.difference)}"),
         ("Cells held back", f"{found.held_back:,}", _held_words(found)),
     )
@@ -85,7 +86,7 @@ def _figures(found: Comparison) -> pd.DataFrame:
     rows = [
         ("Balanced accuracy", *map(_with_interval, found.balanced)),
         ("Accuracy", *map(_with_interval, found.accuracy)),
-        ("Marked Check or Unfamiliar", *map(_percent, found.not_confident)),
+        ("Marked Check or Unfamiliar", *map(percent, found.not_confident)),
         *((f"Recall, {label_words(one.class_name)}", *_recalls(one.before, one.after)) for one in found.recalls),
     ]
     return pd.DataFrame(rows, columns=["On the cells held back", "Before", "After"])
@@ -116,16 +117,12 @@ def _held_words(found: Comparison) -> str:
     return f"{counted(found.source_cells, 'source cell')}; {found.learned_from:,} learned from"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _interval(share: Share) -> str:
     return f"95 % interval {100 * share.low:.1f} to {100 * share.high:.1f} %"
 
 
 def _with_interval(share: Share) -> str:
-    return f"{_percent(share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
+    return percent(share.value, (share.low, share.high))
 
 
 def _points(difference: float) -> str:
