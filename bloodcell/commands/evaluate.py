@@ -17,7 +17,7 @@ from bloodcell.data.groups import number_by_first
 from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, StoreError
 from bloodcell.evaluate.dataset import evaluate, known_records, predictions_csv
-from bloodcell.evaluate.metrics import figures
+from bloodcell.evaluate.metrics import figures_of
 from bloodcell.evaluate.report import report
 from bloodcell.evaluate.stored import Evaluation, answers_table, write_evaluation
 from bloodcell.infer.engine import Engine
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
         "part": args.part or "",
         "groups": how,
     }
-    measured: dict[str, Any] = protocol | figures(predictions)
     judged = report(predictions)
+    measured: dict[str, Any] = protocol | figures_of(judged)
     answers = answers_table([record.file for record in records], predictions)
     write_evaluation(out, Evaluation(protocol | {"class_names": list(engine.class_names)}, answers, judged))
     write_whole(out / "predictions.csv", predictions_csv(records, predictions).encode())

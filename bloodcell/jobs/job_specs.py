@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from bloodcell.evaluate.spec import EvaluateSpec
 from bloodcell.jobs.store import NewJob
 from bloodcell.jsonspec import json_object
 from bloodcell.training.adapt_spec import AdaptSpec
@@ -12,7 +13,8 @@ from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
-JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec
+EVALUATE = "evaluate"
+JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | EvaluateSpec
 
 
 def read_job_spec(text: str) -> JobSpec:
@@ -27,6 +29,8 @@ def read_job_spec(text: str) -> JobSpec:
         return SearchSpec.from_json(text)
     if "targets" in values:
         return MasksSpec.from_json(text)
+    if "data" in values:
+        return EvaluateSpec.from_json(text)
     return AdaptSpec.from_json(text) if "cells" in values else TrainSpec.from_json(text)
 
 
@@ -49,6 +53,8 @@ def _names(spec: JobSpec) -> tuple[str, str, str]:
         return TRIALS, f"{spec.train.name}-trials", f"{spec.n} trials: {_title(spec.train)}"
     if isinstance(spec, SearchSpec):  # the model of the best settings takes the search's own name
         return SEARCH, f"{spec.name}-search", f"Search, {spec.trials} trials: {_title(spec.base)}"
+    if isinstance(spec, EvaluateSpec):
+        return EVALUATE, spec.name, spec.job_title
     if isinstance(spec, AdaptSpec):
         return ADAPT, spec.name, spec.job_title
     if isinstance(spec, MasksSpec):

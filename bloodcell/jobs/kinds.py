@@ -13,7 +13,8 @@ class Kind:
     """A kind of job.
 
     check : "module:function" of `(spec) -> None`, raises SpecError; must be quick and load no Keras
-    run : "module:function" of `(Task) -> str`, does the work in the worker and returns the result's folder in runs/
+    run : "module:function" of `(Task) -> str`, does the work in the worker and returns the name of the
+        result's folder in the workspace's runs/, or evaluations/
     """
 
     name: str
@@ -28,6 +29,7 @@ KINDS = (
     Kind("kfold", f"{_EXPERIMENTS}:check_kfold", f"{_EXPERIMENTS}:kfold"),
     Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
     Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
+    Kind("evaluate", "bloodcell.jobs.evaluate_job:check", "bloodcell.jobs.evaluate_job:run"),
     Kind("masks", "bloodcell.jobs.masks_job:check", "bloodcell.jobs.masks_job:run"),
 )
 

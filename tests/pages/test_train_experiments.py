@@ -375,4 +375,4 @@ def test_best_settings_that_are_none_are_one_sentence(app, queue, results):
     (results / "search" / "spec.json").write_text('{"name": "x", "colour": 1}')
     at(app, done(queue, "search"))
     (error,) = app.error
-    assert "Unknown training settings" in error.value
+    assert "Unknown settings" in error.value

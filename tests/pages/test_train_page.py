@@ -272,7 +272,7 @@ def test_a_spec_from_a_file_runs_the_same(app, dataset, queue, running, tmp_path
 @pytest.mark.parametrize(
     ("data", "folder", "said"),
     [
-        (b'{"name": "x", "colour": 1}', "", "Unknown training settings"),
+        (b'{"name": "x", "colour": 1}', "", "Unknown settings"),
         (b"\xff\xfe", "", "must be text in UTF-8"),
         (b" " * 1_000_001, "", "at most 1,000,000 bytes"),
         (TrainSpec("x", (SourceSpec("a", "a"),)).to_json().encode(), "/nowhere", "There is no data folder"),
