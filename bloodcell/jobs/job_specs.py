@@ -14,6 +14,8 @@ from bloodcell.training.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
 EVALUATE = "evaluate"
+# What the Train page lists.
+TRAINING = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS)
 JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | EvaluateSpec
 
 
