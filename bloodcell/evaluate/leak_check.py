@@ -1,7 +1,8 @@
 """Does a labelled set hold pictures that a model has learned from, or copies of them?"""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,17 +118,29 @@ def look_for_leaks(
         words[near_copies[0]] = NEAR_COPY
     words[np.isin(groups, list(learned_groups | set(groups[taught].tolist())))] = SAME_CELL
     words[taught] = LEARNED
-    count = {word: int((words == word).sum()) for word in (LEARNED, SAME_CELL, NEAR_COPY, CHOSEN_ON)}
-    found = LeakFound(
-        True,
-        len(groups),
-        count[LEARNED],
-        count[SAME_CELL],
-        None if near_copies is None else count[NEAR_COPY],
-        count[CHOSEN_ON],
-        () if near_copies is None else near_copies[1],
+    compared = () if near_copies is None else near_copies[1]
+    found = leak_of_words(
+        words, LeakFound(True, 0, near_copies=None if near_copies is None else 0, compared_with=compared)
     )
     return found, words
+
+
+def leak_of_words(words: np.ndarray, how: LeakFound) -> LeakFound:
+    """Count what stands beside the pictures of an evaluation, found as `how` was.
+
+    Parameters
+    ----------
+    words : object array of shape (N,), as `look_for_leaks` gives it
+    """
+    count = Counter(words.tolist())
+    return replace(
+        how,
+        images=len(words),
+        learned=count[LEARNED],
+        same_cell=count[SAME_CELL],
+        near_copies=None if how.near_copies is None else count[NEAR_COPY],
+        chosen_on=count[CHOSEN_ON],
+    )
 
 
 def learned_here(learned: LearnedImages, settings: Settings) -> list[tuple[Dataset, pd.DataFrame]]:

@@ -1,9 +1,11 @@
 """Charts of one evaluation: figures with intervals, ROC and precision-recall, reliability, risk against coverage."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from bloodcell.evaluate.ranking import counts, ranked
@@ -59,6 +61,52 @@ def figures_with_intervals(figures: Mapping[str, Mapping[str, Any]]) -> go.Figur
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=[name for name, _ in rows],
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
+        ticksuffix="  ",
+        fixedrange=True,
+    )
+    return figure
+
+
+def accuracies(table: pd.DataFrame) -> go.Figure:
+    """Draw accuracy and balanced accuracy of each model with intervals over source cells.
+
+    Parameters
+    ----------
+    table : as `evaluate.leaderboard.leaderboard` gives it; the models stand in its order, from the top
+    """
+    rows = list(range(len(table)))
+    figure = go.Figure()
+    for name, words, low, high, colour, shift in (
+        ("balanced_accuracy", "classes equal", "balanced_low", "balanced_high", theme.ACCENT_COLOUR, -0.12),
+        ("accuracy", "right", "accuracy_low", "accuracy_high", theme.BAR_COLOUR, 0.12),
+    ):
+        figure.add_scatter(
+            x=table[name].tolist(),
+            y=[row + shift for row in rows],
+            name=words,
+            mode="markers",
+            marker={"color": colour, "size": 10},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (table[high] - table[name]).fillna(0).tolist(),
+                "arrayminus": (table[name] - table[low]).fillna(0).tolist(),
+                "color": colour,
+                "thickness": 2,
+                "width": 4,
+            },
+            hovertemplate="%{x:.1%} " + words + "<extra></extra>",
+        )
+    theme.titled(figure, "With 95 % intervals", 44 * len(rows) + 130)
+    figure.update_layout(
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}, dragmode=False
+    )
+    figure.update_xaxes(tickformat=".0%", fixedrange=True, range=[None, 1.005])
+    figure.update_yaxes(
+        tickvals=rows,
+        ticktext=[html.escape(name[:40], quote=False) for name in table["model"]],
         range=[len(rows) - 0.5, -0.5],
         showgrid=False,
         ticksuffix="  ",

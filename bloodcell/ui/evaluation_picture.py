@@ -56,7 +56,7 @@ def tiles_of(evaluation: Evaluation, source: DatasetPictures, rows: np.ndarray, 
     """Small pictures of some rows, with answer, label and how sure the model was."""
     table = evaluation.answers.iloc[rows]
     cache = pictures.shared_cache()
-    wanted = [(one.sha256, _box(one)) for one in table.itertuples()]
+    wanted = [(one.sha256, box_of(one)) for one in table.itertuples()]
     crops, problems = pictures.tile_crops(cache, source, [(sha, box) for sha, box in wanted if box is not None])
     for problem in sorted(set(problems))[:1]:
         st.warning(plain(problem), icon=":material/broken_image:")
@@ -78,7 +78,8 @@ def _lines(one: pd.Series, class_names: Sequence[str]) -> tuple[str, str, str]:
     return line, more, RIGHT_COLOUR if is_right else WRONG_COLOUR
 
 
-def _box(one: pd.Series) -> Box | None:
+def box_of(one: pd.Series) -> Box | None:
+    """The cell that was answered for; None where there is none."""
     sides = [int(getattr(one, side)) for side in BOX]
     return Box(*sides) if sides[0] >= 0 else None
 
@@ -87,7 +88,7 @@ def show_picture(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset 
     """Show one picture: close up and whole, label and answer, probabilities, gray levels and masks; mark its label."""
     one = evaluation.answers.iloc[row]
     source, cache = DatasetPictures(evaluation, dataset), pictures.shared_cache()
-    box = _box(one)
+    box = box_of(one)
     crop = b""
     if box is None:
         whole = pictures.thumbnail(cache, source, one["sha256"])

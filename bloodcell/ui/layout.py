@@ -30,6 +30,7 @@ def navigation() -> Page:
             st.Page("pages/datasets.py", title="Datasets", icon=":material/dataset:"),
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/evaluate.py", title="Evaluate", icon=":material/query_stats:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
             st.Page("pages/guide.py", title="Guide", icon=":material/menu_book:"),
         ]
