@@ -7,8 +7,8 @@ import streamlit as st
 from bloodcell.data.label_errors import label_errors
 from bloodcell.data.registration import Dataset
 from bloodcell.data.sources import DATASET, SourceSpec, source_name
-from bloodcell.evaluate.judging import parts_of
 from bloodcell.evaluate.spec import EvaluateSpec
+from bloodcell.evaluate.to_judge import parts_of
 from bloodcell.jobs import store
 from bloodcell.jobs.job_specs import EVALUATE, job_of
 from bloodcell.jobs.store import Job

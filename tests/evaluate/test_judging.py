@@ -9,13 +9,14 @@ from bloodcell.data.label_errors import label_errors, label_errors_csv, mark_lab
 from bloodcell.data.shelf import images_table, refresh
 from bloodcell.data.split import holdout_split
 from bloodcell.errors import DatasetError, ModelError, RunError, SpecError, StoppedError
-from bloodcell.evaluate.judging import parts_of, run_evaluation
+from bloodcell.evaluate.judging import run_evaluation
 from bloodcell.evaluate.leak_check import LeakFound
 from bloodcell.evaluate.report import report
 from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations, remove_evaluation, same_images
 from bloodcell.evaluate.spec import EvaluateSpec
 from bloodcell.evaluate.stored import EVALUATION_FILE, read_evaluation
 from bloodcell.evaluate.subset import without
+from bloodcell.evaluate.to_judge import parts_of
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.runs.learned import LEARNED_FILE, LearnedImages, read_learned
 from tests.evaluate.judged import N, add_dataset, evaluated, learned_from, records_of, spec_for, workspace
