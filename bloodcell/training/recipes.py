@@ -60,7 +60,8 @@ def _on_train(model: str, name: str, **changes: Any) -> TrainSpec:
 
 _SHORT = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SHORTER = "4 epochs of 1,500 of the about 7,500 learned images, one run each"
-_HALF = {"height_px": 60, "width_px": 80}
+_HALF = {"height_px": 60, "width_px": 80, "epochs": 6}
+_HALF_WORDS = "60x80 px, 6 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SCALINGS = {"divided by 255": "255", "per channel": "channel", "global": "global", "per pixel": "pixel"}
 
 RECIPES = (
@@ -104,14 +105,14 @@ RECIPES = (
         "scalings",
         "CNN with four scalings",
         "the four ways to scale, compared",
-        f"60x80 px, {_SHORT}",
+        _HALF_WORDS,
         {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name, **_HALF) for words, name in _SCALINGS.items()},
     ),
     Recipe(
         "masks",
         "CNN and FCN on pictures without background",
         "Otsu masks",
-        f"CNN: 60x80 px, {_SHORT}; FCN: {_SHORTER}",
+        f"CNN: {_HALF_WORDS}; FCN: {_SHORTER}",
         {
             "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu", **_HALF),
             "FCN, Otsu masks": _on_train("fcn", "fcn-otsu", mask="otsu", epochs=4),
