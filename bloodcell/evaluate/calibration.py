@@ -28,6 +28,17 @@ def expected_calibration_error(y_true: np.ndarray, probs: np.ndarray, n_bins: in
     return float(sum(one.images / len(y_true) * abs(one.accuracy - one.confidence) for one in bins))
 
 
+def without_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
+    """What the network alone had said: probabilities (N, C) before they were divided by a temperature, as logits.
+
+    Softmax of logits z at temperature T is proportional to exp(z / T), so that its T-th power is to exp(z). Rows of
+    zeros (no answer) stay so.
+    """
+    powers = probs.astype(np.float64) ** temperature
+    total = powers.sum(axis=1, keepdims=True)
+    return np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
+
+
 def fit_temperature(y_true: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Find the temperature with the least log loss (Guo et al. 2017), between 0.25 and 8.
 

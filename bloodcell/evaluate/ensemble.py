@@ -61,6 +61,7 @@ def ensemble(members: Sequence[Evaluation]) -> Evaluation:
         "model": " + ".join(names),
         "model_title": f"Ensemble of {', '.join(names)}",
         "model_sha256": "",
+        "temperature": None,
         "members": [{"model": one.protocol["model"], "model_sha256": one.protocol["model_sha256"]} for one in members],
         "title": f"{' + '.join(names)} on {first.protocol['dataset']}",
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -92,7 +92,7 @@ def judge(
     others : datasets with learned pictures, whose pixels to compare with (`leak_check.learned_here`)
     """
     started = time.time()
-    records = pictures.records
+    engine, records = Engine(model.folder), pictures.records
     with pictures.images:
         sha256 = []
         for row, record in enumerate(records):
@@ -102,7 +102,7 @@ def judge(
         leak, words = look_for_leaks(learned, sha256, pictures.learned_groups, pictures.groups, near)
         begun = time.time()
         answered = evaluate(
-            Engine(model.folder),
+            engine,
             pictures.images,
             records,
             pictures.groups,
@@ -116,6 +116,7 @@ def judge(
         "model_title": model.title,
         "model_sha256": model.sha256,
         "class_names": list(model.class_names),
+        "temperature": engine.temperature,
         **how,
         "left_out": pictures.left_out,
         "left_out_marked": list(pictures.marked),

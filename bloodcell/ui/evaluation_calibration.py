@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.classes import CELL_STATUSES, CONFIDENT
+from bloodcell.evaluate.calibration import expected_calibration_error, without_temperature
 from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 from bloodcell.evaluate.reliability import reliability_bins, risk_area, risk_coverage
 from bloodcell.evaluate.shelf import EvaluationInfo
@@ -39,6 +40,7 @@ def show(info: EvaluationInfo) -> None:
             f"Calibration error (ECE, {BINS} bins) {ece['value']:.3f}{interval}. Bars below the dotted line: the model says "
             "more than it knows. Large points: many pictures."
         )
+        _say_temperature(info, answers.y_true[answered], answers.probs[answered])
     with other:
         coverage, risk = risk_coverage(confidence[answered], right[answered])
         is_confident = answers.status == CONFIDENT
@@ -57,6 +59,17 @@ def show(info: EvaluationInfo) -> None:
         )
     st.markdown("**What the statuses catch and miss**")
     st.dataframe(status_table(answers), hide_index=True, key="evaluation-statuses")
+
+
+def _say_temperature(info: EvaluationInfo, y_true: np.ndarray, probs: np.ndarray) -> None:
+    temperature = info.protocol.get("temperature")
+    if temperature is None:
+        return
+    alone = expected_calibration_error(y_true, without_temperature(probs, temperature), BINS)
+    st.caption(
+        f"The network's own answers are divided by a temperature of {temperature:.2f}, which was fitted when the model was "
+        f"made, on cells held out then and never on these. Without it the error here would be {alone:.3f}."
+    )
 
 
 def status_table(answers: Predictions) -> pd.DataFrame:

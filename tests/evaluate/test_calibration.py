@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bloodcell.evaluate.calibration import expected_calibration_error, fit_temperature
+from bloodcell.evaluate.calibration import expected_calibration_error, fit_temperature, without_temperature
 from bloodcell.infer.scores import softmax
 
 
@@ -48,3 +48,11 @@ def test_temperature_stays_in_its_bounds():
     sure_and_right, sure_and_wrong = np.eye(2), 1 - np.eye(2)
     assert fit_temperature(np.array([0, 1]), sure_and_right) == pytest.approx(0.25, rel=0.05)
     assert fit_temperature(np.array([0, 1]), sure_and_wrong) == pytest.approx(8.0, rel=0.05)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_a_temperature_is_taken_back(temperature):
+    logits = np.random.default_rng(2).normal(0, 2, (50, 4))
+    back = without_temperature(softmax(logits, temperature), temperature)
+    np.testing.assert_allclose(back, softmax(logits), atol=1e-5)
+    assert without_temperature(np.zeros((1, 4)), temperature).tolist() == [[0, 0, 0, 0]]
