@@ -60,8 +60,10 @@ def _on_train(model: str, name: str, **changes: Any) -> TrainSpec:
 
 _SHORT = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SHORTER = "4 epochs of 1,500 of the about 7,500 learned images, one run each"
-_HALF = {"height_px": 60, "width_px": 80, "epochs": 6}
-_HALF_WORDS = "60x80 px, 6 epochs of 1,500 of the about 7,500 learned images, one run each"
+_SMALL = {"height_px": 48, "width_px": 64, "epochs": 4}
+_SMALL_WORDS = "48x64 px, 4 epochs of 1,500 of the about 7,500 learned images, one run each"
+_FCN = {"epochs": 4, "images_per_epoch": 1000}
+_FCN_WORDS = "4 epochs of 1,000 of the about 7,500 learned images, one run each"
 _SCALINGS = {"divided by 255": "255", "per channel": "channel", "global": "global", "per pixel": "pixel"}
 
 RECIPES = (
@@ -98,24 +100,24 @@ RECIPES = (
         "fcn",
         "FCN on whole pictures",
         "2,853,892 parameters, 0.882 on TEST, 9 of 10 trials converged",
-        _SHORTER,
-        {"FCN": _on_train("fcn", "fcn", epochs=4)},
+        _FCN_WORDS,
+        {"FCN": _on_train("fcn", "fcn", **_FCN)},
     ),
     Recipe(
         "scalings",
         "CNN with four scalings",
         "the four ways to scale, compared",
-        _HALF_WORDS,
-        {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name, **_HALF) for words, name in _SCALINGS.items()},
+        _SMALL_WORDS,
+        {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name, **_SMALL) for words, name in _SCALINGS.items()},
     ),
     Recipe(
         "masks",
         "CNN and FCN on pictures without background",
         "Otsu masks",
-        f"CNN: {_HALF_WORDS}; FCN: {_SHORTER}",
+        f"CNN: {_SMALL_WORDS}; FCN: {_FCN_WORDS}",
         {
-            "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu", **_HALF),
-            "FCN, Otsu masks": _on_train("fcn", "fcn-otsu", mask="otsu", epochs=4),
+            "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu", **_SMALL),
+            "FCN, Otsu masks": _on_train("fcn", "fcn-otsu", mask="otsu", **_FCN),
         },
     ),
     Recipe(

@@ -29,6 +29,8 @@ LIMITS = f"""
   share of *Unfamiliar*; where it is high, check every cell.
 - A model that you train (page Train) is as good as its pictures: every cell once, or copies known, each class in
   numbers, from more than one slide. Its figures on held-out cells stand on the page Models.
+- How good a model is on your own labelled pictures, the page Evaluate says: read its first line, on what the model has
+  already seen of them, before any figure. Two models are told apart on the page Compare; often no difference is shown.
 - A model that looks at whole pictures names only the largest white cell of each.
 - The plain CSV has one row an image: the largest white cell in it. The full CSV has one row a cell.
 - An image without a class gets one of {", ".join(PLAIN_WORDS.values())} in the plain CSV.
