@@ -21,7 +21,7 @@ if not models:
     )
     st.stop()
 model = shelf.choose_model(models)
-intake.say_what_is_named(model.input)
+intake.say_limits(model.input, is_judged=model.is_judged)
 with show_errors():
     shelf.show_figures_of(model)
 with show_errors():

@@ -6,13 +6,15 @@ from pathlib import Path
 from bloodcell.jobs.store import NewJob
 from bloodcell.jsonspec import json_object
 from bloodcell.training.adapt_spec import AdaptSpec
+from bloodcell.training.load_spec import LoadSpec
 from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.training.search_spec import SearchSpec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
-JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec
+LOAD = "load"
+JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | LoadSpec
 
 
 def read_job_spec(text: str) -> JobSpec:
@@ -27,6 +29,8 @@ def read_job_spec(text: str) -> JobSpec:
         return SearchSpec.from_json(text)
     if "targets" in values:
         return MasksSpec.from_json(text)
+    if "format" in values:
+        return LoadSpec.from_json(text)
     return AdaptSpec.from_json(text) if "cells" in values else TrainSpec.from_json(text)
 
 
@@ -53,6 +57,8 @@ def _names(spec: JobSpec) -> tuple[str, str, str]:
         return ADAPT, spec.name, spec.job_title
     if isinstance(spec, MasksSpec):
         return MASKS, spec.name, spec.title or spec.name
+    if isinstance(spec, LoadSpec):
+        return LOAD, spec.name, spec.job_title
     return TRAIN, spec.name, _title(spec)
 
 
