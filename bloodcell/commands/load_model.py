@@ -30,15 +30,15 @@ def run(args: argparse.Namespace) -> int:
     if not path.is_file():
         raise IntakeError(f"There is no file {path}.")
     format_ = format_of(path.name)
-    name = args.name or named_after(path.name)
-    check_name(name)
     names = class_names_in(args.classes or "")
     if format_ != KERAS and names:
         raise IntakeError("A zipped model folder says its classes itself: leave out --classes.")
     if format_ == KERAS:
         check_class_names(names, inspect_keras(path.open("rb", buffering=0)).n_outputs)
+        name = args.name or named_after(path.name)
     else:
-        inspect_packed(path.open("rb", buffering=0))
+        name = args.name or inspect_packed(path.open("rb", buffering=0)).name or named_after(path.name)
+    check_name(name)
     spec = LoadSpec(name, str(path), format_, path.name, names, args.input, int(args.levels))
     work_dir = settings.home / f".{name}.loading"
     try:

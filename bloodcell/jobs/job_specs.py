@@ -18,9 +18,9 @@ JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | LoadSpec
 
 
 def read_job_spec(text: str) -> JobSpec:
-    """Read settings of any kind, told apart by what they hold; SpecError if they are of none.
+    """Read settings of any kind of training, told apart by what they hold; SpecError if they are of none.
 
-    Those of k-fold are a training spec, and are read as one.
+    Those of k-fold are a training spec, and are read as one. What is to be loaded is asked for by itself.
     """
     values = json_object(text)
     if "train" in values:
@@ -29,8 +29,6 @@ def read_job_spec(text: str) -> JobSpec:
         return SearchSpec.from_json(text)
     if "targets" in values:
         return MasksSpec.from_json(text)
-    if "format" in values:
-        return LoadSpec.from_json(text)
     return AdaptSpec.from_json(text) if "cells" in values else TrainSpec.from_json(text)
 
 

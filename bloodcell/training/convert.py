@@ -101,7 +101,7 @@ def write_loaded_card(folder: Path, description: dict[str, Any], metrics: dict[s
 
 
 def _size(model: keras.Model) -> tuple[int, int]:
-    shape = model.inputs[0].shape if len(model.inputs) == 1 else ()
+    shape: tuple[int, ...] = model.inputs[0].shape if len(model.inputs) == 1 else ()
     if len(shape) != 4 or shape[-1] != 3 or None in shape[1:]:
         raise ModelError(
             f"The network must take one colour picture (N, height, width, 3). It takes {model.input_shape}."
