@@ -148,7 +148,7 @@ def _why_silent(returncode: int, limits: Limits) -> str:
         return f"Loading the model took more than {limits.max_cpu_s} s of processor time and was ended."
     return (
         f"Loading the model broke off (code {returncode}), most likely for want of memory: "
-        f"{limits.max_bytes / 2**30:.0f} GB are allowed."
+        f"{limits.max_bytes / 2**30:g} GB are allowed."
     )
 
 

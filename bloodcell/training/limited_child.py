@@ -18,6 +18,8 @@ from bloodcell.errors import BloodcellError
 from bloodcell.training.limited_files import ANSWER_FILE, MADE_DIR, REQUEST_FILE, STEPS_FILE
 
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
+# As TensorFlow, ONNX Runtime and the loader of libraries say it.
+_NO_MEMORY = ("OOM", "memory", "bad_alloc", "failed to map segment", "Failed to allocate")
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
@@ -33,7 +35,7 @@ def main() -> int:
         answer = {"error": _no_room(request)}
     except Exception as error:  # noqa: BLE001 - whatever a foreign file makes a library say must come out as the reason
         first = next(iter(str(error).strip().splitlines()), "")
-        is_memory = "OOM" in first or "memory" in first.lower() or "bad_alloc" in first
+        is_memory = any(sign in first for sign in _NO_MEMORY)
         words = f"The network cannot be loaded: {type(error).__name__}: {first[:300]}"
         answer = {"error": _no_room(request) if is_memory else words}
     Path(ANSWER_FILE).write_text(json.dumps(answer), encoding="utf-8")
@@ -53,11 +55,11 @@ def shut_in(max_bytes: int, max_cpu_s: int, max_file_bytes: int) -> bool:
     """
     for limit, most in (
         (resource.RLIMIT_AS, max_bytes),
-        (resource.RLIMIT_CPU, max_cpu_s),
         (resource.RLIMIT_FSIZE, max_file_bytes),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (max_cpu_s, max_cpu_s + 5))  # so that the signal says which limit it was
     if sys.platform != "linux":
         return False
     system = ctypes.CDLL(None, use_errno=True)
@@ -104,7 +106,7 @@ def _say(step: str) -> None:
 
 
 def _no_room(request: dict[str, Any]) -> str:
-    return f"The network needs more memory than the {request['max_bytes'] / 2**30:.0f} GB that are allowed for loading."
+    return f"The network needs more memory than the {request['max_bytes'] / 2**30:g} GB that are allowed for loading."
 
 
 if __name__ == "__main__":
