@@ -22,10 +22,10 @@ if not models:
     )
     st.stop()
 model = shelf.choose_model(models)
+with show_errors():
+    shelf.offer_download(model)
 intake.say_limits(model.input, is_judged=model.is_judged)
 with show_errors():
     shelf.show_figures_of(model)
 with show_errors():
     shelf.show_card(model)
-with show_errors():
-    shelf.offer_download(model)

@@ -47,7 +47,8 @@ def load_here() -> None:
             "A network that was trained elsewhere and saved by Keras (.keras), or a model that was downloaded here or from "
             "another Bloodcell (.zip). The file is looked through first: code in it is never run."
         )
-        _follow_last()
+        with show_errors():
+            _follow_last()
         with show_errors():
             given = _ask_file()
             job = None if given is None else _ask_rest(given)
@@ -155,6 +156,8 @@ def _follow_last() -> None:
 
 def _last() -> Job | None:
     given = st.query_params.get(_JOB_PARAM, "")
+    if not given:
+        return None
     queue = resources.jobs()
     queue.tend()
     return next((job for job in store.list_jobs(queue.db) if str(job.id) == given and job.kind == LOAD), None)

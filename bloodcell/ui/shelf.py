@@ -48,7 +48,10 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
 
 def show_figures_of(model: ModelInfo) -> None:
     """Show what was measured for a model, with intervals where there are any."""
-    rows = figure_rows(read_metrics(model.folder))
+    try:
+        rows = figure_rows(read_metrics(model.folder))
+    except (TypeError, ValueError, AttributeError) as error:  # of a model from elsewhere
+        raise ModelError(f"The figures of the model {model.name} make no sense.") from error
     st.subheader("Figures", anchor=False)
     if not rows:
         st.caption("No figures are kept with this model.")
@@ -70,7 +73,7 @@ def show_card(model: ModelInfo) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"The card of the model {model.name} cannot be read: {error}.") from error
     with st.container(border=True, key="models-card"):
-        st.markdown(_HEADING.sub(r"##\1", _PICTURE.sub("", text)))
+        st.markdown(_HEADING.sub(r"##\1", _PICTURE.sub("", text).replace("![", "[")))
     st.caption(f"Folder: {plain(str(model.folder))}")
 
 

@@ -159,3 +159,12 @@ def test_a_model_that_is_not_judged_says_so(app, model, page):
     app.run().switch_page(page).run()
     assert not app.exception
     assert "every cell is marked Check, none is Confident" in said(app)
+
+
+def test_card_and_figures_of_a_stranger_do_no_harm(app, model):
+    (model / "README.md").write_text("# Mine\n\n![one](http://a/b.png) ![two][away]\n\n[away]: http://a/c.png\n")
+    (model / "metrics.json").write_text('{"accuracy": 0.5, "interval": ["a", "b"], "recall": [1]}')
+    app.run().switch_page("pages/models.py").run()
+    assert not app.exception
+    assert "The figures of the model tiny make no sense" in app.error[0].value.replace("\\", "")
+    assert "![" not in texts(app)
