@@ -148,7 +148,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_reading_options(explore)
 
     _add_copies_commands(commands)
-    add_command(commands, "models", "list the models that can classify", "models")
+    _add_models(commands)
     add_command(
         commands,
         "networks",
@@ -164,6 +164,43 @@ def build_parser() -> argparse.ArgumentParser:
     get = add_command(actions, "get", "download one set into the workspace", "data get NAME", "data", action="get")
     get.add_argument("name", metavar="NAME", help="a name from `data list`")
     return parser
+
+
+def _add_models(commands: Any) -> None:
+    """The commands about the shelf of models."""
+    add_command(commands, "models", "list the models that can classify", "models")
+    load = add_command(
+        commands,
+        "load-model",
+        "put a model from elsewhere on the shelf",
+        "load-model cells.keras --classes EOSINOPHIL,LYMPHOCYTE,MONOCYTE,NEUTROPHIL --input image --levels 1",
+        "load_model",
+        details="The file is looked through without running it, then converted to ONNX and tried on drawn cells in a process"
+        " with little memory and time and, where the system allows, no network. Of a .keras file nothing is known that says"
+        " when to trust it: all its cells are marked check. A zip from `export-model` answers as it did.",
+    )
+    load.add_argument("file", metavar="FILE", help="a .keras file, or a .zip from `export-model`")
+    load.add_argument("--classes", metavar="A,B,C", help="of a .keras file: class names in the order of its outputs")
+    load.add_argument(
+        "--name", metavar="NAME", help="on the shelf (default: the file's); a number is added where it is taken"
+    )
+    load.add_argument(
+        "--input",
+        choices=("cell", "image"),
+        default="cell",
+        help="a found cell or the whole picture (default: %(default)s)",
+    )
+    load.add_argument(
+        "--levels",
+        choices=("255", "1", "-1"),
+        default="255",
+        help="levels that the network takes: 0 to 255, 0 to 1, or -1 to 1; 255 if it scales them itself (default: %(default)s)",
+    )
+    export = add_command(
+        commands, "export-model", "write a model folder to a zip", "export-model wbc4 --out wbc4.zip", "export_model"
+    )
+    export.add_argument("model", metavar="NAME", help="a name from `models`")
+    export.add_argument("--out", required=True, metavar="FILE.zip", help="where the zip goes")
 
 
 def _add_copies_commands(commands: Any) -> None:

@@ -39,6 +39,11 @@ class Settings:
         return self.home / "runs"
 
     @property
+    def models_in_dir(self) -> Path:
+        """Files of models that were handed over and are to be loaded (`jobs.load_job`)."""
+        return self.home / "models-in"
+
+    @property
     def jobs_dir(self) -> Path:
         """A folder a job: its spec, log, history and checkpoint (`jobs.files`)."""
         return self.home / "jobs"

@@ -68,6 +68,11 @@ def load_typical(path: Path) -> Typical:
     """Read what `Typical.save` wrote; ModelError if it is missing or damaged."""
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
-            return Typical(stored["means"], stored["whitening"])
+            typical = Typical(stored["means"], stored["whitening"])
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"The model folder {path.parent.name} lacks a usable {path.name}.") from error
+    n_features = typical.means.shape[-1] if typical.means.ndim == 2 else -1
+    are_numbers = all(part.dtype.kind == "f" and np.isfinite(part).all() for part in (typical.means, typical.whitening))
+    if not are_numbers or typical.whitening.shape != (n_features, n_features):
+        raise ModelError(f"{path.name} of the model folder {path.parent.name} holds no means and whitening that fit.")
+    return typical

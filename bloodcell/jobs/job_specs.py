@@ -7,22 +7,23 @@ from bloodcell.evaluate.spec import EvaluateSpec
 from bloodcell.jobs.store import NewJob
 from bloodcell.jsonspec import json_object
 from bloodcell.training.adapt_spec import AdaptSpec
+from bloodcell.training.load_spec import LoadSpec
 from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.training.search_spec import SearchSpec
 from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
-EVALUATE = "evaluate"
+EVALUATE, LOAD = "evaluate", "load"
 # What the Train page lists.
 TRAINING = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS)
-JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | EvaluateSpec
+JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | EvaluateSpec | LoadSpec
 
 
 def read_job_spec(text: str) -> JobSpec:
-    """Read settings of any kind, told apart by what they hold; SpecError if they are of none.
+    """Read settings of any kind of training, told apart by what they hold; SpecError if they are of none.
 
-    Those of k-fold are a training spec, and are read as one.
+    Those of k-fold are a training spec, and are read as one. What is to be loaded is asked for by itself.
     """
     values = json_object(text)
     if "train" in values:
@@ -61,6 +62,8 @@ def _names(spec: JobSpec) -> tuple[str, str, str]:
         return ADAPT, spec.name, spec.job_title
     if isinstance(spec, MasksSpec):
         return MASKS, spec.name, spec.title or spec.name
+    if isinstance(spec, LoadSpec):
+        return LOAD, spec.name, spec.job_title
     return TRAIN, spec.name, _title(spec)
 
 

@@ -31,6 +31,7 @@ KINDS = (
     Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
     Kind("evaluate", "bloodcell.jobs.evaluate_job:check", "bloodcell.jobs.evaluate_job:run"),
     Kind("masks", "bloodcell.jobs.masks_job:check", "bloodcell.jobs.masks_job:run"),
+    Kind("load", "bloodcell.jobs.load_job:check", "bloodcell.jobs.load_job:run"),
 )
 
 

@@ -46,11 +46,7 @@ class JobQueue:
             If the workspace cannot be written to.
         """
         load(kind_of(new.kind, self.kinds).check)(new.spec)
-        if not _NAME.fullmatch(new.name):
-            raise JobError(
-                "The name of a result must begin with a letter or digit, and hold only these, '.', '_' and '-'"
-                f" (80 at most). Received: {new.name!r}."
-            )
+        check_name(new.name)
         job_id = store.add_job(self.db, new)
         try:
             make_job_dir(self.settings, job_id, new.spec)
@@ -115,6 +111,15 @@ class JobQueue:
         if job.status not in statuses:
             raise JobError(f"A job that is {' or '.join(statuses)} can be {done}; job {job_id} is {job.status}.")
         return job
+
+
+def check_name(name: str) -> None:
+    """Raise JobError unless a result can be called so."""
+    if not _NAME.fullmatch(name):
+        raise JobError(
+            "The name of a result must begin with a letter or digit, and hold only these, '.', '_' and '-'"
+            f" (80 at most). Received: {name!r}."
+        )
 
 
 def open_queue() -> JobQueue:

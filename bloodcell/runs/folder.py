@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.errors import ModelError
-from bloodcell.runs.takes import CELL, MASK_FILE, takes_of
+from bloodcell.runs.takes import CELL, MASK_FILE, Takes, takes_of
 from bloodcell.settings import Settings
 
-NEEDED_FILES = ("model.onnx", "spec.json", "typical.npz")
+NETWORK_FILE, SPEC_FILE, TYPICAL_FILE = "model.onnx", "spec.json", "typical.npz"
+# The last one not of a model that is not judged (`Takes.is_judged`).
+NEEDED_FILES = (NETWORK_FILE, SPEC_FILE, TYPICAL_FILE)
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class ModelInfo:
     sha256 : of all that decides its answers (`model_sha256`)
     is_shipped : comes with Bloodcell, was not trained here
     input : what it takes, of `runs.takes.INPUTS`
+    is_judged : has measured thresholds; without, every cell is to be checked
     """
 
     name: str
@@ -33,6 +36,7 @@ class ModelInfo:
     sha256: str
     is_shipped: bool
     input: str = CELL
+    is_judged: bool = True
 
 
 def list_models(settings: Settings) -> list[ModelInfo]:
@@ -66,6 +70,7 @@ def get_model(name: str, settings: Settings) -> ModelInfo:
 def read_model(folder: Path, is_shipped: bool = False) -> ModelInfo:
     """Describe one model folder; ModelError where a file is missing or makes no sense."""
     description = read_description(folder)
+    takes = takes_of(description, folder.name)
     return ModelInfo(
         name=folder.name,
         folder=folder,
@@ -73,39 +78,57 @@ def read_model(folder: Path, is_shipped: bool = False) -> ModelInfo:
         class_names=tuple(description["class_names"]),
         sha256=model_sha256(folder),
         is_shipped=is_shipped,
-        input=takes_of(description, folder.name).input,
+        input=takes.input,
+        is_judged=takes.is_judged,
     )
 
 
-def input_of(name: str, settings: Settings) -> str:
-    """What the model called `name` takes, of `runs.takes.INPUTS`; "" where it is not on the shelf. Reads one file."""
+def takes_by_name(name: str, settings: Settings) -> Takes | None:
+    """What the model called `name` takes and gives; None where it is not on the shelf. Reads one file."""
     for shelf in (settings.shelf, settings.runs_dir):
         with suppress(ModelError):
-            return takes_of(read_description(shelf / name), name).input
-    return ""
+            return takes_of(read_description(shelf / name), name)
+    return None
 
 
 def read_description(folder: Path) -> dict[str, Any]:
     """Contents of spec.json, checked for what prediction needs."""
-    for name in NEEDED_FILES:
-        if not (folder / name).is_file():
-            raise ModelError(f"The model folder {folder.name} lacks {name}.")
-    try:
-        description = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"spec.json of the model {folder.name} cannot be read: {error}.") from error
-    if not isinstance(description, dict):
-        raise ModelError(f"spec.json of the model {folder.name} must be one JSON object.")
-    if "class_names" not in description:
-        raise ModelError(f"spec.json of the model {folder.name} lacks class_names.")
-    takes_of(description, folder.name)
+    _need(folder, NETWORK_FILE)
+    _need(folder, SPEC_FILE)
+    description = description_of((folder / SPEC_FILE).read_bytes(), folder.name)
+    if takes_of(description, folder.name).is_judged:
+        _need(folder, TYPICAL_FILE)
     return description
+
+
+def description_of(data: bytes, name: str) -> dict[str, Any]:
+    """Contents of spec.json of the model `name`, from its bytes; ModelError where they make no sense."""
+    try:
+        description = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"spec.json of the model {name} cannot be read: {error}.") from error
+    if not isinstance(description, dict):
+        raise ModelError(f"spec.json of the model {name} must be one JSON object.")
+    if "class_names" not in description:
+        raise ModelError(f"spec.json of the model {name} lacks class_names.")
+    takes_of(description, name)
+    names = description["class_names"]
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names) or len(set(names)) != len(names):
+        raise ModelError(f"`class_names` of the model {name} must be a list of different names. Received: {names}.")
+    return description
+
+
+def _need(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise ModelError(f"The model folder {folder.name} lacks {name}.")
 
 
 def model_sha256(folder: Path) -> str:
     """SHA-256, in hexadecimal, over the files that decide a model's answers: network, thresholds, typical cells."""
     digest = hashlib.sha256()
-    for name in (*NEEDED_FILES, *([MASK_FILE] if (folder / MASK_FILE).is_file() else [])):
+    for name in (*NEEDED_FILES, MASK_FILE):
+        if name in (TYPICAL_FILE, MASK_FILE) and not (folder / name).is_file():
+            continue  # of a model without
         with (folder / name).open("rb") as handle:
             digest.update(hashlib.file_digest(handle, "sha256").digest())
     return digest.hexdigest()

@@ -9,12 +9,15 @@ CELL, IMAGE = "cell", "image"
 INPUTS = (CELL, IMAGE)
 MASK_NONE, MASK_OTSU, MASK_UNET = "none", "otsu", "unet"
 MASKS = (MASK_NONE, MASK_OTSU, MASK_UNET)
+MOST_CONTEXT = 10.0
 # The U-Net of a model that hides what it takes for background lies in the model's folder.
 MASK_FILE = "mask.onnx"
 LOGITS, KNOWN, FEATURES = "logits", "known", "features"
 # Of models from before spec.json named them.
 ALL_OUTPUTS = (LOGITS, KNOWN, FEATURES)
-ALLOWED_OUTPUTS = (ALL_OUTPUTS, (LOGITS, FEATURES))
+# A network from elsewhere has only its answer: nothing says how far to trust it.
+UNJUDGED_OUTPUTS = (LOGITS,)
+ALLOWED_OUTPUTS = (ALL_OUTPUTS, (LOGITS, FEATURES), UNJUDGED_OUTPUTS)
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Takes:
     height_px, width_px : of what it takes, uint8 (N, height_px, width_px, 3)
     input : "cell", each found cell cut out; "image", the whole picture resized
     context : of a cell, side of what is cut out in units of the longer side of its box (`imaging.crop.crop_cell`)
-    outputs : of model.onnx, in order: logits, maybe known, features
+    outputs : of model.onnx, in order: logits, maybe known, features; logits alone of a network from elsewhere
     mask : what is hidden of a picture before: "none", "otsu", or "unet", by the network in `MASK_FILE`
     """
 
@@ -39,6 +42,11 @@ class Takes:
     def knows_strangers(self) -> bool:
         """Whether the network answers if a crop shows a cell of one of its classes at all."""
         return KNOWN in self.outputs
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether its answers are judged by thresholds and by typical.npz; without, every cell is to be checked."""
+        return self.outputs != UNJUDGED_OUTPUTS
 
     def to_description(self) -> dict[str, Any]:
         """The part of spec.json that `takes_of` reads; a square of cells also under its older name, side_px."""
@@ -74,6 +82,11 @@ def takes_of(description: dict[str, Any], name: str) -> Takes:
     size = (description.get("height_px", side_px), description.get("width_px", side_px))
     if not all(isinstance(side, int) and side >= 1 for side in size):
         raise ModelError(f"The input of the model {name} must be 1 px or more a side. Received: {size}.")
+    context = description.get("context", 1.0)
+    if isinstance(context, bool) or not isinstance(context, int | float) or not 0 < context <= MOST_CONTEXT:
+        raise ModelError(
+            f"`context` of the model {name} must be above 0 and at most {MOST_CONTEXT:g}. Received: {context!r}."
+        )
     named = description.get("outputs", ALL_OUTPUTS)
     outputs = tuple(named) if isinstance(named, list | tuple) else named
     if outputs not in ALLOWED_OUTPUTS:
@@ -81,4 +94,4 @@ def takes_of(description: dict[str, Any], name: str) -> Takes:
     mask = description.get("mask", MASK_NONE)
     if mask not in MASKS:
         raise ModelError(f"`mask` of the model {name} must be one of {MASKS}. Received: {mask!r}.")
-    return Takes(*size, input=kind, context=float(description.get("context", 1.0)), outputs=outputs, mask=mask)
+    return Takes(*size, input=kind, context=float(context), outputs=outputs, mask=mask)

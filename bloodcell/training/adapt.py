@@ -21,6 +21,7 @@ from bloodcell.evaluate.intervals import cluster_bootstrap
 from bloodcell.evaluate.metrics import figures
 from bloodcell.evaluate.predictions import Predictions
 from bloodcell.imaging.scale import fixed_scaling
+from bloodcell.infer.packed import KERAS_FILE
 from bloodcell.infer.typical import Typical, load_typical
 from bloodcell.runs.folder import model_sha256, read_description
 from bloodcell.runs.learned import read_learned
@@ -38,6 +39,7 @@ from bloodcell.training.export import export_onnx
 from bloodcell.training.held_out import scored
 from bloodcell.training.history import HISTORY_FILE, write_history
 from bloodcell.training.imbalance import learned_rows
+from bloodcell.training.inspected import load_inspected
 from bloodcell.training.learned_images import learned_images
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Work, fit_model
@@ -172,12 +174,10 @@ def parted(spec: AdaptSpec, train: TrainSpec, samples: Samples) -> tuple[Samples
 
 
 def _load(model_dir: Path) -> keras.Model:
-    """The network, without anything that would run code of the file's own."""
     try:
-        return keras.models.load_model(model_dir / "model.keras", compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ModelError(f"model.keras of the model {model_dir.name} cannot be read: {reason}") from error
+        return load_inspected(model_dir / KERAS_FILE)
+    except ModelError as error:
+        raise ModelError(f"{KERAS_FILE} of the model {model_dir.name} cannot be read: {error}") from error
 
 
 def _moved(old: Typical, model: keras.Model, train: TrainSpec, learned: Samples) -> Typical:

@@ -1,5 +1,6 @@
 """Export a trained network to ONNX and check it against Keras on real crops before it is accepted."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from bloodcell.errors import ModelError
+from bloodcell.infer.scores import softmax
 from bloodcell.runs.takes import FEATURES, KNOWN, LOGITS
 
 MASK = "mask"
@@ -38,12 +40,32 @@ def export_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> tuple[str,
     return names
 
 
+def export_answer_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> float:
+    """Write the output "logits" of `model` alone as ONNX; parameters and errors as `export_onnx`.
+
+    What is compared are the probabilities: logits of a network from elsewhere may be of any size.
+
+    Returns
+    -------
+    float
+        The largest difference of a probability.
+    """
+    return _export(keras.Model(model.input, [model.output[LOGITS]]), (LOGITS,), path, crops, softmax)
+
+
 def export_mask_onnx(model: keras.Model, path: Path, pictures: np.ndarray) -> None:
     """Write a network of `zoo.unet` as ONNX; parameters and errors as `export_onnx`."""
     _export(keras.Model(model.input, [model.output[MASK]]), (MASK,), path, pictures)
 
 
-def _export(whole: keras.Model, names: tuple[str, ...], path: Path, crops: np.ndarray) -> None:
+def _export(
+    whole: keras.Model,
+    names: tuple[str, ...],
+    path: Path,
+    crops: np.ndarray,
+    compared: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> float:
+    largest = 0.0
     batch = crops.astype(np.float32)
     answered = whole(batch, training=False)
     expected = [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(answered)]
@@ -51,7 +73,10 @@ def _export(whole: keras.Model, names: tuple[str, ...], path: Path, crops: np.nd
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     answers = session.run(None, {session.get_inputs()[0].name: batch})
     for name, ours, theirs in zip(names, expected, answers, strict=True):
-        difference = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else float("inf")
+        is_alike = ours.shape == theirs.shape
+        difference = float(np.abs(compared(ours) - compared(theirs)).max()) if is_alike else float("inf")
         if not difference <= LARGEST_DIFFERENCE:
             path.unlink()
             raise ModelError(f"The exported network differs from Keras by {difference:.2g} in {name!r}: not accepted.")
+        largest = max(largest, difference)
+    return largest

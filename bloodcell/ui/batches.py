@@ -17,11 +17,11 @@ from bloodcell.review.batches import (
     restore_batch,
 )
 from bloodcell.review.export import full_csv, plain_csv
-from bloodcell.runs.folder import ModelInfo, input_of
+from bloodcell.runs.folder import ModelInfo, takes_by_name
 from bloodcell.settings import load_settings
 from bloodcell.ui import cell_set, resources, state
 from bloodcell.ui.errors import show_errors
-from bloodcell.ui.intake import ask_files, say_what_is_named
+from bloodcell.ui.intake import ask_files, say_limits
 from bloodcell.ui.text import counted, local_time, plain
 
 SHOWN_AT_FIRST = 8
@@ -138,7 +138,9 @@ def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
         rate = n_done / max(seconds, 0.001)
         parts.append(f"{counted(n_done, 'image')} analysed in {seconds:.1f} s ({rate:,.0f} images/s)")
     st.caption(" · ".join(parts))
-    say_what_is_named(input_of(batch.model_name, load_settings()))
+    takes = takes_by_name(batch.model_name, load_settings())
+    if takes is not None:
+        say_limits(takes.input, is_judged=takes.is_judged)
     return files
 
 

@@ -34,12 +34,18 @@ def ask_model() -> ModelInfo | None:
     model = models[0]
     if len(models) > 1:
         model = st.selectbox("Model", models, format_func=model_words, key=_MODEL_KEY, bind="query-params")
-    say_what_is_named(model.input)
+    say_limits(model.input, is_judged=model.is_judged)
     return model
 
 
-def say_what_is_named(takes: str) -> None:
-    """Say so where a model that takes `takes`, of `runs.takes.INPUTS`, does not name every cell."""
+def say_limits(takes: str, *, is_judged: bool) -> None:
+    """Say so where a model that takes `takes`, of `runs.takes.INPUTS`, does not name every cell, or is not judged."""
+    if not is_judged:
+        st.warning(
+            "Nothing was measured that says when this model can be trusted: every cell is marked Check, none is Confident "
+            "or Unfamiliar.",
+            icon=":material/visibility:",
+        )
     if takes == IMAGE:
         st.info(
             "This model looks at the whole picture: of several white cells in one picture only the largest is named.",

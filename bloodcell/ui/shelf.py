@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.errors import ModelError
+from bloodcell.infer.packed import packed_bytes
 from bloodcell.plots import theme
 from bloodcell.runs.folder import ModelInfo
 from bloodcell.ui.text import plain
@@ -32,6 +34,7 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
             "Name": [model.name for model in models],
             "Title": [model.title for model in models],
             "Classes": [", ".join(map(theme.label_words, model.class_names)) for model in models],
+            "Thresholds": ["measured" if model.is_judged else "none: all Check" for model in models],
             "Fingerprint": [model.sha256[:12] for model in models],
         }
     )
@@ -45,7 +48,10 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
 
 def show_figures_of(model: ModelInfo) -> None:
     """Show what was measured for a model, with intervals where there are any."""
-    rows = figure_rows(read_metrics(model.folder))
+    try:
+        rows = figure_rows(read_metrics(model.folder))
+    except (TypeError, ValueError, AttributeError) as error:  # of a model from elsewhere
+        raise ModelError(f"The figures of the model {model.name} make no sense.") from error
     st.subheader("Figures", anchor=False)
     if not rows:
         st.caption("No figures are kept with this model.")
@@ -67,8 +73,22 @@ def show_card(model: ModelInfo) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"The card of the model {model.name} cannot be read: {error}.") from error
     with st.container(border=True, key="models-card"):
-        st.markdown(_HEADING.sub(r"##\1", _PICTURE.sub("", text)))
+        st.markdown(_HEADING.sub(r"##\1", _PICTURE.sub("", text).replace("![", "[")))
     st.caption(f"Folder: {plain(str(model.folder))}")
+
+
+def offer_download(model: ModelInfo) -> None:
+    """Offer the model's folder as a zip, made when it is asked for."""
+    st.download_button(
+        "Download as a zip",
+        data=partial(packed_bytes, model.folder),
+        file_name=f"{model.name}.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        key="models-download",
+        on_click="ignore",
+        help="All files of the model. Load a model, on this page of any Bloodcell, takes it in, and it answers the same.",
+    )
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import streamlit as st
 
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.job_specs import ADAPT, MASKS, TRAIN
+from bloodcell.jobs.job_specs import ADAPT, LOAD, MASKS, TRAIN
+from bloodcell.jobs.load_job import LOADING
 from bloodcell.jobs.store import Job
 from bloodcell.jobs.train_job import LEARNING, READING
 from bloodcell.plots.training import accuracy_curves, dice_curves, loss_curves
@@ -24,7 +25,7 @@ from bloodcell.ui.training_results import RESULTS, has_result
 from bloodcell.ui.training_runs import in_few_words, run_words
 
 LOG_LINES = 14
-GIVES_MODEL = (TRAIN, ADAPT)  # kinds of jobs whose result is a model; that of others is a folder of figures
+GIVES_MODEL = (TRAIN, ADAPT, LOAD)  # kinds of jobs whose result is a model; that of others is a folder of figures
 MAX_RUNS = 8  # in one chart
 _NOT_YET = "-"
 
@@ -68,7 +69,11 @@ def ask_action(job: Job, n_epochs: int) -> bool:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"), show_errors():
         if job.status in (store.QUEUED, store.RUNNING):
             if st.button(
-                "Cancel", icon=":material/stop:", key="train-cancel", disabled=bool(job.cancel_asked), help=_CANCEL_HELP
+                "Cancel",
+                icon=":material/stop:",
+                key="train-cancel",
+                disabled=bool(job.cancel_asked),
+                help=None if job.kind == LOAD else _CANCEL_HELP,
             ):
                 queue.cancel(job.id)
                 st.rerun()
@@ -144,6 +149,8 @@ def _phase(job: Job) -> tuple[str, float]:
     at = job.progress
     if at.get("phase") == READING:
         return f"Reading pictures, {at['source']}: {at['done']:,} of {at['total']:,}", 0.0
+    if at.get("phase") == LOADING:
+        return at["step"], 0.0
     if at.get("phase") != LEARNING:
         return "Loading the training library", 0.0
     before = (at["fit"] - 1) * at["epochs"] + at["epoch"] - 1
@@ -175,6 +182,8 @@ def _judged(kind: str, accuracy: float | None, last: dict) -> dict[str, str]:
 def _live(job: Job) -> None:
     words, share = _phase(job)
     st.progress(min(1.0, share), f"{plain(words)} …")
+    if job.kind == LOAD:
+        return
     at = job.progress
     is_learning = at.get("phase") == LEARNING
     last = at.get("last_epoch", {})
@@ -221,7 +230,7 @@ def _ended(job: Job, epochs: int) -> None:
 
 def _curves(job: Job, history: pd.DataFrame) -> None:
     if history.empty:
-        if job.status == store.RUNNING:
+        if job.status == store.RUNNING and job.kind != LOAD:
             st.caption("The curves begin with the first finished epoch.")
         return
     fits = sorted(int(fit) for fit in history["fit"].unique())

@@ -1,13 +1,15 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from bloodcell.data.synthetic import sample_set
 from bloodcell.errors import ModelError
 from bloodcell.infer.engine import BATCH, Engine
 from bloodcell.infer.pipeline import analyse
-from bloodcell.runs.folder import model_sha256
+from bloodcell.infer.typical import Typical
+from bloodcell.runs.folder import model_sha256, read_model
 from bloodcell.runs.takes import Takes
 from tests.infer.net import NAMES, crops, write_net, write_spec
 
@@ -136,6 +138,58 @@ def test_a_network_that_does_not_know_strangers(tmp_path):
     assert engine.thresholds.min_known is None
     assert scores.status.tolist() == ["confident", "check", "unfamiliar"]
     assert scores.distance == pytest.approx([0.81, 2.04**2, 2.06**2], abs=1e-4)
+
+
+@pytest.fixture
+def unjudged(tmp_path):
+    """A network with its answer alone, as one from elsewhere."""
+    folder = write_net(tmp_path / "foreign")
+    network = onnx.load(folder / "model.onnx")
+    del network.graph.output[1:]
+    onnx.save(network, folder / "model.onnx")
+    write_spec(folder, outputs=["logits"], calibration=None)
+    (folder / "typical.npz").unlink()
+    return folder
+
+
+def test_nothing_speaks_for_a_cell_of_a_model_that_is_not_judged(unjudged):
+    """As sure as can be, and still to be checked; its probabilities are the network's own."""
+    scores = Engine(unjudged).classify(crops((250, 0, 0), (204, 200, 200)))
+    assert scores.status.tolist() == ["check", "check"]
+    assert scores.probs[1] == pytest.approx([0.7870, 0.1065, 0.1065], abs=1e-4)
+    assert (scores.known, scores.distance, Engine(unjudged).thresholds) == (None, None, None)
+    assert not read_model(unjudged).is_judged
+
+
+def test_thresholds_that_nothing_can_be_judged_by(unjudged):
+    write_spec(unjudged, calibration={"temperature": 1.0, "min_confidence": 0.1, "max_distance": 1})
+    with pytest.raises(ModelError, match="foreign has thresholds, but its network gives nothing"):
+        Engine(unjudged)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"temperature": "warm"}, "must be numbers"),
+        ({"temperature": 0}, "must be finite, its temperature above 0"),
+        ({"max_distance": float("nan")}, "must be finite"),
+    ],
+)
+def test_a_calibration_that_makes_no_sense(tmp_path, change, match):
+    with pytest.raises(ModelError, match=f"calibration of the model odd {match}"):
+        Engine(write_net(tmp_path / "odd", **change))
+    write_spec(tmp_path / "odd", calibration=[1])
+    with pytest.raises(ModelError, match="calibration of the model odd must be numbers by name"):
+        Engine(tmp_path / "odd")
+
+
+def test_typical_features_of_another_network(folder):
+    Typical(np.zeros((3, 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "typical.npz")
+    with pytest.raises(ModelError, match=r"network of pixel gives 1 features, typical\.npz holds 2"):
+        Engine(folder)
+    Typical(np.zeros((3, 2), np.float32), np.eye(3, dtype=np.float32)).save(folder / "typical.npz")
+    with pytest.raises(ModelError, match="holds no means and whitening that fit"):
+        Engine(folder)
 
 
 def test_crops_that_are_not_square(tmp_path):

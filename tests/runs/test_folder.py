@@ -1,7 +1,7 @@
 import pytest
 
 from bloodcell.errors import ModelError
-from bloodcell.runs.folder import NEEDED_FILES, get_model, input_of, list_models, model_sha256, read_model
+from bloodcell.runs.folder import NEEDED_FILES, get_model, list_models, model_sha256, read_model, takes_by_name
 from bloodcell.settings import Settings
 
 SPEC = '{"title": "%s", "class_names": ["A", "B"], "side_px": 32, "context": 1.2}'
@@ -70,7 +70,8 @@ def test_get_by_name(settings):
 def test_what_a_model_takes(settings):
     put(settings.shelf / "cells")
     put(settings.runs_dir / "pictures", spec='{"class_names": ["A"], "side_px": 4, "input": "image"}')
-    assert [input_of(name, settings) for name in ("cells", "pictures", "none")] == ["cell", "image", ""]
+    assert [takes_by_name(name, settings).input for name in ("cells", "pictures")] == ["cell", "image"]
+    assert takes_by_name("none", settings) is None
     assert get_model("pictures", settings).input == "image"
 
 

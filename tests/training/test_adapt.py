@@ -20,6 +20,7 @@ from bloodcell.training.adapt_spec import ADAPT_FILE, AdaptSpec, cells_source
 from bloodcell.training.control import Control
 from bloodcell.training.samples import Samples
 from bloodcell.training.spec import TrainSpec
+from tests.data.keras_files import keras_bytes, layer, network
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, trained
 
 pytestmark = FOREIGN_WARNINGS
@@ -186,6 +187,9 @@ def test_models_that_cannot_be_continued(cells, changed_model, tmp_path):
     folder = changed_model()
     (folder / "model.keras").write_bytes(b"no network")
     with pytest.raises(ModelError, match=r"model\.keras of the model model cannot be read"):
+        adapt(cells, folder, tmp_path / "work")
+    (folder / "model.keras").write_bytes(keras_bytes(network(layer("Lambda", function="os.system"))))
+    with pytest.raises(ModelError, match=r"model\.keras of the model model cannot be read: .*Lambda is not allowed"):
         adapt(cells, folder, tmp_path / "work")
     (folder / "model.keras").unlink()
     with pytest.raises(ModelError, match=r"The model folder model lacks model\.keras"):

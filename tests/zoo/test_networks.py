@@ -7,7 +7,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from bloodcell.data.keras_archive import inspect_keras
 from bloodcell.errors import SpecError
+from bloodcell.infer.onnx_check import check_onnx
 from bloodcell.infer.scores import softmax
 from bloodcell.zoo.registry import NETWORKS, builder_of, default_settings, network
 from tests.training.tiny_run import FOREIGN_WARNINGS
@@ -56,11 +58,14 @@ def check_life(settings, name, folder):
     assert softmax(numbers(answered["logits"])).sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert ("known" in answered) == settings.known_head
     model.save(folder / "model.keras")
+    looked_through = inspect_keras((folder / "model.keras").open("rb", buffering=0))
+    assert (looked_through.height_px, looked_through.width_px) == (settings.height_px, settings.width_px)
     again = keras.models.load_model(folder / "model.keras", safe_mode=True)
     assert numbers(again(crops.astype(np.float32), training=False)["logits"]) == pytest.approx(
         numbers(answered["logits"]), abs=1e-5
     )
     names = export_onnx(again, folder / "model.onnx", crops)
+    check_onnx(folder / "model.onnx")
     assert names == (("logits", "known", "features") if settings.known_head else ("logits", "features"))
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     assert [given.name for given in session.get_inputs()] == ["crops"]
