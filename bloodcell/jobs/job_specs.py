@@ -12,6 +12,7 @@ from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
+EXPLAIN = "explain"  # asked for by pages, see `explain_job`; no settings in a file
 JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec
 
 

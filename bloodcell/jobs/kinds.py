@@ -29,6 +29,7 @@ KINDS = (
     Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
     Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
     Kind("masks", "bloodcell.jobs.masks_job:check", "bloodcell.jobs.masks_job:run"),
+    Kind("explain", "bloodcell.jobs.explain_job:check", "bloodcell.jobs.explain_job:run"),
 )
 
 

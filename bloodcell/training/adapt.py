@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from bloodcell.data.split import EXCLUDED, TEST, draw_groups
-from bloodcell.errors import DatasetError, ModelError, RunError
+from bloodcell.errors import DatasetError, RunError
 from bloodcell.evaluate.intervals import cluster_bootstrap
 from bloodcell.evaluate.metrics import Predictions, balanced_accuracy, figures
 from bloodcell.imaging.scale import fixed_scaling
@@ -38,6 +38,7 @@ from bloodcell.training.imbalance import learned_rows
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Work, fit_model
 from bloodcell.training.samples import LEFT_OUT, UNKNOWN, Samples, load_samples, takes_of_spec
+from bloodcell.training.saved import load_network
 from bloodcell.training.spec import TrainSpec
 
 MODEL_DIR = "model"
@@ -96,7 +97,7 @@ def run_adapt(
     checkpoints = open_checkpoints(work_dir / CHECKPOINT_DIR, train, samples)
     write_history(work_dir / HISTORY_FILE, checkpoints.rows())
     keras.utils.set_random_seed(train.seed)
-    model = _load(model_dir)
+    model = load_network(model_dir)
     typical = load_typical(model_dir / "typical.npz")
     calibration = description["calibration"]
     before = scored(train, held, predict(model, train, held, typical), calibration)
@@ -162,15 +163,6 @@ def parted(spec: AdaptSpec, train: TrainSpec, samples: Samples) -> tuple[Samples
     if lacking:
         raise DatasetError(would_forget(lacking))
     return samples.take(rows[is_held]), learned
-
-
-def _load(model_dir: Path) -> keras.Model:
-    """The network, without anything that would run code of the file's own."""
-    try:
-        return keras.models.load_model(model_dir / "model.keras", compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ModelError(f"model.keras of the model {model_dir.name} cannot be read: {reason}") from error
 
 
 def _moved(old: Typical, model: keras.Model, train: TrainSpec, learned: Samples) -> Typical:
