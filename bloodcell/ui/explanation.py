@@ -144,7 +144,7 @@ def _ask_class(class_names: Sequence[str], predicted: str, true: str, key: str) 
 
     def words(name: str) -> str:
         marks = [mark for mark, one in (("predicted", predicted), ("true", true)) if one == name and predicted != true]
-        return plain(f"{theme.label_words(name)} ({marks[0]})" if marks else theme.label_words(name))
+        return f"{theme.label_words(name)} ({marks[0]})" if marks else theme.label_words(name)
 
     begin = class_names.index(predicted) if predicted in class_names else 0
     chosen = st.selectbox(
