@@ -11,7 +11,7 @@ from bloodcell.infer.engine import BATCH, Engine
 from bloodcell.runs.takes import CELL, MASK_NONE, Takes
 
 # Of the crop's shorter side. A fifth covers about a lobe of a nucleus; smaller patches change too little to be seen.
-PATCH, STRIDE = 1 / 5, 1 / 16
+PATCH, STRIDE = 1 / 5, 1 / 12
 
 Progress = Callable[[int, int], None]
 

@@ -14,11 +14,13 @@ class Kind:
 
     check : "module:function" of `(spec) -> None`, raises SpecError; must be quick and load no Keras
     run : "module:function" of `(Task) -> str`, does the work in the worker and returns the result's folder in runs/
+    is_short : takes seconds: one of these runs beside the others, see `store.claim_next`
     """
 
     name: str
     check: str
     run: str
+    is_short: bool = False
 
 
 _EXPERIMENTS = "bloodcell.jobs.experiment_jobs"
@@ -29,7 +31,7 @@ KINDS = (
     Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
     Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
     Kind("masks", "bloodcell.jobs.masks_job:check", "bloodcell.jobs.masks_job:run"),
-    Kind("explain", "bloodcell.jobs.explain_job:check", "bloodcell.jobs.explain_job:run"),
+    Kind("explain", "bloodcell.jobs.explain_job:check", "bloodcell.jobs.explain_job:run", is_short=True),
 )
 
 

@@ -33,6 +33,7 @@ from bloodcell.training.explain_spec import cam_layer_of
 from bloodcell.ui import resources, state
 from bloodcell.ui.figures import NO_BAR, data_uri, show_figures
 from bloodcell.ui.kept import kept
+from bloodcell.ui.progress import kept_with_bar
 from bloodcell.ui.text import counted, plain
 
 PICTURE_PX = 256
@@ -78,8 +79,11 @@ def show_explanation(
 
     crop, large = kept(("explained-crop", *cell), crops)
     chosen = _ask_class(model.class_names, predicted, true, key)
-    with st.spinner("Covering the cell part by part …"):
-        drops = kept(("explained-by-occlusion", *cell), lambda: occlusion_maps(engine, crop))
+    drops = kept_with_bar(
+        ("explained-by-occlusion", *cell),
+        "Covering the cell part by part",
+        lambda told, _: occlusion_maps(engine, crop, on_progress=told),
+    )
     left, right = st.columns(2, gap="small")
     with left:
         _occlusion(large, drops[chosen], model.class_names[chosen], key)
@@ -251,7 +255,7 @@ def _offer(job: Job | None, key: str) -> bool:
 
 def _where(job: Job) -> str:
     if job.status == store.QUEUED:
-        return "Waits for the trainings that run"
+        return "Waits for another explanation"
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
     return f"Looking inside the network: {done} of {total} cells" if total > 1 else "Looking inside the network …"
 

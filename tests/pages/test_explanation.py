@@ -65,7 +65,7 @@ def button(app):
 
 
 def test_closed_it_costs_nothing(filled, monkeypatch):
-    monkeypatch.setattr("bloodcell.ui.explanation.occlusion_maps", lambda *_: pytest.fail("was not asked for"))
+    monkeypatch.setattr("bloodcell.ui.explanation.occlusion_maps", lambda *_, **__: pytest.fail("was not asked for"))
     filled.run()
     assert not filled.exception
     assert NOT_A_REASON not in texts(filled)
