@@ -126,7 +126,7 @@ def read_explanation(folder: Path) -> Explanation | None:
                 layers,
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise ExplainError(f"The maps in {folder} are damaged: delete the folder and ask for them again.") from error
+        raise ExplainError(f"The maps in {folder} are damaged: they must be made anew.") from error
 
 
 def _layer_key(at: int) -> str:

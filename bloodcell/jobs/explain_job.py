@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,10 @@ def explain_spec(
 
 
 def found(settings: Settings, spec: ExplainSpec) -> Explanation | None:
-    """What was found before; None where it is yet to be worked out."""
-    return read_explanation(settings.explanations_dir / spec.key)
+    """What was found before; None where it is yet to be worked out, or was and is damaged."""
+    with suppress(ExplainError):
+        return read_explanation(settings.explanations_dir / spec.key)
+    return None
 
 
 def ask(queue: JobQueue, spec: ExplainSpec, crops: np.ndarray, who: str) -> Job:

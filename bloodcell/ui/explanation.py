@@ -224,6 +224,7 @@ def _look_inside(
     spec = explain_job.explain_spec(model, crops, methods, of_class)
     found = explain_job.found(load_settings(), spec)
     if found is not None:
+        explain_job.forget(resources.jobs(), spec)
         return found
     closed = _why_closed(model) if GRADCAM in methods else ""
     if closed:
@@ -242,7 +243,7 @@ def _offer(job: Job | None, key: str) -> bool:
     """A button that begins the work, and what became of it before."""
     if job is not None and job.status == store.FAILED:
         st.error(plain(job.error), icon=":material/error:")
-    elif job is not None:
+    elif job is not None and job.status in store.UNFINISHED:
         st.info("It was stopped before it had ended.", icon=":material/stop:")
     return st.button(
         "Look inside the network" if job is None else "Try again",
@@ -257,7 +258,7 @@ def _where(job: Job) -> str:
     if job.status == store.QUEUED:
         return "Waits for another explanation"
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
-    return f"Looking inside the network: {done} of {total} cells" if total > 1 else "Looking inside the network …"
+    return f"Looking inside: {done} of {total} cells" if total > 1 else "Looking inside …"
 
 
 def _why_closed(model: ModelInfo) -> str:

@@ -53,7 +53,7 @@ def test_nothing_is_there_before_the_last_file_is(tmp_path):
 def test_damage_is_said(tmp_path, file, data):
     WHOLE.save(tmp_path / "it")
     (tmp_path / "it" / file).write_bytes(data)
-    with pytest.raises(ExplainError, match="are damaged: delete the folder and ask for them again"):
+    with pytest.raises(ExplainError, match="are damaged: they must be made anew"):
         read_explanation(tmp_path / "it")
 
 

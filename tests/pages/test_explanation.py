@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.explain.explanation import METHODS, NOT_A_REASON, Explanation, LayerMaps
+from bloodcell.explain.explanation import MAPS_FILE, METHODS, NOT_A_REASON, Explanation, LayerMaps
 from bloodcell.jobs import explain_job, store
 from bloodcell.review.tables import cells_table
 from bloodcell.settings import load_settings
@@ -99,7 +99,7 @@ def test_the_inside_comes_by_a_job(with_keras):
     assert not app.exception
     (job,) = jobs()
     assert (job.status, job.who != "") == (store.RUNNING, True)
-    assert app.get("status") or "Looking inside the network" in str(app.main)
+    assert app.get("status") or "Looking inside" in str(app.main)
     assert not [one for one in app.button if str(one.key).endswith("-inside")]
     end(job, store.DONE, FOUND)
     app.run()
@@ -110,6 +110,7 @@ def test_the_inside_comes_by_a_job(with_keras):
     assert "convolution, 24 channels of 8 x 8; the most active are shown" in said
     (slider,) = [one for one in app.select_slider if str(one.key).endswith("-layer")]
     assert slider.options == ["a_1", "b_2"]
+    assert jobs() == []  # what was found is kept, its job is not
 
 
 def test_a_class_that_nothing_speaks_for(with_keras):
@@ -129,6 +130,19 @@ def test_a_job_that_failed_says_why_and_can_be_tried_again(with_keras):
     app.run()
     assert "There is too little memory" in app.error[0].value
     assert button(app).label == "Try again"
+    button(app).click().run()
+    assert [job.status for job in jobs()] == [store.RUNNING]
+
+
+def test_what_was_found_and_is_damaged_can_be_asked_for_again(with_keras):
+    app = opened(with_keras)
+    button(app).click().run()
+    (job,) = jobs()
+    end(job, store.DONE, FOUND)
+    (load_settings().explanations_dir / job.name / MAPS_FILE).write_bytes(b"PK half")
+    app.run()
+    assert not app.exception
+    assert not app.info
     button(app).click().run()
     assert [job.status for job in jobs()] == [store.RUNNING]
 
