@@ -233,20 +233,20 @@ def _look_inside(
     job = explain_job.job_of(resources.jobs(), spec)
     if job is not None and not job.is_over:
         st.status(_where(job), state="running")
-    elif _offer(job, key):
+    elif _offer(job, "Work out the mean" if of_class else "Look inside the network", key):
         explain_job.ask(resources.jobs(), spec, crops, state.who())
         st.rerun()
     return None
 
 
-def _offer(job: Job | None, key: str) -> bool:
+def _offer(job: Job | None, words: str, key: str) -> bool:
     """A button that begins the work, and what became of it before."""
     if job is not None and job.status == store.FAILED:
         st.error(plain(job.error), icon=":material/error:")
     elif job is not None and job.status in store.UNFINISHED:
         st.info("It was stopped before it had ended.", icon=":material/stop:")
     return st.button(
-        "Look inside the network" if job is None else "Try again",
+        words if job is None else "Try again",
         icon=":material/network_node:",
         key=f"{key}-inside",
         help="Grad-CAM, and pictures of what each layer puts out. It loads the training library in the background and "
