@@ -5,3 +5,4 @@ from bloodcell.ui import layout
 page = layout.navigation()
 layout.frame()
 page.run()
+layout.loaded()

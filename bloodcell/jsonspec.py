@@ -23,11 +23,11 @@ def build(kind: type, values: dict[str, Any]) -> Any:
     known = [field.name for field in fields(kind)]
     unknown = sorted(values.keys() - set(known))
     if unknown:
-        raise SpecError(f"Unknown training settings {unknown}. Known: {known}.")
+        raise SpecError(f"Unknown settings {unknown}. Known: {known}.")
     try:
         return kind(**{name: _tuples(value) for name, value in values.items()})
     except TypeError as error:
-        raise SpecError(f"The training spec lacks a setting or has one of the wrong type: {error}.") from error
+        raise SpecError(f"This lacks a setting or has one of the wrong type: {error}.") from error
 
 
 def require(is_right: bool, message: str) -> None:

@@ -44,6 +44,11 @@ class Settings:
         return self.home / "jobs"
 
     @property
+    def evaluations_dir(self) -> Path:
+        """Finished evaluations, a folder each (`evaluate.stored`)."""
+        return self.home / "evaluations"
+
+    @property
     def datasets_dir(self) -> Path:
         """Registered datasets, a folder each (`data.shelf`), beside downloaded public ones."""
         return self.home / "datasets"

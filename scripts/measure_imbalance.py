@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from measuring import DATA, PROJECT, keep, need
 
-from bloodcell.evaluate.metrics import Predictions, figures
+from bloodcell.evaluate.metrics import figures
+from bloodcell.evaluate.predictions import Predictions
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_description
 from bloodcell.settings import load_settings

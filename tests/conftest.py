@@ -1,8 +1,10 @@
 """What holds for every test: a workspace of its own, no outside host, the shared data where they are there."""
 
+import gc
 import os
 import shutil
 import socket
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ LONG_FIRST = (
     "tests/commands/",
     "tests/jobs/",
     "tests/zoo/",
+    "tests/pages/",
 )
 
 
@@ -34,6 +37,12 @@ def pytest_collection_modifyitems(items):
         return min(found, default=len(LONG_FIRST))
 
     items.sort(key=rank)  # stable: the tests of a file stay together, in their order
+
+
+def pytest_collection_finish():
+    """Streamlit collects garbage after each run of a page: 0.3 s of looking at TensorFlow's modules, if they took part."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -91,11 +100,20 @@ def db(db_path):
     return open_database(f"sqlite:///{db_path}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def without_graphs():
     """Fits of a few batches go step by step: TensorFlow takes seconds to trace the graph of each."""
+    with step_by_step():
+        yield
+
+
+@contextmanager
+def step_by_step():
+    """The same for a fixture that several tests share."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from bloodcell.commands.summary import counted
 from bloodcell.data.groups import number_by_first
 from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, StoreError
-from bloodcell.evaluate.dataset import evaluate, known_records, predictions_csv
-from bloodcell.evaluate.metrics import figures
-from bloodcell.evaluate.report import report
-from bloodcell.evaluate.stored import Evaluation, answers_table, write_evaluation
-from bloodcell.infer.engine import Engine
-from bloodcell.runs.folder import get_model, read_model
+from bloodcell.evaluate.dataset import known_records, predictions_csv
+from bloodcell.evaluate.judging import judge
+from bloodcell.evaluate.leak_check import LeakFound, learned_here
+from bloodcell.evaluate.metrics import figures_of
+from bloodcell.evaluate.stored import Evaluation, write_evaluation
+from bloodcell.evaluate.to_judge import ToJudge
+from bloodcell.runs.folder import ModelInfo, get_model, read_model
+from bloodcell.runs.learned import read_learned
 from bloodcell.settings import load_settings
 
 
@@ -33,41 +36,69 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If the model, the dataset or the output folder cannot be used; nothing is written then.
     """
-    folder = Path(args.model)
-    model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, load_settings())
-    engine = Engine(model.folder)
+    model = model_of(args.model)
     opened = open_images(args.dataset, args)
     in_part = _of_part(opened, args.part)
-    records = known_records(in_part, engine.class_names)
-    if len(records) < len(in_part):
-        tell(
-            f"left out: {counted(len(in_part) - len(records), 'image')} of classes that {shown(model.name)} does not know"
-        )
-    out = _output_folder(Path(args.out))
-    group_of, how = groups_asked_for(args.groups, opened, records)
-    groups = number_by_first(np.array([group_of[record.file] for record in records]))
-    with tqdm(total=len(records), unit="image", desc="evaluate") as bar:
-        predictions = evaluate(engine, opened.contents, records, groups, lambda done, total: advance(bar, done, total))
-    protocol = {
-        "model": model.name,
-        "model_sha256": model.sha256,
-        "dataset": opened.name,
-        "part": args.part or "",
-        "groups": how,
-    }
-    measured: dict[str, Any] = protocol | figures(predictions)
-    judged = report(predictions)
-    answers = answers_table([record.file for record in records], predictions)
-    write_evaluation(out, Evaluation(protocol | {"class_names": list(engine.class_names)}, answers, judged))
-    write_whole(out / "predictions.csv", predictions_csv(records, predictions).encode())
+    known = known_records(in_part, model.class_names)
+    out = output_folder(Path(args.out))
+    group_of, how = groups_asked_for(args.groups, opened, known)
+    found = evaluated(model, opened, in_part, group_of, {"part": args.part or "", "groups": how})
+    write_evaluation(out, found)
+    write_whole(out / "predictions.csv", predictions_csv(known, found.predictions()).encode())
+    measured = found.protocol | figures_of(found.report)
     write_whole(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
+    _tell(found)
+    tell(f"written to {out}")
+    return 0
+
+
+def model_of(name: str) -> ModelInfo:
+    """A model folder, or a model of the shelf."""
+    folder = Path(name)
+    return read_model(folder) if (folder / "spec.json").is_file() else get_model(name, load_settings())
+
+
+def evaluated(
+    model: ModelInfo, opened: OpenedImages, in_part: Sequence[Record], group_of: dict[str, str], how: dict[str, Any]
+) -> Evaluation:
+    """Evaluate a model with a progress bar; pictures of classes that it does not know are left out.
+
+    Parameters
+    ----------
+    in_part : the labelled pictures of `opened` that are meant
+    group_of : file -> source cell, for those of the model's classes
+    how : part and groups, for the protocol
+    """
+    known = known_records(in_part, model.class_names)
+    names = {record.file for record in known}
+    left_out = Counter(record.label for record in in_part if record.file not in names)
+    if left_out:
+        tell(f"left out: {counted(left_out.total(), 'image')} of classes that {shown(model.name)} does not know")
+    groups = number_by_first(np.array([group_of[record.file] for record in known]))
+    learned = read_learned(model.folder)
+    others = [] if learned is None else learned_here(learned, load_settings())
+    pictures = ToJudge(opened.contents, known, groups, set(), dict(left_out), ())
+    title = f"{model.name} on {opened.name}" + (f", {how['part']}" if how["part"] else "")
+    about = {"title": title, "dataset": opened.name, "dataset_id": opened.dataset.id if opened.dataset else "", **how}
+    with tqdm(unit="image") as bar:
+
+        def told(what: str, done: int, total: int) -> None:
+            bar.set_description(what)
+            advance(bar, done, total)
+
+        return judge(model, pictures, about, learned, others, told)
+
+
+def _tell(found: Evaluation) -> None:
+    """The main figures on stderr, what leaks first."""
+    for line in LeakFound.from_json(found.protocol["leak"]).sentences():
+        tell(line)
+    measured = figures_of(found.report)
     interval: list[float] = measured["interval"]
     accuracy = f"accuracy {measured['accuracy']:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
     tell(f"{accuracy} over {measured['source_cells']} source cells, balanced {measured['balanced_accuracy']:.3f}")
     tell(f"held back {measured['held_back']:.3f}, confident and right {measured['confident_right']}")
-    tell(f"as much as {judged['effective_cells']:,} cells of one image each would tell")
-    tell(f"written to {out}")
-    return 0
+    tell(f"as much as {found.report['effective_cells']:,} cells of one image each would tell")
 
 
 def _of_part(opened: OpenedImages, part: str | None) -> Sequence[Record]:
@@ -83,7 +114,8 @@ def _of_part(opened: OpenedImages, part: str | None) -> Sequence[Record]:
     return opened.records
 
 
-def _output_folder(path: Path) -> Path:
+def output_folder(path: Path) -> Path:
+    """Make the folder for results where it is not there; StoreError if it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -46,6 +46,13 @@ def confusion_of_groups(
     return counts
 
 
+def balanced_accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    """Mean recall of the classes present in `y_true`; NaN for no rows. Images not answered count as wrong."""
+    if len(y_true) == 0:
+        return float("nan")
+    return float(np.mean([(y_pred[y_true == c] == c).mean() for c in np.unique(y_true)]))
+
+
 def class_figures(matrices: np.ndarray) -> ClassFigures:
     """Every figure of confusion matrices, (..., C, C + 1); see `ClassFigures`.
 

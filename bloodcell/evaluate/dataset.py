@@ -11,7 +11,7 @@ from bloodcell.data.contents import Contents
 from bloodcell.data.layouts import folded
 from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError
-from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
+from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.pipeline import analyse
 

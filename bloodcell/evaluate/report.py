@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bloodcell.classes import CELL_STATUSES, CONFIDENT
 from bloodcell.evaluate.calibration import expected_calibration_error
 from bloodcell.evaluate.class_figures import class_figures, confusion, confusion_of_groups
-from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
+from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 from bloodcell.evaluate.ranking import average_precision, ranked, roc_auc
 from bloodcell.evaluate.resampling import DRAWS, drawn_weights, effective_cells, interval, resampled
 
@@ -16,6 +17,7 @@ from bloodcell.evaluate.resampling import DRAWS, drawn_weights, effective_cells,
 AREA_DRAWS = 400
 LEAST_PROB = 1e-7
 _MEANS = ("precision", "recall", "f1")
+_STATUS_FIGURES = ("confident_right", "held_back", "wrong_not_confident")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ def report(predictions: Predictions, n_draws: int = DRAWS, area_draws: int = ARE
         images, source_cells, effective_cells, not_answered : numbers
         figures : name -> {value, interval, plain_interval}; accuracy, balanced_accuracy, kappa, {macro,weighted}_{precision,
             recall,f1}, roc_auc and average_precision (means over classes, each against the others), log_loss and ece
-            (of the answered images)
+            (of the answered images), confident_right (accuracy of the confident images), held_back (share of all images
+            that are not confident), wrong_not_confident (share of the wrong images that are not)
+        votes : {value, interval}, share of source cells that are right by the class of the largest summed probability
+        status : images of each status
         classes : class -> {support, source_cells, and precision, recall, f1, roc_auc, average_precision as in `figures`}
         confusion : counts, rows true, columns predicted, the last column not answered
 
@@ -49,7 +54,7 @@ def report(predictions: Predictions, n_draws: int = DRAWS, area_draws: int = ARE
     number = np.unique(predictions.groups, return_inverse=True)[1]
     ways = (_Way("interval", number), _Way("plain_interval", np.arange(len(number))))
     n_classes = len(predictions.class_names)
-    named = _counted(predictions, ways, n_draws) | _losses(predictions, ways, n_draws)
+    named = _counted(predictions, ways, n_draws) | _shares(predictions, ways, n_draws)
     named |= _areas(predictions, ways, area_draws) | _calibration(predictions, ways, area_draws)
     support = np.bincount(predictions.y_true, minlength=n_classes)
     return {
@@ -66,13 +71,16 @@ def report(predictions: Predictions, n_draws: int = DRAWS, area_draws: int = ARE
             }
             for index, name in enumerate(predictions.class_names)
         },
+        "votes": _votes(predictions, number, n_draws),
+        "status": {name: int((predictions.status == name).sum()) for name in CELL_STATUSES},
         "confusion": confusion(predictions.y_true, predictions.y_pred, n_classes, NOT_ANSWERED).tolist(),
     }
 
 
 def _names() -> tuple[str, ...]:
     means = tuple(f"{kind}_{figure}" for kind in ("macro", "weighted") for figure in _MEANS)
-    return ("accuracy", "balanced_accuracy", "kappa", *means, "roc_auc", "average_precision", "log_loss", "ece")
+    areas = ("roc_auc", "average_precision")
+    return ("accuracy", "balanced_accuracy", "kappa", *means, *areas, "log_loss", "ece", *_STATUS_FIGURES)
 
 
 def _with_intervals(names: list[str], measured: np.ndarray, draws: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -105,22 +113,40 @@ def _stacked(matrices: np.ndarray) -> np.ndarray:
     return np.concatenate([alone, one.macro, one.weighted, one.precision, one.recall, one.f1], axis=-1)
 
 
-def _losses(predictions: Predictions, ways: tuple[_Way, ...], n_draws: int) -> dict[str, Any]:
-    """Log loss of the answered images."""
-    answered = predictions.y_pred != NOT_ANSWERED
-    of_true = predictions.probs[np.arange(len(answered)), predictions.y_true].astype(float)
+def _shares(predictions: Predictions, ways: tuple[_Way, ...], n_draws: int) -> dict[str, Any]:
+    """Means over some of the images: log loss of the answered ones, and what the statuses catch."""
+    every = np.ones(len(predictions.y_true), bool)
+    answered, confident = predictions.y_pred != NOT_ANSWERED, predictions.status == CONFIDENT
+    wrong = predictions.y_pred != predictions.y_true
+    of_true = predictions.probs[np.arange(len(every)), predictions.y_true].astype(float)
     loss = np.where(answered, -np.log(np.clip(of_true, LEAST_PROB, 1.0)), 0.0)
+    names = ["log_loss", *_STATUS_FIGURES]
+    parts = [loss, confident & ~wrong, ~confident, wrong & ~confident]
+    wholes = [answered, confident, every, wrong]
 
-    def mean(sums: np.ndarray) -> np.ndarray:
-        return np.divide(sums[:, :1], sums[:, 1:], out=np.full((len(sums), 1), np.nan), where=sums[:, 1:] > 0)
+    def shares(sums: np.ndarray) -> np.ndarray:
+        part, whole = sums[:, : len(names)], sums[:, len(names) :]
+        return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
     def sums_of(groups: np.ndarray) -> np.ndarray:
-        return np.stack([np.bincount(groups, loss), np.bincount(groups, answered)], axis=1)
+        return np.stack([np.bincount(groups, each) for each in (*parts, *wholes)], axis=1)
 
     draws = {
-        way.name: resampled(mean, sums_of(way.groups), way.groups, n_draws, strata=predictions.y_true) for way in ways
+        way.name: resampled(shares, sums_of(way.groups), way.groups, n_draws, strata=predictions.y_true) for way in ways
     }
-    return _with_intervals(["log_loss"], mean(sums_of(ways[0].groups).sum(axis=0)[None])[0], draws)
+    return _with_intervals(names, shares(sums_of(ways[0].groups).sum(axis=0)[None])[0], draws)
+
+
+def _votes(predictions: Predictions, number: np.ndarray, n_draws: int) -> dict[str, Any]:
+    """Share of source cells whose largest summed probability is that of the true class (of most of its images)."""
+    summed = np.zeros((number.max() + 1, len(predictions.class_names)))
+    true = np.zeros_like(summed)
+    np.add.at(summed, number, predictions.probs)
+    np.add.at(true, (number, predictions.y_true), 1)
+    right = (summed.argmax(axis=1) == true.argmax(axis=1)) & (summed.sum(axis=1) > 0)
+    cells = np.arange(len(right))
+    draws = resampled(lambda sums: sums / len(right), right.astype(float)[:, None], cells, n_draws)
+    return _with_intervals(["votes"], np.array([right.mean()]), {"interval": draws})["votes"]
 
 
 def _areas(predictions: Predictions, ways: tuple[_Way, ...], n_draws: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import RunError
-from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
+from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 
 ANSWERS_FILE, EVALUATION_FILE = "answers.parquet", "evaluation.json"
 BOX = ("top", "left", "bottom", "right")
@@ -27,7 +27,8 @@ class Evaluation:
     protocol : how it was got: name, model, model_sha256, dataset, part, groups, class_names, left_out (label that the
         model does not know -> images), created, seconds, versions, revision
     answers : table, a row an image: file, label, prediction ("" where not answered), status, source_cell (int64), the
-        cell's box (`BOX`, -1 where there is none), and `PROB` + class for each class (float32)
+        cell's box (`BOX`, -1 where there is none), `PROB` + class for each class (float32), and maybe leak (of
+        `leak_check`, "" for none) and sha256 of the picture's bytes
     report : `evaluate.report.report` of it
     """
 
@@ -87,10 +88,8 @@ def read_evaluation(folder: Path) -> Evaluation:
     RunError
         If it is gone, damaged, or of a later version of Bloodcell.
     """
+    described = read_described(folder)
     try:
-        described = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
-        if described["format"] != FORMAT:
-            raise RunError(f"The evaluation {folder.name} is of another version of Bloodcell ({described['format']}).")
         answers = pd.read_parquet(folder / ANSWERS_FILE)
         found = Evaluation(described["protocol"], answers, described["report"])
         found.predictions()  # what is damaged shows here
@@ -99,6 +98,19 @@ def read_evaluation(folder: Path) -> Evaluation:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"The evaluation {folder.name} is damaged: {type(error).__name__}, {error}.") from error
     return found
+
+
+def read_described(folder: Path) -> dict[str, Any]:
+    """The protocol and report of an evaluation, without its answers; errors as `read_evaluation`."""
+    try:
+        described = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
+        if described["format"] != FORMAT:
+            raise RunError(f"The evaluation {folder.name} is of another version of Bloodcell ({described['format']}).")
+        return {name: dict(described[name]) for name in ("protocol", "report")}
+    except OSError as error:
+        raise RunError(f"The evaluation {folder.name} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"The evaluation {folder.name} is damaged: {type(error).__name__}, {error}.") from error
 
 
 def _numbers(labels: pd.Series, names: tuple[str, ...]) -> np.ndarray:

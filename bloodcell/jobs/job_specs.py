@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from bloodcell.evaluate.spec import EvaluateSpec
 from bloodcell.jobs.store import NewJob
 from bloodcell.jsonspec import json_object
 from bloodcell.training.adapt_spec import AdaptSpec
@@ -12,8 +13,11 @@ from bloodcell.training.spec import TrainSpec
 from bloodcell.training.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
+EVALUATE = "evaluate"
 EXPLAIN = "explain"  # asked for by pages, see `explain_job`; no settings in a file
-JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec
+# What the Train page lists.
+TRAINING = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS)
+JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | EvaluateSpec
 
 
 def read_job_spec(text: str) -> JobSpec:
@@ -28,6 +32,8 @@ def read_job_spec(text: str) -> JobSpec:
         return SearchSpec.from_json(text)
     if "targets" in values:
         return MasksSpec.from_json(text)
+    if "data" in values:
+        return EvaluateSpec.from_json(text)
     return AdaptSpec.from_json(text) if "cells" in values else TrainSpec.from_json(text)
 
 
@@ -50,6 +56,8 @@ def _names(spec: JobSpec) -> tuple[str, str, str]:
         return TRIALS, f"{spec.train.name}-trials", f"{spec.n} trials: {_title(spec.train)}"
     if isinstance(spec, SearchSpec):  # the model of the best settings takes the search's own name
         return SEARCH, f"{spec.name}-search", f"Search, {spec.trials} trials: {_title(spec.base)}"
+    if isinstance(spec, EvaluateSpec):
+        return EVALUATE, spec.name, spec.job_title
     if isinstance(spec, AdaptSpec):
         return ADAPT, spec.name, spec.job_title
     if isinstance(spec, MasksSpec):

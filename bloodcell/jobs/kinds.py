@@ -13,7 +13,8 @@ class Kind:
     """A kind of job.
 
     check : "module:function" of `(spec) -> None`, raises SpecError; must be quick and load no Keras
-    run : "module:function" of `(Task) -> str`, does the work in the worker and returns the result's folder in runs/
+    run : "module:function" of `(Task) -> str`, does the work in the worker and returns the name of the
+        result's folder in the workspace's runs/, evaluations/ or explanations/
     is_short : takes seconds: one of these runs beside the others, see `store.claim_next`
     """
 
@@ -30,6 +31,7 @@ KINDS = (
     Kind("kfold", f"{_EXPERIMENTS}:check_kfold", f"{_EXPERIMENTS}:kfold"),
     Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
     Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
+    Kind("evaluate", "bloodcell.jobs.evaluate_job:check", "bloodcell.jobs.evaluate_job:run"),
     Kind("masks", "bloodcell.jobs.masks_job:check", "bloodcell.jobs.masks_job:run"),
     Kind("explain", "bloodcell.jobs.explain_job:check", "bloodcell.jobs.explain_job:run", is_short=True),
 )

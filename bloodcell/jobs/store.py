@@ -48,7 +48,7 @@ class Job(NewJob):
     progress : what the job last told of itself, see `train_job.Reporter`; empty before
     cancel_asked : 1 once its user wants it to stop
     error : why it failed, one sentence
-    result : folder in the workspace's runs/, "" until it is done
+    result : folder in the workspace's runs/, or evaluations/, "" until it is done
     """
 
     id: int

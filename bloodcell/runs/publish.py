@@ -1,6 +1,7 @@
 """Model folders on their way to the shelf."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 from bloodcell.errors import RunError
@@ -27,15 +28,26 @@ def publish(folder: Path, name: str, settings: Settings) -> str:
     RunError
         If there is no such folder, or it cannot be moved.
     """
-    settings.runs_dir.mkdir(parents=True, exist_ok=True)
+    shelves = (settings.shelf, settings.runs_dir)
+    return move_to_free_name(
+        folder, settings.runs_dir, name, lambda tried: any((one / tried).exists() for one in shelves)
+    )
+
+
+def move_to_free_name(folder: Path, parent: Path, name: str, is_taken: Callable[[str], bool]) -> str:
+    """Move a folder whole into another, under `name` or, where that is taken, with a number behind it; its name there.
+
+    RunError if it cannot be moved.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
     number, tried = 1, name
     while True:
         try:
-            if not (settings.shelf / tried).exists() and not (settings.runs_dir / tried).exists():
-                folder.rename(settings.runs_dir / tried)
+            if not is_taken(tried):
+                folder.rename(parent / tried)
                 return tried
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # those: another run was quicker
-                raise RunError(f"The model {folder} cannot be moved to the shelf: {error.strerror}.") from error
+                raise RunError(f"The folder {folder} cannot be moved to {parent}: {error.strerror}.") from error
         number += 1
         tried = f"{name}-{number}"

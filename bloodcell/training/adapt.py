@@ -16,11 +16,14 @@ import numpy as np
 
 from bloodcell.data.split import EXCLUDED, TEST, draw_groups
 from bloodcell.errors import DatasetError, RunError
+from bloodcell.evaluate.class_figures import balanced_accuracy
 from bloodcell.evaluate.intervals import cluster_bootstrap
-from bloodcell.evaluate.metrics import Predictions, balanced_accuracy, figures
+from bloodcell.evaluate.metrics import figures
+from bloodcell.evaluate.predictions import Predictions
 from bloodcell.imaging.scale import fixed_scaling
 from bloodcell.infer.typical import Typical, load_typical
 from bloodcell.runs.folder import model_sha256, read_description
+from bloodcell.runs.learned import read_learned
 from bloodcell.runs.takes import MASK_FILE, takes_of
 from bloodcell.training.adapt_cells import LEAST_CELLS, check_cells, continued_training, count_cells, would_forget
 from bloodcell.training.adapt_spec import ADAPT_FILE, NOT_KEPT, RULE, AdaptSpec
@@ -35,6 +38,7 @@ from bloodcell.training.export import export_onnx
 from bloodcell.training.held_out import scored
 from bloodcell.training.history import HISTORY_FILE, write_history
 from bloodcell.training.imbalance import learned_rows
+from bloodcell.training.learned_images import learned_images
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Work, fit_model
 from bloodcell.training.samples import LEFT_OUT, UNKNOWN, Samples, load_samples, takes_of_spec
@@ -141,6 +145,9 @@ def run_adapt(
     for name, content in (("spec.json", new), ("metrics.json", metrics), (ADAPT_FILE, report)):
         write_json(work_dir / MODEL_DIR / name, content)
     write_history(work_dir / MODEL_DIR / HISTORY_FILE, rows)
+    earlier = read_learned(model_dir)
+    if earlier is not None:  # without it nobody could say what the new model has seen
+        (earlier | learned_images(train, data_dir, learned, held)).save(work_dir / MODEL_DIR)
     write_card(work_dir / MODEL_DIR, new, metrics)
     return report
 

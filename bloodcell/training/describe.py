@@ -1,7 +1,5 @@
 """What the spec.json of a model folder holds: all that prediction needs, and where the model came from."""
 
-import importlib.metadata as packages
-import subprocess
 from dataclasses import asdict
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy as np
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.imaging.scale import FIXED, Scaling
 from bloodcell.runs.takes import CELL, Takes
-from bloodcell.settings import PROJECT_DIR
+from bloodcell.runs.versions import revision, versions
 from bloodcell.training.samples import UNKNOWN, Samples
 from bloodcell.training.spec import TrainSpec
 
@@ -75,20 +73,3 @@ def _statistics(scaling: Scaling) -> dict:
         return {"mean": scaling.mean.tolist(), "sd": scaling.sd.tolist(), **origin}
     spread = {"least": float(scaling.sd.min()), "median": float(np.median(scaling.sd)), "most": float(scaling.sd.max())}
     return {"shape": list(scaling.mean.shape), "sd": spread, **origin}
-
-
-def versions() -> dict[str, str]:
-    """Versions of what shapes a model; TensorFlow comes under one of two names, or not at all with another backend."""
-    names = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless", "onnxruntime")
-    installed = {package.metadata["Name"]: package.version for package in packages.distributions()}
-    return {name: installed[name] for name in names if name in installed}
-
-
-def revision() -> str:
-    """The commit of this code; "unknown" outside a checkout and where there is no git."""
-    command = ["git", "-C", str(PROJECT_DIR), "rev-parse", "HEAD"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return answer.stdout.strip() or "unknown"

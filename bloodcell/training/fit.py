@@ -24,6 +24,7 @@ from bloodcell.training.describe import describe
 from bloodcell.training.export import export_onnx
 from bloodcell.training.held_out import out_of_fold
 from bloodcell.training.history import HISTORY_FILE, write_history
+from bloodcell.training.learned_images import learned_images
 from bloodcell.training.opened import learned_samples, open_run
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Fitted, fit_network
@@ -100,6 +101,7 @@ def train_in(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, c
         shutil.copyfile(masks, model_dir / MASK_FILE)
     takes = _write_model(model_dir, fitted, typical, samples, spec)
     description = describe(spec, takes, samples, learned, fitted.scaling, calibration.settings)
+    learned_images(spec, data_dir, learned, None if spec.fold < 0 else held).save(model_dir)
     write_json(model_dir / "spec.json", description)
     write_json(model_dir / "metrics.json", metrics)
     write_history(model_dir / HISTORY_FILE, fitted.rows)

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from bloodcell.errors import DatasetError, RunError
-from bloodcell.evaluate.metrics import Predictions, balanced_accuracy
+from bloodcell.evaluate.class_figures import balanced_accuracy
+from bloodcell.evaluate.predictions import Predictions
 from bloodcell.infer.scores import sigmoid, softmax
 from bloodcell.infer.status import Thresholds, cell_statuses
 from bloodcell.training.answers import predict, typical_of

@@ -16,9 +16,9 @@ import tensorflow as tf
 from bloodcell.errors import RunError
 from bloodcell.runs.mask_models import EXAMPLES_FILE, MASKS_KIND, METRICS_FILE
 from bloodcell.runs.takes import MASK_FILE
+from bloodcell.runs.versions import revision, versions
 from bloodcell.training.checkpoint import CHECKPOINT_DIR, checkpoints_of, fingerprint_of
 from bloodcell.training.control import Control
-from bloodcell.training.describe import revision, versions
 from bloodcell.training.export import export_mask_onnx
 from bloodcell.training.follower import Work
 from bloodcell.training.history import HISTORY_FILE, MASK_COLUMNS, write_history

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bloodcell.evaluate.metrics import Predictions
+from bloodcell.evaluate.predictions import Predictions
 from bloodcell.imaging.crop import middle_of
 from bloodcell.infer.engine import Engine
 from bloodcell.training.samples import Samples

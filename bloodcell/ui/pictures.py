@@ -3,11 +3,11 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import streamlit as st
 
-from bloodcell.data.blobs import BlobStore
 from bloodcell.errors import BloodcellError
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_jpeg, encode_png, read_rgb
@@ -21,6 +21,12 @@ FIELD_PX = 720
 THUMBNAIL_PX = 96
 CACHE_BYTES = 48_000_000  # about 8,000 tiles
 _BLANK_GRAY = 235
+
+
+class PictureStore(Protocol):
+    """Where the bytes of pictures are read from, by their SHA-256 in hexadecimal."""
+
+    def get(self, sha256: str) -> bytes: ...
 
 
 class PictureCache:
@@ -61,7 +67,9 @@ def shared_cache() -> PictureCache:
     return PictureCache()
 
 
-def tile_crops(cache: PictureCache, blobs: BlobStore, wanted: Sequence[tuple[str, Box]]) -> tuple[list[str], list[str]]:
+def tile_crops(
+    cache: PictureCache, blobs: PictureStore, wanted: Sequence[tuple[str, Box]]
+) -> tuple[list[str], list[str]]:
     """Return the crops of some cells as data URIs, in the same order.
 
     Parameters
@@ -99,7 +107,7 @@ def tile_crops(cache: PictureCache, blobs: BlobStore, wanted: Sequence[tuple[str
 
 
 def cell_and_field(
-    cache: PictureCache, blobs: BlobStore, sha256: str, boxes: Sequence[Box], chosen: int
+    cache: PictureCache, blobs: PictureStore, sha256: str, boxes: Sequence[Box], chosen: int
 ) -> tuple[bytes, bytes]:
     """Return one cell's close-up as PNG, and its field with the boxes drawn as JPEG.
 
@@ -119,7 +127,7 @@ def cell_and_field(
     return cell, field
 
 
-def thumbnail(cache: PictureCache, blobs: BlobStore, sha256: str) -> str | None:
+def thumbnail(cache: PictureCache, blobs: PictureStore, sha256: str) -> str | None:
     """Return a whole image, small, as a data URI; None where it cannot be read."""
     key = (sha256, "thumbnail")
     data = cache.get(key)

@@ -10,7 +10,7 @@ import streamlit as st
 from bloodcell.errors import JobError
 from bloodcell.jobs import store
 from bloodcell.jobs.files import read_history
-from bloodcell.jobs.job_specs import EXPLAIN
+from bloodcell.jobs.job_specs import TRAINING
 from bloodcell.jobs.store import Job
 from bloodcell.settings import load_settings
 from bloodcell.ui import resources, training_progress
@@ -76,10 +76,9 @@ def _follow(job_id: int | None, was_busy: bool) -> None:
 
 
 def _tended() -> list[Job]:
-    """All trainings; explanations are followed where they were asked for."""
     queue = resources.jobs()
     queue.tend()
-    return [job for job in store.list_jobs(queue.db) if job.kind != EXPLAIN]
+    return [job for job in store.list_jobs(queue.db) if job.kind in TRAINING]
 
 
 def _show_opened(job_id: int, jobs: Sequence[Job]) -> None:

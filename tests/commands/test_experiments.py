@@ -17,6 +17,7 @@ from bloodcell.settings import PROJECT_DIR, load_settings
 from bloodcell.store.database import open_database
 from bloodcell.training.adapt_spec import AdaptSpec, cells_source
 from bloodcell.training.search_spec import Choices, Range, SearchSpec
+from tests.conftest import step_by_step
 from tests.jobs.light_worker import wait_for
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, SPEC, write_cells
 
@@ -41,7 +42,7 @@ def history(out):
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory, without_graphs):
+def killed(tmp_path_factory):
     """(folder, history when it was killed) of a search of three trials, killed in the second and then gone on with."""
     folder = tmp_path_factory.mktemp("killed")
     write_cells(folder / "data")
@@ -58,7 +59,7 @@ def killed(tmp_path_factory, without_graphs):
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
     before = history(folder / "found")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, step_by_step():
         patch.setenv("BLOODCELL_HOME", str(folder / "ws"))
         assert run(*command) == 1  # not without --resume
         assert run(*command, "--resume") == 0

@@ -1,14 +1,14 @@
 """A recipe taught on an honest and on a leaky split, its honest figures, and going on where it was stopped."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from bloodcell.cli import main
 from bloodcell.commands.reproduce import reproduce
 from bloodcell.training.recipes import HONEST, LEAKY, RECIPES, Recipe, recipe
-from bloodcell.training.spec import SourceSpec, TrainSpec
-from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells
+from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
 
 pytestmark = FOREIGN_WARNINGS
 
@@ -19,11 +19,10 @@ def workspace(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_both_splits_are_taught_and_judged_over_source_cells(workspace, capsys):
     data_dir = write_cells(workspace / "data")
-    source = SourceSpec(name="cells", path="cells", groups="cells.csv")
-    tiny = TrainSpec(name="tiny", sources=(source,), folds=3).tiny()
-    chosen = Recipe("tiny", "A tiny net", "nothing", "much", {"tiny net": tiny})
+    chosen = Recipe("tiny", "A tiny net", "nothing", "much", {"tiny net": replace(SPEC, name="tiny")})
     out = workspace / "out"
     out.mkdir()
     honest, leaky = reproduce(chosen, data_dir, out)

@@ -56,7 +56,7 @@ def test_what_cannot_be_taught_is_one_line(tmp_path, capsys):
     (tmp_path / "spec.json").write_text('{"name": "n", "colour": 1, "source": {"name": "a", "path": "a"}}')
     where = ("--data", tmp_path, "--out", tmp_path / "out")
     assert run("teach-masks", tmp_path / "spec.json", *where) == 1
-    assert "Unknown training settings ['colour']" in capsys.readouterr().err
+    assert "Unknown settings ['colour']" in capsys.readouterr().err
     (tmp_path / "spec.json").write_text(SPEC.to_json())
     assert run("teach-masks", tmp_path / "spec.json", *where, "--resume") == 1
     assert "leave out --resume" in capsys.readouterr().err

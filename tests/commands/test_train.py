@@ -44,7 +44,7 @@ def test_trains_a_model_and_the_same_again_from_the_same_seed(spec, tmp_path, tm
     [
         (None, "cannot be read: No such file"),
         ("{", "not valid JSON"),
-        (json.dumps({"name": "x", "sources": [], "epoch": 1}), "Unknown training settings ['epoch']"),
+        (json.dumps({"name": "x", "sources": [], "epoch": 1}), "Unknown settings ['epoch']"),
     ],
 )
 def test_a_spec_that_cannot_be_used(spec, tmp_path, capsys, text, message):

@@ -92,7 +92,7 @@ def test_descriptions_that_cannot_be_used(tmp_path):
     with pytest.raises(DatasetError, match=r"The dataset .*none\.json cannot be read: No such file"):
         open_described(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text('{"name": "s", "path": ".", "lables": []}')
-    with pytest.raises(SpecError, match=r"Unknown training settings \['lables'\]"):
+    with pytest.raises(SpecError, match=r"Unknown settings \['lables'\]"):
         open_described(tmp_path / "bad.json")
 
 

@@ -7,7 +7,7 @@ from bloodcell.data.records import Record
 from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import DatasetError
 from bloodcell.evaluate.dataset import evaluate, known_records, predictions_csv
-from bloodcell.evaluate.metrics import NOT_ANSWERED
+from bloodcell.evaluate.predictions import NOT_ANSWERED
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer.engine import Engine
 from tests.data.made import in_zip

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_score
 
-from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions, balanced_accuracy, figures
+from bloodcell.evaluate.class_figures import balanced_accuracy
+from bloodcell.evaluate.metrics import figures
+from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 
 NAMES = ("A", "B")
 

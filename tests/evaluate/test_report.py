@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
+from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 from bloodcell.evaluate.report import report
 
 NAMES = ("A", "B", "C")
@@ -20,7 +20,7 @@ def made(n: int = 240, copies: int = 8, seed: int = 0) -> Predictions:
     logits = np.repeat(rng.normal(size=(cells, 3)), copies, axis=0) + 0.1 * rng.normal(size=(n, 3))
     logits[np.arange(n), true] += 1.0
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    status = np.full(n, "confident")
+    status = np.where(probs.max(axis=1) > 0.5, "confident", "check")
     return Predictions(NAMES, true, probs.argmax(axis=1), probs, status, np.repeat(np.arange(cells), copies))
 
 

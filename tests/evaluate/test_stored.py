@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bloodcell.errors import RunError
-from bloodcell.evaluate.metrics import NOT_ANSWERED, Predictions
+from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 from bloodcell.evaluate.report import report
 from bloodcell.evaluate.stored import (
     ANSWERS_FILE,

@@ -238,7 +238,7 @@ def test_unknown_kinds_and_runners_and_wrong_specs(db, settings):
     queue = JobQueue(db, settings)
     with pytest.raises(JobError, match=r"`kind` must be one of \['train', .*\]\. Received: 'bake'"):
         queue.submit(new_job("bake"))
-    with pytest.raises(SpecError, match="Unknown training settings"):
+    with pytest.raises(SpecError, match="Unknown settings"):
         queue.submit(new_job("train"))
     with pytest.raises(JobError, match=r"BLOODCELL_RUNNER must be one of \['local', 'ray'\]\. Received: 'cloud'"):
         runner_of(replace(settings, runner="cloud"))

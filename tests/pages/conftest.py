@@ -1,18 +1,21 @@
 """A workspace of its own for each test, with or without a model, and a bench with three cells."""
 
+import functools
 import shutil
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from bloodcell.classes import WHITE_CELLS_4
 from bloodcell.imaging.boxes import Box
 from bloodcell.infer.results import CellResult, ImageResult
+from bloodcell.jobs.queue import JobQueue
 from bloodcell.review.batches import create_batch
 from bloodcell.review.tables import cells_table
-from bloodcell.settings import Settings
+from bloodcell.settings import Settings, load_settings
 from bloodcell.store.database import open_database
 from bloodcell.ui.state import Bench
 from tests.pages.tiny_model import write_tiny_model
@@ -22,13 +25,22 @@ ROOT = Path(__file__).parents[2]
 SHA = "c0ffee" + "0" * 58
 
 
+@pytest.fixture(scope="session", autouse=True)
+def components_looked_for_once():
+    """Each new AppTest reads what all installed packages say of themselves (0.4 s), and finds the same every time."""
+    with pytest.MonkeyPatch.context() as patch:
+        look = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", look)
+        yield
+
+
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """An empty workspace and an empty shelf, set in the environment."""
-    return _own_workspace(tmp_path, monkeypatch)
+    return own_workspace(tmp_path, monkeypatch)
 
 
-def _own_workspace(folder, patch):
+def own_workspace(folder, patch):
     patch.setenv("BLOODCELL_HOME", str(folder / "ws"))
     patch.delenv("BLOODCELL_DB", raising=False)
     empty_shelf = folder / "shelf"
@@ -54,10 +66,10 @@ def model(workspace):
 @pytest.fixture
 def app(workspace):
     """The app, not yet run."""
-    return _new_app()
+    return new_app()
 
 
-def _new_app():
+def new_app():
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
 
 
@@ -65,9 +77,9 @@ def _new_app():
 def sampled(tmp_path_factory):
     """A workspace into which the sample set was taken by click; copied, as each test changes its own."""
     with pytest.MonkeyPatch.context() as patch:
-        home = _own_workspace(tmp_path_factory.mktemp("sampled"), patch)
+        home = own_workspace(tmp_path_factory.mktemp("sampled"), patch)
         write_tiny_model(home / "runs" / "tiny")
-        app = _new_app().run()
+        app = new_app().run()
         app.button(key="classify-sample").click().run()
         assert not app.exception
         st.cache_resource.clear()
@@ -82,6 +94,20 @@ def filled(app, model, workspace, sampled):
     app.run()
     assert not app.exception
     return app
+
+
+@pytest.fixture
+def queue(workspace):
+    """The queue of the workspace."""
+    settings = load_settings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return JobQueue(open_database(settings.db_url), settings)
+
+
+@pytest.fixture
+def no_worker(monkeypatch):
+    """A job that is begun gets no process, so it waits for ever."""
+    monkeypatch.setattr("bloodcell.jobs.local.LocalRunner.start", lambda *_: None)
 
 
 @pytest.fixture

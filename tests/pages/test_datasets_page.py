@@ -1,5 +1,7 @@
 """The Datasets page: empty, adding a folder, every view, groups, a split, and a leaky one that has to be confirmed."""
 
+import shutil
+
 import pytest
 
 from bloodcell.data.dataset_groups import kept_groups, kept_splits, open_split
@@ -7,28 +9,46 @@ from bloodcell.data.shelf import list_datasets
 from bloodcell.data.synthetic import draw_field
 from bloodcell.imaging.read import encode_png
 from bloodcell.settings import load_settings
+from tests.pages.conftest import new_app, own_workspace
 from tests.pages.test_pages import texts, widget
 
 VIEWS = ("Overview", "Pictures", "Gray levels", "Segmentation", "Copies", "Splits", "Problems")
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
     """Two classes, four cells each with two copies, the patient in the name; one file that is no picture."""
+    folder = tmp_path_factory.mktemp("pictures") / "set"
     for number, name in enumerate(("LYMPHOCYTE", "NEUTROPHIL")):
-        place = tmp_path / "set" / name
+        place = folder / name
         place.mkdir(parents=True)
         for cell in range(4):
             rgb = draw_field(10 * number + cell, 1, 120, 120, scale=0.45, class_names=[name], n_platelets=0).rgb
             for copy, picture in enumerate((rgb, rgb[:, ::-1].copy())):
                 (place / f"C{10 * number + cell}_{copy}.png").write_bytes(encode_png(picture))
-    (tmp_path / "set" / "NEUTROPHIL" / "broken.png").write_bytes(b"no picture")
-    return tmp_path / "set"
+    (folder / "NEUTROPHIL" / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def with_dataset(folder, tmp_path_factory):
+    """A workspace in which the folder was registered by click; copied, as each test changes its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = own_workspace(tmp_path_factory.mktemp("with-dataset"), patch)
+        add(new_app(), folder)
+    return home
 
 
 @pytest.fixture
-def page(app, folder):
+def page(app, workspace, with_dataset):
     """The page with the folder registered and opened."""
+    shutil.copytree(with_dataset, workspace)
+    app.run().switch_page("pages/datasets.py").run()
+    assert not app.exception
+    return app
+
+
+def add(app, folder):
     app.run().switch_page("pages/datasets.py").run()
     widget(app.text_input, "datasets-path").set_value(str(folder)).run()
     widget(app.button, "datasets-add").click().run()
@@ -61,7 +81,8 @@ def test_a_path_with_nothing_is_one_sentence(app, tmp_path):
     assert not app.exception
 
 
-def test_adding_a_folder_registers_it_and_counts(page):
+def test_adding_a_folder_registers_it_and_counts(app, folder):
+    page = add(app, folder)
     dataset = registered()
     assert (dataset.n_images, dataset.n_unreadable, dataset.class_names) == (17, 1, ("LYMPHOCYTE", "NEUTROPHIL"))
     metrics = {one.label: one.value for one in page.metric}
@@ -130,8 +151,10 @@ def test_copies_from_the_pictures(page):
     assert len(kept_groups(registered()).group_of) == 16
 
 
-def test_a_changed_folder_is_noticed_and_looked_at_again(page, folder):
-    (folder / "NEUTROPHIL" / "broken.png").unlink()
+def test_a_changed_folder_is_noticed_and_looked_at_again(app, folder, tmp_path):
+    changed = shutil.copytree(folder, tmp_path / "set")
+    page = add(app, changed)
+    (changed / "NEUTROPHIL" / "broken.png").unlink()
     page.run()
     assert page.warning
     widget(page.button, "datasets-refresh").click().run()

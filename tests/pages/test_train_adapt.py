@@ -12,11 +12,9 @@ from bloodcell.data.shelf import images_table, list_datasets, register_path
 from bloodcell.data.sources import SourceSpec
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.queue import JobQueue
 from bloodcell.review.corrections import correct
 from bloodcell.review.tables import cells_table
 from bloodcell.settings import load_settings
-from bloodcell.store.database import open_database
 from bloodcell.training.adapt_spec import NOT_KEPT, AdaptSpec
 from bloodcell.training.history import write_history
 from bloodcell.training.spec import TrainSpec
@@ -26,17 +24,9 @@ from tests.pages.test_train_page import EPOCHS, at, keys, made, train
 from tests.pages.tiny_model import CLASS_NAMES, SIDE_PX, write_tiny_model
 from tests.training.adapt_reports import write_report
 
+pytestmark = pytest.mark.usefixtures("no_worker")
 CELLS = 6  # of each class
 REFUSED = f"{NOT_KEPT}: its balanced accuracy on 12 held-back cells is not above that of tiny."
-
-
-@pytest.fixture
-def queue(workspace, monkeypatch):
-    """The queue of the workspace; what is submitted waits for ever."""
-    monkeypatch.setattr("bloodcell.jobs.local.LocalRunner.start", lambda *_: None)
-    settings = load_settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
-    return JobQueue(open_database(settings.db_url), settings)
 
 
 @pytest.fixture

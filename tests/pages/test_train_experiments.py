@@ -17,9 +17,6 @@ from bloodcell.data.split import holdout_split
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.job_specs import job_of, read_job_spec
-from bloodcell.jobs.queue import JobQueue
-from bloodcell.settings import load_settings
-from bloodcell.store.database import open_database
 from bloodcell.training.history import write_history
 from bloodcell.training.results import write_table
 from bloodcell.training.search_spec import Choices, Range
@@ -30,17 +27,8 @@ from tests.pages.test_train_page import LEARNING, at, keys, split_table, train
 from tests.training.result_folders import SEARCH, TITLED, result_folders
 from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells
 
-pytestmark = FOREIGN_WARNINGS
+pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("no_worker")]
 TRIALS = TrialsSpec(TITLED, 3)
-
-
-@pytest.fixture
-def queue(workspace, monkeypatch):
-    """The queue of the workspace; no process is started."""
-    monkeypatch.setattr("bloodcell.jobs.local.LocalRunner.start", lambda *_: None)
-    settings = load_settings()
-    settings.home.mkdir(parents=True)
-    return JobQueue(open_database(settings.db_url), settings)
 
 
 @pytest.fixture
@@ -375,4 +363,4 @@ def test_best_settings_that_are_none_are_one_sentence(app, queue, results):
     (results / "search" / "spec.json").write_text('{"name": "x", "colour": 1}')
     at(app, done(queue, "search"))
     (error,) = app.error
-    assert "Unknown training settings" in error.value
+    assert "Unknown settings" in error.value

@@ -17,7 +17,7 @@ from bloodcell.training.history import MASK_COLUMNS, write_history
 from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.ui.training_asked import HOW, MASKS_WAY
 from tests.pages.test_pages import texts, widget
-from tests.pages.test_train_page import LEARNING, at, keys, made, queue, running, spec_of_newest, train  # noqa: F401
+from tests.pages.test_train_page import LEARNING, at, keys, made, running, spec_of_newest, train  # noqa: F401
 from tests.runs.test_mask_models import METRICS, put
 from tests.training.mask_pictures import write_spots
 

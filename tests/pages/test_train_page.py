@@ -15,9 +15,6 @@ from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir, make_job_dir
 from bloodcell.jobs.local import host
 from bloodcell.jobs.processes import process_id
-from bloodcell.jobs.queue import JobQueue
-from bloodcell.settings import load_settings
-from bloodcell.store.database import open_database
 from bloodcell.training.history import write_history
 from bloodcell.training.spec import TrainSpec
 from tests.jobs.light_worker import wait_for
@@ -28,13 +25,6 @@ LEARNING = {"phase": "learning", "fit": 1, "fits": 1, "epoch": 2, "epochs": 4, "
 LEARNING |= {"images": 160, "loss": 0.4321, "accuracy": 0.875, "images_per_s": 321.0, "seconds_left": 75.0}
 LEARNING |= {"memory_mb": 812, "last_epoch": {"epoch": 1, "val_accuracy": 0.75}}
 EPOCHS = [{"fit": 1, "epoch": epoch, "loss": 1 / epoch, "accuracy": 0.6, "val_loss": 1.1} for epoch in (1, 2)]
-
-
-@pytest.fixture
-def queue(workspace):
-    settings = load_settings()
-    settings.home.mkdir(parents=True)
-    return JobQueue(open_database(settings.db_url), settings)
 
 
 @pytest.fixture
@@ -272,7 +262,7 @@ def test_a_spec_from_a_file_runs_the_same(app, dataset, queue, running, tmp_path
 @pytest.mark.parametrize(
     ("data", "folder", "said"),
     [
-        (b'{"name": "x", "colour": 1}', "", "Unknown training settings"),
+        (b'{"name": "x", "colour": 1}', "", "Unknown settings"),
         (b"\xff\xfe", "", "must be text in UTF-8"),
         (b" " * 1_000_001, "", "at most 1,000,000 bytes"),
         (TrainSpec("x", (SourceSpec("a", "a"),)).to_json().encode(), "/nowhere", "There is no data folder"),

@@ -34,7 +34,7 @@ def test_a_shipped_model_keeps_its_name(settings, tmp_path):
 
 
 def test_a_folder_that_is_not_there(settings, tmp_path):
-    with pytest.raises(RunError, match=r"The model .*none cannot be moved to the shelf: No such file"):
+    with pytest.raises(RunError, match=r"The folder .*none cannot be moved to .*: No such file"):
         publish(tmp_path / "none", "mine", settings)
 
 

@@ -11,7 +11,7 @@ import pytest
 from bloodcell.classes import CONFIDENT, WHITE_CELLS_4
 from bloodcell.data.sources import SourceSpec
 from bloodcell.errors import DatasetError, ModelError, RunError, SpecError
-from bloodcell.evaluate.metrics import Predictions
+from bloodcell.evaluate.predictions import Predictions
 from bloodcell.imaging.read import encode_png
 from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_model

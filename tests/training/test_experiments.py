@@ -21,6 +21,7 @@ from bloodcell.training.search import STUDY_FILE, _open_study, run_search
 from bloodcell.training.search_spec import Choices, SearchSpec
 from bloodcell.training.trials import run_trials
 from bloodcell.training.trials_spec import TrialsSpec, spread
+from tests.conftest import step_by_step
 from tests.training.test_samples import samples
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
 
@@ -54,14 +55,15 @@ def rows_of(path):
 
 
 @pytest.fixture(scope="module")
-def trials(data_dir, tmp_path_factory, without_graphs):
+def trials(data_dir, tmp_path_factory):
     """(work folder, summary, epochs done by the second call) of two trials, stopped after the first."""
     work = tmp_path_factory.mktemp("trials")
     what = (work, TrialsSpec(replace(SPEC, seed=7), 2), data_dir, data_dir.parent / "cache")
-    with pytest.raises(StoppedError, match="the epochs that were finished are kept"):
-        run_trials(*what, StopAfter(1))
     then = StopAfter()
-    return work, run_trials(*what, then), then.rows
+    with step_by_step():
+        with pytest.raises(StoppedError, match="the epochs that were finished are kept"):
+            run_trials(*what, StopAfter(1))
+        return work, run_trials(*what, then), then.rows
 
 
 def test_a_finished_trial_is_not_run_again(trials):

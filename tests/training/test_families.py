@@ -88,6 +88,7 @@ def test_every_image_once_an_epoch_in_a_new_order():
     assert [len(few[number][0]) for number in range(len(few))] == [4, 1]
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
     settings = spec(epochs=3, frozen_epochs=2, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
     assert [(part.begin, part.end, part.is_frozen) for part in rounds_of(settings)] == [(0, 2, True), (2, 3, False)]
@@ -110,6 +111,7 @@ def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
         assert [row["epoch"] for row in then.rows] == ([2, 3] if stop_at == 3 else [3])
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_frozen_weights_do_not_move_in_the_first_round(tmp_path):
     settings = spec(epochs=2, frozen_epochs=1, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
     first = Watch(stop_at=3)  # two batches an epoch: the first of the second round

@@ -160,6 +160,7 @@ def test_otsu_needs_no_masks_and_says_what_it_measures(tmp_path):
     assert "what Otsu's threshold on green marks" in (tmp_path / "work" / RESULT_DIR / "README.md").read_text()
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
     """Cancelled at the first batch after the first epoch, then gone on with; against a run that was never stopped."""
     data_dir = write_spots(tmp_path, 8)

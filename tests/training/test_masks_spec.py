@@ -54,7 +54,7 @@ def test_what_cannot_be(changes, said):
 
 
 def test_files_that_are_none(tmp_path):
-    with pytest.raises(SpecError, match=r"Unknown training settings \['colour'\]"):
+    with pytest.raises(SpecError, match=r"Unknown settings \['colour'\]"):
         MasksSpec.from_json(json.dumps({"name": "n", "colour": 1, "source": {"name": "a", "path": "a"}}))
     with pytest.raises(SpecError, match="`source` must be an object"):
         MasksSpec.from_json('{"name": "n", "source": 3}')

@@ -12,7 +12,7 @@ from bloodcell.training.rounds import Work, fit_network
 from tests.training.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
-pytestmark = FOREIGN_WARNINGS
+pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("without_graphs")]
 LEARNED, HELD = samples([0, 1] * 8), samples([1, 0] * 4)
 
 

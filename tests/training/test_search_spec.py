@@ -31,7 +31,7 @@ def test_the_example_is_a_search(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trial": 3}, r"Unknown training settings \['trial'\]"),
+        ({"trial": 3}, r"Unknown settings \['trial'\]"),
         ({"trials": 0}, "`trials` must be from 1 to 1000. Received: 0"),
         ({"prune_after": -1}, "`prune_after` must be from 0 to 10000. Received: -1"),
         ({"name": ""}, "A search needs a name"),
@@ -43,7 +43,7 @@ def test_the_example_is_a_search(tmp_path):
         ({"space": {"dropout": {"low": 0, "high": 0.5, "log": True}}}, "`low` must be above 0 where `log` is true"),
         ({"space": {"dropout": {"low": 0, "high": 0.5, "log": 2}}}, "`log` must be true or false. Received: 2"),
         ({"space": {"dropout": {"low": 0.5, "high": 1.0}}}, "`dropout` must be from 0 to below 1. Received: 1.0"),
-        ({"space": {"dropout": {"lowest": 0.5}}}, r"Unknown training settings \['lowest'\]"),
+        ({"space": {"dropout": {"lowest": 0.5}}}, r"Unknown settings \['lowest'\]"),
         ({"space": {"scaling": {"choices": []}}}, "`choices` must be a list of one value or more"),
         ({"space": {"scaling": {"choices": ["255", "255"]}}}, "`choices` names a value twice"),
         ({"space": {"scaling": {"choices": ["no"]}}}, "`scaling` must be one of .* Received: 'no'"),

@@ -91,9 +91,9 @@ def test_tiny_is_the_same_run_but_small():
         ),
         (
             '{"name": "x", "sources": [{"name": "a", "path": "b"}], "epoch": 3, "bach": 1}',
-            r"Unknown training settings \['bach', 'epoch'\]\. Known: \['name', 'sources'",
+            r"Unknown settings \['bach', 'epoch'\]\. Known: \['name', 'sources'",
         ),
-        ('{"name": "x", "sources": [{"name": "a", "pth": "b"}]}', r"Unknown training settings \['pth'\]"),
+        ('{"name": "x", "sources": [{"name": "a", "pth": "b"}]}', r"Unknown settings \['pth'\]"),
     ],
 )
 def test_texts_that_are_no_spec(text, message):

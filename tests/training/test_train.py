@@ -119,6 +119,7 @@ def test_the_pipeline_takes_the_model(run):
     assert result.cells[0].class_name in WHITE_CELLS_4
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_a_model_of_all_cells_has_thresholds_from_runs_that_left_cells_out(run, tmp_path):
     lines = []
     control = Control()

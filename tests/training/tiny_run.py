@@ -1,6 +1,7 @@
 """One training run on drawn cells, made once per test session and shared by all who need a trained model."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,17 +30,26 @@ _DONE: list[tuple[Path, Path]] = []
 def write_cells(data_dir: Path) -> Path:
     """Draw six single cells per class, two photographs of each, with the file of their source cells."""
     lines = ["file,group"]
+    for file, seed, png in _drawn_cells():
+        path = data_dir / "cells" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png)
+        lines.append(f"{file},{seed}")
+    (data_dir / "cells.csv").write_text("\n".join(lines) + "\n")
+    return data_dir
+
+
+@cache
+def _drawn_cells() -> list[tuple[str, int, bytes]]:
+    """File name, source cell and PNG of each photograph; drawn once, as drawing takes longer than most tests."""
+    cells = []
     for index, name in enumerate(WHITE_CELLS_4):
-        folder = data_dir / "cells" / name
-        folder.mkdir(parents=True)
         for number in range(CELLS_PER_CLASS):
             seed = 100 * index + number
             rgb = draw_field(seed, 1, 120, 120, scale=0.45, class_names=[name], n_platelets=0).rgb
             for copy, picture in enumerate((rgb, rgb[:, ::-1].copy())):
-                (folder / f"{number}-{copy}.png").write_bytes(encode_png(picture))
-                lines.append(f"{name}/{number}-{copy}.png,{seed}")
-    (data_dir / "cells.csv").write_text("\n".join(lines) + "\n")
-    return data_dir
+                cells.append((f"{name}/{number}-{copy}.png", seed, encode_png(picture)))
+    return cells
 
 
 def trained(tmp_path_factory) -> tuple[Path, Path]:

@@ -1,0 +1,44 @@
+"""Evaluate: judge a model on labelled pictures, and look at what it gets wrong."""
+
+import streamlit as st
+
+from bloodcell.ui import (
+    evaluation_asked,
+    evaluation_calibration,
+    evaluation_figures,
+    evaluation_pictures,
+    evaluation_shelf,
+    layout,
+)
+from bloodcell.ui.errors import show_errors
+
+FIGURES, PICTURES, CALIBRATION = "Figures", "Matrix and pictures", "How sure"
+
+layout.through_app()
+st.header("Evaluate", anchor=False)
+evaluation_shelf.take_next()
+with show_errors(stop=True):
+    info = evaluation_shelf.choose()
+    evaluation_asked.ask(is_first=info is None)
+    evaluation_asked.follow()
+if info is None:
+    st.stop()
+dataset = evaluation_shelf.dataset_of(info)
+with show_errors(stop=True):
+    evaluation_shelf.header(info)
+view = st.segmented_control(
+    "Show",
+    [PICTURES, FIGURES, CALIBRATION],
+    default=PICTURES,
+    required=True,
+    key="evaluation-view",
+    label_visibility="collapsed",
+    bind="query-params",
+)
+with show_errors():
+    if view == FIGURES:
+        evaluation_figures.show(info)
+    elif view == CALIBRATION:
+        evaluation_calibration.show(info)
+    else:
+        evaluation_pictures.show(info, dataset)

@@ -1,0 +1,137 @@
+"""The Compare page: leaderboard, verdict, matrices, pictures on which models differ, ensembles, one picture, trials."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from bloodcell.data.synthetic import draw_field
+from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations
+from bloodcell.evaluate.stored import read_evaluation
+from bloodcell.imaging.read import encode_png
+from bloodcell.settings import load_settings
+from tests.evaluate.judged import add_dataset, evaluated, learned_from, records_of, spec_for
+from tests.infer.net import write_net
+from tests.pages.test_pages import texts, widget
+from tests.pages.tiny_model import CLASS_NAMES
+from tests.training.result_folders import result_folders
+
+
+@pytest.fixture
+def two(workspace, model, tmp_path):
+    """Two models judged on the same drawn cells; names of the evaluations."""
+    settings = load_settings()
+    dataset = add_dataset(settings, tmp_path, "Drawn")
+    write_net(settings.runs_dir / "pixel", names=CLASS_NAMES, n_outputs=4, pixel=(16, 16))
+    names = []
+    for name in ("tiny", "pixel"):
+        found = evaluated(settings, spec_for(dataset, model=name))
+        names.append(keep_evaluation(found, settings.home / "new", name, settings))
+    return settings, dataset, names
+
+
+def opened(app, view=None, what=None):
+    app.switch_page("pages/compare.py").run()
+    if what is not None:
+        widget(app.segmented_control, "compare-what").set_value(what).run()
+    if view is not None:
+        widget(app.segmented_control, "compare-view").set_value(view).run()
+    assert not app.exception
+    return app
+
+
+def drop(app, name, data):
+    app.file_uploader[0].set_value((name, data, "image/png")).run()
+
+
+def test_nothing_judged_yet(app, workspace):
+    assert "Nothing was judged yet" in texts(opened(app))
+
+
+def test_board_and_verdict(app, two):
+    settings, _, names = two
+    opened(app)
+    table = app.dataframe[0].value
+    assert set(table["Model"]) == {"tiny", "pixel"}
+    accuracies = [get_evaluation(name, settings).report["figures"]["accuracy"]["value"] for name in names]
+    assert sorted(table["Right"]) == sorted(accuracies)
+    assert "source cells" in texts(app)
+    tests = app.dataframe[1].value
+    a, b = (read_evaluation(get_evaluation(name, settings).folder).answers for name in names)
+    right = {"tiny": (a["label"] == a["prediction"]).to_numpy(), "pixel": (b["label"] == b["prediction"]).to_numpy()}
+    second, first = tests["Compared"].iloc[0].split(" against ")
+    assert tests["Only the first right"].iloc[0] == int((right[first] & ~right[second]).sum())
+    assert tests["Only the second right"].iloc[0] == int((right[second] & ~right[first]).sum())
+
+
+def test_leaks_stand_first(app, two):
+    settings, dataset, _ = two
+    learned_from(settings, dataset, [records_of(dataset)[0].file])
+    keep_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
+    opened(app)
+    assert not app.error  # the learned picture is not judged
+    learned_from(settings, dataset, [one.file for one in records_of(dataset)])
+    keep_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
+    app.run()
+    assert [one.value for one in app.error] == ["tiny learned from pictures of this set: those figures are too good."]
+
+
+@pytest.mark.parametrize("view", ["Matrices", "Where they differ", "Learning curves"])
+def test_views(app, two, view):
+    opened(app, view)
+    if view == "Where they differ":
+        settings, _, names = two
+        a, b = (read_evaluation(get_evaluation(name, settings).folder).answers["prediction"] for name in names)
+        assert f"all on which they differ ({(a != b).sum()})" in widget(app.selectbox, "compare-kind").options
+    if view == "Learning curves":
+        assert "No learning curve is kept of" in texts(app)
+
+
+def test_an_ensemble_is_an_evaluation_of_its_own(app, two):
+    settings, _, names = two
+    opened(app)
+    widget(app.button, "compare-ensemble").click().run()
+    assert not app.exception
+    found = next(one for one in list_evaluations(settings) if one.name not in names)
+    assert set(found.protocol["model"].split(" + ")) == {"tiny", "pixel"}
+    assert len(app.dataframe[0].value) == 3
+
+
+def test_one_model_is_not_enough(app, two):
+    opened(app)
+    chosen = next(one for one in app.multiselect if one.key.startswith("compare-models"))
+    chosen.set_value(chosen.value[:1]).run()
+    assert "Choose two models or more" in texts(app)
+
+
+def test_one_picture_through_both(app, two):
+    opened(app, what="One picture")
+    rgb = draw_field(3, 2, 200, 260, scale=0.45).rgb
+    drop(app, "field.png", encode_png(rgb))
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert len(table) == 2
+    assert {"tiny", "pixel", "They"} <= set(table.columns)
+    drop(app, "bad.png", b"not a picture")
+    assert not app.exception
+    assert "cannot be read" in texts(app) or "no picture" in texts(app)
+
+
+def test_a_picture_without_a_cell(app, two):
+    opened(app, what="One picture")
+    blank = encode_png(np.full((120, 120, 3), 225, np.uint8))
+    drop(app, "blank.png", blank)
+    assert not app.exception
+    assert "white cell" in texts(app)
+
+
+def test_trials(app, workspace, tmp_path_factory):
+    assert "No trials were run yet" in texts(opened(app, what="Trials of one spec"))
+    settings = load_settings()
+    shutil.copytree(result_folders(tmp_path_factory) / "trials", settings.runs_dir / "drawn-trials")
+    app.run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["Trials"].tolist() == ["drawn-trials"]
+    assert table["Converged"].tolist() == ["2 of 3"]
+    assert all("±" in words for words in table.iloc[0, 3:6])

@@ -1,0 +1,188 @@
+"""The Evaluate page: nothing there yet, asking for an evaluation, its views, pictures behind a number, marked labels."""
+
+import numpy as np
+import pytest
+
+from bloodcell.data.label_errors import label_errors, mark_label_error
+from bloodcell.data.shelf import remove_dataset
+from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations
+from bloodcell.evaluate.stored import read_evaluation
+from bloodcell.jobs import store
+from bloodcell.jobs.queue import JobQueue
+from bloodcell.settings import load_settings
+from bloodcell.store.database import open_database
+from bloodcell.ui.evaluation_pictures import _Filter, chosen_rows
+from tests.evaluate.judged import add_dataset, evaluated, learned_from, records_of, spec_for
+from tests.pages.test_pages import texts, widget
+
+
+@pytest.fixture
+def queue(workspace, model, monkeypatch):
+    """The queue of the workspace; no process is started."""
+    monkeypatch.setattr("bloodcell.jobs.local.LocalRunner.start", lambda *_: None)
+    settings = load_settings()
+    return JobQueue(open_database(settings.db_url), settings)
+
+
+@pytest.fixture
+def dataset(queue, tmp_path):
+    return add_dataset(queue.settings, tmp_path, "Drawn")
+
+
+@pytest.fixture
+def kept(queue, dataset):
+    """An evaluation on the shelf."""
+    found = evaluated(queue.settings, spec_for(dataset))
+    return keep_evaluation(found, queue.settings.home / "new", "mine", queue.settings)
+
+
+def opened(app, view=None):
+    app.switch_page("pages/evaluate.py").run()
+    if view is not None:
+        widget(app.segmented_control, "evaluation-view").set_value(view).run()
+    assert not app.exception
+    return app
+
+
+def test_nothing_to_judge_with_or_on(app, workspace):
+    opened(app)
+    assert "There is no model on the shelf" in texts(app)
+
+
+def test_a_model_but_no_pictures(app, model):
+    opened(app)
+    assert "There is no dataset" in texts(app)
+
+
+def test_asking_makes_a_job(app, queue, dataset):
+    opened(app)
+    widget(app.selectbox, f"train-groups-{dataset.id}-False").set_value("each").run()
+    widget(app.button, "evaluation-go").click().run()
+    assert not app.exception
+    (job,) = store.list_jobs(queue.db)
+    assert (job.kind, job.title) == ("evaluate", "tiny on Drawn")
+    assert job.spec["data"]["path"] == dataset.id
+    widget(app.button, "evaluation-go").click().run()
+    assert "Waits until the job before it has ended." in texts(app)  # the second of two
+    second = store.list_jobs(queue.db)[0]
+    widget(app.button, f"evaluation-cancel-{second.id}").click().run()
+    assert store.get_job(queue.db, second.id).status == store.CANCELLED
+    widget(app.button, f"evaluation-dismiss-{second.id}").click().run()
+    widget(app.button, f"evaluation-cancel-{job.id}").click().run()
+    store.end(queue.db, job, store.CANCELLED)
+    app.run()
+    assert "Cancelled. Nothing was kept." in texts(app)
+    widget(app.button, f"evaluation-dismiss-{job.id}").click().run()
+    assert store.list_jobs(queue.db) == []
+
+
+def test_a_failed_one_says_why(app, queue, dataset):
+    opened(app)
+    widget(app.button, "evaluation-go").click().run()
+    (job,) = store.list_jobs(queue.db, (store.RUNNING,))
+    store.end(queue.db, job, store.FAILED, "The images are gone.")
+    app.run()
+    assert [one.value for one in app.error] == ["The images are gone\\."]
+
+
+def test_a_finished_one_opens_by_itself(app, queue, dataset, kept):
+    opened(app)
+    widget(app.button, "evaluation-go").click().run()
+    other = evaluated(queue.settings, spec_for(dataset, title="Second"))
+    name = keep_evaluation(other, queue.settings.home / "new", "second", queue.settings)
+    widget(app.selectbox, "evaluation").set_value(kept).run()
+    (job,) = store.list_jobs(queue.db, (store.RUNNING,))
+    store.end(queue.db, job, store.DONE, result=name)
+    app.run()
+    assert widget(app.selectbox, "evaluation").value == name
+
+
+def test_leaks_stand_before_any_figure(app, queue, dataset):
+    files = [one.file for one in records_of(dataset) if "baso" not in one.file]
+    learned_from(queue.settings, dataset, files[:4])
+    keep_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "mine", queue.settings)
+    opened(app)
+    (line,) = app.error
+    assert line.value.startswith("The model has learned from 4 of these 12 pictures \\(4 the very pictures\\)")
+    shown = [one.type for one in app.main]
+    assert shown.index("alert" if "alert" in shown else line.type) < len(shown)
+    assert app.metric[0].label == "Right"
+
+
+def test_head_and_figures(app, queue, kept):
+    opened(app, "Figures")
+    info = get_evaluation(kept, queue.settings)
+    words = texts(app)
+    assert "12 pictures" in words
+    assert "12 source cells" in words
+    assert "Left out, as the model does not know their classes: BASOPHIL 1" in words.replace("\\", "")
+    metrics = {one.label: one.value for one in app.metric}
+    assert metrics["Right"] == f"{100 * info.report['figures']['accuracy']['value']:.1f} %"
+    table = app.dataframe[1].value
+    assert table["Pictures"].tolist() == [3, 3, 3, 3]
+
+
+def test_how_sure(app, queue, kept):
+    opened(app, "How sure")
+    table = app.dataframe[0].value
+    assert table["Pictures"].sum() == 12
+    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
+    assert table["Wrong"].sum() == (answers["label"] != answers["prediction"]).sum()
+
+
+def test_filters_show_exactly_those_pictures(queue, kept):
+    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
+    sure = answers[[name for name in answers if name.startswith("prob_")]].to_numpy().max(axis=1)
+    for label in set(answers["label"]):
+        for answer in set(answers["prediction"]):
+            rows = chosen_rows(answers, _Filter(label, answer, "all answers", (), 0, 1, False))
+            assert set(rows) == set(np.flatnonzero((answers["label"] == label) & (answers["prediction"] == answer)))
+            assert (np.diff(sure[rows]) <= 0).all()
+    wrong = chosen_rows(answers, _Filter("", "", "wrong answers", (), 0, 1, True))
+    assert set(wrong) == set(np.flatnonzero(answers["label"] != answers["prediction"]))
+    assert (np.diff(sure[wrong]) >= 0).all()
+    some = chosen_rows(answers, _Filter("", "", "all answers", ("check",), 0.3, 0.8, False))
+    assert set(some) == set(np.flatnonzero((answers["status"] == "check") & (sure >= 0.3) & (sure <= 0.8)))
+
+
+def test_marking_a_label_and_judging_without_it(app, queue, dataset, kept):
+    opened(app)
+    widget(app.selectbox, "evaluation-which").set_value("all answers").run()
+    widget(app.button, "evaluation-mark").click().run()
+    assert not app.exception
+    (mark,) = label_errors(dataset).values()
+    assert "1 label error marked" in texts(app)
+    assert "Marked as label error" in texts(app)
+    widget(app.button, "evaluation-without").click().run()
+    assert not app.exception
+    found = next(one for one in list_evaluations(queue.settings) if one.name != kept)
+    assert found.protocol["left_out_marked"] == [mark.file]
+    assert widget(app.selectbox, "evaluation").value == found.name
+    assert "1 picture marked as label errors left out" in texts(app)
+    widget(app.selectbox, "evaluation").set_value(kept).run()
+    widget(app.selectbox, "evaluation-which").set_value("all answers").run()
+    widget(app.button, "evaluation-unmark").click().run()
+    assert label_errors(dataset) == {}
+
+
+def test_a_dataset_that_was_removed(app, dataset, kept):
+    remove_dataset(dataset)
+    opened(app)
+    assert "no longer registered" in texts(app)
+    assert app.metric[0].label == "Right"
+
+
+def test_deleting(app, queue, kept):
+    opened(app)
+    widget(app.button, "evaluation-delete-sure").click().run()
+    assert not app.exception
+    assert list_evaluations(queue.settings) == []
+    assert "Evaluate a model" in [one.label for one in app.expander]
+
+
+def test_marks_are_offered_to_be_left_out(app, queue, dataset):
+    mark_label_error(dataset, records_of(dataset)[0].file, "basophil", "", "Ada")
+    opened(app)
+    assert widget(app.checkbox, "evaluation-leave-out").value is True
+    widget(app.button, "evaluation-go").click().run()
+    assert store.list_jobs(queue.db)[0].spec["leaves_out_marked"] is True
