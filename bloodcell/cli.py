@@ -127,6 +127,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_reading_options(evaluate)
 
+    _add_explain_command(commands)
+
     explore = add_command(
         commands,
         "explore",
@@ -201,6 +203,36 @@ def _add_models(commands: Any) -> None:
     )
     export.add_argument("model", metavar="NAME", help="a name from `models`")
     export.add_argument("--out", required=True, metavar="FILE.zip", help="where the zip goes")
+
+
+def _add_explain_command(commands: Any) -> None:
+    explain = add_command(
+        commands,
+        "explain",
+        "draw where a model looks",
+        "explain wbc4 cell.jpg --out map.png",
+        details="Of several cells in IMAGE the largest counts. A map shows where the network looked, not a medical "
+        "reason. gradcam and layers need the model's model.keras and load the training library.",
+    )
+    explain.add_argument("model", metavar="MODEL", help="a name from `models`, or a model folder")
+    explain.add_argument("image", metavar="IMAGE", nargs="?", help="a picture of a cell or a field")
+    explain.add_argument("--out", required=True, metavar="FILE.png", help="where the picture goes")
+    explain.add_argument(
+        "--method",
+        choices=("occlusion", "gradcam", "layers"),
+        default="occlusion",
+        help="occlusion: how much the probability drops where a part is covered, for any model; gradcam: which places"
+        " speak for the class; layers: what convolution and pooling layers put out (default: %(default)s)",
+    )
+    explain.add_argument("--class", dest="class_name", metavar="NAME", help="of the map (default: the predicted one)")
+    explain.add_argument("--layer", default="", metavar="NAME", help="whose maps gradcam weighs (default: the last)")
+    explain.add_argument("--dataset", metavar="DATASET", help=f"in place of IMAGE, with --mean-of: {_DATASET_HELP}")
+    explain.add_argument("--mean-of", metavar="CLASS", help="the mean over the cells that DATASET labels so")
+    explain.add_argument("--part", metavar="NAME", help="only images of this part of DATASET: test")
+    explain.add_argument(
+        "--most", type=int, default=64, metavar="N", help="most cells of the mean (default: %(default)s)"
+    )
+    _add_reading_options(explain)
 
 
 def _add_copies_commands(commands: Any) -> None:

@@ -39,3 +39,7 @@ class StoppedError(BloodcellError):
 
 class JobError(BloodcellError):
     """A job that is not there, cannot be started, or is in no state for what was asked of it."""
+
+
+class ExplainError(BloodcellError):
+    """A map of where a network looked that cannot be made."""

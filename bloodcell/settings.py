@@ -63,6 +63,11 @@ class Settings:
         """Cells cut out of batches that people have gone through, a folder a dataset (`review.cell_sets`)."""
         return self.home / "cells"
 
+    @property
+    def explanations_dir(self) -> Path:
+        """What was found inside networks, a folder each (`explain.explanation`); can be deleted, and is made anew."""
+        return self.home / "explanations"
+
 
 def load_settings() -> Settings:
     """Read the settings from the environment; JobError where BLOODCELL_JOBS is no number of jobs."""

@@ -5,7 +5,7 @@ import streamlit as st
 from bloodcell.review.batches import Batch
 from bloodcell.review.tables import cells_table, images_table
 from bloodcell.settings import load_settings
-from bloodcell.ui import batches, intake, layout, resources, state, summary, workbench
+from bloodcell.ui import batches, explanation, intake, layout, resources, state, summary, workbench
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.progress import say_stopped
 from bloodcell.ui.text import plain
@@ -51,6 +51,7 @@ def opened(batch: Batch) -> None:
     workbench.prepare_bench(batch.id, cells_table(db, batch.id))
     workbench.workbench(batch, len(images))
     summary.images_without_cells(images)
+    explanation.follow()
 
 
 layout.through_app()

@@ -8,6 +8,7 @@ from bloodcell.ui import (
     evaluation_figures,
     evaluation_pictures,
     evaluation_shelf,
+    explanation,
     layout,
 )
 from bloodcell.ui.errors import show_errors
@@ -42,3 +43,4 @@ with show_errors():
         evaluation_calibration.show(info)
     else:
         evaluation_pictures.show(info, dataset)
+explanation.follow()

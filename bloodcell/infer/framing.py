@@ -59,9 +59,14 @@ class Framing:
         hidden[~kept] = background_rgb if self.takes.input == CELL else BLACK
         return hidden
 
-    def cut(self, rgb: np.ndarray, box: Box, background_rgb: tuple[int, int, int] | None = None) -> np.ndarray:
-        """Make the input of one cell from a picture that `hide` gave; uint8 (height_px, width_px, 3)."""
-        takes = self.takes
-        if takes.input == IMAGE:
-            return whole_picture(rgb, takes.height_px, takes.width_px)
-        return crop_cell(rgb, box, takes.height_px, takes.context, background_rgb, takes.width_px)
+    def cut(
+        self, rgb: np.ndarray, box: Box, background_rgb: tuple[int, int, int] | None = None, enlarged: int = 1
+    ) -> np.ndarray:
+        """Make the input of one cell from a picture that `hide` gave; uint8 (height_px, width_px, 3).
+
+        `enlarged` gives the same frame with so many times the pixels a side, for people.
+        """
+        height_px, width_px = self.takes.height_px * enlarged, self.takes.width_px * enlarged
+        if self.takes.input == IMAGE:
+            return whole_picture(rgb, height_px, width_px)
+        return crop_cell(rgb, box, height_px, self.takes.context, background_rgb, width_px)

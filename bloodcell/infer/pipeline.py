@@ -20,6 +20,7 @@ from bloodcell.imaging.crop import crop_cell
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.infer.engine import Engine
+from bloodcell.infer.framing import Framing
 from bloodcell.infer.results import CellResult, ImageResult
 from bloodcell.runs.takes import IMAGE
 
@@ -56,6 +57,17 @@ def find_only(images: Iterable[ImageBytes]) -> Iterator[ImageResult]:
 def cell_crop(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
     """Cut a cell for people to look at, in the picture's own colours: uint8 (side_px, side_px, 3)."""
     return crop_cell(rgb, box, side_px, SHOWN_CONTEXT)
+
+
+def enlarging(framing: Framing, side_px: int) -> int:
+    """How many times a side of what a network sees goes into `side_px`, 1 at least; for `seen_crop`."""
+    return max(1, side_px // max(framing.takes.height_px, framing.takes.width_px))
+
+
+def seen_crop(framing: Framing, rgb: np.ndarray, box: Box, enlarged: int = 1) -> np.ndarray:
+    """Cut a cell as its network sees it in `analyse`; uint8 (height_px, width_px, 3), each side times `enlarged`."""
+    background_rgb = find_white_cells(rgb).background_rgb
+    return framing.cut(framing.hide(rgb, background_rgb), box, background_rgb, enlarged)
 
 
 def _in_chunks(

@@ -15,6 +15,7 @@ from bloodcell.training.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
 EVALUATE, LOAD = "evaluate", "load"
+EXPLAIN = "explain"  # asked for by pages, see `explain_job`; no settings in a file
 # What the Train page lists.
 TRAINING = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS)
 JobSpec = TrainSpec | TrialsSpec | SearchSpec | AdaptSpec | MasksSpec | EvaluateSpec | LoadSpec

@@ -14,12 +14,15 @@ class Kind:
 
     check : "module:function" of `(spec) -> None`, raises SpecError; must be quick and load no Keras
     run : "module:function" of `(Task) -> str`, does the work in the worker and returns the name of the
-        result's folder in the workspace's runs/, or evaluations/
+        result's folder in the workspace's runs/, evaluations/ or explanations/
+    is_short : takes seconds or a few minutes, and somebody waits for it: one of these runs beside the others, see
+        `store.claim_next`
     """
 
     name: str
     check: str
     run: str
+    is_short: bool = False
 
 
 _EXPERIMENTS = "bloodcell.jobs.experiment_jobs"
@@ -29,9 +32,10 @@ KINDS = (
     Kind("kfold", f"{_EXPERIMENTS}:check_kfold", f"{_EXPERIMENTS}:kfold"),
     Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
     Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
-    Kind("evaluate", "bloodcell.jobs.evaluate_job:check", "bloodcell.jobs.evaluate_job:run"),
+    Kind("evaluate", "bloodcell.jobs.evaluate_job:check", "bloodcell.jobs.evaluate_job:run", is_short=True),
     Kind("masks", "bloodcell.jobs.masks_job:check", "bloodcell.jobs.masks_job:run"),
-    Kind("load", "bloodcell.jobs.load_job:check", "bloodcell.jobs.load_job:run"),
+    Kind("load", "bloodcell.jobs.load_job:check", "bloodcell.jobs.load_job:run", is_short=True),
+    Kind("explain", "bloodcell.jobs.explain_job:check", "bloodcell.jobs.explain_job:run", is_short=True),
 )
 
 

@@ -59,7 +59,8 @@ class JobQueue:
     def tend(self) -> None:
         """Note which workers have died, and start what can be started; quick where nothing is to be done."""
         self._note_the_dead()
-        while job_to_start := store.claim_next(self.db, self.settings.jobs_at_once):
+        short = [kind.name for kind in self.kinds if kind.is_short]
+        while job_to_start := store.claim_next(self.db, self.settings.jobs_at_once, short):
             try:
                 process = self.runner.start(job_to_start)
             except JobError as error:

@@ -1,11 +1,11 @@
 """Jobs as rows of the database: what each is, where it stands, and who may change that."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Engine, Select, delete, func, insert, select, update
+from sqlalchemy import Engine, Select, delete, insert, select, update
 
 from bloodcell.errors import JobError
 from bloodcell.store.database import one_at_a_time, reading, writing
@@ -111,8 +111,10 @@ def list_jobs(db: Engine, statuses: tuple[str, ...] = ()) -> list[Job]:
         return [Job(**row) for row in connection.execute(query).mappings()]
 
 
-def claim_next(db: Engine, most: int) -> Job | None:
+def claim_next(db: Engine, most: int, short: Collection[str] = ()) -> Job | None:
     """Make the job that has waited longest a running one, unless `most` run already; no two processes get the same.
+
+    Of the kinds `short` one job at a time runs beside the others and is not counted: who asked for it sits and waits.
 
     Returns
     -------
@@ -124,10 +126,15 @@ def claim_next(db: Engine, most: int) -> Job | None:
             return None
     with writing(db) as connection:
         one_at_a_time(connection, CLAIM_LOCK_KEY)
-        running = connection.scalar(select(func.count()).select_from(jobs).where(jobs.c.status == RUNNING)) or 0
+        running = [kind in short for kind in connection.scalars(select(jobs.c.kind).where(jobs.c.status == RUNNING))]
+        waiting = _next_queued()
+        if running.count(False) >= most:
+            waiting = waiting.where(jobs.c.kind.in_(short))
+        if any(running):
+            waiting = waiting.where(jobs.c.kind.not_in(short))
         # Locked, so that nobody cancels or deletes it before it is a running one; those being cancelled are passed over.
-        job_id = connection.scalar(_next_queued().with_for_update(skip_locked=True))
-        if running >= most or job_id is None:
+        job_id = connection.scalar(waiting.with_for_update(skip_locked=True))
+        if job_id is None:
             return None
         changes: dict[str, Any] = {
             "status": RUNNING,

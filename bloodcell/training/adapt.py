@@ -15,13 +15,12 @@ import keras
 import numpy as np
 
 from bloodcell.data.split import EXCLUDED, TEST, draw_groups
-from bloodcell.errors import DatasetError, ModelError, RunError
+from bloodcell.errors import DatasetError, RunError
 from bloodcell.evaluate.class_figures import balanced_accuracy
 from bloodcell.evaluate.intervals import cluster_bootstrap
 from bloodcell.evaluate.metrics import figures
 from bloodcell.evaluate.predictions import Predictions
 from bloodcell.imaging.scale import fixed_scaling
-from bloodcell.infer.packed import KERAS_FILE
 from bloodcell.infer.typical import Typical, load_typical
 from bloodcell.runs.folder import model_sha256, read_description
 from bloodcell.runs.learned import read_learned
@@ -39,11 +38,11 @@ from bloodcell.training.export import export_onnx
 from bloodcell.training.held_out import scored
 from bloodcell.training.history import HISTORY_FILE, write_history
 from bloodcell.training.imbalance import learned_rows
-from bloodcell.training.inspected import load_inspected
 from bloodcell.training.learned_images import learned_images
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Work, fit_model
 from bloodcell.training.samples import LEFT_OUT, UNKNOWN, Samples, load_samples, takes_of_spec
+from bloodcell.training.saved import load_network
 from bloodcell.training.spec import TrainSpec
 
 MODEL_DIR = "model"
@@ -102,7 +101,7 @@ def run_adapt(
     checkpoints = open_checkpoints(work_dir / CHECKPOINT_DIR, train, samples)
     write_history(work_dir / HISTORY_FILE, checkpoints.rows())
     keras.utils.set_random_seed(train.seed)
-    model = _load(model_dir)
+    model = load_network(model_dir)
     typical = load_typical(model_dir / "typical.npz")
     calibration = description["calibration"]
     before = scored(train, held, predict(model, train, held, typical), calibration)
@@ -171,13 +170,6 @@ def parted(spec: AdaptSpec, train: TrainSpec, samples: Samples) -> tuple[Samples
     if lacking:
         raise DatasetError(would_forget(lacking))
     return samples.take(rows[is_held]), learned
-
-
-def _load(model_dir: Path) -> keras.Model:
-    try:
-        return load_inspected(model_dir / KERAS_FILE)
-    except ModelError as error:
-        raise ModelError(f"{KERAS_FILE} of the model {model_dir.name} cannot be read: {error}") from error
 
 
 def _moved(old: Typical, model: keras.Model, train: TrainSpec, learned: Samples) -> Typical:

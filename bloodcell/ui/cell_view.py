@@ -12,16 +12,19 @@ from bloodcell.plots import theme
 from bloodcell.plots.cells import probabilities
 from bloodcell.plots.histogram import gray_histogram as histogram_figure
 from bloodcell.plots.pictures import mask_picture
+from bloodcell.review.batches import Batch
 from bloodcell.review.corrections import history
 from bloodcell.ui import pictures, resources, state
-from bloodcell.ui.figures import data_uri, show_figures
+from bloodcell.ui.errors import show_errors
+from bloodcell.ui.explanation import show_explanation
+from bloodcell.ui.figures import NO_BAR, data_uri, show_figures
+from bloodcell.ui.intake import batch_model
 from bloodcell.ui.text import local_time, plain
 
-NO_BAR = {"displayModeBar": False}
 _MASK_WORDS = {"gray": "Gray", "red": "Red", "green": "Green", "blue": "Blue"}
 
 
-def cell_view(bench: state.Bench, class_names: tuple[str, ...]) -> list[tuple[str, str]]:
+def cell_view(bench: state.Bench, batch: Batch) -> list[tuple[str, str]]:
     """Show the chosen cell of a bench; nothing where none is chosen.
 
     Returns
@@ -41,7 +44,8 @@ def cell_view(bench: state.Bench, class_names: tuple[str, ...]) -> list[tuple[st
         [(data_uri(crop, "png"), "The cell, close up"), (data_uri(field), _place(cell, len(boxes)))],
         "2fr 3fr",
     )
-    _probabilities(cell, class_names)
+    _probabilities(cell, batch.class_names)
+    _why(cell, boxes[position], batch)
     _history(bench.chosen)
     return _evidence(bench.chosen, read_rgb(crop))
 
@@ -63,6 +67,20 @@ def _probabilities(cell: pd.Series, class_names: tuple[str, ...]) -> None:
         key="classify-probabilities",
         alt="Probability of each class",
     )
+
+
+def _why(cell: pd.Series, box: Box, batch: Batch) -> None:
+    """Show where the model looked, once that is asked for; it stays open for the cells after this one."""
+    if st.toggle("Why this class?", key="classify-why", help="Where the model looked at this cell."):
+        with show_errors():
+            show_explanation(
+                batch_model(batch),
+                cell["sha256"],
+                lambda: resources.blobs().get(cell["sha256"]),
+                box,
+                cell["prediction"],
+                key=f"classify-why-{cell.name}",
+            )
 
 
 def _history(cell_id: int) -> None:

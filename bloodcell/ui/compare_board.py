@@ -8,7 +8,7 @@ from bloodcell.evaluate.leaderboard import boards, leaderboard
 from bloodcell.evaluate.shelf import EvaluationInfo, list_evaluations
 from bloodcell.plots.evaluation import accuracies
 from bloodcell.settings import load_settings
-from bloodcell.ui.cell_view import NO_BAR
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.text import counted, plain
 from bloodcell.ui.training_progress import in_words
 

@@ -16,11 +16,10 @@ from bloodcell.plots.training import accuracy_curves, loss_curves
 from bloodcell.runs.folder import get_model
 from bloodcell.settings import load_settings
 from bloodcell.ui import pictures
-from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.evaluation_picture import DatasetPictures, box_of
 from bloodcell.ui.evaluation_shelf import answers_of, dataset_of
-from bloodcell.ui.figures import show_figures
+from bloodcell.ui.figures import NO_BAR, show_figures
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import plain
 

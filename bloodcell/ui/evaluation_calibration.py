@@ -11,8 +11,8 @@ from bloodcell.evaluate.reliability import reliability_bins, risk_area, risk_cov
 from bloodcell.evaluate.shelf import EvaluationInfo
 from bloodcell.plots.evaluation import reliability, risk_against_coverage
 from bloodcell.plots.theme import STATUS_LOOKS
-from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.evaluation_shelf import answers_of
+from bloodcell.ui.figures import NO_BAR
 
 BINS = 15
 

@@ -8,8 +8,8 @@ import streamlit as st
 from bloodcell.evaluate.shelf import EvaluationInfo
 from bloodcell.plots.evaluation import figures_with_intervals, precision_recall_curves, roc_curves
 from bloodcell.plots.theme import label_words
-from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.evaluation_shelf import answers_of
+from bloodcell.ui.figures import NO_BAR
 
 WORDS = {
     "accuracy": "Accuracy",

@@ -12,10 +12,10 @@ from bloodcell.evaluate.shelf import EvaluationInfo
 from bloodcell.evaluate.stored import PROB, Evaluation
 from bloodcell.plots import theme
 from bloodcell.plots.confusion import BY_ANSWER, BY_LABEL, COUNTS, confusion_matrix
-from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.errors import show_errors
 from bloodcell.ui.evaluation_picture import DatasetPictures, show_picture, tiles_of
 from bloodcell.ui.evaluation_shelf import answers_of, show_marks
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.text import counted
 from bloodcell.ui.tiles import picked_in, tiles
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+NO_BAR = {"displayModeBar": False}  # for `st.plotly_chart`
 _STYLE = (
     "display:grid;gap:10px;align-items:start;grid-template-columns:",
     "width:100%;display:block;border-radius:6px;border:1px solid rgba(49,51,63,.15);",

@@ -134,6 +134,17 @@ def take_files(batch_id: int, files: Sequence[tuple[str, bytes]]) -> None:
     state.note_notice(_arrival_sentence(taken))
 
 
+def batch_model(batch: Batch) -> ModelInfo:
+    """The model that a batch was begun with; ModelError if it is not on the shelf, or another one under its name is."""
+    model = get_model(batch.model_name, load_settings())
+    if model.sha256 != batch.model_sha256:
+        raise ModelError(
+            f"The model {batch.model_name} on the shelf is no longer the one this batch was begun with, so it neither "
+            "analyses nor explains images of it. Begin a new batch for them."
+        )
+    return model
+
+
 def analyse_what_waits(batch: Batch) -> None:
     """Analyse the images of a batch that wait, with a progress bar; the page starts anew when that is done.
 
@@ -148,12 +159,7 @@ def analyse_what_waits(batch: Batch) -> None:
     waiting = waiting_images(db, batch.id)
     if not waiting:
         return
-    model = get_model(batch.model_name, load_settings())
-    if model.sha256 != batch.model_sha256:
-        raise ModelError(
-            f"The model {batch.model_name} on the shelf is no longer the one this batch was begun with; "
-            f"{counted(len(waiting), 'image')} cannot be analysed in it. Begin a new batch for them."
-        )
+    model = batch_model(batch)
     bar = st.progress(0.0, f"Looking at {counted(len(waiting), 'image')} …")
     engine = resources.engine(str(model.folder), model.sha256)
     started = time.perf_counter()

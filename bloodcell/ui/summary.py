@@ -7,7 +7,7 @@ from bloodcell.classes import CELL_STATUSES, HAS_CELLS, NO_WHITE_CELL, NOT_A_SME
 from bloodcell.plots import theme
 from bloodcell.plots.cells import class_counts
 from bloodcell.ui import pictures, resources
-from bloodcell.ui.cell_view import NO_BAR
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.text import counted
 
 ROWS_PER_PAGE = 50

@@ -11,7 +11,7 @@ from bloodcell.plots.theme import label_words
 from bloodcell.settings import load_settings
 from bloodcell.training.adapt_report import Comparison, Share, read_comparison
 from bloodcell.training.adapt_spec import NOT_KEPT
-from bloodcell.ui.cell_view import NO_BAR
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.text import counted, plain
 from bloodcell.ui.training_figures import percent
 

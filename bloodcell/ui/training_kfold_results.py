@@ -10,7 +10,7 @@ from bloodcell.plots.experiments import run_dots
 from bloodcell.plots.theme import label_words
 from bloodcell.settings import load_settings
 from bloodcell.training.read_results import read_kfold
-from bloodcell.ui.cell_view import NO_BAR
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.training_figures import number, percent, show_remarks, show_runs
 
 PART = "Part"

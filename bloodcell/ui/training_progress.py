@@ -16,8 +16,8 @@ from bloodcell.plots.training import accuracy_curves, dice_curves, loss_curves
 from bloodcell.settings import load_settings
 from bloodcell.training.read_results import trials_so_far
 from bloodcell.ui import resources
-from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.errors import show_errors
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.intake import model_link
 from bloodcell.ui.text import counted, plain
 from bloodcell.ui.training_adapt_results import is_refused

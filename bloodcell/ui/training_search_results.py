@@ -14,7 +14,7 @@ from bloodcell.training.read_results import SearchResult, read_search
 from bloodcell.training.results import DONE
 from bloodcell.training.spec import TrainSpec
 from bloodcell.ui import resources, state
-from bloodcell.ui.cell_view import NO_BAR
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.training_asked import slug
 from bloodcell.ui.training_experiments import SETTING_WORDS, VALUE_WORDS
 from bloodcell.ui.training_figures import number, percent, show_remarks, show_runs

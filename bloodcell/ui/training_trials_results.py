@@ -7,7 +7,7 @@ from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import WORDS, run_dots
 from bloodcell.settings import load_settings
 from bloodcell.training.read_results import read_trials
-from bloodcell.ui.cell_view import NO_BAR
+from bloodcell.ui.figures import NO_BAR
 from bloodcell.ui.text import plain
 from bloodcell.ui.training_figures import number, percent, show_remarks, show_runs
 

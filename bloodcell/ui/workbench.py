@@ -45,7 +45,7 @@ def workbench(batch: Batch, n_images: int) -> None:
         _gallery(bench, batch)
     masks = []
     with right, show_errors():
-        masks = cell_view(bench, batch.class_names)
+        masks = cell_view(bench, batch)
     if masks:
         show_figures(masks, f"repeat({len(masks)}, 1fr)")
 

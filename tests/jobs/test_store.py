@@ -51,6 +51,23 @@ def test_the_first_to_come_is_claimed_first_and_one_at_a_time(db):
     assert [job.id for job in list_jobs(db, (QUEUED,))] == []
 
 
+def test_one_short_job_runs_beside_the_others(db):
+    """A training runs and one waits; of two short ones the first begins all the same, the second after it."""
+    long, _, quick, quicker = (add_job(db, new_job(kind=kind)) for kind in ("count", "count", "short", "short"))
+    assert claim_next(db, 1, ["short"]).id == long
+    assert claim_next(db, 1) is None
+    claimed = claim_next(db, 1, ["short"])
+    assert claimed.id == quick
+    assert claim_next(db, 1, ["short"]) is None
+    end(db, claimed, DONE)
+    assert claim_next(db, 1, ["short"]).id == quicker
+
+
+def test_a_short_job_takes_no_place_of_the_others(db):
+    quick, long = add_job(db, new_job(kind="short")), add_job(db, new_job())
+    assert [claim_next(db, 1, ["short"]).id, claim_next(db, 1, ["short"]).id] == [quick, long]
+
+
 def test_a_job_queued_again_goes_behind(db):
     first, second = add_job(db, new_job()), add_job(db, new_job())
     end(db, claim_next(db, 1), FAILED, error="No.")

@@ -165,6 +165,20 @@ def test_marking_a_label_and_judging_without_it(app, queue, dataset, kept):
     assert label_errors(dataset) == {}
 
 
+def test_why_a_picture_was_answered_so(app, model, kept):
+    opened(app)
+    widget(app.selectbox, "evaluation-which").set_value("all answers").run()
+    assert "By covering parts" not in texts(app)
+    widget(app.toggle, "evaluation-why").set_value(True).run()
+    assert not app.exception
+    assert not app.error
+    assert "By covering parts" in texts(app)
+    assert "not a medical reason" in texts(app)
+    (model / "spec.json").write_text((model / "spec.json").read_text() + " ")
+    app.run()
+    assert "no longer the one that was judged" in app.error[0].value
+
+
 def test_a_dataset_that_was_removed(app, dataset, kept):
     remove_dataset(dataset)
     opened(app)

@@ -1,0 +1,17 @@
+"""The network of a model folder, for Keras."""
+
+from pathlib import Path
+
+import keras
+
+from bloodcell.errors import ModelError
+from bloodcell.infer.packed import KERAS_FILE
+from bloodcell.training.inspected import load_inspected
+
+
+def load_network(model_dir: Path) -> keras.Model:
+    """The network in model.keras, looked through before Keras opens it; ModelError if it is damaged or refused."""
+    try:
+        return load_inspected(model_dir / KERAS_FILE)
+    except ModelError as error:
+        raise ModelError(f"{KERAS_FILE} of the model {model_dir.name} cannot be read: {error}") from error

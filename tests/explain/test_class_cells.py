@@ -1,0 +1,84 @@
+"""The cells of one class of a folder, and the mean over them."""
+
+import numpy as np
+import pytest
+
+from bloodcell.data.contents import Contents
+from bloodcell.data.records import Record
+from bloodcell.errors import ExplainError
+from bloodcell.explain.class_cells import class_crops, class_index, mean_crop, mean_occlusion
+from bloodcell.explain.occlusion import occlusion_maps
+from bloodcell.imaging.read import encode_png
+from bloodcell.infer.engine import Engine
+from tests.explain.nucleus_net import SIDE_PX, cell, nucleus_model, picture_bytes
+from tests.training.tiny_run import FOREIGN_WARNINGS
+
+pytestmark = FOREIGN_WARNINGS
+SEEDS = (7, 8, 9)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    return Engine(nucleus_model(tmp_path_factory))
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Three cells of one class, a picture without a cell, one that cannot be read, and one of another class."""
+    for seed in SEEDS:
+        (tmp_path / f"{seed}.png").write_bytes(picture_bytes(seed))
+    (tmp_path / "blank.png").write_bytes(encode_png(np.full((120, 120, 3), 220, np.uint8)))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "other.png").write_bytes(picture_bytes(10))
+    with Contents(tmp_path) as contents:
+        yield contents
+
+
+RECORDS = [
+    *(Record(f"{seed}.png", "Nucleus") for seed in SEEDS),
+    Record("blank.png", "NUCLEUS"),
+    Record("broken.png", "NUCLEUS"),
+    Record("other.png", "OTHER"),
+]
+
+
+def test_the_cells_of_a_class_whatever_its_capitals(engine, images):
+    told = []
+    crops = class_crops(engine, images, RECORDS, "nucleus", on_progress=lambda *at: told.append(at))
+    assert (crops.dtype, crops.shape) == (np.uint8, (3, SIDE_PX, SIDE_PX, 3))
+    np.testing.assert_array_equal(crops, np.stack([cell(seed) for seed in SEEDS]))
+    assert told == [(done, 5) for done in range(1, 6)]
+
+
+def test_of_many_some_evenly(engine, images):
+    crops = class_crops(engine, images, RECORDS[:3], "NUCLEUS", most=2)
+    np.testing.assert_array_equal(crops, np.stack([cell(7), cell(9)]))
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "message"),
+    [
+        ("MONOCYTE", 9, "The class must be one of OTHER, NUCLEUS. Received: 'MONOCYTE'"),
+        ("NUCLEUS", 0, "A mean needs 1 cell or more. Received: 0"),
+    ],
+)
+def test_what_cannot_be_asked(engine, images, name, most, message):
+    with pytest.raises(ExplainError, match=message):
+        class_crops(engine, images, RECORDS, name, most)
+
+
+@pytest.mark.parametrize(("records", "n"), [(RECORDS[3:5], 2), ([], 0)])
+def test_a_class_without_a_cell(engine, images, records, n):
+    with pytest.raises(ExplainError, match=f"No image labelled NUCLEUS shows a white cell, of {n} of that label"):
+        class_crops(engine, images, records, "NUCLEUS")
+
+
+def test_the_mean_is_that_of_the_maps(engine):
+    crops = np.stack([cell(7), cell(8)])
+    each = [occlusion_maps(engine, crop) for crop in crops]
+    np.testing.assert_allclose(mean_occlusion(engine, crops), (each[0] + each[1]) / 2, atol=1e-6)
+    assert mean_crop(np.array([[[[0, 10, 255]]], [[[1, 20, 255]]]], np.uint8)).tolist() == [[[0, 15, 255]]]
+
+
+def test_class_index():
+    assert class_index(("A", "B"), "b") == 1
