@@ -1,7 +1,7 @@
 """Published work on these data as training specs: each taught twice, on an honest split and on a leaky one.
 
-The CNN and the FCN are scaled per channel where nothing else is said: with levels divided by 255 the CNN was still at
-chance after 6,000 images.
+The CNN, the FCN and the custom CNN are scaled per channel where nothing else is said: with levels divided by 255, as
+published, they were still at chance after 6,000 images.
 """
 
 from dataclasses import dataclass, replace
@@ -53,13 +53,12 @@ def leaky(spec: TrainSpec) -> TrainSpec:
 
 
 def _on_train(model: str, name: str, **changes: Any) -> TrainSpec:
-    own = {"scaling": "channel"} if model in ("cnn", "fcn") else {}
+    own = {"scaling": "channel"} if model in ("cnn", "fcn", "custom_cnn") else {}
     short: dict[str, Any] = own | {"epochs": 8, "images_per_epoch": 1500, "folds": FOLDS, "fold": 0}
     return TrainSpec.for_network(model, name, (TRAIN,), **(short | changes))
 
 
 _SHORT = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
-_SHORTER = "4 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SMALL = {"height_px": 48, "width_px": 64, "epochs": 4}
 _SMALL_WORDS = "48x64 px, 4 epochs of 1,500 of the about 7,500 learned images, one run each"
 _FCN = {"epochs": 3, "images_per_epoch": 800}
@@ -124,8 +123,8 @@ RECIPES = (
         "custom",
         "Custom CNN 128x128 with rotation, flip and contrast",
         "Kaggle kernels: 0.838 to 0.871 on TEST",
-        _SHORTER,
-        {"custom CNN": _on_train("custom_cnn", "custom", epochs=4, augment=PUBLISHED_VARIATION)},
+        "6 epochs of 1,500 of the about 7,500 learned images, one run each; scaled per channel",
+        {"custom CNN": _on_train("custom_cnn", "custom", epochs=6, augment=PUBLISHED_VARIATION)},
     ),
     Recipe(
         "xception",
