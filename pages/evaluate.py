@@ -6,6 +6,7 @@ from bloodcell.ui import (
     evaluation_asked,
     evaluation_calibration,
     evaluation_figures,
+    evaluation_looks,
     evaluation_pictures,
     evaluation_shelf,
     explanation,
@@ -13,7 +14,7 @@ from bloodcell.ui import (
 )
 from bloodcell.ui.errors import show_errors
 
-FIGURES, PICTURES, CALIBRATION = "Figures", "Matrix and pictures", "How sure"
+FIGURES, PICTURES, CALIBRATION, LOOKS = "Figures", "Matrix and pictures", "How sure", "Where it looks"
 
 layout.through_app()
 st.header("Evaluate", anchor=False)
@@ -29,7 +30,7 @@ with show_errors(stop=True):
     evaluation_shelf.header(info)
 view = st.segmented_control(
     "Show",
-    [PICTURES, FIGURES, CALIBRATION],
+    [PICTURES, FIGURES, CALIBRATION, LOOKS],
     default=PICTURES,
     required=True,
     key="evaluation-view",
@@ -41,6 +42,8 @@ with show_errors():
         evaluation_figures.show(info)
     elif view == CALIBRATION:
         evaluation_calibration.show(info)
+    elif view == LOOKS:
+        evaluation_looks.show(info, dataset)
     else:
         evaluation_pictures.show(info, dataset)
 explanation.follow()

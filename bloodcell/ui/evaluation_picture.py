@@ -9,7 +9,7 @@ import streamlit as st
 from bloodcell.data.contents import Contents
 from bloodcell.data.label_errors import label_errors, mark_label_error, unmark_label_error
 from bloodcell.data.registration import Dataset
-from bloodcell.errors import ModelError, StoreError
+from bloodcell.errors import StoreError
 from bloodcell.evaluate.leak_check import CHOSEN_ON, LEARNED, NEAR_COPY, SAME_CELL
 from bloodcell.evaluate.shelf import EvaluationInfo
 from bloodcell.evaluate.stored import BOX, PROB, Evaluation
@@ -21,10 +21,9 @@ from bloodcell.plots import theme
 from bloodcell.plots.cells import probabilities
 from bloodcell.plots.histogram import gray_histogram as histogram_figure
 from bloodcell.plots.pictures import mask_picture
-from bloodcell.runs.folder import get_model
-from bloodcell.settings import load_settings
 from bloodcell.ui import pictures, state
 from bloodcell.ui.errors import show_errors
+from bloodcell.ui.evaluation_shelf import judged_model
 from bloodcell.ui.explanation import show_explanation
 from bloodcell.ui.figures import NO_BAR, data_uri, show_figures
 from bloodcell.ui.text import local_time, plain
@@ -121,12 +120,8 @@ def show_picture(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset 
 
 
 def _why(info: EvaluationInfo, source: DatasetPictures, one: pd.Series, box: Box) -> None:
-    """Show where the model looked; ModelError if it is no longer the one that was judged."""
-    model = get_model(info.protocol["model"], load_settings())
-    if model.sha256 != info.protocol["model_sha256"]:
-        raise ModelError(
-            f"The model {model.name} on the shelf is no longer the one that was judged, so its answers cannot be explained."
-        )
+    """Show where the model looked."""
+    model = judged_model(info)
     sha256, key = one["sha256"], f"evaluation-why-{one['file']}"
     show_explanation(model, sha256, lambda: source.get(sha256), box, one["prediction"], one["label"], key=key)
 

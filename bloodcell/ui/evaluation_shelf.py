@@ -7,11 +7,12 @@ from bloodcell.data.csv_text import csv_bytes
 from bloodcell.data.label_errors import label_errors, label_errors_csv
 from bloodcell.data.registration import Dataset
 from bloodcell.data.shelf import get_dataset
-from bloodcell.errors import DatasetError
+from bloodcell.errors import DatasetError, ModelError
 from bloodcell.evaluate.leak_check import LeakFound
 from bloodcell.evaluate.shelf import EvaluationInfo, keep_evaluation, list_evaluations, remove_evaluation
 from bloodcell.evaluate.stored import Evaluation, read_evaluation
 from bloodcell.evaluate.subset import without
+from bloodcell.runs.folder import ModelInfo, get_model
 from bloodcell.settings import load_settings
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, local_time, plain
@@ -59,6 +60,16 @@ def dataset_of(info: EvaluationInfo) -> Dataset | None:
         return get_dataset(info.protocol["dataset_id"], load_settings())
     except DatasetError:
         return None
+
+
+def judged_model(info: EvaluationInfo) -> ModelInfo:
+    """The model that was judged; ModelError if it is gone, or is another one by now."""
+    model = get_model(info.protocol["model"], load_settings())
+    if model.sha256 != info.protocol["model_sha256"]:
+        raise ModelError(
+            f"The model {model.name} on the shelf is no longer the one that was judged, so its answers cannot be explained."
+        )
+    return model
 
 
 def header(info: EvaluationInfo) -> None:

@@ -200,3 +200,22 @@ def test_marks_are_offered_to_be_left_out(app, queue, dataset):
     assert widget(app.checkbox, "evaluation-leave-out").value is True
     widget(app.button, "evaluation-go").click().run()
     assert store.list_jobs(queue.db)[0].spec["leaves_out_marked"] is True
+
+
+def test_where_it_looks(app, queue, kept):
+    opened(app, "Where it looks")
+    assert "3 pictures; the mean is over 3, evenly taken." in texts(app)
+    widget(app.selectbox, "evaluation-looks-which").set_value("wrong").run()
+    assert not app.exception
+    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
+    wrong = answers[(answers["label"] == "EOSINOPHIL") & (answers["prediction"] != "EOSINOPHIL")]
+    said = f"{len(wrong)} picture" if len(wrong) else "There is no such picture."
+    assert said in texts(app)
+
+
+def test_a_model_that_was_replaced_cannot_be_explained(app, queue, kept):
+    (queue.settings.runs_dir / "tiny" / "spec.json").write_text(
+        (queue.settings.runs_dir / "tiny" / "spec.json").read_text().replace("Tiny test model", "Another")
+    )
+    opened(app, "Where it looks")
+    assert "no longer the one that was judged" in app.error[0].value
