@@ -8,24 +8,15 @@ from bloodcell.data.shelf import remove_dataset
 from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations
 from bloodcell.evaluate.stored import read_evaluation
 from bloodcell.jobs import store
-from bloodcell.jobs.queue import JobQueue
-from bloodcell.settings import load_settings
-from bloodcell.store.database import open_database
 from bloodcell.ui.evaluation_pictures import _Filter, chosen_rows
 from tests.evaluate.judged import add_dataset, evaluated, learned_from, records_of, spec_for
 from tests.pages.test_pages import texts, widget
 
-
-@pytest.fixture
-def queue(workspace, model, monkeypatch):
-    """The queue of the workspace; no process is started."""
-    monkeypatch.setattr("bloodcell.jobs.local.LocalRunner.start", lambda *_: None)
-    settings = load_settings()
-    return JobQueue(open_database(settings.db_url), settings)
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 @pytest.fixture
-def dataset(queue, tmp_path):
+def dataset(queue, model, tmp_path):
     return add_dataset(queue.settings, tmp_path, "Drawn")
 
 

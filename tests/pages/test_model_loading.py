@@ -14,7 +14,7 @@ from bloodcell.jobs.job_specs import job_of
 from bloodcell.training.load_spec import LoadSpec
 from tests.data.keras_files import dense, keras_bytes, layer, network
 from tests.pages.test_pages import texts, widget
-from tests.pages.test_train_page import queue, running  # noqa: F401
+from tests.pages.test_train_page import running  # noqa: F401
 from tests.pages.tiny_model import write_tiny_model
 
 NAMES = "EOSINOPHIL, LYMPHOCYTE\nMONOCYTE, NEUTROPHIL"
