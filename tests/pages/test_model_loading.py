@@ -40,6 +40,7 @@ def newest(queue):
     return job, LoadSpec.from_json(json.dumps(job.spec))
 
 
+@pytest.mark.parametrize("running", ["load"], indirect=True)
 def test_a_network_is_looked_through_asked_about_and_queued(app, queue, running, model):
     dropped(app, "my net (1).keras", keras_bytes())
     assert "It takes pictures of 32 x 48 px and gives 4 numbers for each; 3 layers, 16 weights" in said(app)

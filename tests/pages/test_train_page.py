@@ -35,10 +35,10 @@ def dataset(queue, tmp_path):
 
 
 @pytest.fixture
-def running(queue):
-    """A job whose process does nothing, so that all others wait behind it."""
+def running(request, queue):
+    """A job, of training or the kind that the test asks for, whose process does nothing: all others wait behind it."""
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-    job = made(queue, "the first", store.RUNNING, pid=sleeper.pid)
+    job = made(queue, "the first", store.RUNNING, kind=getattr(request, "param", "train"), pid=sleeper.pid)
     yield job
     sleeper.kill()
     sleeper.wait()
