@@ -9,7 +9,7 @@ from bloodcell.errors import BloodcellError
 from bloodcell.evaluate.compare import Answers, Comparison, Difference, compare
 from bloodcell.evaluate.ensemble import ensemble
 from bloodcell.evaluate.shelf import EvaluationInfo, keep_evaluation
-from bloodcell.evaluate.stored import PROB
+from bloodcell.evaluate.stored import PROB, box_of
 from bloodcell.plots import theme
 from bloodcell.plots.confusion import BY_LABEL, COUNTS, confusion_difference, confusion_matrix
 from bloodcell.plots.training import accuracy_curves, loss_curves
@@ -18,7 +18,7 @@ from bloodcell.settings import load_settings
 from bloodcell.ui import pictures
 from bloodcell.ui.cell_view import NO_BAR
 from bloodcell.ui.errors import show_errors
-from bloodcell.ui.evaluation_picture import DatasetPictures, box_of
+from bloodcell.ui.evaluation_picture import DatasetPictures
 from bloodcell.ui.evaluation_shelf import answers_of, dataset_of
 from bloodcell.ui.figures import show_figures
 from bloodcell.ui.kept import kept

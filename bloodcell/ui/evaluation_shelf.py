@@ -12,6 +12,7 @@ from bloodcell.evaluate.leak_check import LeakFound
 from bloodcell.evaluate.shelf import EvaluationInfo, keep_evaluation, list_evaluations, remove_evaluation
 from bloodcell.evaluate.stored import Evaluation, read_evaluation
 from bloodcell.evaluate.subset import without
+from bloodcell.plots.evaluation_words import judged_words, remarks
 from bloodcell.settings import load_settings
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, local_time, plain
@@ -65,18 +66,17 @@ def header(info: EvaluationInfo) -> None:
     """Say first what the model has seen of the pictures, then what was judged, and the main figures."""
     _say_leaks(LeakFound.from_json(info.protocol["leak"]))
     protocol, report = info.protocol, info.report
-    part = f", {protocol['part']}" if protocol["part"] else ""
     st.markdown(
-        f"**{plain(protocol['model'])}** on **{plain(protocol['dataset'] + part)}** · "
+        f"**{plain(protocol['model'])}** on **{plain(judged_words(protocol))}** · "
         f"{counted(report['images'], 'picture')} of {counted(report['source_cells'], 'source cell')}, which tell as much as "
         f"**{report['effective_cells']:,.0f}** independent cells",
         help="Copies of one cell say nothing new. So many cells, each photographed once, would tell as much as these "
         "pictures; the intervals count each source cell once.",
     )
     _main_figures(report)
-    remarks = _remarks(info)
-    if remarks:
-        st.caption(plain(" ".join(remarks)))
+    said = remarks(protocol, report)
+    if said:
+        st.caption(plain(" ".join(said)))
     _actions(info)
 
 
@@ -115,21 +115,6 @@ def _main_figures(report: dict) -> None:
         if one["interval"]:
             low, high = one["interval"]
             column.caption(f"{100 * low:.1f} to {100 * high:.1f} %")
-
-
-def _remarks(info: EvaluationInfo) -> list[str]:
-    report, protocol = info.report, info.protocol
-    remarks = []
-    if report["not_answered"]:
-        remarks.append(f"{counted(report['not_answered'], 'picture')} without an answer, counted as wrong.")
-    if protocol["left_out"]:
-        some = ", ".join(f"{name} {n:,}" for name, n in sorted(protocol["left_out"].items()))
-        remarks.append(f"Left out, as the model does not know their classes: {some}.")
-    if protocol["left_out_marked"]:
-        remarks.append(f"{counted(len(protocol['left_out_marked']), 'picture')} marked as label errors left out.")
-    if protocol["groups"] == "each":
-        remarks.append("Every picture was taken for a cell of its own.")
-    return remarks
 
 
 def _actions(info: EvaluationInfo) -> None:
