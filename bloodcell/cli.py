@@ -118,14 +118,32 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", metavar="MODEL", help="a name from `models`, or a model folder")
     evaluate.add_argument("dataset", metavar="DATASET", help=_DATASET_HELP)
     evaluate.add_argument("--out", required=True, metavar="DIR", help="folder for the figures")
-    evaluate.add_argument("--part", metavar="NAME", help="only the images of this part, where there are several: test")
-    evaluate.add_argument(
-        "--groups",
-        metavar="HOW",
-        help="which images are copies of one cell: pixels (found from the pictures), each (none are), or a CSV with"
-        " the columns file,group (default: those kept with a registered dataset, else pixels)",
+    _add_judging_options(evaluate)
+
+    compare = add_command(
+        commands,
+        "compare",
+        "measure several models on the same labelled images",
+        "compare wbc4 mine --data ../shared/data/kaggle-wbc/TEST --out comparison",
+        details="Writes a folder a model as `evaluate` does, leaderboard.csv, comparison.json (each model against the"
+        " first: differences with intervals over source cells, McNemar's test) and compare.html, and prints which is"
+        " better. Labels that not all models know are left out.",
     )
-    _add_reading_options(evaluate)
+    compare.add_argument("models", nargs="+", metavar="MODEL", help="two or more names from `models`, or model folders")
+    compare.add_argument("--data", required=True, dest="dataset", metavar="DATASET", help=_DATASET_HELP)
+    compare.add_argument("--out", required=True, metavar="DIR", help="folder for the figures")
+    _add_judging_options(compare)
+
+    report = add_command(
+        commands,
+        "report",
+        "write the report on an evaluation",
+        "report report/ --out report.html",
+        details="One file that needs no internet: what leaks, figures with intervals, confusion matrix, calibration, the"
+        " surest wrong answers with pictures (where the images are still there), and how to repeat it.",
+    )
+    report.add_argument("dir", metavar="DIR", help="what `evaluate --out` wrote, or an evaluation of the page by name")
+    report.add_argument("--out", required=True, metavar="FILE.html", help="where the report goes; FILE.pdf makes a PDF")
 
     explore = add_command(
         commands,
@@ -164,6 +182,18 @@ def build_parser() -> argparse.ArgumentParser:
     get = add_command(actions, "get", "download one set into the workspace", "data get NAME", "data", action="get")
     get.add_argument("name", metavar="NAME", help="a name from `data list`")
     return parser
+
+
+def _add_judging_options(command: argparse.ArgumentParser) -> None:
+    """Which images are judged, and which of them show one cell."""
+    command.add_argument("--part", metavar="NAME", help="only the images of this part, where there are several: test")
+    command.add_argument(
+        "--groups",
+        metavar="HOW",
+        help="which images are copies of one cell: pixels (found from the pictures), each (none are), or a CSV with"
+        " the columns file,group (default: those kept with a registered dataset, else pixels)",
+    )
+    _add_reading_options(command)
 
 
 def _add_copies_commands(commands: Any) -> None:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
+from bloodcell.data.layouts import folded
 from bloodcell.errors import DatasetError
 from bloodcell.evaluate.class_figures import class_figures, confusion_of_groups
+from bloodcell.evaluate.predictions import NOT_ANSWERED
 from bloodcell.evaluate.resampling import DRAWS, interval, resampled
+from bloodcell.evaluate.stored import Evaluation
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,29 @@ def compare(
         mcnemar(*of_cell),
         len(of_cell[0]),
     )
+
+
+def compared(first: Evaluation, second: Evaluation) -> Comparison:
+    """Compare two evaluations of the same pictures; the models' classes may differ, as capitals may.
+
+    Raises
+    ------
+    DatasetError
+        If they are not of the same pictures with the same labels and source cells.
+    """
+    one, two = (each.answers.sort_values("file") for each in (first, second))
+    labels = [table["label"].map(folded).tolist() for table in (one, two)]
+    is_same = all(one[column].tolist() == two[column].tolist() for column in ("file", "source_cell"))
+    if not is_same or labels[0] != labels[1]:
+        raise DatasetError("Two models are compared on the same pictures, with the same labels and source cells.")
+    number = {name: at for at, name in enumerate(dict.fromkeys(map(folded, first.class_names + second.class_names)))}
+    number[""] = NOT_ANSWERED
+    answers = [
+        Answers(name, np.array([number[folded(said)] for said in table["prediction"]], np.int64))
+        for name, table in ((first.protocol["model"], one), (second.protocol["model"], two))
+    ]
+    y_true = np.array([number[label] for label in labels[0]], np.int64)
+    return compare(y_true, one["source_cell"].to_numpy(), *answers, len(number) - 1)
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from bloodcell.evaluate.stored import Evaluation, read_evaluation
 from bloodcell.evaluate.subset import without
 from bloodcell.plots.evaluation_words import judged_words, remarks
 from bloodcell.settings import load_settings
+from bloodcell.ui import evaluation_reports
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, local_time, plain
 
@@ -128,6 +129,7 @@ def _actions(info: EvaluationInfo) -> None:
             key="evaluation-csv",
             on_click="ignore",
         )
+        evaluation_reports.offer(info)
         with st.popover("Delete", icon=":material/delete:", key="evaluation-delete"):
             st.write("The answers and figures of this evaluation are deleted. Model and pictures stay.")
             if st.button("Delete it", type="primary", key="evaluation-delete-sure"):
