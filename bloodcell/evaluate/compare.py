@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binomtest
 
 from bloodcell.data.layouts import folded
@@ -137,12 +138,14 @@ def compared(first: Evaluation, second: Evaluation) -> Comparison:
         raise DatasetError("Two models are compared on the same pictures, with the same labels and source cells.")
     number = {name: at for at, name in enumerate(dict.fromkeys(map(folded, first.class_names + second.class_names)))}
     number[""] = NOT_ANSWERED
-    answers = [
-        Answers(name, np.array([number[folded(said)] for said in table["prediction"]], np.int64))
-        for name, table in ((first.protocol["model"], one), (second.protocol["model"], two))
-    ]
+
+    def answers(evaluation: Evaluation, table: pd.DataFrame) -> Answers:
+        y_pred = np.array([number[folded(said)] for said in table["prediction"]], np.int64)
+        return Answers(evaluation.protocol["model"], y_pred)
+
     y_true = np.array([number[label] for label in labels[0]], np.int64)
-    return compare(y_true, one["source_cell"].to_numpy(), *answers, len(number) - 1)
+    cells = one["source_cell"].to_numpy()
+    return compare(y_true, cells, answers(first, one), answers(second, two), len(number) - 1)
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:

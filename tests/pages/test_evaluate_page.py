@@ -1,10 +1,13 @@
 """The Evaluate page: nothing there yet, asking for an evaluation, its views, pictures behind a number, marked labels."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from bloodcell.data.label_errors import label_errors, mark_label_error
 from bloodcell.data.shelf import remove_dataset
+from bloodcell.errors import RunError
 from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations
 from bloodcell.evaluate.stored import read_evaluation
 from bloodcell.jobs import store
@@ -12,6 +15,7 @@ from bloodcell.jobs.queue import JobQueue
 from bloodcell.settings import load_settings
 from bloodcell.store.database import open_database
 from bloodcell.ui.evaluation_pictures import _Filter, chosen_rows
+from bloodcell.ui.evaluation_reports import html_of, pdf_of
 from tests.evaluate.judged import add_dataset, evaluated, learned_from, records_of, spec_for
 from tests.pages.test_pages import texts, widget
 
@@ -170,6 +174,25 @@ def test_a_dataset_that_was_removed(app, dataset, kept):
     opened(app)
     assert "no longer registered" in texts(app)
     assert app.metric[0].label == "Right"
+
+
+def test_reports_are_made_by_a_click_alone(app, queue, dataset, kept, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("bloodcell.ui.evaluation_reports.evaluation_report", None)  # would fail if it were called
+        opened(app)
+    assert {one.label for one in app.get("download_button")} >= {"Report (HTML)", "Report (PDF)"}
+    folder = get_evaluation(kept, queue.settings).folder
+    assert b"data:image/jpeg;base64," in html_of(folder).partition(b"<body>")[2]
+    assert pdf_of(folder).startswith(b"%PDF-")
+    remove_dataset(dataset)
+    shutil.rmtree(dataset.path)
+    body = html_of(folder).partition(b"<body>")[2]
+    assert b"the dataset Drawn is no longer there" in body
+    assert b"<img" not in body
+    assert pdf_of(folder).startswith(b"%PDF-")
+    shutil.rmtree(folder)
+    with pytest.raises(RunError, match="cannot be read"):
+        html_of(folder)
 
 
 def test_deleting(app, queue, kept):
