@@ -18,6 +18,20 @@ from bloodcell.plots.words import bounds, counted, number, percent
 
 MOST: Final = 48  # pictures on which they disagree
 N_COLUMNS: Final = 6
+_BOARD: Final = (
+    "Model",
+    "Right",
+    "95 % interval",
+    "Classes equal",
+    "95 % interval",
+    "ECE",
+    "Held back",
+    "MB",
+    "Parameters",
+    "Trained, min",
+    "ms a picture",
+    "Learned from",
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +93,6 @@ def _verdict(found: Compared) -> list[str]:
 
 
 def _board(board: pd.DataFrame) -> list[str]:
-    header = ("Model", "Right", "95 % interval", "Classes equal", "95 % interval", "ECE", "Held back")
-    header += ("MB", "Parameters", "Trained, min", "ms a picture", "Learned from")
     rows = [
         (
             one.model,
@@ -103,7 +115,7 @@ def _board(board: pd.DataFrame) -> list[str]:
         " small differences mean nothing. Learned from: pictures of this set that the model has learned from."
     )
     chart = html_page.chart(accuracies(board), "accuracies")
-    return [html_page.table(header, rows), html_page.words(note, note=True), chart]
+    return [html_page.table(_BOARD, rows), html_page.words(note, note=True), chart]
 
 
 def _known(low: float, high: float) -> list[float] | None:
