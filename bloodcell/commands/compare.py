@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         leak = LeakFound.from_json(found.protocol["leak"])
         tell(f"{shown(found.protocol['model'])}: {leak.sentences()[0]}")
     for one in comparisons:
-        sys.stdout.write(shown(one.sentence) + "\n")
+        sys.stdout.write(shown(one.pair_sentence) + "\n")
     tell(f"written to {out}")
     return 0
 
@@ -107,4 +107,4 @@ def _common(models: list[ModelInfo]) -> set[str]:
 
 
 def _described(one: Comparison) -> dict[str, Any]:
-    return asdict(one) | {"sentence": one.sentence}
+    return asdict(one) | {"sentence": one.pair_sentence}

@@ -71,6 +71,11 @@ class Comparison:
         shown = one if one.value > 0 else Difference(-one.value, -one.high, -one.low)
         return f"{better} is better: {_points(shown)} over {self.n_cells:,} source cells."
 
+    @property
+    def pair_sentence(self) -> str:
+        """The same, with the names of both, for where several pairs stand below each other."""
+        return f"{self.second} against {self.first}: {self.sentence}"
+
 
 def compare(
     y_true: np.ndarray,

@@ -80,7 +80,7 @@ def _verdict(found: Compared) -> list[str]:
         if leak.leaking or not leak.is_known:
             said = f"{one.protocol['model']}: {leak.sentences()[0]}"
             parts.append(html_page.warning(said, is_mild=not leak.leaking))
-    parts += [html_page.words(one.sentence) for one in found.comparisons]
+    parts += [html_page.words(one.pair_sentence) for one in found.comparisons]
     parts += [
         html_page.words(said) for said in words.remarks(found.evaluations[0].protocol, found.evaluations[0].report)
     ]

@@ -44,7 +44,9 @@ def show_verdicts(chosen: list[EvaluationInfo]) -> None:
             one = kept(("comparison", first.name, other.name), partial(compared, answers_of(first), answers_of(other)))
         found.append(one)
         is_shown = one.accuracy.is_shown
-        st.markdown(f"{':material/check_circle:' if is_shown else ':material/drag_handle:'} **{plain(one.sentence)}**")
+        st.markdown(
+            f"{':material/check_circle:' if is_shown else ':material/drag_handle:'} **{plain(one.pair_sentence)}**"
+        )
     if found:
         rows = pd.DataFrame(compare_words.test_rows(found), columns=list(compare_words.TESTS_HEADER))
         st.dataframe(rows, hide_index=True, key="compare-tests")
