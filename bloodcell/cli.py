@@ -1,6 +1,7 @@
 """The command line: which commands there are and what they take.
 
-Each command is a parser block here (those that train: `commands.training_parsers`) and a function
+Each command is a parser block here (those that train: `commands.training_parsers`; that judge, load or explain a model:
+`commands.judging_parsers`) and a function
 ``run(args) -> exit code`` in a module of `bloodcell.commands`, which is imported only when the command is called.
 """
 
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from bloodcell.commands.parsers import add_command
+from bloodcell.commands.judging_parsers import add_judging_commands, add_model_commands
+from bloodcell.commands.parsers import DATASET_HELP, add_command, add_reading_options
 from bloodcell.commands.training_parsers import add_training_commands
 from bloodcell.errors import BloodcellError
 
@@ -19,10 +21,6 @@ ERROR_CODE = 1
 INTERRUPTED_CODE = 130
 
 _PATHS_HELP = "images, folders (with all in them) and zip files"
-_DATASET_HELP = (
-    "folder or zip (a folder per class; such folders in train and test folders; images with a CSV of labels), a JSON "
-    "file that describes a source (specs/), or a dataset registered on the page Datasets, by name"
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,27 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--data", default="../shared/data", metavar="DIR", help="(default: %(default)s)")
     reproduce.add_argument("--out", metavar="DIR", help="folder of the runs (default: workspace/reproduced/NAME)")
 
-    evaluate = add_command(
-        commands,
-        "evaluate",
-        "measure a model on labelled images",
-        "evaluate wbc4 ../shared/data/kaggle-wbc/TEST --out report",
-        details="Writes metrics.json (accuracy, balanced_accuracy, recall per class, interval over source cells, "
-        "ece, held_back) and predictions.csv.",
-    )
-    evaluate.add_argument("model", metavar="MODEL", help="a name from `models`, or a model folder")
-    evaluate.add_argument("dataset", metavar="DATASET", help=_DATASET_HELP)
-    evaluate.add_argument("--out", required=True, metavar="DIR", help="folder for the figures")
-    evaluate.add_argument("--part", metavar="NAME", help="only the images of this part, where there are several: test")
-    evaluate.add_argument(
-        "--groups",
-        metavar="HOW",
-        help="which images are copies of one cell: pixels (found from the pictures), each (none are), or a CSV with"
-        " the columns file,group (default: those kept with a registered dataset, else pixels)",
-    )
-    _add_reading_options(evaluate)
-
-    _add_explain_command(commands)
+    add_judging_commands(commands)
 
     explore = add_command(
         commands,
@@ -138,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
         "ways to segment compared, by Dice where true masks lie beside the images (same name, or in a folder masks; "
         "0 background, 128 cytoplasm, 255 nucleus).",
     )
-    explore.add_argument("dataset", metavar="DATASET", help=_DATASET_HELP)
+    explore.add_argument("dataset", metavar="DATASET", help=DATASET_HELP)
     explore.add_argument("--out", required=True, metavar="FILE.html", help="where the report goes")
     explore.add_argument(
         "--sample",
@@ -147,10 +125,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="images to look at closely, spread evenly over the classes (default: 600, fewer of large pictures)",
     )
     explore.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample (default: %(default)s)")
-    _add_reading_options(explore)
+    add_reading_options(explore)
 
     _add_copies_commands(commands)
-    _add_models(commands)
+    add_model_commands(commands)
     add_command(
         commands,
         "networks",
@@ -168,73 +146,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_models(commands: Any) -> None:
-    """The commands about the shelf of models."""
-    add_command(commands, "models", "list the models that can classify", "models")
-    load = add_command(
-        commands,
-        "load-model",
-        "put a model from elsewhere on the shelf",
-        "load-model cells.keras --classes EOSINOPHIL,LYMPHOCYTE,MONOCYTE,NEUTROPHIL --input image --levels 1",
-        "load_model",
-        details="The file is looked through without running it, then converted to ONNX and tried on drawn cells in a process"
-        " with little memory and time and, where the system allows, no network. Of a .keras file nothing is known that says"
-        " when to trust it: all its cells are marked check. A zip from `export-model` answers as it did.",
-    )
-    load.add_argument("file", metavar="FILE", help="a .keras file, or a .zip from `export-model`")
-    load.add_argument("--classes", metavar="A,B,C", help="of a .keras file: class names in the order of its outputs")
-    load.add_argument(
-        "--name", metavar="NAME", help="on the shelf (default: the file's); a number is added where it is taken"
-    )
-    load.add_argument(
-        "--input",
-        choices=("cell", "image"),
-        default="cell",
-        help="a found cell or the whole picture (default: %(default)s)",
-    )
-    load.add_argument(
-        "--levels",
-        choices=("255", "1", "-1"),
-        default="255",
-        help="levels that the network takes: 0 to 255, 0 to 1, or -1 to 1; 255 if it scales them itself (default: %(default)s)",
-    )
-    export = add_command(
-        commands, "export-model", "write a model folder to a zip", "export-model wbc4 --out wbc4.zip", "export_model"
-    )
-    export.add_argument("model", metavar="NAME", help="a name from `models`")
-    export.add_argument("--out", required=True, metavar="FILE.zip", help="where the zip goes")
-
-
-def _add_explain_command(commands: Any) -> None:
-    explain = add_command(
-        commands,
-        "explain",
-        "draw where a model looks",
-        "explain wbc4 cell.jpg --out map.png",
-        details="Of several cells in IMAGE the largest counts. A map shows where the network looked, not a medical "
-        "reason. gradcam and layers need the model's model.keras and load the training library.",
-    )
-    explain.add_argument("model", metavar="MODEL", help="a name from `models`, or a model folder")
-    explain.add_argument("image", metavar="IMAGE", nargs="?", help="a picture of a cell or a field")
-    explain.add_argument("--out", required=True, metavar="FILE.png", help="where the picture goes")
-    explain.add_argument(
-        "--method",
-        choices=("occlusion", "gradcam", "layers"),
-        default="occlusion",
-        help="occlusion: how much the probability drops where a part is covered, for any model; gradcam: which places"
-        " speak for the class; layers: what convolution and pooling layers put out (default: %(default)s)",
-    )
-    explain.add_argument("--class", dest="class_name", metavar="NAME", help="of the map (default: the predicted one)")
-    explain.add_argument("--layer", default="", metavar="NAME", help="whose maps gradcam weighs (default: the last)")
-    explain.add_argument("--dataset", metavar="DATASET", help=f"in place of IMAGE, with --mean-of: {_DATASET_HELP}")
-    explain.add_argument("--mean-of", metavar="CLASS", help="the mean over the cells that DATASET labels so")
-    explain.add_argument("--part", metavar="NAME", help="only images of this part of DATASET: test")
-    explain.add_argument(
-        "--most", type=int, default=64, metavar="N", help="most cells of the mean (default: %(default)s)"
-    )
-    _add_reading_options(explain)
-
-
 def _add_copies_commands(commands: Any) -> None:
     """The commands about copies of one cell, and splits that keep them together."""
     groups = add_command(
@@ -245,7 +156,7 @@ def _add_copies_commands(commands: Any) -> None:
         details="Writes file,group. Without --pattern or --csv copies are found from the pictures: turned, flipped, "
         "moved, zoomed, relit or cropped ones. An image that cannot be read is a group of its own and is named.",
     )
-    groups.add_argument("dataset", metavar="DATASET", help=f"{_DATASET_HELP}; labels may be missing")
+    groups.add_argument("dataset", metavar="DATASET", help=f"{DATASET_HELP}; labels may be missing")
     groups.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
     how = groups.add_mutually_exclusive_group()
     how.add_argument(
@@ -256,7 +167,7 @@ def _add_copies_commands(commands: Any) -> None:
     )
     how.add_argument("--csv", metavar="FILE", help="table with a column file, filename or image, and --column")
     groups.add_argument("--column", metavar="NAME", help="column of --csv that holds the groups")
-    _add_reading_options(groups)
+    add_reading_options(groups)
 
     split = add_command(
         commands,
@@ -265,7 +176,7 @@ def _add_copies_commands(commands: Any) -> None:
         "split DATASET --folds 5 --seed 0 --out split.csv",
         details="Writes file,group,label,split. All images of a group lie in one part, and classes are spread evenly.",
     )
-    split.add_argument("dataset", metavar="DATASET", help=_DATASET_HELP)
+    split.add_argument("dataset", metavar="DATASET", help=DATASET_HELP)
     parts = split.add_mutually_exclusive_group(required=True)
     parts.add_argument("--folds", type=int, metavar="N", help="parts fold0, fold1, ... of like size")
     parts.add_argument("--holdout", type=float, metavar="SHARE", help="parts train and validation, this share of all")
@@ -288,7 +199,7 @@ def _add_copies_commands(commands: Any) -> None:
         help="split images at random, copies apart; every row is then marked leaky",
     )
     split.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
-    _add_reading_options(split)
+    add_reading_options(split)
 
     leaks = add_command(
         commands,
@@ -298,7 +209,7 @@ def _add_copies_commands(commands: Any) -> None:
         details="Writes one row a pair: every two files with the same bytes, and for every other image of B that is "
         "from a cell of A the likest image of A. The share of each set that is touched is told on stderr.",
     )
-    leaks.add_argument("a", metavar="A", help=f"{_DATASET_HELP}; labels may be missing")
+    leaks.add_argument("a", metavar="A", help=f"{DATASET_HELP}; labels may be missing")
     leaks.add_argument(
         "b",
         metavar="B",
@@ -307,23 +218,7 @@ def _add_copies_commands(commands: Any) -> None:
     )
     leaks.add_argument("--split", metavar="FILE", help="CSV from `split`: compare its parts, whose images lie in A")
     leaks.add_argument("--out", required=True, metavar="FILE.csv", help="where the CSV goes")
-    _add_reading_options(leaks)
-
-
-def _add_reading_options(command: argparse.ArgumentParser) -> None:
-    """How a folder or zip is meant, where that is not clear; read by `commands.opened`."""
-    reading = command.add_argument_group("where a folder or zip can be read in several ways")
-    labels = reading.add_mutually_exclusive_group()
-    labels.add_argument(
-        "--level",
-        type=int,
-        metavar="N",
-        help="the folders of this level are the classes; 1 is the outermost, train and test folders not counted",
-    )
-    labels.add_argument("--labels", metavar="FILE.csv", help="table of labels, in the dataset or elsewhere")
-    reading.add_argument("--file-column", metavar="NAME", help="column of --labels with the images' names or numbers")
-    reading.add_argument("--label-column", metavar="NAME", help="column of --labels with the labels")
-    reading.add_argument("--ending", metavar="TEXT", help="with --labels: only files that end so are images: .bmp")
+    add_reading_options(leaks)
 
 
 class _OneLineParser(argparse.ArgumentParser):

@@ -40,7 +40,7 @@ def test_every_command_has_help_and_stands_in_the_readme(command, help_text):
 def test_the_commands_for_datasets_share_the_options_that_the_readme_names():
     text = README.read_text(encoding="utf-8")
     named = ("--level", "--labels", "--file-column", "--label-column", "--ending")
-    for command in ("evaluate", "explain", "explore", "groups", "split", "leaks"):
+    for command in ("evaluate", "compare", "explain", "explore", "groups", "split", "leaks"):
         known = subcommands(build_parser())[command][0].format_help()
         assert [option for option in named if option not in known or option not in text] == []
 

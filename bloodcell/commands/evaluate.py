@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import os
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from bloodcell.commands.groups import groups_asked_for
-from bloodcell.commands.opened import OpenedImages, open_images
+from bloodcell.commands.opened import READING_OPTIONS, OpenedImages, open_images
 from bloodcell.commands.output import advance, shown, tell, write_whole
 from bloodcell.commands.summary import counted
 from bloodcell.data.groups import number_by_first
+from bloodcell.data.layouts import folded
 from bloodcell.data.records import Record
 from bloodcell.errors import DatasetError, StoreError
 from bloodcell.evaluate.dataset import known_records, predictions_csv
@@ -38,28 +41,71 @@ def run(args: argparse.Namespace) -> int:
     """
     model = model_of(args.model)
     opened = open_images(args.dataset, args)
-    in_part = _of_part(opened, args.part)
+    in_part = in_part_of(opened, args.part)
     known = known_records(in_part, model.class_names)
     out = output_folder(Path(args.out))
     group_of, how = groups_asked_for(args.groups, opened, known)
-    found = evaluated(model, opened, in_part, group_of, {"part": args.part or "", "groups": how})
-    write_evaluation(out, found)
-    write_whole(out / "predictions.csv", predictions_csv(known, found.predictions()).encode())
-    measured = found.protocol | figures_of(found.report)
-    write_whole(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
+    how_asked = {
+        "part": args.part or "",
+        "groups": how,
+        "command": repeated("evaluate", [args.model], [], opened, args),
+    }
+    found = evaluated(model, opened, in_part, group_of, how_asked)
+    write_answers(out, found, known)
     _tell(found)
     tell(f"written to {out}")
     return 0
 
 
+def repeated(
+    command: str, models: Sequence[str], data: Sequence[str], opened: OpenedImages, args: argparse.Namespace
+) -> str:
+    """The command that does once more what was asked for here; paths are whole, so that it works from any folder.
+
+    Parameters
+    ----------
+    models : as they were named
+    data : what stands before the dataset: nothing, or its option
+    """
+    words = [os.path.abspath(one) if _is_model_folder(one) else one for one in models]
+    groups, labels = args.groups, args.labels
+    if groups not in (None, "pixels", "each"):
+        groups = os.path.abspath(groups)
+    if labels is not None and labels not in opened.contents.files:
+        labels = os.path.abspath(labels)
+    asked = {name: getattr(args, name) for name in READING_OPTIONS}
+    options = {"part": args.part, "groups": groups, **asked, "labels": labels}
+    dataset = opened.dataset.id if opened.dataset else os.path.abspath(args.dataset)
+    words += [*data, dataset]
+    for name, value in options.items():
+        words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(["python", "-m", "bloodcell", command, *words, "--out", args.out])
+
+
+def write_answers(out: Path, found: Evaluation, known: Sequence[Record]) -> None:
+    """Write an evaluation with predictions.csv and metrics.json into a folder that is there."""
+    write_evaluation(out, found)
+    write_whole(out / "predictions.csv", predictions_csv(known, found.predictions()).encode())
+    measured = found.protocol | figures_of(found.report)
+    write_whole(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
+
+
 def model_of(name: str) -> ModelInfo:
     """A model folder, or a model of the shelf."""
-    folder = Path(name)
-    return read_model(folder) if (folder / "spec.json").is_file() else get_model(name, load_settings())
+    return read_model(Path(name)) if _is_model_folder(name) else get_model(name, load_settings())
+
+
+def _is_model_folder(name: str) -> bool:
+    return (Path(name) / "spec.json").is_file()
 
 
 def evaluated(
-    model: ModelInfo, opened: OpenedImages, in_part: Sequence[Record], group_of: dict[str, str], how: dict[str, Any]
+    model: ModelInfo,
+    opened: OpenedImages,
+    in_part: Sequence[Record],
+    group_of: dict[str, str],
+    how: dict[str, Any],
+    labels: Collection[str] | None = None,
 ) -> Evaluation:
     """Evaluate a model with a progress bar; pictures of classes that it does not know are left out.
 
@@ -67,19 +113,23 @@ def evaluated(
     ----------
     in_part : the labelled pictures of `opened` that are meant
     group_of : file -> source cell, for those of the model's classes
-    how : part and groups, for the protocol
+    labels : folded labels of the pictures to judge, where not all of the model's classes are meant
+    how : part, groups and command, for the protocol
     """
-    known = known_records(in_part, model.class_names)
+    meant = [name for name in model.class_names if labels is None or folded(name) in labels]
+    known = known_records(in_part, meant)
     names = {record.file for record in known}
     left_out = Counter(record.label for record in in_part if record.file not in names)
-    if left_out:
+    if left_out and labels is None:
         tell(f"left out: {counted(left_out.total(), 'image')} of classes that {shown(model.name)} does not know")
     groups = number_by_first(np.array([group_of[record.file] for record in known]))
     learned = read_learned(model.folder)
     others = [] if learned is None else learned_here(learned, load_settings())
     pictures = ToJudge(opened.contents, known, groups, set(), dict(left_out), ())
     title = f"{model.name} on {opened.name}" + (f", {how['part']}" if how["part"] else "")
-    about = {"title": title, "dataset": opened.name, "dataset_id": opened.dataset.id if opened.dataset else "", **how}
+    dataset = opened.dataset
+    registered = {"dataset_id": dataset.id if dataset else "", "dataset_sha256": dataset.fingerprint if dataset else ""}
+    about = {"title": title, "dataset": opened.name, **registered, **how}
     with tqdm(unit="image") as bar:
 
         def told(what: str, done: int, total: int) -> None:
@@ -101,7 +151,7 @@ def _tell(found: Evaluation) -> None:
     tell(f"as much as {found.report['effective_cells']:,} cells of one image each would tell")
 
 
-def _of_part(opened: OpenedImages, part: str | None) -> Sequence[Record]:
+def in_part_of(opened: OpenedImages, part: str | None) -> Sequence[Record]:
     """The images to score; learned ones and those held out are never scored as one."""
     there = ", ".join(opened.parts) or "none"
     if part is not None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bloodcell.commands.output import print_table, tell
 from bloodcell.errors import DatasetError, JobError
-from bloodcell.jobs.job_specs import ADAPT, KFOLD, MASKS, SEARCH, TRIALS, JobSpec, job_of
+from bloodcell.evaluate.spec import EvaluateSpec
+from bloodcell.jobs.job_specs import ADAPT, EVALUATE, KFOLD, MASKS, SEARCH, TRIALS, JobSpec, job_of
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs
 from bloodcell.training.adapt_spec import AdaptSpec
@@ -73,6 +74,8 @@ def _spec_of(args: argparse.Namespace) -> JobSpec:
         return SearchSpec.read(path)
     if args.kind == MASKS:
         return MasksSpec.read(path)
+    if args.kind == EVALUATE:
+        return EvaluateSpec.read(path)
     return AdaptSpec.read(path) if args.kind == ADAPT else TrainSpec.read(path)
 
 

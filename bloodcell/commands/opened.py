@@ -26,6 +26,7 @@ from bloodcell.data.sources import open_described
 from bloodcell.errors import DatasetError
 from bloodcell.settings import Settings, load_settings
 
+READING_OPTIONS = ("level", "labels", "file_column", "label_column", "ending")  # of `cli`, by their names in args
 MAX_OF_A_KIND = 3
 _PARTICULARS = re.compile(r"[0-9]+|'[^']*'")
 _MAX_OFFERED = 5  # columns and folders named in an error
@@ -65,7 +66,7 @@ def open_images(text: str, args: argparse.Namespace, needs_labels: bool = True) 
     ----------
     text : path of a folder, a zip or a JSON file with the settings of a `SourceSpec`; or id or name of a dataset
         registered in the workspace
-    args : Namespace with the options of `cli`: level, labels, file_column, label_column, ending
+    args : Namespace with `READING_OPTIONS`
     needs_labels : False takes all pictures of a folder or zip, those without a label with the label ""
 
     Raises

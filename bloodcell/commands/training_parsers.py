@@ -127,12 +127,13 @@ def _add_jobs(commands: Any) -> None:
         "jobs submit specs/wbc4.json --data ../shared/data --name mine",
         "jobs",
         action="submit",
-        details="For --kind adapt the spec is that of an adaptation: name, model, cells (a source below --data).",
+        details="For --kind adapt the spec is that of an adaptation: name, model, cells (a source below --data); for --kind"
+        " evaluate that of an evaluation: name, model, data, as the report on one shows it.",
     )
     submit.add_argument("spec", metavar="SPEC.json", help="settings; examples lie in specs/")
     submit.add_argument(
         "--kind",
-        choices=("train", "trials", "kfold", "search", "adapt", "masks"),
+        choices=("train", "trials", "kfold", "search", "adapt", "masks", "evaluate"),
         default="train",
         help="what to do (default: %(default)s)",
     )

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binomtest
 
+from bloodcell.data.layouts import folded
 from bloodcell.errors import DatasetError
 from bloodcell.evaluate.class_figures import class_figures, confusion_of_groups
+from bloodcell.evaluate.predictions import NOT_ANSWERED
 from bloodcell.evaluate.resampling import DRAWS, interval, resampled
+from bloodcell.evaluate.stored import Evaluation
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,11 @@ class Comparison:
         shown = one if one.value > 0 else Difference(-one.value, -one.high, -one.low)
         return f"{better} is better: {_points(shown)} over {self.n_cells:,} source cells."
 
+    @property
+    def pair_sentence(self) -> str:
+        """The same, with the names of both, for where several pairs stand below each other."""
+        return f"{self.second} against {self.first}: {self.sentence}"
+
 
 def compare(
     y_true: np.ndarray,
@@ -117,6 +126,31 @@ def compare(
         mcnemar(*of_cell),
         len(of_cell[0]),
     )
+
+
+def compared(first: Evaluation, second: Evaluation) -> Comparison:
+    """Compare two evaluations of the same pictures; the models' classes may differ, as capitals may.
+
+    Raises
+    ------
+    DatasetError
+        If they are not of the same pictures with the same labels and source cells.
+    """
+    one, two = (each.answers.sort_values("file") for each in (first, second))
+    labels = [table["label"].map(folded).tolist() for table in (one, two)]
+    is_same = all(one[column].tolist() == two[column].tolist() for column in ("file", "source_cell"))
+    if not is_same or labels[0] != labels[1]:
+        raise DatasetError("Two models are compared on the same pictures, with the same labels and source cells.")
+    number = {name: at for at, name in enumerate(dict.fromkeys(map(folded, first.class_names + second.class_names)))}
+    number[""] = NOT_ANSWERED
+
+    def answers(evaluation: Evaluation, table: pd.DataFrame) -> Answers:
+        y_pred = np.array([number[folded(said)] for said in table["prediction"]], np.int64)
+        return Answers(evaluation.protocol["model"], y_pred)
+
+    y_true = np.array([number[label] for label in labels[0]], np.int64)
+    cells = one["source_cell"].to_numpy()
+    return compare(y_true, cells, answers(first, one), answers(second, two), len(number) - 1)
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bloodcell.data.registration import Dataset
+from bloodcell.data.shelf import get_dataset
 from bloodcell.data.sources import DATASET
 from bloodcell.errors import StoppedError
 from bloodcell.evaluate.dataset import evaluate
@@ -57,6 +59,7 @@ def run_evaluation(
 
     model = get_model(spec.model, settings)
     learned = read_learned(model.folder)
+    dataset = get_dataset(spec.data.path, settings) if spec.data.layout == DATASET else None
     pictures = open_pictures(spec, data_dir, settings, model.class_names, learned, told)
     others = []
     if learned is not None and spec.compares_pixels:
@@ -65,10 +68,12 @@ def run_evaluation(
     how = {
         "title": spec.job_title,
         "dataset": spec.data.name,
-        "dataset_id": spec.data.path if spec.data.layout == DATASET else "",
+        "dataset_id": "" if dataset is None else dataset.id,
+        "dataset_sha256": "" if dataset is None else dataset.fingerprint,
         "part": " ".join(filter(None, (spec.data.split, spec.part))),
         "groups": spec.data.groups,
         "spec": asdict(spec),
+        "data_dir": os.fspath(data_dir),
     }
     return judge(model, pictures, how, learned, others, told, should_stop)
 
@@ -87,7 +92,7 @@ def judge(
     Parameters
     ----------
     pictures : they are closed in the end
-    how : what the protocol shall say of them: title, dataset, dataset_id, part, groups, and more
+    how : what the protocol shall say of them: title, dataset, dataset_id, dataset_sha256, part, groups, and more
     learned : what the model learned from; None where it does not say
     others : datasets with learned pictures, whose pixels to compare with (`leak_check.learned_here`)
     """
@@ -118,6 +123,7 @@ def judge(
         "class_names": list(model.class_names),
         "temperature": engine.temperature,
         **how,
+        "path": os.fspath(pictures.images.path),
         "left_out": pictures.left_out,
         "left_out_marked": list(pictures.marked),
         "leak": leak.to_json(),

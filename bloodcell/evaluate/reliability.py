@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bloodcell.classes import CONFIDENT
+from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
+
+BINS = 15
+
 
 @dataclass(frozen=True)
 class Bin:
@@ -16,7 +21,7 @@ class Bin:
     accuracy: float
 
 
-def reliability_bins(confidence: np.ndarray, right: np.ndarray, n_bins: int = 15) -> list[Bin]:
+def reliability_bins(confidence: np.ndarray, right: np.ndarray, n_bins: int = BINS) -> list[Bin]:
     """Bins of equal width of a reliability diagram [1]_; empty ones are left out.
 
     Parameters
@@ -65,3 +70,30 @@ def risk_area(coverage: np.ndarray, risk: np.ndarray) -> float:
     if len(coverage) == 0:
         return float("nan")
     return float((risk * np.diff(coverage, prepend=0.0)).sum())
+
+
+@dataclass(frozen=True)
+class HowSure:
+    """Whether a model knows when it is wrong, over the pictures that it answered for.
+
+    bins : of the reliability diagram
+    coverage, risk : of `risk_coverage`
+    confident : (coverage, risk) of the Confident pictures; None where there is none
+    """
+
+    bins: list[Bin]
+    coverage: np.ndarray
+    risk: np.ndarray
+    confident: tuple[float, float] | None
+
+
+def how_sure(answers: Predictions) -> HowSure | None:
+    """Hold probabilities and statuses against what is right; None where nothing was answered."""
+    answered = answers.y_pred != NOT_ANSWERED
+    if not answered.any():
+        return None
+    right = (answers.y_pred == answers.y_true)[answered]
+    confidence = answers.probs.max(axis=1)[answered]
+    is_confident = answers.status[answered] == CONFIDENT
+    confident = (float(is_confident.mean()), float((~right[is_confident]).mean())) if is_confident.any() else None
+    return HowSure(reliability_bins(confidence, right), *risk_coverage(confidence, right), confident)

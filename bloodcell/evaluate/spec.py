@@ -3,9 +3,11 @@
 import json
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from bloodcell.data.sources import SourceSpec
+from bloodcell.errors import SpecError
 from bloodcell.jsonspec import build, json_object, require
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
@@ -56,6 +58,14 @@ class EvaluateSpec:
         data = values.pop("data", {})
         require(isinstance(data, dict), "`data` must be an object.")
         return build(cls, values | {"data": build(SourceSpec, data)})
+
+    @classmethod
+    def read(cls, path: Path) -> "EvaluateSpec":
+        """Read it from a file."""
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SpecError(f"The evaluation {path} cannot be read: {error.strerror}.") from error
 
     def to_json(self) -> str:
         """Write it; `from_json` gives the same."""

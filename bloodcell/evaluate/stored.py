@@ -13,6 +13,7 @@ import pandas as pd
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import RunError
 from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
+from bloodcell.imaging.boxes import Box
 
 ANSWERS_FILE, EVALUATION_FILE = "answers.parquet", "evaluation.json"
 BOX = ("top", "left", "bottom", "right")
@@ -24,8 +25,9 @@ FORMAT = 1
 class Evaluation:
     """What a model answered on a labelled set.
 
-    protocol : how it was got: name, model, model_sha256, dataset, part, groups, class_names, left_out (label that the
-        model does not know -> images), created, seconds, versions, revision
+    protocol : how it was got: title, model, model_sha256, dataset, part, groups, class_names, left_out (label that the
+        model does not know -> images), created, seconds, versions, revision; to find the pictures again, dataset_id (""
+        if not registered), dataset_sha256 and path; to repeat it, spec and data_dir of a job, or command
     answers : table, a row an image: file, label, prediction ("" where not answered), status, source_cell (int64), the
         cell's box (`BOX`, -1 where there is none), `PROB` + class for each class (float32), and maybe leak (of
         `leak_check`, "" for none) and sha256 of the picture's bytes
@@ -69,6 +71,17 @@ def answers_table(files: Sequence[str], predictions: Predictions) -> pd.DataFram
     columns |= {side: boxes[:, index] for index, side in enumerate(BOX)}
     columns |= {PROB + name: predictions.probs[:, index] for index, name in enumerate(predictions.class_names)}
     return pd.DataFrame(columns)
+
+
+def sureness(answers: pd.DataFrame) -> np.ndarray:
+    """Probability of each answer of `Evaluation.answers`, 0 where there is none; float (N,)."""
+    return answers[[name for name in answers.columns if name.startswith(PROB)]].to_numpy(float).max(axis=1)
+
+
+def box_of(one: Any) -> Box | None:
+    """The cell that was answered for in a row of the answers; None where there is none."""
+    sides = [int(getattr(one, side)) for side in BOX]
+    return Box(*sides) if sides[0] >= 0 else None
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:

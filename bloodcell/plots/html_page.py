@@ -28,6 +28,13 @@ table { border-collapse: collapse; margin: 8px 0 16px; font-size: 14px; }
 th, td { text-align: left; vertical-align: top; padding: 5px 14px 5px 0; border-bottom: 1px solid #e8e6ee;
   overflow-wrap: anywhere; }
 th { font-weight: 600; }
+td.grey, th.grey { color: #9a97a5; }
+.warning { border-left: 5px solid #b3261e; background: #fdecea; color: #8c1d18; padding: 10px 14px; max-width: 88ch; }
+.mild { border-left-color: #d99a00; background: #fff6df; color: #6b4a00; }
+.beside { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px 28px; align-items: start; }
+@media (max-width: 800px) { .beside { grid-template-columns: minmax(0, 1fr); } }
+pre { background: #f5f3f8; padding: 10px 14px; font-size: 13px; overflow-x: auto; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .facts { display: flex; flex-wrap: wrap; gap: 10px 40px; margin: 16px 0; }
 .facts div { font-size: 13.5px; color: #5d5868; }
@@ -52,17 +59,34 @@ def heading(text: str) -> str:
     return f"<h3>{html.escape(text)}</h3>"
 
 
+def warning(text: str, is_mild: bool = False) -> str:
+    """A paragraph in a red box that nobody overlooks; in a yellow one where it is mild."""
+    return f'<p class="warning{" mild" if is_mild else ""}" role="alert">{html.escape(text)}</p>'
+
+
+def code(text: str) -> str:
+    """A command or file as it stands, line breaks kept."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def beside(parts: Sequence[str]) -> str:
+    """Parts two by two; below each other on a narrow screen."""
+    return f'<div class="beside">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+
+
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Figures with what they are: (figure, name) each."""
     cells = (f"<div><b>{html.escape(figure)}</b>{html.escape(name)}</div>" for figure, name in pairs)
     return f'<div class="facts">{"".join(cells)}</div>'
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1) -> str:
-    """A table; the first `n_text` columns are text, the others numbers, set to the right."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1, n_grey: int = 0) -> str:
+    """A table; the first `n_text` columns are text, the others numbers, set to the right; the last `n_grey` in grey."""
+    first_grey = len(header) - n_grey
+    names = ("" if at < n_text else "number grey" if at >= first_grey else "number" for at in range(len(header)))
+    kinds = [f' class="{name}"' if name else "" for name in names]
 
     def line(tag: str, values: Sequence[str]) -> str:
-        kinds = ("" if at < n_text else ' class="number"' for at in range(len(values)))
         cells = (f"<{tag}{kind}>{html.escape(value)}</{tag}>" for kind, value in zip(kinds, values, strict=True))
         return f"<tr>{''.join(cells)}</tr>"
 

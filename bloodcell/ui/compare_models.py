@@ -6,18 +6,19 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.errors import BloodcellError
-from bloodcell.evaluate.compare import Answers, Comparison, Difference, compare
+from bloodcell.evaluate.compare import compared
+from bloodcell.evaluate.disagreements import disagreements
 from bloodcell.evaluate.ensemble import ensemble
 from bloodcell.evaluate.shelf import EvaluationInfo, keep_evaluation
-from bloodcell.evaluate.stored import PROB
-from bloodcell.plots import theme
+from bloodcell.evaluate.stored import box_of
+from bloodcell.plots import compare_words, theme
 from bloodcell.plots.confusion import BY_LABEL, COUNTS, confusion_difference, confusion_matrix
 from bloodcell.plots.training import accuracy_curves, loss_curves
 from bloodcell.runs.folder import get_model
 from bloodcell.settings import load_settings
 from bloodcell.ui import pictures
 from bloodcell.ui.errors import show_errors
-from bloodcell.ui.evaluation_picture import DatasetPictures, box_of
+from bloodcell.ui.evaluation_picture import DatasetPictures
 from bloodcell.ui.evaluation_shelf import answers_of, dataset_of
 from bloodcell.ui.figures import NO_BAR, show_figures
 from bloodcell.ui.kept import kept
@@ -39,50 +40,17 @@ def show_verdicts(chosen: list[EvaluationInfo]) -> None:
             )
             continue
         with st.spinner("Comparing …"):
-            one = kept(("comparison", first.name, other.name), partial(_compared, first, other))
+            one = kept(("comparison", first.name, other.name), partial(compared, answers_of(first), answers_of(other)))
         found.append(one)
         is_shown = one.accuracy.is_shown
-        st.markdown(f"{':material/check_circle:' if is_shown else ':material/drag_handle:'} **{plain(one.sentence)}**")
+        st.markdown(
+            f"{':material/check_circle:' if is_shown else ':material/drag_handle:'} **{plain(one.pair_sentence)}**"
+        )
     if found:
-        st.dataframe(_tests(found), hide_index=True, key="compare-tests")
-        st.caption(
-            "Differences in points, with 95 % intervals by a bootstrap that draws whole source cells, and with each the "
-            "answers of both models. McNemar's exact test over source cells counts each cell once; over pictures it takes "
-            "copies for cells of their own, so its p-value is too small where there are copies."
-        )
+        rows = pd.DataFrame(compare_words.test_rows(found), columns=list(compare_words.TESTS_HEADER))
+        st.dataframe(rows, hide_index=True, key="compare-tests")
+        st.caption(compare_words.TESTS)
     _offer_ensemble(chosen)
-
-
-def _compared(first: EvaluationInfo, other: EvaluationInfo) -> Comparison:
-    one, two = (answers_of(info).predictions() for info in (first, other))
-    return compare(
-        one.y_true,
-        one.groups,
-        Answers(first.protocol["model"], one.y_pred),
-        Answers(other.protocol["model"], two.y_pred),
-        len(one.class_names),
-    )
-
-
-def _tests(found: list[Comparison]) -> pd.DataFrame:
-    rows = []
-    for one in found:
-        rows.append(
-            {
-                "Compared": f"{one.second} against {one.first}",
-                "Right": _points(one.accuracy),
-                "Classes equal": _points(one.balanced),
-                "Only the first right": one.only_first,
-                "Only the second right": one.only_second,
-                "McNemar, source cells": f"p = {one.p_cells:.3g}",
-                "McNemar, pictures": f"p = {one.p_images:.3g}",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _points(one: Difference) -> str:
-    return f"{100 * one.value:+.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
 
 
 def _offer_ensemble(chosen: list[EvaluationInfo]) -> None:
@@ -135,18 +103,11 @@ def show_disagreements(chosen: list[EvaluationInfo]) -> None:
     """Show the pictures on which the chosen models do not all say the same."""
     tables = [answers_of(one).answers.set_index("file") for one in chosen]
     names = [one.protocol["model"] for one in chosen]
-    said = pd.DataFrame({number: table["prediction"] for number, table in enumerate(tables)})
-    label = tables[0]["label"].reindex(said.index)
-    differ = said[said.nunique(axis=1) > 1]
-    kinds = {"all on which they differ": differ.index}
-    for number, name in enumerate(names):
-        is_alone = (said[number] == label) & (said.drop(columns=number).ne(label, axis=0)).all(axis=1)
-        kinds[f"only {name} is right"] = said.index[is_alone]
-    kinds["all are wrong"] = said.index[said.ne(label, axis=0).all(axis=1)]
+    kinds = disagreements([answers_of(one) for one in chosen])
     kind = st.selectbox(
         "Pictures", list(kinds), format_func=lambda one: f"{one} ({len(kinds[one]):,})", key="compare-kind"
     )
-    files = list(kinds[kind])
+    files = kinds[kind]
     if not files:
         st.caption("There is no such picture.")
         return
@@ -167,17 +128,13 @@ def show_disagreements(chosen: list[EvaluationInfo]) -> None:
                 uri = pictures.thumbnail(cache, source, row["sha256"]) or ""
             else:
                 (uri,), _ = pictures.tile_crops(cache, source, [(row["sha256"], box)])
-            words = " · ".join(f"{name}: {_answer(table.loc[file])}" for name, table in zip(names, tables, strict=True))
+            words = " · ".join(
+                f"{name}: {compare_words.answer_words(table.loc[file])}"
+                for name, table in zip(names, tables, strict=True)
+            )
             shown.append((uri, f"{theme.label_words(row['label'])}. {words}"))
         st.caption("First the label, then what each model says and how sure it is.")
         show_figures(shown, "repeat(auto-fill,minmax(150px,1fr))")
-
-
-def _answer(row: pd.Series) -> str:
-    if not row["prediction"]:
-        return "no answer"
-    sure = row[PROB + row["prediction"]]
-    return f"{theme.label_words(row['prediction']).lower()} {100 * sure:.0f} %"
 
 
 def show_curves(chosen: list[EvaluationInfo]) -> None:

@@ -12,7 +12,7 @@ from bloodcell.data.registration import Dataset
 from bloodcell.errors import StoreError
 from bloodcell.evaluate.leak_check import CHOSEN_ON, LEARNED, NEAR_COPY, SAME_CELL
 from bloodcell.evaluate.shelf import EvaluationInfo
-from bloodcell.evaluate.stored import BOX, PROB, Evaluation
+from bloodcell.evaluate.stored import PROB, Evaluation, box_of
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.histogram import gray, gray_histogram
 from bloodcell.imaging.otsu import otsu_masks, otsu_threshold
@@ -77,12 +77,6 @@ def _lines(one: pd.Series, class_names: Sequence[str]) -> tuple[str, str, str]:
     line = f"{answer} {100 * sure:.0f} %" if one["prediction"] else answer
     more = "right" if is_right else f"is {theme.label_words(one['label']).lower()}"
     return line, more, RIGHT_COLOUR if is_right else WRONG_COLOUR
-
-
-def box_of(one: pd.Series) -> Box | None:
-    """The cell that was answered for; None where there is none."""
-    sides = [int(getattr(one, side)) for side in BOX]
-    return Box(*sides) if sides[0] >= 0 else None
 
 
 def show_picture(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, row: int) -> None:

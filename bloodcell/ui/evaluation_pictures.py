@@ -9,7 +9,7 @@ import streamlit as st
 from bloodcell.classes import CELL_STATUSES
 from bloodcell.data.registration import Dataset
 from bloodcell.evaluate.shelf import EvaluationInfo
-from bloodcell.evaluate.stored import PROB, Evaluation
+from bloodcell.evaluate.stored import Evaluation, sureness
 from bloodcell.plots import theme
 from bloodcell.plots.confusion import BY_ANSWER, BY_LABEL, COUNTS, confusion_matrix
 from bloodcell.ui.errors import show_errors
@@ -138,11 +138,6 @@ def chosen_rows(answers: pd.DataFrame, chosen: _Filter) -> np.ndarray:
         fits &= answers["status"].isin(chosen.statuses).to_numpy()
     rows = np.flatnonzero(fits)
     return rows[np.argsort(sure[rows] if chosen.is_rising else -sure[rows], kind="stable")]
-
-
-def sureness(answers: pd.DataFrame) -> np.ndarray:
-    """Probability of each answer, 0 where there is none; float (N,)."""
-    return answers[[name for name in answers.columns if name.startswith(PROB)]].to_numpy(float).max(axis=1)
 
 
 def _tiles(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, rows: np.ndarray) -> int | None:

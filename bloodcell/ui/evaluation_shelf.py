@@ -12,12 +12,14 @@ from bloodcell.evaluate.leak_check import LeakFound
 from bloodcell.evaluate.shelf import EvaluationInfo, keep_evaluation, list_evaluations, remove_evaluation
 from bloodcell.evaluate.stored import Evaluation, read_evaluation
 from bloodcell.evaluate.subset import without
+from bloodcell.plots.evaluation_words import judged_words, remarks
 from bloodcell.runs.folder import ModelInfo, get_model
 from bloodcell.settings import load_settings
+from bloodcell.ui import evaluation_reports
 from bloodcell.ui.kept import kept
 from bloodcell.ui.text import counted, local_time, plain
 
-PARAM = "evaluation"
+PARAM, CHOSEN = "evaluation", "evaluation-chosen"
 
 
 def choose() -> EvaluationInfo | None:
@@ -25,21 +27,18 @@ def choose() -> EvaluationInfo | None:
     by_name = {one.name: one for one in list_evaluations(load_settings())}
     if not by_name:
         return None
-    if st.session_state.get(PARAM) not in by_name:  # deleted, or none was chosen yet
-        st.session_state.pop(PARAM, None)
-    chosen = st.selectbox(
-        "Evaluation",
-        list(by_name),
-        format_func=lambda name: words_of(by_name[name]),
-        key=PARAM,
-        bind="query-params",
-    )
+    # Not bound to the address by Streamlit: that would write the words there, and a link knows the name alone.
+    if st.session_state.get(CHOSEN) not in by_name:  # deleted, or none was chosen yet
+        asked = st.query_params.get(PARAM, "")
+        st.session_state[CHOSEN] = asked if asked in by_name else next(iter(by_name))
+    chosen = st.selectbox("Evaluation", list(by_name), format_func=lambda name: words_of(by_name[name]), key=CHOSEN)
+    st.query_params[PARAM] = chosen
     return by_name[chosen]
 
 
 def open_evaluation(name: str) -> None:
     """Open an evaluation in this session; the address follows."""
-    st.session_state[PARAM] = name
+    st.session_state[CHOSEN] = name
 
 
 def words_of(info: EvaluationInfo) -> str:
@@ -76,18 +75,17 @@ def header(info: EvaluationInfo) -> None:
     """Say first what the model has seen of the pictures, then what was judged, and the main figures."""
     _say_leaks(LeakFound.from_json(info.protocol["leak"]))
     protocol, report = info.protocol, info.report
-    part = f", {protocol['part']}" if protocol["part"] else ""
     st.markdown(
-        f"**{plain(protocol['model'])}** on **{plain(protocol['dataset'] + part)}** · "
+        f"**{plain(protocol['model'])}** on **{plain(judged_words(protocol))}** · "
         f"{counted(report['images'], 'picture')} of {counted(report['source_cells'], 'source cell')}, which tell as much as "
         f"**{report['effective_cells']:,.0f}** independent cells",
         help="Copies of one cell say nothing new. So many cells, each photographed once, would tell as much as these "
         "pictures; the intervals count each source cell once.",
     )
     _main_figures(report)
-    remarks = _remarks(info)
-    if remarks:
-        st.caption(plain(" ".join(remarks)))
+    said = remarks(protocol, report)
+    if said:
+        st.caption(plain(" ".join(said)))
     _actions(info)
 
 
@@ -128,21 +126,6 @@ def _main_figures(report: dict) -> None:
             column.caption(f"{100 * low:.1f} to {100 * high:.1f} %")
 
 
-def _remarks(info: EvaluationInfo) -> list[str]:
-    report, protocol = info.report, info.protocol
-    remarks = []
-    if report["not_answered"]:
-        remarks.append(f"{counted(report['not_answered'], 'picture')} without an answer, counted as wrong.")
-    if protocol["left_out"]:
-        some = ", ".join(f"{name} {n:,}" for name, n in sorted(protocol["left_out"].items()))
-        remarks.append(f"Left out, as the model does not know their classes: {some}.")
-    if protocol["left_out_marked"]:
-        remarks.append(f"{counted(len(protocol['left_out_marked']), 'picture')} marked as label errors left out.")
-    if protocol["groups"] == "each":
-        remarks.append("Every picture was taken for a cell of its own.")
-    return remarks
-
-
 def _actions(info: EvaluationInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.download_button(
@@ -154,11 +137,13 @@ def _actions(info: EvaluationInfo) -> None:
             key="evaluation-csv",
             on_click="ignore",
         )
+        evaluation_reports.offer(info)
         with st.popover("Delete", icon=":material/delete:", key="evaluation-delete"):
             st.write("The answers and figures of this evaluation are deleted. Model and pictures stay.")
             if st.button("Delete it", type="primary", key="evaluation-delete-sure"):
                 remove_evaluation(info)
-                st.session_state.pop(PARAM, None)
+                st.session_state.pop(CHOSEN, None)
+                st.query_params.pop(PARAM, None)
                 st.rerun()
 
 

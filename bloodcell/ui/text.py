@@ -3,6 +3,8 @@
 import re
 from datetime import datetime
 
+from bloodcell.plots.words import counted as counted
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!<>|~$:&])")
 
 
@@ -16,8 +18,3 @@ def local_time(utc: str) -> str:
     if not utc:
         return ""
     return datetime.fromisoformat(utc).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def counted(n: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: ``1 image``, ``2 images``."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

@@ -1,14 +1,18 @@
 """The Evaluate page: nothing there yet, asking for an evaluation, its views, pictures behind a number, marked labels."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from bloodcell.data.label_errors import label_errors, mark_label_error
 from bloodcell.data.shelf import remove_dataset
+from bloodcell.errors import RunError
 from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations
 from bloodcell.evaluate.stored import read_evaluation
 from bloodcell.jobs import store
 from bloodcell.ui.evaluation_pictures import _Filter, chosen_rows
+from bloodcell.ui.evaluation_reports import html_of, pdf_of
 from tests.evaluate.judged import add_dataset, evaluated, learned_from, records_of, spec_for
 from tests.pages.test_pages import texts, widget
 
@@ -81,11 +85,11 @@ def test_a_finished_one_opens_by_itself(app, queue, dataset, kept):
     widget(app.button, "evaluation-go").click().run()
     other = evaluated(queue.settings, spec_for(dataset, title="Second"))
     name = keep_evaluation(other, queue.settings.home / "new", "second", queue.settings)
-    widget(app.selectbox, "evaluation").set_value(kept).run()
+    widget(app.selectbox, "evaluation-chosen").set_value(kept).run()
     (job,) = store.list_jobs(queue.db, (store.RUNNING,))
     store.end(queue.db, job, store.DONE, result=name)
     app.run()
-    assert widget(app.selectbox, "evaluation").value == name
+    assert widget(app.selectbox, "evaluation-chosen").value == name
 
 
 def test_leaks_stand_before_any_figure(app, queue, dataset):
@@ -148,9 +152,9 @@ def test_marking_a_label_and_judging_without_it(app, queue, dataset, kept):
     assert not app.exception
     found = next(one for one in list_evaluations(queue.settings) if one.name != kept)
     assert found.protocol["left_out_marked"] == [mark.file]
-    assert widget(app.selectbox, "evaluation").value == found.name
+    assert widget(app.selectbox, "evaluation-chosen").value == found.name
     assert "1 picture marked as label errors left out" in texts(app)
-    widget(app.selectbox, "evaluation").set_value(kept).run()
+    widget(app.selectbox, "evaluation-chosen").set_value(kept).run()
     widget(app.selectbox, "evaluation-which").set_value("all answers").run()
     widget(app.button, "evaluation-unmark").click().run()
     assert label_errors(dataset) == {}
@@ -175,6 +179,25 @@ def test_a_dataset_that_was_removed(app, dataset, kept):
     opened(app)
     assert "no longer registered" in texts(app)
     assert app.metric[0].label == "Right"
+
+
+def test_reports_are_made_by_a_click_alone(app, queue, dataset, kept, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("bloodcell.ui.evaluation_reports.evaluation_report", None)  # would fail if it were called
+        opened(app)
+    assert {one.label for one in app.get("download_button")} >= {"Report (HTML)", "Report (PDF)"}
+    folder = get_evaluation(kept, queue.settings).folder
+    assert b"data:image/jpeg;base64," in html_of(folder).partition(b"<body>")[2]
+    assert pdf_of(folder).startswith(b"%PDF-")
+    remove_dataset(dataset)
+    shutil.rmtree(dataset.path)
+    body = html_of(folder).partition(b"<body>")[2]
+    assert b"the dataset Drawn is no longer there" in body
+    assert b"<img" not in body
+    assert pdf_of(folder).startswith(b"%PDF-")
+    shutil.rmtree(folder)
+    with pytest.raises(RunError, match="cannot be read"):
+        html_of(folder)
 
 
 def test_deleting(app, queue, kept):
@@ -210,3 +233,12 @@ def test_a_model_that_was_replaced_cannot_be_explained(app, queue, kept):
     )
     opened(app, "Where it looks")
     assert "no longer the one that was judged" in app.error[0].value
+
+
+def test_the_address_names_an_evaluation(app, queue, dataset, kept):
+    keep_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "newer", queue.settings)
+    app.query_params["evaluation"] = kept
+    opened(app)
+    assert widget(app.selectbox, "evaluation-chosen").value == kept
+    widget(app.selectbox, "evaluation-chosen").set_value("newer").run()
+    assert app.query_params["evaluation"] in ("newer", ["newer"])
