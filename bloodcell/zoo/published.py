@@ -43,7 +43,7 @@ def build_fcn(settings: NetworkSettings) -> keras.Model:
     The published network ends in maps of a softmax over the classes, whose maxima over all places are its answer. These
     maxima need not sum to 1; Keras' cross-entropy divides them by their sum. The softmax of their logarithms is that
     same quotient, so `log(maximum + tiny)` as logits is the same model. "features" are the maxima of the 64 maps before
-    the classes. Where there is no head "known", nothing comes after them, so they are an output of the network too.
+    the classes. The answer does not come from them; they are added to it times 0, so that the network holds them.
 
     Raises
     ------
@@ -59,11 +59,9 @@ def build_fcn(settings: NetworkSettings) -> keras.Model:
     features = layers.GlobalMaxPooling2D(name=FEATURES)(x)
     maps = layers.Conv2D(settings.n_classes, 1, activation="softmax", name="class_maps")(x)
     pooled = layers.GlobalMaxPooling2D(name="class_maxima")(maps)
-    outputs = {"logits": ops.log(pooled + TINY)}
+    outputs = {"logits": ops.log(pooled + TINY) + 0.0 * ops.sum(features, axis=-1, keepdims=True)}
     if settings.known_head:
         outputs["known"] = layers.Dense(1, name="known")(features)
-    else:
-        outputs[FEATURES] = features
     return keras.Model(crops, outputs, name="fcn")
 
 

@@ -60,6 +60,7 @@ def test_judging_two_models_and_comparing_them(server, settings, page):
 
     # A click on a number of the matrix shows exactly those pictures.
     (info,) = list_evaluations(settings)
+    assert f"evaluation={info.name}" in page.url
     answers = read_evaluation(info.folder).answers
     counts = info.report["confusion"]
     row, column = max(((i, j) for i in range(4) for j in range(4)), key=lambda at: counts[at[0]][at[1]])

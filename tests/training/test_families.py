@@ -55,6 +55,28 @@ def test_a_network_of_whole_pictures_without_background_is_trained_and_serves(da
     assert sum(result.cells[0].probs) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.usefixtures("without_graphs")
+@pytest.mark.parametrize(
+    ("network", "size", "changes"),
+    [
+        ("fcn", (60, 80), {"stage_widths": (4, 6, 6, 8)}),
+        ("cnn", (36, 48), {"stage_widths": (4, 6, 6)}),
+        ("custom_cnn", (32, 32), {"stage_widths": (4, 6)}),
+    ],
+)
+def test_published_networks_of_whole_pictures_are_taught(network, size, changes, data_dir, tmp_path):
+    """Without the head for strangers, as whole pictures are taught."""
+    height_px, width_px = size
+    settings = TrainSpec.for_network(
+        network, network, CELLS, folds=3, epochs=1, height_px=height_px, width_px=width_px, **changes
+    )
+    assert not settings.known_head
+    engine, metrics = trained(settings, data_dir, tmp_path)
+    assert np.isfinite(metrics["validation"]["accuracy"])
+    (result,) = analyse(engine, [(data_dir / "cells" / "NEUTROPHIL" / "0-0.png").read_bytes()])
+    assert sum(result.cells[0].probs) == pytest.approx(1, abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("backbone_end", "least_parameters"), [("conv2_block1_out", 80_000), pytest.param("", 2e7, marks=pytest.mark.slow)]
 )
