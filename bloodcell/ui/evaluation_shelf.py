@@ -1,5 +1,7 @@
 """The evaluations of the workspace: choose one, its head with the word on leaks, and what can be done with it."""
 
+from collections import Counter
+
 import pandas as pd
 import streamlit as st
 
@@ -31,7 +33,14 @@ def choose() -> EvaluationInfo | None:
     if st.session_state.get(CHOSEN) not in by_name:  # deleted, or none was chosen yet
         asked = st.query_params.get(PARAM, "")
         st.session_state[CHOSEN] = asked if asked in by_name else next(iter(by_name))
-    chosen = st.selectbox("Evaluation", list(by_name), format_func=lambda name: words_of(by_name[name]), key=CHOSEN)
+    words = {name: words_of(one) for name, one in by_name.items()}
+    often = Counter(words.values())
+    chosen = st.selectbox(
+        "Evaluation",
+        list(by_name),
+        format_func=lambda name: words[name] if often[words[name]] == 1 else f"{words[name]}, {name}",
+        key=CHOSEN,
+    )
     st.query_params[PARAM] = chosen
     return by_name[chosen]
 
