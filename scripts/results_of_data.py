@@ -267,7 +267,7 @@ def reproduction(figures: dict) -> list[str]:
         " adds. One run each, so rows differ by chance too.",
         "",
     ]
-    rows, gains = [], []
+    rows, gains, honest_lows = [], [], []
     for one in figures.values():
         for variant in dict.fromkeys(run["variant"] for run in one["runs"]):
             runs = {run["split"]: run for run in one["runs"] if run["variant"] == variant}
@@ -281,14 +281,22 @@ def reproduction(figures: dict) -> list[str]:
                 ]
             )
             gains.append(runs["leaky"]["accuracy"] - runs["honest"]["accuracy"])
+            honest_lows.append(runs["honest"]["interval"][0])
     head = ["network", "published", "honest split", "leaky split", "cells or patients held out", "how it was shortened"]
     unspoiled = [row[0] for row, gained in zip(rows, gains, strict=True) if gained <= 0]
     remark = [_NOTHING_GAINED.format(", ".join(unspoiled)), ""] if unspoiled else []
+    lost = [row[0] for row, low in zip(rows, honest_lows, strict=True) if low <= CHANCE_OF_FOUR]
+    if lost:
+        remark += [
+            f"Still at chance after so few images, so that nothing can be read from the row: {', '.join(lost)}.",
+            "",
+        ]
     missing = [name for name in RECIPE_NAMES if name not in figures]
     left = [f"Not run yet, for want of time: {', '.join(missing)}.", ""] if missing else []
     return [*lines, *table(head, rows), *remark, *left]
 
 
+CHANCE_OF_FOUR = 0.25
 _NOTHING_GAINED = (
     "The leak gained nothing for: {}. So short a run has not learned single cells by heart yet; what a leak gives a network"
     " that learns longer is told above under *What a leaky split pretends*."
