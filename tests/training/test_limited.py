@@ -206,7 +206,7 @@ def test_settings_are_read_as_they_were_written():
         ({"input": "field"}, "`input` must be one of"),
         ({"levels": 2}, r"`levels` must be one of \[255, 1, -1\]\. Received: 2"),
         ({"class_names": "AB"}, "`class_names` must be a list of names"),
-        ({"colour": 1}, "Unknown training settings"),
+        ({"colour": 1}, "Unknown settings"),
     ],
 )
 def test_settings_that_make_no_sense(change, match):
