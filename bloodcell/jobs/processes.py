@@ -12,6 +12,7 @@ import psutil
 SAME_TIME_S = 1.0
 # After the job's flag was set: so long until SIGTERM, then SIGKILL, so that all is gone within five seconds.
 TERM_AFTER_S, KILL_AFTER_S = 2.5, 3.7
+GONE_AFTER_S = 10.0  # a killed process takes a moment to go, longer where the machine is busy
 POLL_S = 0.1
 
 
@@ -42,7 +43,7 @@ def is_alive(process: ProcessId) -> bool:
 
 
 def stop(process: ProcessId, asked_at: float) -> None:
-    """Wait for a process that was asked to stop, then end it and all of its session by SIGTERM, then SIGKILL.
+    """Wait for a process that was asked to stop, then end it and all of its session by SIGTERM, then SIGKILL; wait for it.
 
     Only processes that belong to it are signalled: it must lead a session of its own, and its creation time must be
     the one given. Those it started are remembered, and each is checked again before it is signalled.
@@ -62,6 +63,9 @@ def stop(process: ProcessId, asked_at: float) -> None:
         members = _session_of(process) or members
         for member in members:
             _send(member, number)
+    give_up_at = time.time() + GONE_AFTER_S
+    while any(map(is_alive, members)) and time.time() < give_up_at:  # who sees to the queue next must find them gone
+        time.sleep(POLL_S)
 
 
 def _session_of(leader: ProcessId) -> list[ProcessId]:
