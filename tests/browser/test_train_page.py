@@ -21,8 +21,8 @@ pytestmark = pytest.mark.browser
 TRAINED_MS = 300_000  # on a machine that is busy with other things
 TINY = {  # section of the page -> what is typed there: half a minute, in which the app is killed and started again
     "What the model sees": {"Height (px)": "32", "Width (px)": "32"},
-    "Rare classes and strangers": {"Pictures an epoch": "640"},
-    "How it learns": {"Epochs": "80", "Pictures a batch": "16"},
+    "Rare classes and strangers": {"Pictures an epoch": "320"},
+    "How it learns": {"Epochs": "40", "Pictures a batch": "16"},
     "Network and machine": {"Filters of the stages": "8, 12"},
 }
 
