@@ -346,3 +346,25 @@ def scaling(figures: dict) -> list[str]:
         "",
         *table([*head, "difference", "least deviation"], rows),
     ]
+
+
+def evaluate_page(figures: dict) -> list[str]:
+    bars = (
+        ("open_s", "opening it by the menu, until a picture stands opened", 1.0),
+        ("address_s", "the same by its address, with the whole app loaded anew", 1.0),
+        ("matrix_s", "a click into the matrix, until it says how many pictures", 0.3),
+        ("tile_s", "a click on a picture, until it stands opened", 0.3),
+    )
+    rows = []
+    for name, words, bar in bars:
+        one = figures[name]
+        spread = f"{one['median']:.2f} s ({one['least']:.2f} to {one['most']:.2f})"
+        rows.append([words, f"<= {bar:g} s", spread, "met" if one["median"] <= bar else "**missed**"])
+    return [
+        "## The Evaluate page",
+        "",
+        f"`scripts/measure_evaluate_page.py`: an evaluation of {figures['images']:,} pictures in headless Chromium, on the"
+        f" same two cores as the server; median of {figures['repeats']} (least to most):",
+        "",
+        *table(["", "bar", "measured", ""], rows),
+    ]

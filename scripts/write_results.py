@@ -7,6 +7,7 @@ from result_tables import percent, table, verdict, with_interval
 from results_of_data import (
     copies,
     datasets,
+    evaluate_page,
     imbalance,
     leaky_split,
     reproduction,
@@ -207,6 +208,7 @@ def main() -> None:
         ("reproduction", reproduction),
         ("scaling", scaling),
         ("training_memory", training_memory),
+        ("evaluate_page", evaluate_page),
     )
     for name, section in sections:
         path = MEASURED / f"{name}.json"
