@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from bloodcell.data.csv_text import csv_bytes
 from bloodcell.data.registration import Dataset
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import DatasetError, StoreError
+from bloodcell.store.schema import now_utc
 
 _FILE: Final = "label_errors.json"
 HEADER: Final = ("file", "label", "suggested", "who", "when")
@@ -44,7 +44,7 @@ def label_errors(dataset: Dataset) -> dict[str, LabelError]:
 
 def mark_label_error(dataset: Dataset, file: str, label: str, suggested: str, who: str) -> None:
     """Mark a label as wrong, in place of an earlier mark; StoreError if the workspace cannot be written to."""
-    when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = now_utc()
     _write(dataset, label_errors(dataset) | {file: LabelError(file, label, suggested, who, when)})
 
 

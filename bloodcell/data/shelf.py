@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +32,7 @@ from bloodcell.data.scan import COLUMNS, Progress, scan_images
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import DatasetError, StoreError
 from bloodcell.settings import Settings
+from bloodcell.store.schema import now_utc
 
 MAX_NAME_CHARS: Final = 120
 
@@ -74,7 +74,7 @@ def register(name: str, listing: Listing, table: pd.DataFrame, settings: Setting
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
     final = settings.datasets_dir / f"{slug or 'dataset'}-{secrets.token_hex(4)}"
     unfinished = settings.datasets_dir / f"{_UNFINISHED}{final.name}"
-    now = _now()
+    now = now_utc()
     try:
         unfinished.mkdir(parents=True)
         try:
@@ -103,7 +103,7 @@ def refresh(
     listing = list_images(dataset.path, dataset.choice)
     table = scan_images(listing, on_progress, should_stop)
     current = open_dataset(dataset.folder)
-    described = _described(listing, table, current.id, current.name, current.created_at, _now())
+    described = _described(listing, table, current.id, current.name, current.created_at, now_utc())
     try:
         before = read_description(dataset.folder)["tables"].values()
         renewed = write_dataset(dataset.folder, described, listing, table)
@@ -216,7 +216,3 @@ def content_fingerprint(table: pd.DataFrame) -> str:
 
 def _storing_error(settings: Settings, error: OSError) -> StoreError:
     return StoreError(f"The workspace {settings.datasets_dir} cannot be written to: {error.strerror or error}.")
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

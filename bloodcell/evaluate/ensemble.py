@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from bloodcell.evaluate.leak_check import LEAKS, LeakFound, leak_of_words
 from bloodcell.evaluate.predictions import NOT_ANSWERED, Predictions
 from bloodcell.evaluate.report import report
 from bloodcell.evaluate.stored import Evaluation, answers_table
+from bloodcell.store.schema import now_utc
 
 
 def ensemble(members: Sequence[Evaluation]) -> Evaluation:
@@ -64,7 +64,7 @@ def ensemble(members: Sequence[Evaluation]) -> Evaluation:
         "temperature": None,
         "members": [{"model": one.protocol["model"], "model_sha256": one.protocol["model_sha256"]} for one in members],
         "title": f"{' + '.join(names)} on {first.protocol['dataset']}",
-        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": now_utc(),
         "leak": replace(leak_of_words(words, leaks[0]), is_known=all(one.is_known for one in leaks)).to_json(),
         "images_per_s": _together([one.protocol["images_per_s"] for one in members]),
     }

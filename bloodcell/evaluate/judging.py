@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from bloodcell.runs.folder import ModelInfo, get_model
 from bloodcell.runs.learned import LearnedImages, read_learned
 from bloodcell.runs.versions import revision, versions
 from bloodcell.settings import Settings
+from bloodcell.store.schema import now_utc
 
 
 def run_evaluation(
@@ -129,7 +129,7 @@ def judge(
         "leak": leak.to_json(),
         "images_sha256": images_sha256(table),
         "images_per_s": round(len(records) / seconds, 1),
-        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": now_utc(),
         "seconds": round(time.time() - started, 1),
         "versions": versions(),
         "revision": revision(),

@@ -48,6 +48,11 @@ class LeakFound:
         """Pictures that the model has, in one way or another, learned from."""
         return self.learned + self.same_cell + (self.near_copies or 0)
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is known that the model learned from none of them."""
+        return self.is_known and not self.leaking
+
     def sentences(self) -> list[str]:
         """What it comes to, for people; the first is the one to show."""
         if not self.is_known:
@@ -67,7 +72,8 @@ class LeakFound:
             found.append("None of these pictures is one that the model learned from.")
         if self.near_copies is None:
             found.append(
-                "Near copies were not looked for by pixels: no other dataset here holds pictures that it learned."
+                "Near copies were not looked for by pixels: it was not asked for, or no other dataset here holds pictures that"
+                " it learned."
             )
         else:
             found.append(f"Near copies were looked for in {', '.join(self.compared_with)}.")

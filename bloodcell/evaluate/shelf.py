@@ -65,8 +65,3 @@ def remove_evaluation(info: EvaluationInfo) -> None:
 def _info(folder: Path) -> EvaluationInfo:
     described = read_described(folder)
     return EvaluationInfo(folder.name, folder, described["protocol"], described["report"])
-
-
-def same_images(evaluations: list[EvaluationInfo]) -> bool:
-    """Whether evaluations are of the same pictures with the same labels and source cells, so that they can be compared."""
-    return len({one.protocol.get("images_sha256", one.name) for one in evaluations}) == 1

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from bloodcell.errors import DatasetError
 from bloodcell.evaluate.judging import images_sha256
 from bloodcell.evaluate.leak_check import LeakFound, leak_of_words
 from bloodcell.evaluate.report import report
 from bloodcell.evaluate.stored import Evaluation
+from bloodcell.store.schema import now_utc
 
 
 def without(evaluation: Evaluation, marked: Collection[str]) -> Evaluation:
@@ -29,7 +29,7 @@ def without(evaluation: Evaluation, marked: Collection[str]) -> Evaluation:
         raise DatasetError(f"All {len(is_marked)} pictures are marked as label errors, so none is left to judge.")
     leak = leak_of_words(answers["leak"].to_numpy(), LeakFound.from_json(evaluation.protocol["leak"]))
     protocol = evaluation.protocol | {
-        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": now_utc(),
         "left_out_marked": [*evaluation.protocol["left_out_marked"], *evaluation.answers["file"][is_marked]],
         "leak": leak.to_json(),
         "images_sha256": images_sha256(answers),

@@ -40,8 +40,7 @@ def evaluation_pdf(found: Judged) -> bytes:
 
 def _leak(found: Judged) -> list[Flowable]:
     first, *others = found.leak.sentences()
-    is_clean = found.leak.is_known and not found.leak.leaking
-    said = pdf_page.words(first) if is_clean else pdf_page.warning(first, is_mild=not found.leak.leaking)
+    said = pdf_page.words(first) if found.leak.is_clean else pdf_page.warning(first, is_mild=not found.leak.leaking)
     return [said, *map(pdf_page.words, others)]
 
 

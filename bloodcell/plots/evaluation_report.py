@@ -71,8 +71,7 @@ def evaluation_report(found: Judged) -> bytes:
 
 def _leak(found: Judged) -> list[str]:
     first, *others = found.leak.sentences()
-    is_clean = found.leak.is_known and not found.leak.leaking
-    said = html_page.words(first) if is_clean else html_page.warning(first, is_mild=not found.leak.leaking)
+    said = html_page.words(first) if found.leak.is_clean else html_page.warning(first, is_mild=not found.leak.leaking)
     return [said, *map(html_page.words, others)]
 
 

@@ -12,7 +12,7 @@ from bloodcell.errors import DatasetError, ModelError, RunError, SpecError, Stop
 from bloodcell.evaluate.judging import run_evaluation
 from bloodcell.evaluate.leak_check import LeakFound
 from bloodcell.evaluate.report import report
-from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations, remove_evaluation, same_images
+from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations, remove_evaluation
 from bloodcell.evaluate.spec import EvaluateSpec
 from bloodcell.evaluate.stored import EVALUATION_FILE, read_evaluation
 from bloodcell.evaluate.subset import without
@@ -136,7 +136,7 @@ def test_the_shelf_of_evaluations(made):
     info = get_evaluation("mine-2", settings)
     assert info.report == found.report
     assert read_evaluation(info.folder).answers.equals(found.answers)
-    assert same_images([info, get_evaluation("mine", settings)])
+    assert info.protocol["images_sha256"] == get_evaluation("mine", settings).protocol["images_sha256"]
     remove_evaluation(info)
     with pytest.raises(RunError, match="There is no evaluation 'mine-2'"):
         get_evaluation("mine-2", settings)
