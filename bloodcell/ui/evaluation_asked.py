@@ -21,6 +21,10 @@ from bloodcell.ui.evaluation_shelf import open_next
 from bloodcell.ui.text import counted, plain
 
 ALL = ("", "")
+NO_PICTURES = (
+    "There is no dataset to judge a model on yet. Add a folder of labelled pictures on the Datasets page; then any model "
+    "on the shelf can be judged on it here."
+)
 
 
 def ask(is_first: bool) -> None:
@@ -30,7 +34,7 @@ def ask(is_first: bool) -> None:
         if not models:
             st.info("There is no model on the shelf. Train one, or put one there.", icon=":material/inventory_2:")
             return
-        if training_data.say_empty():
+        if training_data.say_empty(NO_PICTURES):
             return
         with show_errors():
             _form(models)

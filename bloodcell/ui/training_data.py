@@ -45,15 +45,17 @@ class Learned:
     is_hold_out: bool
 
 
-def say_empty() -> bool:
-    """Whether there is no dataset yet; then it is said where to add one."""
+LEARN = (
+    "There is no dataset to learn from yet. Add a folder of labelled pictures on the Datasets page; then one "
+    "click here trains a model on it."
+)
+
+
+def say_empty(words: str = LEARN) -> bool:
+    """Whether there is no dataset yet; then it is said, in these words, where to add one."""
     is_empty = not list_datasets(load_settings())
     if is_empty:
-        st.info(
-            "There is no dataset to learn from yet. Add a folder of labelled pictures on the Datasets page; then one "
-            "click here trains a model on it.",
-            icon=":material/folder_open:",
-        )
+        st.info(words, icon=":material/folder_open:")
         st.page_link("pages/datasets.py", label="Add a dataset", icon=":material/dataset:")
     return is_empty
 
