@@ -61,8 +61,8 @@ def _on_train(model: str, name: str, **changes: Any) -> TrainSpec:
 _SHORT = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SMALL = {"height_px": 48, "width_px": 64, "epochs": 4}
 _SMALL_WORDS = "48x64 px, 4 epochs of 1,500 of the about 7,500 learned images, one run each"
-_FCN = {"epochs": 3, "images_per_epoch": 800}
-_FCN_WORDS = "3 epochs of 800 of the about 7,500 learned images, one run each"
+_FCN = {"epochs": 6}
+_FCN_WORDS = "6 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SCALINGS = {"divided by 255": "255", "per channel": "channel", "global": "global", "per pixel": "pixel"}
 
 RECIPES = (
