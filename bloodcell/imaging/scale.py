@@ -17,7 +17,11 @@ FIXED: dict[str, tuple[float | tuple[float, ...], float | tuple[float, ...]]] = 
     "255": (0.0, 255.0),
     "imagenet torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "imagenet caffe": ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0)),
+    "crop": (0.0, 1.0),  # then by each crop's own, see `Scaling.is_own`
 }
+OWN = "crop"
+# Added to the variance of a crop's own levels, in levels squared, so that an even crop does not become noise.
+OWN_VARIANCE = 1.0
 BGR = ("imagenet caffe",)
 SCALINGS = (*FIXED, *FITTED)
 # Crops that are turned to float64 at a time, however many come in one batch.
@@ -26,13 +30,20 @@ PART = 64
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """`(levels - mean) / sd`, as a network takes crops.
+    """`(levels - mean) / sd`, as a network takes crops; with "crop" by the mean and deviation of each channel of each crop.
+
+    The latter takes lamp and strength of the stain away [1]_: crops of another laboratory come out alike.
 
     name : of `SCALINGS`
-    mean, sd : float64 arrays of one shape: () for "-1..1", "255" and "global", (3,) for "channel" and those of
+    mean, sd : float64 arrays of one shape: () for "-1..1", "255", "crop" and "global", (3,) for "channel" and those of
         ImageNet, red first, (H, W, 3) for "pixel"; sd is 1 where the level never varied
     images : int, crops they were fitted on; 0 for the fixed ones
     fingerprint : str, SHA-256 of the levels of those crops in their order; "" for the fixed ones
+
+    References
+    ----------
+    .. [1] Ulyanov, Vedaldi & Lempitsky (2016), Instance normalization: the missing ingredient for fast stylization,
+       arXiv:1607.08022
     """
 
     name: str
@@ -46,8 +57,17 @@ class Scaling:
         """Whether the scaled channels come out blue first."""
         return self.name in BGR
 
+    @property
+    def is_own(self) -> bool:
+        """Whether each crop is scaled by its own mean and deviation."""
+        return self.name == OWN
+
     def apply(self, crops: np.ndarray) -> np.ndarray:
         """Scale crops outside a network: uint8 (N, H, W, 3) -> float64 (N, H, W, 3)."""
+        if self.is_own:
+            levels = crops.astype(np.float64)
+            spread = np.sqrt(levels.var(axis=(1, 2), keepdims=True) + OWN_VARIANCE)
+            return (levels - levels.mean(axis=(1, 2), keepdims=True)) / spread
         scaled = (crops - self.mean) / self.sd
         return scaled[..., ::-1] if self.is_bgr else scaled
 

@@ -12,6 +12,7 @@ from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import ExplainError, ModelError, StoppedError, StoreError
 from bloodcell.explain.explanation import Explanation, read_explanation
 from bloodcell.infer.engine import Engine
+from bloodcell.jobs.files import drop_older
 from bloodcell.jobs.job_specs import EXPLAIN
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.store import Job, NewJob, list_jobs
@@ -22,6 +23,8 @@ from bloodcell.training.explain_spec import ExplainSpec, cam_layer_of, fingerpri
 from bloodcell.training.explaining import explain
 
 CROPS_FILE = "crops.npz"
+# What was found is kept for so long; asked again later, it is worked out anew.
+KEPT_DAYS = 90
 
 
 def check(spec: dict[str, Any]) -> None:
@@ -81,6 +84,7 @@ def ask(queue: JobQueue, spec: ExplainSpec, crops: np.ndarray, who: str) -> Job:
     if before is not None and not before.is_over:
         return before
     forget(queue, spec)
+    drop_older(queue.settings.explanations_dir, KEPT_DAYS)
     _keep_crops(queue.settings.explanations_dir / spec.key, crops)
     what = f"Mean of {spec.of_class}" if spec.of_class else "One cell"
     new = NewJob(EXPLAIN, f"{what}: where {model.name} looks", spec.key, json.loads(spec.to_json()), "", who)

@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,19 @@ def remove_checkpoint(settings: Settings, job_id: int) -> None:
     folder = job_dir(settings, job_id)
     shutil.rmtree(folder / CHECKPOINT_DIR, ignore_errors=True)
     (folder / HISTORY_FILE).unlink(missing_ok=True)
+
+
+def drop_older(folder: Path, days: int) -> None:
+    """Delete what lies in a folder and was last written so many days ago or more; what cannot be deleted stays."""
+    limit = time.time() - days * 24 * 3600
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            if path.stat().st_mtime > limit:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def read_log(settings: Settings, job_id: int, start: int = 0) -> tuple[str, int]:

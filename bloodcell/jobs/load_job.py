@@ -8,6 +8,7 @@ from typing import Any
 
 from bloodcell.data.whole_files import write_whole
 from bloodcell.errors import StoreError
+from bloodcell.jobs.files import drop_older
 from bloodcell.jobs.task import Task
 from bloodcell.runs.publish import publish
 from bloodcell.settings import Settings
@@ -16,6 +17,8 @@ from bloodcell.training.limited import load_limited
 from bloodcell.training.load_spec import LoadSpec
 
 LOADING = "loading"
+# A file is kept for so long, so that its job can be tried again.
+KEPT_DAYS = 7
 
 
 def check(spec: dict[str, Any]) -> None:
@@ -35,13 +38,14 @@ def run(task: Task) -> str:
 
 
 def keep_file(data: bytes, file_name: str, settings: Settings) -> Path:
-    """Keep the bytes of a model's file in the workspace, under their SHA-256, until its job has come to them.
+    """Keep the bytes of a model's file in the workspace, under their SHA-256, and let older ones go (`KEPT_DAYS`).
 
     Raises
     ------
     StoreError
         If the disk is full or refuses.
     """
+    drop_older(settings.models_in_dir, KEPT_DAYS)
     path = settings.models_in_dir / f"{hashlib.sha256(data).hexdigest()}{Path(file_name).suffix.lower()}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

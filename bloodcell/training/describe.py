@@ -16,6 +16,7 @@ SCALED = {
     "255": "divided by 255",
     "imagenet torch": "centred and divided by the standard deviation of each channel of ImageNet",
     "imagenet caffe": "less the mean of each channel of ImageNet, blue first,",
+    "crop": "centred and divided by the standard deviation of each channel of the crop itself",
     "channel": "centred and divided by the standard deviation of each channel",
     "global": "centred and divided by the standard deviation of all levels",
     "pixel": "centred and divided by the standard deviation of each pixel and channel",

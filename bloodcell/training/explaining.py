@@ -49,10 +49,10 @@ def explain(
         model = load_network(model_dir)
         if GRADCAM in methods:
             # A family built with fewer stages than its own lacks the layer that it names.
-            usual = family_layer if family_layer in map_layers(model) else last_map_layer(model)
-            name = layer or usual
+            places = map_layers(model)
+            name = layer or (family_layer if family_layer in places else last_map_layer(model))
             given |= {GRADCAM: grad_cam(model, crops, name).mean(axis=0), "gradcam_layer": name}
-            given["gradcam_places"] = tuple(model.get_layer(name).output.shape[1:3])
+            given["gradcam_places"] = places[name]
         if LAYERS in methods:
             given[LAYERS] = layer_pictures(model, crops)
     if OCCLUSION in methods:

@@ -14,6 +14,7 @@ from keras import layers
 from bloodcell.errors import ExplainError
 from bloodcell.explain.explanation import USE_OCCLUSION
 from bloodcell.runs.takes import LOGITS
+from bloodcell.training.inside import Inside, look_inside
 
 CONVOLUTIONS = (layers.Conv2D, layers.SeparableConv2D, layers.DepthwiseConv2D)
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
@@ -49,15 +50,19 @@ def grad_cam(model: keras.Model, crops: np.ndarray, layer: str = "") -> np.ndarr
     .. [1] Selvaraju et al. (2017), Grad-CAM: visual explanations from deep networks via gradient-based localization,
        ICCV, doi:10.1109/ICCV.2017.74
     """
-    name = _known_layer(model, layer) if layer else last_map_layer(model)
-    both = keras.Model(model.input, [model.get_layer(name).output, logits_of(model)])
+    inside = look_inside(model)
+    name = _known_layer(inside, layer) if layer else _last_of(inside)
+    both = inside.upto([inside.maps[name], _logits(inside)])
     parts = [_of_batch(both, crops[start : start + BATCH], name) for start in range(0, len(crops), BATCH)]
     return np.concatenate(parts)
 
 
-def map_layers(model: keras.Model) -> list[str]:
-    """Layers that put out maps of more than one place, from the input on: those that Grad-CAM can be made at."""
-    return [layer.name for layer in model.layers if _has_maps(layer)]
+def map_layers(model: keras.Model) -> dict[str, tuple[int, int]]:
+    """Layers that put out maps of more than one place, from the input on, and how many: (height, width).
+
+    Those are the layers that Grad-CAM can be made at.
+    """
+    return {name: tuple(maps.shape[1:3]) for name, maps in look_inside(model).maps.items()}
 
 
 def last_map_layer(model: keras.Model) -> str:
@@ -68,32 +73,27 @@ def last_map_layer(model: keras.Model) -> str:
     ExplainError
         If it makes none.
     """
-    known = {layer.name: layer for layer in model.layers}
-    names = map_layers(model)
-    while names:
-        layer = known[names[-1]]
-        if not isinstance(layer, _PASSED_OVER):
-            return layer.name
-        names.pop()
+    return _last_of(look_inside(model))
+
+
+def _last_of(inside: Inside) -> str:
+    for name in reversed(inside.layers):
+        if not isinstance(inside.layers[name], _PASSED_OVER):
+            return name
     raise ExplainError(f"This network makes no maps that Grad-CAM could weigh. {USE_OCCLUSION}")
 
 
-def logits_of(model: keras.Model) -> keras.KerasTensor:
-    """The scores of the classes before the softmax, (N, C); ExplainError if the network does not name them."""
-    if not isinstance(model.output, dict) or LOGITS not in model.output:
+def _logits(inside: Inside) -> keras.KerasTensor:
+    """The scores of the classes before the softmax, (N, C)."""
+    if not isinstance(inside.answer, dict) or LOGITS not in inside.answer:
         raise ExplainError(f"This network has no output {LOGITS!r}. {USE_OCCLUSION}")
-    return model.output[LOGITS]
+    return inside.answer[LOGITS]
 
 
-def _known_layer(model: keras.Model, name: str) -> str:
-    if name not in map_layers(model):
-        raise ExplainError(f"`layer` must be one of {', '.join(map_layers(model))}. Received: {name!r}.")
+def _known_layer(inside: Inside, name: str) -> str:
+    if name not in inside.maps:
+        raise ExplainError(f"`layer` must be one of {', '.join(inside.maps)}. Received: {name!r}.")
     return name
-
-
-def _has_maps(layer: layers.Layer) -> bool:
-    shape: tuple[int | None, ...] = getattr(layer.output, "shape", ())
-    return not isinstance(layer, layers.InputLayer) and len(shape) == 4 and (shape[1] or 0) * (shape[2] or 0) > 1
 
 
 def _of_batch(both: keras.Model, crops: np.ndarray, name: str) -> np.ndarray:

@@ -31,8 +31,9 @@ class TrainSpec:
     context : of a cell, shorter side of the crop in units of the longer side of the cell's box
     mask : what is hidden of every picture before it is cropped: "none"; "otsu", all that Otsu's threshold on green
         takes for background; "unet", all that the U-Net in the folder `mask_model` takes for it
-    scaling : what is done to the levels inside the network: "-1..1", "255" (division), ImageNet's, or fitted on the
-        learned crops of known classes: "channel", "global", "pixel" (see `imaging.scale`)
+    scaling : what is done to the levels inside the network: "-1..1", "255" (division), ImageNet's; "crop", each crop by
+        its own mean and deviation; or fitted on the learned crops of known classes: "channel", "global", "pixel" (see
+        `imaging.scale`)
     images_per_epoch : crops drawn per epoch; with "every image once" most crops per epoch, 0 for all
     class_sampling : "equal parts" draws each class as often as the others, so rare ones again and again
         (oversampling); "as they come" draws classes as often as there are images of them; in both, source cells of a

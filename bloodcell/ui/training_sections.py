@@ -43,6 +43,7 @@ SCALING_WORDS = {
     "255": "divided by 255",
     "imagenet torch": "as PyTorch's ImageNet networks",
     "imagenet caffe": "as Caffe's ImageNet networks",
+    "crop": "each picture by its own levels",
     "channel": "standardised per colour",
     "global": "standardised over all",
     "pixel": "standardised per pixel",

@@ -49,6 +49,17 @@ def test_by_hand():
     assert whole.sd == pytest.approx(np.sqrt((0 + 100 + 400 + 16 + 100 + 3600) / 6 - (104 / 6) ** 2))
 
 
+def test_each_crop_by_its_own():
+    """Neither lamp nor strength of the stain is left: a darker crop of half the contrast comes out alike."""
+    scaling, crops = fixed_scaling("crop"), drawn(side_px=20) // 2 * 2
+    scaled = scaling.apply(crops)
+    assert np.abs(scaled.mean(axis=(1, 2))).max() < 1e-9
+    assert scaled.std(axis=(1, 2)) == pytest.approx(1, abs=1e-2)
+    assert np.abs(scaling.apply(crops // 2 + 10) - scaled).max() < 0.05
+    even = np.full((1, 4, 4, 3), 77, np.uint8)
+    assert (scaling.apply(even) == 0).all()
+
+
 def test_shapes():
     crops = drawn(side_px=5)
     assert [fit_scaling(name, [crops]).mean.shape for name in ("pixel", "channel", "global")] == [(5, 5, 3), (3,), ()]
@@ -105,7 +116,7 @@ def test_the_fixed_ones():
 
 
 def test_every_scaling_is_fixed_or_fitted():
-    assert SCALINGS == ("-1..1", "255", "imagenet torch", "imagenet caffe", "channel", "global", "pixel")
+    assert SCALINGS == ("-1..1", "255", "imagenet torch", "imagenet caffe", "crop", "channel", "global", "pixel")
 
 
 def test_scalings_of_imagenet_by_hand():

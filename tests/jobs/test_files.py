@@ -1,6 +1,10 @@
 """A job's folder: its log read bit by bit, its history, and what is deleted when."""
 
+import os
+import time
+
 from bloodcell.jobs.files import (
+    drop_older,
     job_dir,
     make_job_dir,
     read_history,
@@ -41,3 +45,16 @@ def test_starting_anew_forgets_the_epochs_and_deleting_all(settings):
     remove_job_dir(settings, 3)
     remove_job_dir(settings, 3)
     assert not job_dir(settings, 3).exists()
+
+
+def test_only_what_is_old_goes(tmp_path):
+    old, new, lonely = tmp_path / "old", tmp_path / "new", tmp_path / "file"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "inside").write_text("x")
+    lonely.write_text("x")
+    for path in (old, lonely):
+        os.utime(path, (then := time.time() - 91 * 24 * 3600, then))
+    drop_older(tmp_path, 90)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new"]
+    drop_older(tmp_path / "missing", 90)

@@ -1,6 +1,8 @@
 """The work of the kind load: a zip in, a model on the shelf out; a hostile file leaves its reason and nothing else."""
 
 import json
+import os
+import time
 
 import pytest
 
@@ -8,7 +10,7 @@ from bloodcell.errors import ModelError, StoreError
 from bloodcell.infer.packed import packed_bytes
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.job_specs import job_of
-from bloodcell.jobs.load_job import keep_file, run
+from bloodcell.jobs.load_job import KEPT_DAYS, keep_file, run
 from bloodcell.jobs.store import add_job, claim_next
 from bloodcell.jobs.task import Task
 from bloodcell.runs.folder import read_model
@@ -50,6 +52,13 @@ def test_a_file_is_kept_once_and_under_no_name_of_its_own(settings):
     assert first == second
     assert first.parent == settings.models_in_dir
     assert (first.suffix, first.read_bytes()) == (".keras", b"bytes")
+
+
+def test_files_of_long_ago_go_when_the_next_one_comes(settings):
+    old, fresh = keep_file(b"old", "a.keras", settings), keep_file(b"fresh", "a.keras", settings)
+    os.utime(old, (then := time.time() - KEPT_DAYS * 24 * 3600 - 60, then))
+    keep_file(b"next", "a.keras", settings)
+    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 def test_a_full_disk(settings, monkeypatch):

@@ -129,6 +129,27 @@ def test_networks_that_cannot_be_looked_into():
         grad_cam(apart, np.zeros((1, 4, 4, 3), np.uint8), "c")
 
 
+def test_a_network_in_a_network_is_looked_into_as_if_it_stood_alone(net):
+    """As loaded networks are kept, and those that were put on a pretrained backbone."""
+    import keras
+    from keras import layers
+
+    from bloodcell.training.gradcam import grad_cam, map_layers
+    from bloodcell.training.layer_pictures import layer_pictures
+
+    alone = network()
+    inner = keras.Model(alone.input, alone.output["logits"], name="inner")
+    crops = keras.Input(alone.input.shape[1:])
+    levels = layers.Rescaling(1.0, name="dark")(crops)  # a name that the inner network has too
+    outer = keras.Model(crops, {"logits": keras.Sequential([inner], name="backbone")(levels)})
+    assert list(map_layers(outer)) == ["dark", "backbone.inner.dark", "pool"]
+    np.testing.assert_allclose(grad_cam(outer, cell()[None]), grad_cam(net, cell()[None]), atol=1e-6)
+    theirs, ours = layer_pictures(net, cell()[None]), layer_pictures(outer, cell()[None])
+    assert [layer.name for layer in ours] == ["backbone.inner.dark", "pool"]
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one.maps, other.maps, atol=1e-6)
+
+
 SMALL = {"stage_widths": (4, 6), "height_px": 96, "width_px": 96}
 
 

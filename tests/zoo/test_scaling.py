@@ -46,7 +46,7 @@ def test_inside_as_outside_and_after_saving(name, tmp_path):
     assert again.count_params() == model.count_params() == net_with(fixed_scaling("-1..1")).count_params()
 
 
-@pytest.mark.parametrize("name", [*FITTED, "imagenet caffe", "imagenet torch"])
+@pytest.mark.parametrize("name", [*FITTED, "crop", "imagenet caffe", "imagenet torch"])
 def test_the_exported_graph_takes_raw_levels_and_nothing_else(name, tmp_path):
     import keras
 

@@ -1,0 +1,81 @@
+"""The layers of a network that put out maps, also of networks that stand in it as one layer, and what they put out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A network looked into.
+
+    input, answer : its tensors
+    layers, maps : name -> layer, and the tensor (N, h, w, K) that it puts out; those of more than one place, from the
+        input on. A layer of a network in the network is named "outer.inner" where its own name is taken
+    """
+
+    input: keras.KerasTensor
+    answer: Any
+    layers: dict[str, keras.Layer]
+    maps: dict[str, keras.KerasTensor]
+
+    def upto(self, outputs: Any) -> keras.Model:
+        """The network from its input to tensors of `maps` or `answer`."""
+        return keras.Model(self.input, outputs)
+
+
+def look_inside(model: keras.Model) -> Inside:
+    """Find the layers that put out maps.
+
+    Networks that stand in it as one layer, as loaded ones and those on a pretrained backbone do, are gone through anew:
+    Keras keeps no tensors of their layers that hang together with the input. Their layers are renamed where two have
+    one name.
+    """
+    if any(isinstance(layer, keras.Model) for layer in model.layers):
+        walk = _Walk()
+        answer = walk.through(model, model.input, "")
+        passed = walk.passed
+    else:
+        answer = model.output
+        passed = [(layer, layer.output) for layer in model.layers if not isinstance(layer, layers.InputLayer)]
+    found = [(layer, tensor) for layer, tensor in passed if _are_maps(tensor)]
+    return Inside(
+        model.input,
+        answer,
+        {layer.name: layer for layer, _ in found},
+        {layer.name: tensor for layer, tensor in found},
+    )
+
+
+class _Walk:
+    """Leads tensors through a network and those in it; `passed`: layers, and what each put out."""
+
+    def __init__(self) -> None:
+        self.passed: list[tuple[keras.Layer, Any]] = []
+        self._named: dict[str, Any] = {}
+
+    def through(self, model: keras.Model, given: Any, outer: str) -> Any:
+        def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(operation, keras.Model):
+                return self.through(operation, args[0], f"{outer}{operation.name}.")
+            if self._named.setdefault(operation.name, operation) is not operation:
+                operation.name = f"{outer}{operation.name}"
+                self._named[operation.name] = operation
+            answer = operation(*args, **kwargs)
+            if isinstance(operation, keras.Layer):
+                self.passed.append((operation, answer))
+            return answer
+
+        if isinstance(model, keras.Sequential):
+            for layer in model.layers:
+                given = call(layer, given)
+            return given
+        # There is no public way that keeps the tensors of the outer network: `clone_model` begins at new inputs.
+        return model._run_through_graph(given, operation_fn=lambda operation: operation, call_fn=call)
+
+
+def _are_maps(tensor: Any) -> bool:
+    shape: tuple[int | None, ...] = getattr(tensor, "shape", ())
+    return len(shape) == 4 and (shape[1] or 0) * (shape[2] or 0) > 1
