@@ -11,6 +11,8 @@ from bloodcell.errors import ModelError
 from bloodcell.runs.takes import CELL, MASK_FILE, Takes, takes_of
 from bloodcell.settings import Settings
 
+# The shipped model of the main job: what a page offers where nobody has chosen.
+FIRST = "wbc4"
 NETWORK_FILE, SPEC_FILE, TYPICAL_FILE = "model.onnx", "spec.json", "typical.npz"
 # The last one not of a model that is not judged (`Takes.is_judged`).
 NEEDED_FILES = (NETWORK_FILE, SPEC_FILE, TYPICAL_FILE)
@@ -40,18 +42,22 @@ class ModelInfo:
 
 
 def list_models(settings: Settings) -> list[ModelInfo]:
-    """Every usable model: shipped ones first, then those of the workspace, by name.
+    """Every usable model: shipped ones first, `FIRST` before all, then those of the workspace, by name.
 
     A folder that lacks a needed file or is damaged is left out (`get_model` tells why); one that is shipped hides a
     trained one of its name.
     """
     found: dict[str, ModelInfo] = {}
     for shelf, is_shipped in ((settings.shelf, True), (settings.runs_dir, False)):
-        for folder in sorted(shelf.iterdir()) if shelf.is_dir() else []:
+        for folder in sorted(shelf.iterdir(), key=_place) if shelf.is_dir() else []:
             if folder.name not in found:
                 with suppress(ModelError):
                     found[folder.name] = read_model(folder, is_shipped)
     return list(found.values())
+
+
+def _place(folder: Path) -> tuple[bool, str]:
+    return folder.name != FIRST, folder.name
 
 
 def get_model(name: str, settings: Settings) -> ModelInfo:

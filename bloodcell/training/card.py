@@ -9,6 +9,8 @@ from bloodcell.zoo.settings import FROM_SCRATCH
 LICENCES = {
     "kaggle-wbc TRAIN": "MIT (Kaggle blood-cells by P. Mooney, from BCCD)",
     "pbc": "CC BY 4.0 (Acevedo et al. 2020, Hospital Clinic Barcelona, doi:10.17632/snkd93bnjr.1)",
+    "malaria": "public domain (Rajaraman et al. 2018, National Library of Medicine, doi:10.7717/peerj.4568)",
+    "wbc-masks": "GPL-3.0 (Zheng et al. 2018, doi:10.1016/j.micron.2018.01.010)",
 }
 
 
@@ -32,9 +34,9 @@ def write_card(run_dir: Path, description: dict[str, Any], metrics: dict[str, An
         "## What it must not be used for",
         "",
         "It is **no medical device**. It must not decide anything about a patient; a person looks at every cell. It knows"
-        f" {len(names)} classes only: basophils, immature and malignant cells, and anything else are not among its answers;"
-        " some of them it marks as unfamiliar, others it will name wrongly. Under another stain, lamp or microscope than"
-        " those it learned from it is much worse, as the figures below show.",
+        f" {len(names)} classes only: any other kind of cell, a malignant one too, is not among its answers; some of them it"
+        " marks as unfamiliar, others it will name wrongly. Under another stain, lamp or microscope than those it learned"
+        " from, expect it to be much worse until it was measured there.",
         "",
         "## Figures",
         "",
@@ -50,7 +52,7 @@ def write_card(run_dir: Path, description: dict[str, Any], metrics: dict[str, An
         lines.append(_row(row))
     lines += _limited(description)
     if training.get("unknown_share"):
-        lines += ["", "Crops of other cells, of platelets and of drawn things taught it what is unfamiliar."]
+        lines += ["", "Crops of other cells, where the data have them, and of drawn things taught it what is unfamiliar."]
     (run_dir / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

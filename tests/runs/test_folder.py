@@ -27,8 +27,10 @@ def test_no_folders_no_models(settings):
 def test_shipped_models_come_first_then_by_name(settings):
     put(settings.runs_dir / "a")
     put(settings.runs_dir / "b")
-    put(settings.shelf / "z")
-    assert [(m.name, m.is_shipped) for m in list_models(settings)] == [("z", True), ("a", False), ("b", False)]
+    put(settings.shelf / "malaria")
+    put(settings.shelf / "wbc4")
+    found = [(m.name, m.is_shipped) for m in list_models(settings)]
+    assert found == [("wbc4", True), ("malaria", True), ("a", False), ("b", False)]
 
 
 def test_a_shipped_model_hides_a_trained_one_of_its_name(settings):

@@ -1,0 +1,78 @@
+"""Score the shipped wbc8 and malaria; writes docs/measured/shipped.json and the figures into the models' cards.
+
+    python scripts/measure_shipped.py --split pbc-split.csv --malaria RUN
+
+wbc8 learned from the parts train and validation of a split of pbc (`bloodcell split pbc.zip --holdout 0.12 --test 0.15`,
+copies found from the pixels) and is scored here on its part test, by the same pipeline as the app. malaria is scored on
+the answers that five runs gave to patients whom they had not learned from (out_of_fold.npz in RUN's folder).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from measuring import DATA, PROJECT, keep, need
+
+from bloodcell.data.contents import Contents
+from bloodcell.data.sources import SourceSpec, source_records
+from bloodcell.data.split import TEST
+from bloodcell.data.split_file import read_split
+from bloodcell.evaluate.dataset import evaluate
+from bloodcell.evaluate.metrics import figures
+from bloodcell.infer.engine import Engine
+from bloodcell.runs.folder import model_sha256, read_description
+from bloodcell.settings import load_settings
+from bloodcell.training.calibrate import Outputs
+from bloodcell.training.card import write_card
+from bloodcell.training.fit import OUT_OF_FOLD
+from bloodcell.training.held_out import scored
+from bloodcell.training.samples import load_samples
+from bloodcell.training.spec import TrainSpec
+
+BARS = {"wbc8": 0.985, "malaria": 0.95}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", type=Path, required=True)
+    parser.add_argument("--malaria", type=Path, required=True)
+    args = parser.parse_args()
+    models = PROJECT / "models"
+    measured = {
+        "wbc8": of_wbc8(models / "wbc8", need(args.split)),
+        "malaria": of_malaria(need(args.malaria)),
+    }
+    into_card(models / "wbc8", "pbc, test part (15 %)", measured["wbc8"])
+    into_card(models / "malaria", "malaria by patient, 5 folds, out of fold", measured["malaria"])
+    keep("shipped", {name: one | {"bar": BARS[name]} for name, one in measured.items()})
+
+
+def of_wbc8(folder: Path, split: Path) -> dict:
+    images = Contents(need(DATA / "pbc.zip"))
+    table = read_split(split).table
+    group_of = {row.file: row.group for row in table.itertuples() if row.split == TEST}
+    records = [one for one in source_records(SourceSpec("pbc", "pbc.zip"), images) if one.file in group_of]
+    groups = np.unique([str(group_of[one.file]) for one in records], return_inverse=True)[1]
+    found = figures(evaluate(Engine(folder), images, records, groups))
+    return {"model_sha256": model_sha256(folder)} | found
+
+
+def of_malaria(run: Path) -> dict:
+    description = read_description(run)
+    spec = TrainSpec.from_json(json.dumps(description["training"]))
+    samples = load_samples(spec, DATA, load_settings().home / "cache")
+    found = figures(scored(spec, samples, Outputs.load(run / OUT_OF_FOLD), description["calibration"]))
+    return {"model_sha256": model_sha256(run)} | found
+
+
+def into_card(folder: Path, name: str, measured: dict) -> None:
+    """Put test figures into a model's metrics.json and card."""
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics["tests"] = {name: measured}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_card(folder, read_description(folder), metrics)
+
+
+if __name__ == "__main__":
+    main()
