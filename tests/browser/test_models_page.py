@@ -68,5 +68,4 @@ def test_a_network_loaded_used_and_looked_into(server, page):
     page.get_by_text("Layer by layer").wait_for(timeout=WAIT_MS)
     settle(page)
     assert page.get_by_test_id("stException").count() == 0
-    page.screenshot(path="/tmp/dev/i5/why.png", full_page=True)
     assert [one for one in seen if "404" not in one] == []  # Streamlit asks below each page's address first
