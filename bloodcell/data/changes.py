@@ -15,6 +15,9 @@ from bloodcell.errors import DatasetError
 UNCHANGED: Final = "unchanged"
 CHANGED: Final = "changed"
 MISSING: Final = "missing"
+# Of files that got new dates from a copy or backup: a page asks again and again, and reading thousands takes seconds.
+MOST_HASHES: Final = 200_000
+_KNOWN_HASHES: dict[tuple[str, str, int, int], str] = {}
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def dataset_state(dataset: Dataset, reads_bytes: bool = False) -> State:
             differing = [
                 file
                 for file in differing
-                if now[file].n_bytes != before[file].n_bytes or _sha256(contents, file) != known.get(file)
+                if now[file].n_bytes != before[file].n_bytes or _sha256(contents, now[file]) != known.get(file)
             ]
     added, removed = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
     if not added and not removed and not differing:
@@ -96,8 +99,15 @@ def _table_now(contents: Contents, dataset: Dataset) -> StoredFile | None:
     return StoredFile(csv, status.st_size, status.st_mtime_ns)
 
 
-def _sha256(contents: Contents, file: str) -> str:
-    try:
-        return hashlib.sha256(contents.read(file)).hexdigest()
-    except DatasetError:
-        return ""
+def _sha256(contents: Contents, file: StoredFile) -> str:
+    """SHA-256 of a file, "" where it cannot be read; read anew only where its size or date is another than last time."""
+    key = (str(contents.path), file.file, file.n_bytes, file.stamp)
+    if key not in _KNOWN_HASHES:
+        try:
+            found = hashlib.sha256(contents.read(file.file)).hexdigest()
+        except DatasetError:
+            return ""
+        if len(_KNOWN_HASHES) >= MOST_HASHES:
+            _KNOWN_HASHES.clear()
+        _KNOWN_HASHES[key] = found
+    return _KNOWN_HASHES[key]

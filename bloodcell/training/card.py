@@ -52,7 +52,10 @@ def write_card(run_dir: Path, description: dict[str, Any], metrics: dict[str, An
         lines.append(_row(row))
     lines += _limited(description)
     if training.get("unknown_share"):
-        lines += ["", "Crops of other cells, where the data have them, and of drawn things taught it what is unfamiliar."]
+        lines += [
+            "",
+            "Crops of other cells, where the data have them, and of drawn things taught it what is unfamiliar.",
+        ]
     (run_dir / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -21,6 +21,10 @@ from bloodcell.ui.evaluation_shelf import open_next
 from bloodcell.ui.text import counted, plain
 
 ALL = ("", "")
+_BOX_KEY, _OPENED_KEY = "evaluation-new", "evaluation-opened"
+_MODEL_KEY, _DATASET_KEY = "evaluation-model", "evaluation-dataset"
+# An address that names these came by a link to ask for an evaluation.
+_ASKED_FOR = {_MODEL_KEY, _DATASET_KEY}
 NO_PICTURES = (
     "There is no dataset to judge a model on yet. Add a folder of labelled pictures on the Datasets page; then any model "
     "on the shelf can be judged on it here."
@@ -29,7 +33,20 @@ NO_PICTURES = (
 
 def ask(is_first: bool) -> None:
     """Offer to evaluate a model; what was asked for becomes a job."""
-    with st.expander("Evaluate a model", icon=":material/add_chart:", expanded=is_first, key="evaluation-new"):
+    if is_first:
+        st.session_state[_BOX_KEY] = True  # nothing else is on the page
+    elif st.session_state.pop(_OPENED_KEY, False):
+        st.session_state[_BOX_KEY] = False  # the result comes first
+    box = st.expander(
+        "Evaluate a model",
+        icon=":material/add_chart:",
+        expanded=bool(_ASKED_FOR & set(st.query_params)),
+        key=_BOX_KEY,
+        on_change="rerun",
+    )
+    with box:
+        if not box.open:
+            return  # what is chosen from is looked at anew, which takes a while where a dataset has many files
         models = list_models(load_settings())
         if not models:
             st.info("There is no model on the shelf. Train one, or put one there.", icon=":material/inventory_2:")
@@ -44,11 +61,11 @@ def _form(models: list[ModelInfo]) -> None:
     left, middle, right = st.columns(3, gap="medium")
     with left:
         names = [model.name for model in models]
-        name = st.selectbox("Model", names, key="evaluation-model", bind="query-params")
+        name = st.selectbox("Model", names, key=_MODEL_KEY, bind="query-params")
         model = models[names.index(name)]
         st.caption(f"Knows {plain(', '.join(map(label_words, model.class_names)))}.")
     with middle:
-        dataset = training_data.choose_dataset("Labelled pictures", "evaluation-dataset")
+        dataset = training_data.choose_dataset("Labelled pictures", _DATASET_KEY)
         if dataset is None:
             return
         split, part = _ask_part(dataset)
@@ -109,6 +126,7 @@ def _follow(was_busy: bool) -> None:
     finished = [job for job in store.list_jobs(queue.db, (store.DONE,)) if job.id in watched - now]
     if finished:
         open_next(finished[0].result)
+        st.session_state[_OPENED_KEY] = True
     if finished or bool(now) != was_busy:
         st.rerun()
     for job in jobs:

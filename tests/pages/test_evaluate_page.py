@@ -39,6 +39,13 @@ def opened(app, view=None):
     return app
 
 
+def ask(app):
+    """Open the form, as a click on it does."""
+    app.session_state["evaluation-new"] = True
+    app.run()
+    return app
+
+
 def test_nothing_to_judge_with_or_on(app, workspace):
     opened(app)
     assert "There is no model on the shelf" in texts(app)
@@ -82,6 +89,8 @@ def test_a_failed_one_says_why(app, queue, dataset):
 
 def test_a_finished_one_opens_by_itself(app, queue, dataset, kept):
     opened(app)
+    assert "evaluation-go" not in [one.key for one in app.button]  # nothing is looked at before the form is opened
+    ask(app)
     widget(app.button, "evaluation-go").click().run()
     other = evaluated(queue.settings, spec_for(dataset, title="Second"))
     name = keep_evaluation(other, queue.settings.home / "new", "second", queue.settings)
@@ -90,6 +99,7 @@ def test_a_finished_one_opens_by_itself(app, queue, dataset, kept):
     store.end(queue.db, job, store.DONE, result=name)
     app.run()
     assert widget(app.selectbox, "evaluation-chosen").value == name
+    assert "evaluation-go" not in [one.key for one in app.button]  # the result stands first
 
 
 def test_leaks_stand_before_any_figure(app, queue, dataset):
