@@ -64,6 +64,25 @@ def take_training(page: Page, url: str) -> None:
     take(page, "train")
 
 
+def take_judging(page: Page, url: str) -> None:
+    """Judge the shipped model and the tiny net on the registered set, and compare them."""
+    page.goto(f"{url}/evaluate")
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    page.get_by_text("wbc4 on smears").wait_for()
+    page.set_viewport_size({"width": 1440, "height": 1280})
+    take(page, "evaluate")
+    page.get_by_text("Evaluate a model").click()
+    box = page.get_by_role("combobox", name="Model", exact=True)
+    box.click()
+    page.get_by_role("option").last.click()  # those that were trained here stand last
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    page.get_by_text("wbc4 on smears").wait_for(state="hidden")
+    page.goto(f"{url}/compare")
+    page.get_by_text("McNemar's exact test").wait_for()
+    take(page, "compare")
+    page.set_viewport_size(SIZE)
+
+
 def main() -> None:
     chromium = chromium_path()
     if chromium is None:
@@ -87,6 +106,7 @@ def main() -> None:
             take(page, "classify")
             take_datasets(page, url, draw_copies(Path(folder) / "smears"))
             take_training(page, url)
+            take_judging(page, url)
             page.click("text=Models")
             take(page, "models")
             page.click("text=Guide")

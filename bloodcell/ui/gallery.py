@@ -36,11 +36,11 @@ class Choice:
 def choices(class_names: Sequence[str]) -> list[Choice]:
     """Number the decisions: the model's classes in their order, then the ones that no model predicts.
 
-    Behind the ninth there is no key left: such a decision is taken by a click.
+    The tenth has the key 0; behind it there is no key left, and such a decision is taken by a click.
     """
     labels = (*class_names, *EXTRA_DECISIONS)
     return [
-        Choice(str(number) if number <= 9 else "", label, theme.label_words(label))
+        Choice(str(number % 10) if number <= 10 else "", label, theme.label_words(label))
         for number, label in enumerate(labels, start=1)
     ]
 

@@ -23,8 +23,8 @@ IMAGE_OUTCOMES = (
 
 LIMITS = f"""
 - **No medical device.** Bloodcell is for research and teaching. Do not base a diagnosis on it.
-- It knows only the classes that its model has learned. Basophils, immature cells and blasts are no class of the
-  shipped model: decide them yourself as *Other cell*.
+- It knows only the classes that its model has learned. Basophils, immature cells and blasts are no class of
+  wbc4, the model that is offered first: decide them yourself as *Other cell*.
 - Another staining, microscope or camera than the model has seen makes it less sure, and sometimes wrong. Watch the
   share of *Unfamiliar*; where it is high, check every cell.
 - A model that you train (page Train) is as good as its pictures: every cell once, or copies known, each class in
