@@ -21,6 +21,7 @@ from bloodcell.evaluate.intervals import cluster_bootstrap
 from bloodcell.evaluate.metrics import figures
 from bloodcell.evaluate.predictions import Predictions
 from bloodcell.imaging.scale import fixed_scaling
+from bloodcell.infer.packed import KERAS_FILE
 from bloodcell.infer.typical import Typical, load_typical
 from bloodcell.runs.folder import model_sha256, read_description
 from bloodcell.runs.learned import read_learned
@@ -42,7 +43,7 @@ from bloodcell.training.learned_images import learned_images
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Work, fit_model
 from bloodcell.training.samples import LEFT_OUT, UNKNOWN, Samples, load_samples, takes_of_spec
-from bloodcell.training.saved import load_network
+from bloodcell.training.saved import load_network, save_network
 from bloodcell.training.spec import TrainSpec
 
 MODEL_DIR = "model"
@@ -247,7 +248,7 @@ def _write_model(folder: Path, model: keras.Model, typical: Typical, old_dir: Pa
     typical.save(folder / "typical.npz")
     if (old_dir / MASK_FILE).is_file():
         shutil.copyfile(old_dir / MASK_FILE, folder / MASK_FILE)
-    model.save(folder / "model.keras", include_optimizer=False)
+    save_network(model, folder / KERAS_FILE)
     with contextlib.redirect_stdout(io.StringIO()):
         export_onnx(model, folder / "model.onnx", crops)
 

@@ -25,6 +25,7 @@ from bloodcell.training.export import export_answer_onnx
 from bloodcell.training.inspected import load_inspected
 from bloodcell.training.load_spec import CONTEXT, LEVELS, LoadSpec
 from bloodcell.training.results import write_json
+from bloodcell.training.saved import save_network
 
 # Keeps the logarithm of a probability of 0 finite.
 TINY = 1e-7
@@ -60,7 +61,7 @@ def convert(path: Path, spec: LoadSpec, folder: Path, say: Callable[[str], None]
     say("Writing it for ONNX Runtime and comparing the answers")
     with contextlib.redirect_stdout(io.StringIO()):
         difference = export_answer_onnx(whole, folder / NETWORK_FILE, pictures)
-    whole.save(folder / KERAS_FILE, include_optimizer=False)
+    save_network(whole, folder / KERAS_FILE)
     write_json(folder / SPEC_FILE, _description(spec, *_size(model)))
     return {"parameters": model.count_params(), "largest_difference": float(f"{difference:.2g}")}
 

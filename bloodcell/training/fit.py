@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from bloodcell.errors import RunError
+from bloodcell.infer.packed import KERAS_FILE
 from bloodcell.infer.typical import Typical
 from bloodcell.runs.publish import unfinished_dir
 from bloodcell.runs.takes import MASK_FILE, Takes
@@ -29,6 +30,7 @@ from bloodcell.training.opened import learned_samples, open_run
 from bloodcell.training.results import write_json
 from bloodcell.training.rounds import Fitted, fit_network
 from bloodcell.training.samples import Samples, mask_file, takes_of_spec
+from bloodcell.training.saved import save_network
 from bloodcell.training.spec import TrainSpec
 
 # Answers of the runs that the thresholds come from, in the order of `load_samples`.
@@ -111,7 +113,7 @@ def train_in(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, c
 
 def _write_model(model_dir: Path, fitted: Fitted, typical: Typical, samples: Samples, spec: TrainSpec) -> Takes:
     typical.save(model_dir / "typical.npz")
-    fitted.model.save(model_dir / "model.keras", include_optimizer=False)
+    save_network(fitted.model, model_dir / KERAS_FILE)
     some = plain_crops(samples.wide[:: max(1, len(samples.wide) // 64)], spec)
     with contextlib.redirect_stdout(io.StringIO()):
         outputs = export_onnx(fitted.model, model_dir / "model.onnx", some)

@@ -28,6 +28,7 @@ from bloodcell.training.mask_fit import fit_unet
 from bloodcell.training.mask_samples import MaskSamples, load_mask_samples
 from bloodcell.training.masks_spec import MasksSpec
 from bloodcell.training.results import new_result, write_json, write_table
+from bloodcell.training.saved import save_network
 
 HELD_TABLE = "held_back.csv"
 CHECKED = 32  # pictures on which the exported network is held against Keras
@@ -104,7 +105,7 @@ def teach_masks(work_dir: Path, spec: MasksSpec, data_dir: Path, cache_dir: Path
 
 
 def _write_network(model: keras.Model, folder: Path, samples: MaskSamples) -> None:
-    model.save(folder / "mask.keras", include_optimizer=False)
+    save_network(model, folder / "mask.keras")
     some = samples.pairs[:: max(1, len(samples.pairs) // CHECKED)][..., :3]
     with contextlib.redirect_stdout(io.StringIO()):
         export_mask_onnx(model, folder / MASK_FILE, some)

@@ -15,3 +15,11 @@ def load_network(model_dir: Path) -> keras.Model:
         return load_inspected(model_dir / KERAS_FILE)
     except ModelError as error:
         raise ModelError(f"{KERAS_FILE} of the model {model_dir.name} cannot be read: {error}") from error
+
+
+def save_network(model: keras.Model, path: Path) -> None:
+    """Write a network to a `.keras` file without its optimizer, which would be three times as large as its weights.
+
+    Keras leaves the optimizer out of its old format alone, whatever `include_optimizer` says.
+    """
+    keras.Model(model.input, model.output, name=model.name).save(path)

@@ -51,7 +51,7 @@ def test_choices_number_the_classes_then_the_extra_decisions():
     ]
 
 
-def test_choices_behind_the_ninth_have_no_key():
+def test_the_tenth_choice_has_the_key_0_and_those_behind_it_none():
     assert [one.key for one in choices([f"C{n}" for n in range(9)])][-2:] == ["0", ""]
 
 
