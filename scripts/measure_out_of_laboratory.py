@@ -3,7 +3,8 @@ writes docs/measured/out_of_laboratory.json.
 
     python scripts/measure_out_of_laboratory.py --bccd RUN --wbc-masks RUN [--seeds 0 1 2]
 
-RUN of a laboratory is a model that learned without it: for bccd specs/without-bccd.json, for wbc-masks the shipped wbc4.
+RUN of a laboratory is a model that learned without it: for bccd specs/without-bccd.json, for wbc-masks the shipped
+wbc4-other-stains.
 A cell of bccd is a field that kaggle-wbc's table gives one label; photographs of one cell, found from the pixels, stay
 together. The cells to adapt on are drawn evenly from the classes, at most half of a class, by each seed anew;
 the adapted model is scored on all the others. Nothing was chosen by these figures: see docs/results.md.
