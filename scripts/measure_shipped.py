@@ -4,7 +4,8 @@
 
 wbc8 learned from the parts train and validation of a split of pbc (`bloodcell split pbc.zip --holdout 0.12 --test 0.15`,
 copies found from the pixels) and is scored here on its part test, by the same pipeline as the app. malaria is scored on
-the answers that five runs gave to patients whom they had not learned from (out_of_fold.npz in RUN's folder). wbc4-other-stains is scored on kaggle-wbc TEST and on wbc-masks.
+the answers that five runs gave to patients whom they had not learned from (out_of_fold.npz in RUN's folder).
+wbc4-other-stains is scored on kaggle-wbc TEST and on wbc-masks.
 """
 
 import argparse
