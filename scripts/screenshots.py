@@ -65,22 +65,25 @@ def take_training(page: Page, url: str) -> None:
 
 
 def take_judging(page: Page, url: str) -> None:
-    """Judge the shipped model and the tiny net on the registered set, and compare them."""
+    """Judge two shipped models on the registered set, and compare them."""
     page.goto(f"{url}/evaluate")
-    page.get_by_role("button", name="Evaluate", exact=True).click()
-    page.get_by_text("wbc4 on smears").wait_for()
+    _evaluate(page, "wbc4")
     page.set_viewport_size({"width": 1440, "height": 1280})
     take(page, "evaluate")
     page.get_by_text("Evaluate a model").click()
-    box = page.get_by_role("combobox", name="Model", exact=True)
-    box.click()
-    page.get_by_role("option").last.click()  # those that were trained here stand last
-    page.get_by_role("button", name="Evaluate", exact=True).click()
-    page.get_by_text("wbc4 on smears").wait_for(state="hidden")
+    page.get_by_role("combobox", name="Model", exact=True).click()
+    page.get_by_role("option", name="wbc4-other-stains").click()
+    page.wait_for_timeout(2000)
+    _evaluate(page, "wbc4-other-stains")
     page.goto(f"{url}/compare")
     page.get_by_text("McNemar's exact test").wait_for()
     take(page, "compare")
     page.set_viewport_size(SIZE)
+
+
+def _evaluate(page: Page, model: str) -> None:
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    page.get_by_text(f"{model} on smears · 96 pictures").first.wait_for(timeout=10 * WAIT_MS)
 
 
 def main() -> None:
