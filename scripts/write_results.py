@@ -16,6 +16,7 @@ from results_of_data import (
     training_memory,
     unet,
 )
+from results_of_models import out_of_laboratory, shipped, stain_variation
 
 HEAD = """# Results
 
@@ -198,6 +199,9 @@ def main() -> None:
     sections = (
         ("finder", finder),
         ("classifier", classifier),
+        ("stain_variation", stain_variation),
+        ("out_of_laboratory", out_of_laboratory),
+        ("shipped", shipped),
         ("status", status),
         ("datasets", datasets),
         ("copies", copies),
@@ -224,6 +228,7 @@ def _into_readme() -> None:
     """Put the few figures that a visitor wants between the README's two marks."""
     figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in MEASURED.glob("*.json")}
     test, masks = figures["classifier"]["shipped_test"], figures["classifier"]["shipped_masks"]
+    other = figures["out_of_laboratory"]["wbc-masks"]["unseen"]
     bccd, status = figures["finder"]["bccd all"], figures["status"]["total"]
     rows = [
         [
@@ -242,6 +247,7 @@ def _into_readme() -> None:
             with_interval(masks["accuracy"], masks["interval"]),
         ],
         ["of its errors there, not marked confident", percent(masks["wrong_not_confident"])],
+        ["class right there, wbc4-other-stains", with_interval(other["accuracy"], other["interval"])],
         [
             "confident cells in pictures without a white cell",
             f"{status['with_a_confident_cell']} of {status['pictures']}",
