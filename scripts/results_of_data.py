@@ -267,7 +267,7 @@ def reproduction(figures: dict) -> list[str]:
         " adds. One run each, so rows differ by chance too.",
         "",
     ]
-    rows, gains, honest_lows = [], [], []
+    rows, unspoiled, honest_lows = [], [], []
     for one in figures.values():
         for variant in dict.fromkeys(run["variant"] for run in one["runs"]):
             runs = {run["split"]: run for run in one["runs"] if run["variant"] == variant}
@@ -275,15 +275,15 @@ def reproduction(figures: dict) -> list[str]:
                 [
                     variant,
                     one["published"],
-                    *(with_interval(runs[split]["accuracy"], runs[split]["interval"]) for split in ("honest", "leaky")),
+                    *(_accuracy(runs.get(split)) for split in ("honest", "leaky")),
                     str(runs["honest"]["source_cells"]),
                     one["shortened"],
                 ]
             )
-            gains.append(runs["leaky"]["accuracy"] - runs["honest"]["accuracy"])
+            if "leaky" in runs and runs["leaky"]["accuracy"] <= runs["honest"]["accuracy"]:
+                unspoiled.append(variant)
             honest_lows.append(runs["honest"]["interval"][0])
     head = ["network", "published", "honest split", "leaky split", "cells or patients held out", "how it was shortened"]
-    unspoiled = [row[0] for row, gained in zip(rows, gains, strict=True) if gained <= 0]
     remark = [_NOTHING_GAINED.format(", ".join(unspoiled)), ""] if unspoiled else []
     lost = [row[0] for row, low in zip(rows, honest_lows, strict=True) if low <= CHANCE_OF_FOUR]
     if lost:
@@ -294,6 +294,10 @@ def reproduction(figures: dict) -> list[str]:
     missing = [name for name in RECIPE_NAMES if name not in figures]
     left = [f"Not run yet, for want of time: {', '.join(missing)}.", ""] if missing else []
     return [*lines, *table(head, rows), *remark, *left]
+
+
+def _accuracy(run: dict | None) -> str:
+    return "not run, for want of time" if run is None else with_interval(run["accuracy"], run["interval"])
 
 
 CHANCE_OF_FOUR = 0.25

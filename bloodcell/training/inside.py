@@ -13,7 +13,7 @@ class Inside:
 
     input, answer : its tensors
     layers, maps : name -> layer, and the tensor (N, h, w, K) that it puts out; those of more than one place, from the
-        input on. A layer of a network in the network is named "outer.inner" where its own name is taken
+        input on, under the layers' names. One of a network in the network is named "outer.inner" where its own is taken
     """
 
     input: keras.KerasTensor

@@ -35,22 +35,19 @@ def layer_pictures(model: keras.Model, crops: np.ndarray, n_channels: int = CHAN
         If the network has no such layer.
     """
     inside = look_inside(model)
-    wanted = {name: layer for name, layer in inside.layers.items() if isinstance(layer, CONVOLUTIONS + POOLINGS)}
+    wanted = [layer for layer in inside.layers.values() if isinstance(layer, CONVOLUTIONS + POOLINGS)]
     if not wanted:
         raise ExplainError(f"This network has no convolution or pooling layer to show. {USE_OCCLUSION}")
-    upto = inside.upto([inside.maps[name] for name in wanted])
+    upto = inside.upto([inside.maps[layer.name] for layer in wanted])
     sums: list[np.ndarray] = []
     for start in range(0, len(crops), BATCH):
         answered = keras.tree.flatten(upto(crops[start : start + BATCH].astype(np.float32), training=False))
         some = [keras.ops.convert_to_numpy(one).astype(np.float32).sum(axis=0) for one in answered]
         sums = [before + more for before, more in zip(sums, some, strict=True)] if sums else some
-    return tuple(
-        _most_active(name, layer, total / len(crops), n_channels)
-        for (name, layer), total in zip(wanted.items(), sums, strict=True)
-    )
+    return tuple(_most_active(layer, total / len(crops), n_channels) for layer, total in zip(wanted, sums, strict=True))
 
 
-def _most_active(name: str, layer: keras.Layer, values: np.ndarray, n_channels: int) -> LayerMaps:
+def _most_active(layer: keras.Layer, values: np.ndarray, n_channels: int) -> LayerMaps:
     """Choose among channels, float32 (h, w, K)."""
     activity = np.abs(values).mean(axis=(0, 1))
     channels = np.argsort(-activity, kind="stable")[:n_channels]
@@ -60,7 +57,7 @@ def _most_active(name: str, layer: keras.Layer, values: np.ndarray, n_channels: 
     kind = CONVOLUTION if isinstance(layer, CONVOLUTIONS) else POOLING
     height, width, n_all = values.shape
     small = np.stack([_smaller(maps[..., at]) for at in range(len(channels))])
-    return LayerMaps(name, kind, height, width, n_all, tuple(channels.tolist()), small)
+    return LayerMaps(layer.name, kind, height, width, n_all, tuple(channels.tolist()), small)
 
 
 def _smaller(one: np.ndarray) -> np.ndarray:

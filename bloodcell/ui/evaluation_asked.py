@@ -23,7 +23,7 @@ from bloodcell.ui.text import counted, plain
 ALL = ("", "")
 _BOX_KEY, _OPENED_KEY = "evaluation-new", "evaluation-opened"
 _MODEL_KEY, _DATASET_KEY = "evaluation-model", "evaluation-dataset"
-# An address that names these came by a link to ask for an evaluation.
+# What the form keeps in the address: with these the page is opened to ask, as it was left.
 _ASKED_FOR = {_MODEL_KEY, _DATASET_KEY}
 NO_PICTURES = (
     "There is no dataset to judge a model on yet. Add a folder of labelled pictures on the Datasets page; then any model "
