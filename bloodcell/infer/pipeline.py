@@ -88,10 +88,10 @@ def _in_chunks(
 def _analyse_chunk(engine: Engine, images: list[ImageBytes]) -> list[ImageResult]:
     results, crops = [], []
     for image in images:
-        result, rgb, background_rgb = _found(image)
+        result, rgb, background_rgb = _found(image, engine.takes.needs_white_cell)
         results.append(result)
         if rgb is not None:
-            if engine.takes.input == IMAGE:
+            if engine.takes.input == IMAGE and engine.takes.needs_white_cell:
                 results[-1] = _of_whole_picture(result)
             boxes = [cell.box for cell in results[-1].cells]
             seen = engine.framing.hide(rgb, background_rgb)
@@ -117,8 +117,13 @@ def _named(engine: Engine, cell: CellResult, probs: np.ndarray, status: str) -> 
     return CellResult(cell.box, engine.class_names[int(probs.argmax())], tuple(probs.tolist()), str(status))
 
 
-def _found(image: ImageBytes) -> tuple[ImageResult, np.ndarray | None, tuple[int, int, int]]:
-    """Read one image and find its cells: the result without classes, the pixels, the background's colour."""
+def _found(
+    image: ImageBytes, needs_white_cell: bool = True
+) -> tuple[ImageResult, np.ndarray | None, tuple[int, int, int]]:
+    """Read one image and find its cells: the result without classes, the pixels, the background's colour.
+
+    Where no white cell is needed the picture itself is what is named.
+    """
     black = (0, 0, 0)
     if isinstance(image, BloodcellError):
         return ImageResult(UNREADABLE, (), str(image), 0, 0), None, black
@@ -126,8 +131,11 @@ def _found(image: ImageBytes) -> tuple[ImageResult, np.ndarray | None, tuple[int
         rgb = read_rgb(image)
     except BloodcellError as error:
         return ImageResult(UNREADABLE, (), str(error), 0, 0), None, black
-    finding = find_white_cells(rgb)
     height, width = rgb.shape[:2]
+    if not needs_white_cell:
+        whole = CellResult(Box(0, 0, height, width), "", (), "")
+        return ImageResult(HAS_CELLS, (whole,), "", height, width), rgb, black
+    finding = find_white_cells(rgb)
     if not finding.is_smear:
         return ImageResult(NOT_A_SMEAR, (), finding.reason, height, width), None, black
     if not finding.boxes:

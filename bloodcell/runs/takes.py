@@ -29,6 +29,8 @@ class Takes:
     context : of a cell, side of what is cut out in units of the longer side of its box (`imaging.crop.crop_cell`)
     outputs : of model.onnx, in order: logits, maybe known, features; logits alone of a network from elsewhere
     mask : what is hidden of a picture before: "none", "otsu", or "unet", by the network in `MASK_FILE`
+    needs_white_cell : of whole pictures, whether only those in which a white cell is found are named; false for pictures
+        of something else, such as red cells
     """
 
     height_px: int
@@ -37,6 +39,7 @@ class Takes:
     context: float = 1.0
     outputs: tuple[str, ...] = ALL_OUTPUTS
     mask: str = MASK_NONE
+    needs_white_cell: bool = True
 
     @property
     def knows_strangers(self) -> bool:
@@ -59,6 +62,7 @@ class Takes:
             "context": self.context,
             "outputs": list(self.outputs),
             "mask": self.mask,
+            "needs_white_cell": self.needs_white_cell,
         }
 
 
@@ -94,4 +98,9 @@ def takes_of(description: dict[str, Any], name: str) -> Takes:
     mask = description.get("mask", MASK_NONE)
     if mask not in MASKS:
         raise ModelError(f"`mask` of the model {name} must be one of {MASKS}. Received: {mask!r}.")
-    return Takes(*size, input=kind, context=float(context), outputs=outputs, mask=mask)
+    needs = description.get("needs_white_cell", True)
+    if not isinstance(needs, bool) or not (needs or kind == IMAGE):
+        raise ModelError(
+            f"`needs_white_cell` of the model {name} must be true, or false where it takes whole pictures. Received: {needs!r}."
+        )
+    return Takes(*size, input=kind, context=float(context), outputs=outputs, mask=mask, needs_white_cell=needs)

@@ -67,7 +67,8 @@ class Samples:
 def takes_of_spec(spec: TrainSpec) -> Takes:
     """What the network of a spec takes and gives."""
     outputs = ALL_OUTPUTS if spec.known_head else (LOGITS, FEATURES)
-    return Takes(spec.height_px, spec.width_px, spec.input, spec.context, outputs, spec.mask)
+    needs = spec.needs_white_cell or spec.input == CELL
+    return Takes(spec.height_px, spec.width_px, spec.input, spec.context, outputs, spec.mask, needs)
 
 
 def stored_takes(spec: TrainSpec) -> Takes:

@@ -28,6 +28,7 @@ class TrainSpec:
     weights : that the backbone starts from: "none" (from scratch), "imagenet", or the path of a file
     input : "cell", each found cell cut out, or "image", the whole picture resized
     height_px, width_px : of what the network takes
+    needs_white_cell : of whole pictures, whether the model shall name only those in which a white cell is found
     context : of a cell, shorter side of the crop in units of the longer side of the cell's box
     mask : what is hidden of every picture before it is cropped: "none"; "otsu", all that Otsu's threshold on green
         takes for background; "unet", all that the U-Net in the folder `mask_model` takes for it
@@ -73,6 +74,7 @@ class TrainSpec:
     input: str = CELL
     height_px: int = 64
     width_px: int = 64
+    needs_white_cell: bool = True
     context: float = 1.25
     mask: str = "none"
     mask_model: str = ""

@@ -56,7 +56,7 @@ def _check_words(spec: Any) -> None:
     ):
         value = getattr(spec, name)
         require(value in allowed, f"`{name}` must be one of {allowed}. Received: {value!r}.")
-    for name in ("deterministic", "mixed_precision"):
+    for name in ("deterministic", "mixed_precision", "needs_white_cell"):
         value = getattr(spec, name)
         require(value in (True, False), f"`{name}` must be true or false. Received: {value!r}.")
 

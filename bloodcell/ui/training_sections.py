@@ -105,6 +105,12 @@ def picture(fields: Fields) -> dict[str, Any]:
             help="Inside the network, so that it is done alike wherever the model is used. Standardised: less the mean, "
             "divided by the standard deviation, of the learned pictures.",
         )
+        if asked["input"] == IMAGE:
+            asked["needs_white_cell"] = fields.switch(
+                "needs_white_cell",
+                "Name only pictures in which a white cell is found",
+                help="Off for pictures of something else, such as red cells: then every picture gets a class.",
+            )
     return asked
 
 

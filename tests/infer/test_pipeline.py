@@ -7,7 +7,7 @@ from bloodcell.data.synthetic import draw_field
 from bloodcell.errors import ImageError, IntakeError
 from bloodcell.imaging.boxes import iou
 from bloodcell.imaging.crop import whole_picture
-from bloodcell.imaging.read import encode_png
+from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.infer import pipeline
 from bloodcell.infer.engine import Engine
 from bloodcell.infer.framing import Framing
@@ -132,6 +132,24 @@ def test_a_model_of_whole_pictures_sees_the_picture(whole_pictures):
     assert [cell.box for cell in red.cells] == [cell.box for cell in plain.cells]
     scores = whole_pictures.classify(whole_picture(red_corner, 24, 40)[None])
     assert red.cells[0].probs == pytest.approx(scores.probs[0].tolist())
+
+
+def test_a_model_that_needs_no_white_cell_names_every_picture(tmp_path):
+    """As one of red cells does: the picture is what is named, whatever is in it."""
+    folder = write_net(tmp_path / "pixel", size=(24, 40), has_known=False)
+    write_spec(folder, input="image", context=None, needs_white_cell=False)
+    engine = Engine(folder)
+    for result, (height, width) in zip(analyse(engine, [EMPTY, DARK]), [size_of(EMPTY), size_of(DARK)], strict=True):
+        assert result.status == "cells"
+        (cell,) = result.cells
+        assert cell.box == (0, 0, height, width)
+        assert cell.class_name in engine.class_names
+    (broken,) = analyse(engine, [b"no picture"])
+    assert broken.status == "unreadable"
+
+
+def size_of(data):
+    return read_rgb(data).shape[:2]
 
 
 def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pictures):

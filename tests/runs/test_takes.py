@@ -16,6 +16,7 @@ def test_a_description_from_before_there_were_choices():
         Takes(64, 64, "cell", 1.2),
         Takes(120, 160, "image", 1.0, ("logits", "features")),
         Takes(24, 48, "cell", 1.5, ("logits", "features")),
+        Takes(50, 50, "image", 1.0, ("logits", "features"), needs_white_cell=False),
     ],
 )
 def test_what_is_written_is_read(takes):
@@ -33,6 +34,10 @@ def test_what_is_written_is_read(takes):
         ({"side_px": 64, "input": "field"}, r"`input` of the model bad must be one of .*Received: 'field'"),
         ({"height_px": 0, "width_px": 4, "input": "image"}, r"must be 1 px or more a side\. Received: \(0, 4\)"),
         ({"side_px": 64, "context": 1.2, "outputs": 3}, r"`outputs` of the model bad must be one of .*Received: 3"),
+        (
+            {"side_px": 64, "context": 1.2, "needs_white_cell": False},
+            r"`needs_white_cell` of the model bad must be true, or false where it takes whole pictures\. Received: False",
+        ),
         (
             {"side_px": 64, "context": 1.2, "outputs": ["known"]},
             r"`outputs` of the model bad must be one of .*Received: \('known',\)",
