@@ -24,7 +24,7 @@ if not models:
 model = shelf.choose_model(models)
 with show_errors():
     shelf.offer_download(model)
-intake.say_limits(model.input, is_judged=model.is_judged)
+intake.say_limits(model)
 with show_errors():
     shelf.show_figures_of(model)
 with show_errors():

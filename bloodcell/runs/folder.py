@@ -29,6 +29,7 @@ class ModelInfo:
     is_shipped : comes with Bloodcell, was not trained here
     input : what it takes, of `runs.takes.INPUTS`
     is_judged : has measured thresholds; without, every cell is to be checked
+    needs_white_cell : names only pictures in which a white cell is found
     """
 
     name: str
@@ -39,6 +40,7 @@ class ModelInfo:
     is_shipped: bool
     input: str = CELL
     is_judged: bool = True
+    needs_white_cell: bool = True
 
 
 def list_models(settings: Settings) -> list[ModelInfo]:
@@ -86,6 +88,7 @@ def read_model(folder: Path, is_shipped: bool = False) -> ModelInfo:
         is_shipped=is_shipped,
         input=takes.input,
         is_judged=takes.is_judged,
+        needs_white_cell=takes.needs_white_cell,
     )
 
 

@@ -140,7 +140,7 @@ def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
     st.caption(" · ".join(parts))
     takes = takes_by_name(batch.model_name, load_settings())
     if takes is not None:
-        say_limits(takes.input, is_judged=takes.is_judged)
+        say_limits(takes)
     return files
 
 

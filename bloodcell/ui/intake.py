@@ -12,7 +12,7 @@ from bloodcell.review.batches import MAX_NAME_CHARS, Batch
 from bloodcell.review.images import waiting_images
 from bloodcell.review.intake import TakenIn, analyse_waiting, take_in
 from bloodcell.runs.folder import ModelInfo, get_model, list_models
-from bloodcell.runs.takes import IMAGE
+from bloodcell.runs.takes import IMAGE, Takes
 from bloodcell.settings import load_settings
 from bloodcell.ui import resources, state
 from bloodcell.ui.text import counted, plain
@@ -34,23 +34,23 @@ def ask_model() -> ModelInfo | None:
     model = models[0]
     if len(models) > 1:
         model = st.selectbox("Model", models, format_func=model_words, key=_MODEL_KEY, bind="query-params")
-    say_limits(model.input, is_judged=model.is_judged)
+    say_limits(model)
     return model
 
 
-def say_limits(takes: str, *, is_judged: bool) -> None:
-    """Say so where a model that takes `takes`, of `runs.takes.INPUTS`, does not name every cell, or is not judged."""
-    if not is_judged:
+def say_limits(model: ModelInfo | Takes) -> None:
+    """Say so where a model does not name every cell, or is not judged."""
+    if not model.is_judged:
         st.warning(
             "Nothing was measured that says when this model can be trusted: every cell is marked Check, none is Confident "
             "or Unfamiliar.",
             icon=":material/visibility:",
         )
-    if takes == IMAGE:
-        st.info(
-            "This model looks at the whole picture: of several white cells in one picture only the largest is named.",
-            icon=":material/crop_free:",
-        )
+    if model.input == IMAGE:
+        words = "of several white cells in one picture only the largest is named."
+        if not model.needs_white_cell:
+            words = "give it one cell a picture. It names every picture, whatever is in it."
+        st.info(f"This model looks at the whole picture: {words}", icon=":material/crop_free:")
 
 
 def model_link(name: str) -> None:

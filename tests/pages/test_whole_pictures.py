@@ -23,6 +23,14 @@ def test_a_model_of_whole_pictures_says_so_where_it_is_chosen(app, whole, page):
     assert SENTENCE in texts(app)
 
 
+def test_one_that_needs_no_white_cell_says_that_it_names_all(app, whole):
+    described = json.loads((whole / "spec.json").read_text())
+    (whole / "spec.json").write_text(json.dumps(described | {"needs_white_cell": False}))
+    app.run().switch_page("pages/models.py").run()
+    assert "It names every picture, whatever is in it" in texts(app)
+    assert SENTENCE not in texts(app)
+
+
 @pytest.mark.parametrize("page", ["pages/classify.py", "pages/models.py"])
 def test_a_model_of_cells_does_not(app, model, page):
     app.run().switch_page(page).run()
