@@ -12,14 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from measuring import DATA, PROJECT, keep, need
+from scoring import score
 
 from bloodcell.data.contents import Contents
 from bloodcell.data.listing import sorted_records
-from bloodcell.data.records import Record
 from bloodcell.data.sources import open_described, source_cells
-from bloodcell.evaluate.dataset import evaluate
-from bloodcell.evaluate.metrics import figures
-from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import read_description
 from bloodcell.training.card import write_card
 
@@ -44,12 +41,6 @@ KEPT = (
 )
 
 
-def score(folder: Path, images: Contents, records: list[Record], groups: np.ndarray) -> dict:
-    engine = Engine(folder)
-    measured = figures(evaluate(engine, images, records, groups))
-    return {"model_sha256": engine.model_sha256, **{name: measured[name] for name in KEPT}}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shipped", type=Path, default=PROJECT / "models" / "wbc4")
@@ -61,12 +52,12 @@ def main() -> None:
     groups = source_cells(args.groups, test, test_records)
     masks, mask_records = open_described(PROJECT / "specs" / "wbc-masks.json")
     each = np.arange(len(mask_records))
-    alone = [score(folder, test, test_records, groups) for folder in args.alone]
+    alone = [score(folder, test, test_records, groups, KEPT) for folder in args.alone]
     measured = {
-        "shipped_test": score(args.shipped, test, test_records, groups),
-        "shipped_masks": score(args.shipped, masks, mask_records, each),
+        "shipped_test": score(args.shipped, test, test_records, groups, KEPT),
+        "shipped_masks": score(args.shipped, masks, mask_records, each, KEPT),
         "alone_test": alone,
-        "alone_masks": [score(folder, masks, mask_records, each) for folder in args.alone],
+        "alone_masks": [score(folder, masks, mask_records, each, KEPT) for folder in args.alone],
     }
     if alone:
         accuracies = [one["accuracy"] for one in alone]

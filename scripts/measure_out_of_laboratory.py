@@ -20,14 +20,12 @@ from pathlib import Path
 
 import numpy as np
 from measuring import DATA, PROJECT, keep, need
+from scoring import score
 
 from bloodcell.data.contents import Contents
 from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec, open_described, source_cells, source_records
 from bloodcell.errors import RunError
-from bloodcell.evaluate.dataset import evaluate
-from bloodcell.evaluate.metrics import figures
-from bloodcell.infer.engine import Engine
 from bloodcell.settings import load_settings
 from bloodcell.training.adapt import MODEL_DIR, run_adapt
 from bloodcell.training.adapt_spec import AdaptSpec
@@ -80,7 +78,7 @@ def of_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -> d
     images = Contents(data_dir / name)
     records = source_records(SourceSpec(name, name), images)
     groups = source_cells("pixels" if name == "bccd" else "each", images, records)
-    before = scored(model, images, records, groups)
+    before = score(model, images, records, groups, KEPT)
     print(name, before, flush=True)
     adapted = []
     for seed in seeds:
@@ -93,20 +91,14 @@ def of_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -> d
         outcome |= adapt(model, data_dir, cells.name, seed)
         some = [records[row] for row in rest]
         new = Path(outcome.pop("folder"))
-        outcome["rest_before"] = scored(model, images, some, groups[rest])
-        outcome["rest_after"] = scored(new, images, some, groups[rest])
+        outcome["rest_before"] = score(model, images, some, groups[rest], KEPT)
+        outcome["rest_after"] = score(new, images, some, groups[rest], KEPT)
         adapted.append(outcome)
         print(name, outcome, flush=True)
     accuracies = [one["rest_after"]["accuracy"] for one in adapted]
     bars = dict(zip(("unseen", "adapted"), BARS[name], strict=True))
     mean = {"adapted_mean_accuracy": round(float(np.mean(accuracies)), 4)}
     return {"bars": bars, "unseen": before, "adapted": adapted} | mean
-
-
-def scored(model: Path, images: Contents, records: list[Record], groups: np.ndarray) -> dict:
-    engine = Engine(model)
-    found = figures(evaluate(engine, images, records, groups))
-    return {"model_sha256": engine.model_sha256} | {name: found[name] for name in KEPT}
 
 
 def drawn(records: list[Record], groups: np.ndarray, seed: int) -> np.ndarray:

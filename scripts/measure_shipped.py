@@ -14,16 +14,14 @@ from pathlib import Path
 
 import numpy as np
 from measuring import DATA, PROJECT, keep, need
+from scoring import score
 
 from bloodcell.data.contents import Contents
 from bloodcell.data.listing import sorted_records
-from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec, open_described, source_cells, source_records
 from bloodcell.data.split import TEST
 from bloodcell.data.split_file import read_split
-from bloodcell.evaluate.dataset import evaluate
 from bloodcell.evaluate.metrics import figures
-from bloodcell.infer.engine import Engine
 from bloodcell.runs.folder import model_sha256, read_description
 from bloodcell.settings import load_settings
 from bloodcell.training.calibrate import Outputs
@@ -49,7 +47,7 @@ def main() -> None:
         OTHER_STAINS: of_test(models / OTHER_STAINS),
     }
     masks, records = open_described(PROJECT / "specs" / "wbc-masks.json")
-    unseen = _scored(models / OTHER_STAINS, masks, records, np.arange(len(records)))
+    unseen = score(models / OTHER_STAINS, masks, records, np.arange(len(records)))
     into_card(models / "wbc8", {"pbc, test part (15 %)": measured["wbc8"]})
     into_card(models / "malaria", {"malaria by patient, 5 folds, out of fold": measured["malaria"]})
     tests = {"kaggle-wbc TEST": measured[OTHER_STAINS], "wbc-masks, a laboratory it has not seen": unseen}
@@ -63,18 +61,13 @@ def of_wbc8(folder: Path, split: Path) -> dict:
     group_of = {row.file: row.group for row in table.itertuples() if row.split == TEST}
     records = [one for one in source_records(SourceSpec("pbc", "pbc.zip"), images) if one.file in group_of]
     groups = np.unique([str(group_of[one.file]) for one in records], return_inverse=True)[1]
-    return _scored(folder, images, records, groups)
+    return score(folder, images, records, groups)
 
 
 def of_test(folder: Path) -> dict:
     images = Contents(need(DATA / "kaggle-wbc" / "TEST"))
     records = sorted_records(images.path)
-    return _scored(folder, images, records, source_cells("pixels", images, records))
-
-
-def _scored(folder: Path, images: Contents, records: list[Record], groups: np.ndarray) -> dict:
-    found = figures(evaluate(Engine(folder), images, records, groups))
-    return {"model_sha256": model_sha256(folder)} | found
+    return score(folder, images, records, source_cells("pixels", images, records))
 
 
 def of_malaria(run: Path) -> dict:

@@ -13,14 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from measuring import DATA, PROJECT, keep, need
+from scoring import score
 
 from bloodcell.data.contents import Contents
-from bloodcell.data.records import Record
 from bloodcell.data.sources import SourceSpec, open_described, source_cells, source_records
-from bloodcell.evaluate.dataset import evaluate
-from bloodcell.evaluate.metrics import figures
 from bloodcell.imaging.augment import Variation
-from bloodcell.infer.engine import Engine
 from bloodcell.settings import load_settings
 from bloodcell.training.spec import TrainSpec
 
@@ -54,7 +51,10 @@ def main() -> None:
         "kaggle-wbc TRAIN": (train, train_records, source_cells("pixels", train, train_records)),
         "wbc-masks": (masks, mask_records, np.arange(len(mask_records))),
     }
-    keep("stain_variation", {name: _scored(_run(name, runs), sets) for name in RUNS})
+    keep(
+        "stain_variation",
+        {name: {one: score(_run(name, runs), *asked, KEPT) for one, asked in sets.items()} for name in RUNS},
+    )
 
 
 def _run(name: str, runs: Path) -> Path:
@@ -67,15 +67,6 @@ def _run(name: str, runs: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         train(spec_of(name), DATA, folder, cache, Control())
     return folder
-
-
-def _scored(folder: Path, sets: dict[str, tuple[Contents, list[Record], np.ndarray]]) -> dict:
-    engine, found = Engine(folder), {}
-    for name, (images, records, groups) in sets.items():
-        measured = figures(evaluate(engine, images, records, groups))
-        found[name] = {figure: measured[figure] for figure in KEPT}
-        print(folder.name, name, measured["accuracy"], flush=True)
-    return found
 
 
 if __name__ == "__main__":
