@@ -33,25 +33,25 @@ lint: .venv/tests-installed
 	@$(PYTHON) -m mypy
 
 bench: .venv/tests-installed chromium
-	@PYTHONPATH=. $(PYTHON) scripts/bench.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/bench.py
 
 measure: .venv/tests-installed
-	@PYTHONPATH=. $(PYTHON) scripts/measure_finder.py
-	@PYTHONPATH=. $(PYTHON) scripts/measure_segmentation.py
-	@PYTHONPATH=. $(PYTHON) scripts/measure_status.py
-	@PYTHONPATH=. $(PYTHON) scripts/measure_copies.py
-	@PYTHONPATH=. $(PYTHON) scripts/measure_classifier.py --alone $(ALONE)
-	@PYTHONPATH=. $(PYTHON) scripts/measure_imbalance.py --workers $(WORKERS)
-	@PYTHONPATH=. $(PYTHON) scripts/measure_leaky_split.py --workers $(WORKERS)
-	@PYTHONPATH=. $(PYTHON) scripts/measure_scaling.py
-	@PYTHONPATH=. $(PYTHON) scripts/write_results.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_finder.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_segmentation.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_status.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_copies.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_classifier.py --alone $(ALONE)
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_imbalance.py --workers $(WORKERS)
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_leaky_split.py --workers $(WORKERS)
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_scaling.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/write_results.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 .PHONY: chromium
 chromium:
-	@sh scripts/install_chromium.sh
+	@sh .ci/install_chromium.sh
 
 # The stamps are newer than the requirements only after pip has finished.
 .venv/app-installed: requirements.txt | $(PYTHON)
@@ -65,4 +65,4 @@ chromium:
 	@touch .venv/app-installed $@
 
 $(PYTHON):
-	@sh scripts/make_venv.sh
+	@sh .ci/make_venv.sh

@@ -1,6 +1,6 @@
 """Bloodcell in the browser: settings and menu, then the page that the address asks for."""
 
-from bloodcell.ui import layout
+from bloodcell.ui.shared import layout
 
 page = layout.navigation()
 layout.frame()

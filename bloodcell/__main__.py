@@ -2,7 +2,7 @@
 
 import sys
 
-from bloodcell.cli import main
+from bloodcell.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from bloodcell.ui import compare_board, compare_models, compare_one, compare_trials, layout
-from bloodcell.ui.errors import show_errors
+from bloodcell.ui.compare import leaderboard, model_comparison, one_image, trials_comparison
+from bloodcell.ui.shared import layout
+from bloodcell.ui.shared.errors import show_errors
 
 VERDICT, MATRICES, DISAGREE, CURVES = "Verdict", "Matrices", "Where they differ", "Learning curves"
 VIEWS = {
-    VERDICT: compare_models.show_verdicts,
-    MATRICES: compare_models.show_matrices,
-    DISAGREE: compare_models.show_disagreements,
-    CURVES: compare_models.show_curves,
+    VERDICT: model_comparison.show_verdicts,
+    MATRICES: model_comparison.show_matrices,
+    DISAGREE: model_comparison.show_disagreements,
+    CURVES: model_comparison.show_curves,
 }
 MODELS, PICTURE, TRIALS = "Models on labelled pictures", "One picture", "Trials of one spec"
 
@@ -27,11 +28,11 @@ what = st.segmented_control(
 )
 with show_errors():
     if what == PICTURE:
-        compare_one.show()
+        one_image.show()
     elif what == TRIALS:
-        compare_trials.show()
+        trials_comparison.show()
     else:
-        on_board, chosen = compare_board.choose()
+        on_board, chosen = leaderboard.choose()
         if on_board and len(chosen) < 2:
             st.info("Choose two models or more to compare them.", icon=":material/compare_arrows:")
         elif chosen:

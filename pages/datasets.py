@@ -2,33 +2,33 @@
 
 import streamlit as st
 
-from bloodcell.ui import (
-    dataset_copies,
-    dataset_levels,
-    dataset_overview,
-    dataset_segments,
-    dataset_shelf,
-    dataset_splits,
-    layout,
+from bloodcell.ui.datasets import (
+    copies_tab,
+    dataset_library,
+    gray_levels_tab,
+    overview_tab,
+    segmentation_tab,
+    splits_tab,
 )
-from bloodcell.ui.errors import show_errors
-from bloodcell.ui.progress import say_stopped
+from bloodcell.ui.shared import layout
+from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.progress import say_stopped
 
 VIEWS = {
-    "Overview": dataset_overview.show,
-    "Pictures": dataset_overview.show_pictures,
-    "Gray levels": dataset_levels.show,
-    "Segmentation": dataset_segments.show,
-    "Copies": dataset_copies.show,
-    "Splits": dataset_splits.show,
-    "Problems": dataset_overview.show_problems,
+    "Overview": overview_tab.show,
+    "Pictures": overview_tab.show_pictures,
+    "Gray levels": gray_levels_tab.show,
+    "Segmentation": segmentation_tab.show,
+    "Copies": copies_tab.show,
+    "Splits": splits_tab.show,
+    "Problems": overview_tab.show_problems,
 }
 
 layout.through_app()
 st.header("Datasets", anchor=False)
 with show_errors(stop=True):
-    dataset = dataset_shelf.choose()
-    dataset_shelf.add(is_first=dataset is None)
+    dataset = dataset_library.choose()
+    dataset_library.add(is_first=dataset is None)
 if dataset is None:
     say_stopped()
     st.stop()
@@ -42,9 +42,9 @@ view = st.segmented_control(
     label_visibility="collapsed",
     bind="query-params",
 )
-body = dataset_shelf.cleared_for(dataset, view)
+body = dataset_library.cleared_for(dataset, view)
 with head, show_errors(stop=True):
-    dataset_shelf.header(dataset)
+    dataset_library.header(dataset)
 with body, show_errors():
     say_stopped()
     VIEWS[view](dataset)

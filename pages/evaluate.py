@@ -2,32 +2,31 @@
 
 import streamlit as st
 
-from bloodcell.ui import (
-    evaluation_asked,
-    evaluation_calibration,
-    evaluation_figures,
-    evaluation_looks,
-    evaluation_pictures,
-    evaluation_shelf,
-    explanation,
-    layout,
+from bloodcell.ui.evaluate import (
+    attention_tab,
+    calibration_tab,
+    confusion_tab,
+    evaluation_form,
+    evaluation_library,
+    metrics_tab,
 )
-from bloodcell.ui.errors import show_errors
+from bloodcell.ui.shared import explanation_view, layout
+from bloodcell.ui.shared.errors import show_errors
 
 FIGURES, PICTURES, CALIBRATION, LOOKS = "Figures", "Matrix and pictures", "How sure", "Where it looks"
 
 layout.through_app()
 st.header("Evaluate", anchor=False)
-evaluation_shelf.take_next()
+evaluation_library.take_next()
 with show_errors(stop=True):
-    info = evaluation_shelf.choose()
-    evaluation_asked.ask(is_first=info is None)
-    evaluation_asked.follow()
+    info = evaluation_library.choose()
+    evaluation_form.ask(is_first=info is None)
+    evaluation_form.follow()
 if info is None:
     st.stop()
-dataset = evaluation_shelf.dataset_of(info)
+dataset = evaluation_library.dataset_of(info)
 with show_errors(stop=True):
-    evaluation_shelf.header(info)
+    evaluation_library.header(info)
 view = st.segmented_control(
     "Show",
     [PICTURES, FIGURES, CALIBRATION, LOOKS],
@@ -39,11 +38,11 @@ view = st.segmented_control(
 )
 with show_errors():
     if view == FIGURES:
-        evaluation_figures.show(info)
+        metrics_tab.show(info)
     elif view == CALIBRATION:
-        evaluation_calibration.show(info)
+        calibration_tab.show(info)
     elif view == LOOKS:
-        evaluation_looks.show(info, dataset)
+        attention_tab.show(info, dataset)
     else:
-        evaluation_pictures.show(info, dataset)
-explanation.follow()
+        confusion_tab.show(info, dataset)
+explanation_view.follow()

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from bloodcell.settings import load_settings
-from bloodcell.ui import datasets, guide_text, layout
+from bloodcell.core.settings import load_settings
+from bloodcell.ui.guide import guide_text, public_sets
+from bloodcell.ui.shared import layout
 
 layout.through_app()
 st.header("Guide", anchor=False)
@@ -19,8 +20,8 @@ with right:
 st.subheader("Limits", anchor=False)
 st.markdown(guide_text.LIMITS)
 st.subheader("Public image sets", anchor=False)
-datasets.table_of_sets()
-datasets.fetch_a_set()
+public_sets.table_of_sets()
+public_sets.fetch_a_set()
 st.subheader("Where things are kept", anchor=False)
 st.markdown("Images, results and decisions stay on this computer, in the workspace folder:")
 st.code(str(load_settings().home), language=None, wrap_lines=True)

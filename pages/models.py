@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from bloodcell.runs.folder import list_models
-from bloodcell.settings import load_settings
-from bloodcell.ui import intake, layout, model_loading, shelf
-from bloodcell.ui.errors import show_errors
-from bloodcell.ui.text import plain
+from bloodcell.core.settings import load_settings
+from bloodcell.model_store.folder import list_models
+from bloodcell.ui.classify import upload_form
+from bloodcell.ui.models import import_form, model_library
+from bloodcell.ui.shared import layout
+from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.text import plain
 
 layout.through_app()
 st.header("Models", anchor=False)
 settings = load_settings()
-model_loading.load_here()
+import_form.load_here()
 with show_errors(stop=True):
     models = list_models(settings)
 if not models:
@@ -21,11 +23,11 @@ if not models:
         icon=":material/inventory_2:",
     )
     st.stop()
-model = shelf.choose_model(models)
+model = model_library.choose_model(models)
 with show_errors():
-    shelf.offer_download(model)
-intake.say_limits(model)
+    model_library.offer_download(model)
+upload_form.say_limits(model)
 with show_errors():
-    shelf.show_figures_of(model)
+    model_library.show_figures_of(model)
 with show_errors():
-    shelf.show_card(model)
+    model_library.show_card(model)

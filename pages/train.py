@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from bloodcell.ui import layout, training_adapt, training_asked, training_jobs, training_masks, training_spec
-from bloodcell.ui.errors import show_errors
-from bloodcell.ui.training_asked import ADAPT_WAY, HOW, MASKS_WAY
+from bloodcell.ui.shared import layout
+from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.train import adapt_form, job_list, job_request, masks_form, train_form
+from bloodcell.ui.train.job_request import ADAPT_WAY, HOW, MASKS_WAY
 
 WAYS = {
-    "New model": training_spec.ask_here,
-    ADAPT_WAY: training_adapt.ask,
-    MASKS_WAY: training_masks.ask,
-    "From a file": training_spec.ask_file,
+    "New model": train_form.ask_here,
+    ADAPT_WAY: adapt_form.ask,
+    MASKS_WAY: masks_form.ask,
+    "From a file": train_form.ask_file,
 }
 
 
@@ -27,20 +28,20 @@ def start() -> None:
             bind="query-params",
         )
         asked = WAYS[how]()
-        job = None if asked is None else training_asked.begin(asked)
+        job = None if asked is None else job_request.begin(asked)
     if job is not None:
-        training_jobs.open_job(job.id)
+        job_list.open_job(job.id)
         st.rerun()
 
 
 layout.through_app()
 st.header("Train a model", anchor=False)
-job_id = training_jobs.opened_id()
+job_id = job_list.opened_id()
 with show_errors():
     if job_id is None:
         start()
     elif st.button("New training", icon=":material/add:", key="train-new"):
-        training_jobs.open_job(None)
+        job_list.open_job(None)
         st.rerun()
 with show_errors():
-    training_jobs.follow(job_id)
+    job_list.follow(job_id)

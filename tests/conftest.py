@@ -5,14 +5,13 @@ import os
 import shutil
 import socket
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from bloodcell.store.database import open_database
+from bloodcell.db.database import open_database
+from tests.places import SHARED_DATA
 
-ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # The same examples in every run, and no time limit: two cores are busy with other tests.
@@ -21,7 +20,7 @@ settings.load_profile("bloodcell")
 
 # What takes longest, so that none of it is left for the end, when one worker waits for the other.
 LONG_FIRST = (
-    "tests/jobs/test_train_job.py",
+    "tests/jobs/kinds/test_train.py",
     "tests/training/",
     "tests/browser/",
     "tests/commands/",
@@ -73,7 +72,7 @@ def no_outside_host():
 @pytest.fixture(scope="session")
 def shared_data():
     """The folder of real images beside the project (or BLOODCELL_DATA); the test skips without it."""
-    folder = Path(os.environ.get("BLOODCELL_DATA") or ROOT.parent / "shared" / "data")
+    folder = SHARED_DATA
     if not folder.is_dir():
         pytest.skip(f"the shared data are absent: no ../{folder.parent.name}/{folder.name} and no BLOODCELL_DATA")
     return folder

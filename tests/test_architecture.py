@@ -5,79 +5,41 @@ import subprocess
 import sys
 from functools import cache
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.places import ROOT
 
-# From the bottom up: a part may import parts of the lines above its own, and its own.
+# From the bottom up: a room may import the rooms of the lines above its own, and its own.
 LEVELS = (
-    ("classes", "errors", "settings"),
-    ("jsonspec",),
-    ("imaging", "store"),
-    ("data", "runs"),
-    ("infer",),
-    ("evaluate", "explain"),
-    ("training", "zoo"),
+    ("core",),
+    ("db", "imaging"),
+    ("synthetic",),
+    ("datasets",),
+    ("model_store",),
+    ("inference", "networks"),
+    ("evaluation", "explain"),
+    ("training",),
+    ("experiments", "model_import"),
     ("jobs", "plots", "review"),
+    ("reports",),
     ("ui",),
     ("pages", "app"),
 )
 LEVEL_OF = {part: level for level, parts in enumerate(LEVELS) for part in parts}
-BESIDE = {"cli", "commands", "__main__"}  # may import all but the screen; nothing imports them but each other
+BESIDE = {"cli", "__main__"}  # may import all but the screen; nothing imports them but each other
 
-KERAS_PARTS = {"zoo", "training"}
-KERAS_FREE_IN_THEM = {
-    "bloodcell.zoo.registry",
-    "bloodcell.zoo.settings",
-    "bloodcell.zoo.table",
-    "bloodcell.training.adapt_cells",
-    "bloodcell.training.adapt_report",
-    "bloodcell.training.adapt_spec",
-    "bloodcell.training.mask_samples",
-    "bloodcell.training.explain_spec",
-    "bloodcell.training.explaining",
-    "bloodcell.training.masks_spec",
-    "bloodcell.training.limited",
-    "bloodcell.training.limited_child",
-    "bloodcell.training.limited_files",
-    "bloodcell.training.load_packed",
-    "bloodcell.training.load_spec",
-    "bloodcell.training.search_spec",
-    "bloodcell.training.spec",
-    "bloodcell.training.trials_spec",
-    "bloodcell.training.cutting",
-    "bloodcell.training.read_results",
-    "bloodcell.training.results",
-    "bloodcell.training.samples",
-    "bloodcell.training.recipes",
-    "bloodcell.training.served",
-    "bloodcell.training.split",
-    "bloodcell.training.control",
-    "bloodcell.training.history",
+# The folders that may import Keras and TensorFlow, each of them whole. Nothing outside them imports one of their
+# modules but inside a function, so that the app and the quick commands never load Keras.
+KERAS_FOLDERS = {
+    "bloodcell.networks.builders",
+    "bloodcell.explain.network",
+    "bloodcell.training.fitting",
+    "bloodcell.training.masks",
+    "bloodcell.experiments",
+    "bloodcell.model_import.sandboxed",
 }
-DOORS = (
-    "bloodcell.cli",
-    "bloodcell.commands.adapt",
-    "bloodcell.commands.experiments",
-    "bloodcell.commands.explain",
-    "bloodcell.commands.jobs",
-    "bloodcell.commands.export_model",
-    "bloodcell.commands.load_model",
-    "bloodcell.commands.teach_masks",
-    "bloodcell.infer.pipeline",
-    "bloodcell.jobs.experiment_jobs",
-    "bloodcell.jobs.load_job",
-    "bloodcell.jobs.explain_job",
-    "bloodcell.jobs.local",
-    "bloodcell.jobs.masks_job",
-    "bloodcell.jobs.ray_runner",
-    "bloodcell.jobs.train_job",
-    "bloodcell.jobs.worker",
-    "bloodcell.review.export",
-    "bloodcell.evaluate.dataset",
-)
+KERAS_PACKAGES = ("keras", "tensorflow", "tf2onnx")
 MAX_LINES = 350
 
 
@@ -91,7 +53,7 @@ def module_name(path):
 
 
 def part_of(module):
-    """`bloodcell.infer.engine` -> `infer`; `pages.classify` -> `pages`."""
+    """`bloodcell.inference.engine` -> `infer`; `pages.classify` -> `pages`."""
     names = module.split(".")
     return names[1] if names[0] == "bloodcell" and len(names) > 1 else names[0]
 
@@ -103,7 +65,11 @@ def tree(path):
 
 def imported_names(path):
     """All that a file imports, also inside functions, written out: `from a import b` gives `a.b`."""
-    for node in ast.walk(tree(path)):
+    return names_of(ast.walk(tree(path)))
+
+
+def names_of(nodes):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -118,7 +84,7 @@ def import_graph():
     for module, path in files.items():
         found = set()
         for name in imported_names(path):
-            # `from bloodcell.ui import state` names a module, `from bloodcell.ui.state import who` something in one.
+            # `from bloodcell.ui import state` names a module, `from bloodcell.ui.shared.state import who` something in one.
             target = name if name in files else name.rpartition(".")[0]
             if target in files and target != module:
                 found.add(target)
@@ -150,9 +116,6 @@ def test_parts_of_one_level_do_not_import_each_other():
         if part_of(module) != part_of(target)
         and part_of(module) in LEVEL_OF
         and LEVEL_OF.get(part_of(target)) == LEVEL_OF[part_of(module)]
-        # The names of classes, the errors and the settings are one floor; training builds what zoo describes.
-        and (part_of(module), part_of(target)) != ("training", "zoo")
-        and LEVEL_OF[part_of(module)] > 0
     }
     assert sideways == set()
 
@@ -171,11 +134,26 @@ def test_only_the_screen_imports_streamlit():
     assert {part_of(module) for module in users} <= {"ui", "pages", "app"}
 
 
-@pytest.mark.parametrize("package", ["keras", "tensorflow", "tf2onnx"])
-def test_only_zoo_and_training_import(package):
+@pytest.mark.parametrize("package", KERAS_PACKAGES)
+def test_only_the_keras_folders_import(package):
     users = {module_name(path) for path in source_files() if imports_package(path, package)}
-    assert {part_of(module) for module in users} <= KERAS_PARTS
-    assert not users & KERAS_FREE_IN_THEM
+    assert {module.rpartition(".")[0] for module in users} <= KERAS_FOLDERS
+
+
+def test_the_keras_folders_are_entered_inside_functions_only():
+    def folder(module):
+        return module.rpartition(".")[0]
+
+    files = {module_name(path): path for path in source_files()}
+    entered = set()
+    for module, path in files.items():
+        if folder(module) in KERAS_FOLDERS:
+            continue
+        for name in names_of(node for node in tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)):
+            target = name if name in files else name.rpartition(".")[0]
+            if target in files and folder(target) in KERAS_FOLDERS:
+                entered.add((module, target))
+    assert entered == set()
 
 
 def imports_package(path, package):
@@ -183,9 +161,17 @@ def imports_package(path, package):
 
 
 def test_opening_the_doors_loads_no_training_library():
-    ui = [module for module in import_graph() if module.startswith("bloodcell.ui")]
+    """Every module outside the Keras folders is imported; what is imported inside functions stays out."""
+    ours = [
+        module
+        for module in import_graph()
+        if module.startswith("bloodcell.")
+        and module.rpartition(".")[0] not in KERAS_FOLDERS
+        and ".migrations" not in module
+        and not module.endswith(("__main__", "ray_stopper", "local_stopper"))
+    ]
     heavy = "{'keras', 'tensorflow', 'tf2onnx', 'onnx'} & sys.modules.keys()"
-    code = f"import sys, {', '.join([*DOORS, *ui])}\nsys.exit(str({heavy}) if {heavy} else 0)"
+    code = f"import sys, {', '.join(ours)}\nsys.exit(str({heavy}) if {heavy} else 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
@@ -199,7 +185,7 @@ def test_a_file_keeps_the_habits(path):
         return
     assert ast.get_docstring(tree(path)), "a module says in its first line what it is"
     assert not [node.lineno for node in ast.walk(tree(path)) if isinstance(node, ast.Assert)]
-    if module_name(path) != "bloodcell.cli":
+    if module_name(path) != "bloodcell.cli.main":
         assert not [node.lineno for node in ast.walk(tree(path)) if is_print(node)]
 
 

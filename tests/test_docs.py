@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bloodcell.cli import build_parser
+from bloodcell.cli.main import build_parser
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FIGURES = ("copies", "classifier", "leaky_split")

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bloodcell.data.contents import Contents
-from bloodcell.data.layouts import folded
-from bloodcell.data.records import Record
-from bloodcell.errors import ExplainError, ImageError
+from bloodcell.core.errors import ExplainError, ImageError
+from bloodcell.datasets.labels.layouts import folded
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.sources.contents import Contents
 from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
-from bloodcell.infer.engine import Engine
-from bloodcell.infer.pipeline import seen_crop
+from bloodcell.inference.engine import Engine
+from bloodcell.inference.pipeline import seen_crop
 
 # A mean over so many cells no longer changes to the eye, and takes less than a minute.
 MOST_CELLS = 64

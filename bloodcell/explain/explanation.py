@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bloodcell.data.whole_files import write_whole
-from bloodcell.errors import ExplainError, StoreError
+from bloodcell.core.errors import ExplainError, StoreError
+from bloodcell.core.io import write_whole
 
 MAPS_FILE, ABOUT_FILE = "maps.npz", "explain.json"
 OCCLUSION, GRADCAM, LAYERS = "occlusion", "gradcam", "layers"
@@ -59,7 +59,7 @@ class Explanation:
     n_cells : how many it is the mean of
     of_class : the class that the cells belong to, "" for one cell
     occlusion : float32 (C, H, W), drop of the probability of each class, see `explain.occlusion`; None if not made
-    gradcam : float32 (C, H, W), from 0 to 1, see `training.gradcam`; 0 throughout where nothing speaks for a class
+    gradcam : float32 (C, H, W), from 0 to 1, see `explain.network.gradcam`; 0 throughout where nothing speaks for a class
     gradcam_layer, gradcam_places : the layer that it was made at, and rows and columns of its maps
     layers : from the input on
     """

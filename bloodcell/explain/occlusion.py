@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bloodcell.errors import ExplainError
+from bloodcell.core.errors import ExplainError
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.imaging.stain import find_background
-from bloodcell.infer.engine import BATCH, Engine
-from bloodcell.runs.takes import CELL, MASK_NONE, Takes
+from bloodcell.inference.engine import BATCH, Engine
+from bloodcell.model_store.io_spec import CELL, MASK_NONE, Takes
 
 # Of the crop's shorter side. A fifth covers about a lobe of a nucleus; smaller patches change too little to be seen.
 PATCH, STRIDE = 1 / 5, 1 / 12

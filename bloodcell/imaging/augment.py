@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from bloodcell.core.spec import require
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
-from bloodcell.jsonspec import require
 
 BACKGROUND, REFLECT = "background", "reflect"
 FILLS = (BACKGROUND, REFLECT)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.stain import BLACK_BORDER_LEVEL
 

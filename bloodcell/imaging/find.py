@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging import nuclei
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.stain import Background, find_background, optical_density

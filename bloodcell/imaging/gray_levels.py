@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.histogram import gray, gray_histogram
 from bloodcell.imaging.stain import lit_pixels
 from bloodcell.imaging.threshold import otsu_where

@@ -23,7 +23,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 
 MAX_PIXELS: Final = 50_000_000
 MIN_SIDE_PX: Final = 16

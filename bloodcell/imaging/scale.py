@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bloodcell.errors import DatasetError, ImageError, SpecError
+from bloodcell.core.errors import DatasetError, ImageError, SpecError
 
 # The axes of (N, H, W, 3) that one mean and one deviation are taken over.
 FITTED = {"channel": (0, 1, 2), "global": (0, 1, 2, 3), "pixel": (0,)}

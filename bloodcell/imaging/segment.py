@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.find import white_cell_masks
 from bloodcell.imaging.histogram import gray
 from bloodcell.imaging.otsu import MASK_NAMES, mask_below

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.histogram import gray
 from bloodcell.imaging.otsu import mask_below, otsu_threshold
 from bloodcell.imaging.read import require_rgb

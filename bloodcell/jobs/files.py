@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bloodcell.data.whole_files import write_whole
-from bloodcell.errors import StoreError
-from bloodcell.settings import Settings
+from bloodcell.core.errors import StoreError
+from bloodcell.core.io import write_whole
+from bloodcell.core.settings import Settings
 
 CHECKPOINT_DIR, HISTORY_FILE, LOG_FILE, SPEC_FILE = "checkpoint", "history.csv", "log.txt", "spec.json"
 

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from bloodcell.evaluate.spec import EvaluateSpec
+from bloodcell.core.spec import json_object
+from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.jobs.store import NewJob
-from bloodcell.jsonspec import json_object
-from bloodcell.training.adapt_spec import AdaptSpec
-from bloodcell.training.load_spec import LoadSpec
-from bloodcell.training.masks_spec import MasksSpec
-from bloodcell.training.search_spec import SearchSpec
-from bloodcell.training.spec import TrainSpec
-from bloodcell.training.trials_spec import TrialsSpec
+from bloodcell.model_import.load_spec import LoadSpec
+from bloodcell.training.specs.adapt_spec import AdaptSpec
+from bloodcell.training.specs.masks_spec import MasksSpec
+from bloodcell.training.specs.search_spec import SearchSpec
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.training.specs.trials_spec import TrialsSpec
 
 TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, MASKS = "train", "trials", "kfold", "search", "adapt", "masks"
 EVALUATE, LOAD = "evaluate", "load"

@@ -4,14 +4,14 @@ import re
 
 from sqlalchemy import Engine
 
-from bloodcell.errors import JobError, StoreError
+from bloodcell.core.errors import JobError, StoreError
+from bloodcell.core.settings import Settings, load_settings
+from bloodcell.db.database import open_database
 from bloodcell.jobs import store
 from bloodcell.jobs.files import make_job_dir, remove_checkpoint, remove_job_dir
-from bloodcell.jobs.kinds import KINDS, Kind, kind_of, load
-from bloodcell.jobs.runner import Runner, runner_of
+from bloodcell.jobs.kinds.table import KINDS, Kind, kind_of, load
+from bloodcell.jobs.runners.table import Runner, runner_of
 from bloodcell.jobs.store import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, UNFINISHED, Job, NewJob
-from bloodcell.settings import Settings, load_settings
-from bloodcell.store.database import open_database
 
 _NAME = re.compile(r"\w[\w.-]{0,79}")
 
@@ -21,7 +21,7 @@ class JobQueue:
 
     Parameters
     ----------
-    db : Engine of `store.database.open_database`
+    db : Engine of `db.database.open_database`
     settings : Settings
     runner : Runner; None for the one that the settings name
     kinds : the kinds of jobs there are

@@ -2,7 +2,7 @@
 
 import errno
 
-from bloodcell.errors import BloodcellError
+from bloodcell.core.errors import BloodcellError
 
 FULL_DISK = "The disk is full: make some room, then resume; the finished epochs are kept."
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

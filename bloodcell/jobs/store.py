@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine, Select, delete, insert, select, update
 
-from bloodcell.errors import JobError
-from bloodcell.store.database import one_at_a_time, reading, writing
-from bloodcell.store.schema import jobs
+from bloodcell.core.errors import JobError
+from bloodcell.db.database import one_at_a_time, reading, writing
+from bloodcell.db.schema import jobs
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"

@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 from sqlalchemy import Engine
 
-from bloodcell.errors import StoreError
+from bloodcell.core.errors import StoreError
+from bloodcell.core.settings import Settings
 from bloodcell.jobs.store import Job, beat
-from bloodcell.settings import Settings
 
 BEAT_S = 1.0
 

@@ -10,14 +10,14 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from bloodcell.errors import JobError, StoppedError
+from bloodcell.core.errors import JobError, StoppedError
 from bloodcell.jobs import store
 from bloodcell.jobs.files import LOG_FILE, job_dir
-from bloodcell.jobs.kinds import kind_of, load
-from bloodcell.jobs.local import host
+from bloodcell.jobs.kinds.table import kind_of, load
 from bloodcell.jobs.processes import process_id
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.reasons import reason_of
+from bloodcell.jobs.runners.local import host
 from bloodcell.jobs.task import Heart, Task, patiently
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from bloodcell.classes import CELL_STATUSES, EXTRA_DECISIONS
+from bloodcell.core.labels import CELL_STATUSES, EXTRA_DECISIONS
 from bloodcell.plots import theme
 
 ROW_PX = 26

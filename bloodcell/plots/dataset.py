@@ -41,7 +41,7 @@ def formats(table: pd.DataFrame) -> go.Figure:
 
     Parameters
     ----------
-    table : `data.survey.survey`; the column `format` is read, "" counts as unreadable
+    table : `datasets.catalog.survey.survey`; the column `format` is read, "" counts as unreadable
     """
     counts = table["format"].replace("", "unreadable").value_counts()
     colours = [theme.OTHER_COLOUR if name == "unreadable" else theme.ACCENT_COLOUR for name in counts.index]
@@ -53,7 +53,7 @@ def image_sizes(table: pd.DataFrame) -> go.Figure:
 
     Parameters
     ----------
-    table : `data.survey.survey`; images without a size (0) are left out
+    table : `datasets.catalog.survey.survey`; images without a size (0) are left out
 
     Returns
     -------

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from bloodcell.evaluate.ranking import counts, ranked
-from bloodcell.evaluate.reliability import Bin
+from bloodcell.evaluation.metrics.ranking import counts, ranked
+from bloodcell.evaluation.metrics.reliability import Bin
 from bloodcell.plots import theme
 
 CURVE_POINTS: Final = 600  # of a curve, more cannot be told apart
@@ -74,7 +74,7 @@ def accuracies(table: pd.DataFrame) -> go.Figure:
 
     Parameters
     ----------
-    table : as `evaluate.leaderboard.leaderboard` gives it; the models stand in its order, from the top
+    table : as `evaluation.leaderboard.leaderboard` gives it; the models stand in its order, from the top
     """
     rows = list(range(len(table)))
     figure = go.Figure()
@@ -193,7 +193,7 @@ def risk_against_coverage(
 
     Parameters
     ----------
-    curves : words -> coverage and risk, of `evaluate.reliability.risk_coverage`
+    curves : words -> coverage and risk, of `evaluation.metrics.reliability.risk_coverage`
     points : words -> (coverage, risk) of single ways to choose, such as the confident ones
     """
     figure = go.Figure()

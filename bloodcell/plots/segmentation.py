@@ -17,7 +17,7 @@ def dice_boxes(table: pd.DataFrame) -> go.Figure:
 
     Parameters
     ----------
-    table : `data.explore.Comparison.table`
+    table : `datasets.catalog.exploration.Comparison.table`
 
     Returns
     -------
@@ -39,7 +39,7 @@ def area_boxes(table: pd.DataFrame, *, by_class: bool = False) -> go.Figure:
 
     Parameters
     ----------
-    table : `data.explore.Comparison.table`
+    table : `datasets.catalog.exploration.Comparison.table`
     by_class : one box a method and class, for at most `MAX_CLASSES` classes; of more, and without it, one a method
 
     Returns

@@ -12,7 +12,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from bloodcell import classes
+from bloodcell.core import labels
 
 CLASS_COLOURS: Final = {
     "EOSINOPHIL": "#d55e00",
@@ -47,7 +47,7 @@ class StatusLook:
 
 
 STATUS_LOOKS: Final = {
-    classes.CONFIDENT: StatusLook(
+    labels.CONFIDENT: StatusLook(
         "Confident",
         "✓",
         "#00725a",
@@ -55,14 +55,14 @@ STATUS_LOOKS: Final = {
         "The model is sure, and the cell looks like those it learned from. Some are wrong all the same: the page "
         "Models says how many.",
     ),
-    classes.CHECK: StatusLook(
+    labels.CHECK: StatusLook(
         "Check",
         "?",
         "#b35900",
         "the model is not sure; look yourself.",
         "The model leans to one class but is not sure. Look at this cell yourself.",
     ),
-    classes.UNFAMILIAR: StatusLook(
+    labels.UNFAMILIAR: StatusLook(
         "Unfamiliar",
         "!",
         "#a3195b",
@@ -123,9 +123,9 @@ def label_words(label: str) -> str:
     One of up to `MAX_SHORT_LENGTH` letters, all capitals or none, is taken for short words and stands in capitals:
     ``IG``, immature granulocytes. The empty label becomes ``-``.
     """
-    if label == classes.OTHER_CELL:
+    if label == labels.OTHER_CELL:
         return "Other cell"
-    if label == classes.NOT_A_CELL:
+    if label == labels.NOT_A_CELL:
         return "Not a white cell"
     if len(label) <= MAX_SHORT_LENGTH and label.isalpha() and (label.isupper() or label.islower()):
         return label.upper()

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, exists, func, select
 
-from bloodcell.errors import StoreError
-from bloodcell.store.database import reading, writing
-from bloodcell.store.schema import audit, batches, cells, corrections, images, now_utc
+from bloodcell.core.errors import StoreError
+from bloodcell.db.database import reading, writing
+from bloodcell.db.schema import audit, batches, cells, corrections, images, now_utc
 
 MAX_NAME_CHARS = 200
 

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from bloodcell.classes import EXTRA_DECISIONS
-from bloodcell.data.blobs import BlobStore
-from bloodcell.data.label_tables import TableChoice
-from bloodcell.data.layouts import TABLE, LayoutChoice
-from bloodcell.data.registration import Dataset
-from bloodcell.data.shelf import check_name, register_path
-from bloodcell.errors import DatasetError, StoppedError, StoreError
+from bloodcell.core.errors import DatasetError, StoppedError, StoreError
+from bloodcell.core.labels import EXTRA_DECISIONS
+from bloodcell.core.settings import Settings
+from bloodcell.datasets.catalog.library import check_name, register_path
+from bloodcell.datasets.catalog.registration import Dataset
+from bloodcell.datasets.labels.layouts import TABLE, LayoutChoice
+from bloodcell.datasets.labels.tables import TableChoice
+from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.review.batches import get_batch
 from bloodcell.review.export import csv_bytes
 from bloodcell.review.tables import cells_table
-from bloodcell.settings import Settings
 
 CELLS_CSV: Final = "cells.csv"
 CONTEXT: Final = 2.25  # training cuts 1.5 times the box, and 1.5 times that to have room for turning
@@ -59,12 +59,12 @@ def make_cell_set(
 
     The crops are squares of `CONTEXT` times the longer side of the box, where the image has that much, in the image's
     own pixels, as PNG in a folder per class below `settings.cells_dir`. Beside them lies `cells.csv`, which gives the
-    labels; its column `group` is the SHA-256 of the image that a cell comes from, so that `data.groups_file.read_groups`
+    labels; its column `group` is the SHA-256 of the image that a cell comes from, so that `copies.groups_file.read_groups`
     keeps cells of one image together. A later decision does not change the dataset.
 
     Parameters
     ----------
-    db : Engine of `store.database.open_database`
+    db : Engine of `db.database.open_database`
     batch_id : int
     name : of the dataset
     settings : Settings

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
 
-from bloodcell.classes import EXTRA_DECISIONS
-from bloodcell.errors import StoreError
+from bloodcell.core.errors import StoreError
+from bloodcell.core.labels import EXTRA_DECISIONS
+from bloodcell.db.database import reading, writing
+from bloodcell.db.schema import cells, corrections, images, now_utc
 from bloodcell.review.batches import note, read_batch
-from bloodcell.store.database import reading, writing
-from bloodcell.store.schema import cells, corrections, images, now_utc
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from bloodcell.classes import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL, PLAIN_WORDS
-from bloodcell.data.csv_text import csv_bytes
+from bloodcell.core.csv_text import csv_bytes
+from bloodcell.core.labels import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL, PLAIN_WORDS
+from bloodcell.db.database import writing
 from bloodcell.imaging.boxes import Box
 from bloodcell.review.batches import Batch, get_batch, note
 from bloodcell.review.tables import cells_table, images_table
-from bloodcell.store.database import writing
 
 PLAIN_HEADER: Final = ("Filename", "Prediction")
 WAITING_WORD: Final = "NOT_ANALYSED"  # plain: an image that is still waiting

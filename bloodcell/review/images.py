@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, func, select
 
-from bloodcell.classes import UNREADABLE
-from bloodcell.errors import StoreError
-from bloodcell.infer.results import ImageResult
+from bloodcell.core.errors import StoreError
+from bloodcell.core.labels import UNREADABLE
+from bloodcell.db.database import reading, writing
+from bloodcell.db.schema import batches, cells, clean_text, images, now_utc, predictions
+from bloodcell.inference.results import ImageResult
 from bloodcell.review.batches import read_batch
-from bloodcell.store.database import reading, writing
-from bloodcell.store.schema import batches, cells, clean_text, images, now_utc, predictions
 
 _SIDES = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
 

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from sqlalchemy import Engine as Database
 
-from bloodcell.data.intake import IncomingFile
-from bloodcell.errors import BloodcellError, ModelError, StoreError
-from bloodcell.infer.engine import Engine
-from bloodcell.infer.pipeline import analyse
-from bloodcell.infer.results import ImageResult
+from bloodcell.core.errors import BloodcellError, ModelError, StoreError
+from bloodcell.datasets.sources.uploads import IncomingFile
+from bloodcell.inference.engine import Engine
+from bloodcell.inference.pipeline import analyse
+from bloodcell.inference.results import ImageResult
 from bloodcell.review.batches import Batch, get_batch
 from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
 
@@ -23,7 +23,7 @@ OnProgress = Callable[[int, int], None]
 
 
 class Blobs(Protocol):
-    """Where the bytes of images are kept, as `data.blobs.BlobStore` does."""
+    """Where the bytes of images are kept, as `datasets.sources.blobs.BlobStore` does."""
 
     def put(self, data: bytes) -> str:
         """Keep bytes and return their SHA-256."""

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, Select, func, select
 
+from bloodcell.db.database import reading
+from bloodcell.db.schema import cells, corrections, images, predictions
 from bloodcell.review.batches import read_batch
-from bloodcell.store.database import reading
-from bloodcell.store.schema import cells, corrections, images, predictions
 
 _BEFORE_PROBS = (
     "cell_id",

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.pages.tiny_model import write_tiny_model
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )

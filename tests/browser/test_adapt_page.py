@@ -4,14 +4,14 @@ import shutil
 
 import pytest
 
-from bloodcell.data.recognition import recognise
-from bloodcell.data.shelf import register_path
+from bloodcell.core.settings import Settings
+from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.db.database import open_database
 from bloodcell.jobs.files import read_log
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.store import RUNNING, list_jobs
-from bloodcell.settings import Settings
-from bloodcell.store.database import open_database
-from bloodcell.training.adapt_spec import NOT_KEPT
+from bloodcell.training.specs.adapt_spec import NOT_KEPT
 from tests.browser.driving import WAIT_MS, settle, watch
 from tests.training.tiny_run import FOREIGN_WARNINGS, trained
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from bloodcell.data.dataset_groups import kept_groups
-from bloodcell.data.recognition import recognise
-from bloodcell.data.shelf import get_dataset, register_path
-from bloodcell.data.synthetic import draw_field
+from bloodcell.core.settings import Settings
+from bloodcell.datasets.catalog.groups_and_splits import kept_groups
+from bloodcell.datasets.catalog.library import get_dataset, register_path
+from bloodcell.datasets.labels.recognition import recognise
 from bloodcell.imaging.read import encode_png
-from bloodcell.settings import Settings
+from bloodcell.synthetic.gallery import draw_field
 from tests.browser.driving import WAIT_MS, download, settle, watch
-from tests.data.made import in_folder, png
+from tests.datasets.made import in_folder, png
 
 pytestmark = pytest.mark.browser
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bloodcell.evaluate.shelf import list_evaluations
-from bloodcell.evaluate.stored import read_evaluation
-from bloodcell.settings import Settings
+from bloodcell.core.settings import Settings
+from bloodcell.evaluation.evaluation_folder import read_evaluation
+from bloodcell.evaluation.library import list_evaluations
 from tests.browser.driving import WAIT_MS, settle, watch
-from tests.evaluate.judged import add_dataset, learned_from, records_of
-from tests.infer.net import write_net
+from tests.evaluation.judged import add_dataset, learned_from, records_of
+from tests.inference.net import write_net
 from tests.pages.tiny_model import CLASS_NAMES, write_tiny_model
 
 pytestmark = pytest.mark.browser

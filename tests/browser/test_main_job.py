@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bloodcell.data.synthetic import draw_field
 from bloodcell.imaging.read import encode_jpeg, encode_png
+from bloodcell.synthetic.gallery import draw_field
 from tests.browser.driving import WAIT_MS, download, settle, watch
 
 pytestmark = pytest.mark.browser

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from bloodcell.core.settings import Settings
 from bloodcell.imaging.read import encode_jpeg
-from bloodcell.infer.engine import Engine
-from bloodcell.runs.folder import get_model
-from bloodcell.settings import Settings
+from bloodcell.inference.engine import Engine
+from bloodcell.model_store.folder import get_model
 from tests.browser.driving import WAIT_MS, settle, watch
 from tests.browser.test_main_job import drawn
-from tests.infer.test_onnx_check import SHIPPED
+from tests.model_import.sandboxed.test_onnx_check import SHIPPED
 
 pytestmark = pytest.mark.browser
 CLASSES = "EOSINOPHIL, LYMPHOCYTE, MONOCYTE, NEUTROPHIL"

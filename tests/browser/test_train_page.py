@@ -2,17 +2,17 @@
 
 import pytest
 
-from bloodcell.data.recognition import recognise
-from bloodcell.data.shelf import register_path
-from bloodcell.data.synthetic import draw_field
+from bloodcell.core.settings import Settings
+from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.db.database import open_database
+from bloodcell.experiments.results.read import read_trials
 from bloodcell.imaging.read import encode_png
 from bloodcell.jobs.files import read_log
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.store import DONE, RUNNING, get_job, list_jobs
 from bloodcell.review.batches import list_batches
-from bloodcell.settings import Settings
-from bloodcell.store.database import open_database
-from bloodcell.training.read_results import read_trials
+from bloodcell.synthetic.gallery import draw_field
 from tests.browser.driving import WAIT_MS, settle, watch
 from tests.training.tiny_run import write_cells
 

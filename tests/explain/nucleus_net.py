@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bloodcell.data.synthetic import draw_field
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import encode_png
-from bloodcell.infer.typical import Typical
+from bloodcell.inference.ood import Typical
+from bloodcell.synthetic.gallery import draw_field
 
 SIDE_PX = 48
 NAMES = ("OTHER", "NUCLEUS")
@@ -43,7 +43,7 @@ def network(names: tuple[str, ...] = NAMES):
 
 def write_nucleus_model(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
     """Write a model folder of it, model.keras and all."""
-    from bloodcell.training.export import export_onnx
+    from bloodcell.training.fitting.export import export_onnx
 
     folder.mkdir(parents=True)
     model = network(names)
@@ -77,9 +77,9 @@ def picture_bytes(seed: int = 7) -> bytes:
 @cache
 def cell(seed: int = 7) -> np.ndarray:
     """The crop of that cell as the network takes it."""
-    from bloodcell.infer.framing import Framing
-    from bloodcell.infer.pipeline import seen_crop
-    from bloodcell.runs.takes import takes_of
+    from bloodcell.inference.framing import Framing
+    from bloodcell.inference.pipeline import seen_crop
+    from bloodcell.model_store.io_spec import takes_of
 
     (box,) = find_white_cells(picture(seed)).boxes
     return seen_crop(Framing(takes_of(TAKES, "nucleus")), picture(seed), box)

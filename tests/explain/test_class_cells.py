@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from bloodcell.data.contents import Contents
-from bloodcell.data.records import Record
-from bloodcell.errors import ExplainError
+from bloodcell.core.errors import ExplainError
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.sources.contents import Contents
 from bloodcell.explain.class_cells import class_crops, class_index, mean_crop, mean_occlusion
 from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.imaging.read import encode_png
-from bloodcell.infer.engine import Engine
+from bloodcell.inference.engine import Engine
 from tests.explain.nucleus_net import SIDE_PX, cell, nucleus_model, picture_bytes
 from tests.training.tiny_run import FOREIGN_WARNINGS
 

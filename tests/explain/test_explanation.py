@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bloodcell.errors import ExplainError, StoreError
+from bloodcell.core.errors import ExplainError, StoreError
 from bloodcell.explain.explanation import ABOUT_FILE, MAPS_FILE, Explanation, LayerMaps, read_explanation
 
 LAYER = LayerMaps("conv", "convolution", 12, 16, 24, (3, 1), np.array([[[0, 1.0]], [[0.5, 0.25]]], np.float32))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from bloodcell.errors import ExplainError, ModelError
+from bloodcell.core.errors import ExplainError, ModelError
 from bloodcell.explain.occlusion import fill_colour, occlusion_maps
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
-from bloodcell.infer.engine import Engine
-from bloodcell.runs.takes import Takes
+from bloodcell.inference.engine import Engine
+from bloodcell.model_store.io_spec import Takes
 from tests.explain.nucleus_net import NUCLEUS, cell, nucleus_model, nucleus_of
-from tests.infer.net import crops, write_net
+from tests.inference.net import crops, write_net
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS

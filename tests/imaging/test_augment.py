@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bloodcell.errors import SpecError
+from bloodcell.core.errors import SpecError
 from bloodcell.imaging.augment import NOTHING, REFLECT, Variation, stain_table, vary_crop
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 

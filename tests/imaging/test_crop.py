@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from bloodcell.data.synthetic import draw_field
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.crop import BACKGROUND_LEVEL, crop_cell, whole_picture
 from bloodcell.imaging.find import find_white_cells
+from bloodcell.synthetic.gallery import draw_field
 
 CLEAR = (200, 180, 220)
 RED = (180, 30, 40)

@@ -1,19 +1,18 @@
-import os
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from bloodcell.data.drawn_cells import STAINS
-from bloodcell.data.synthetic import draw_field
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
+from bloodcell.synthetic.cells import STAINS
+from bloodcell.synthetic.gallery import draw_field
+from tests.places import SHARED_DATA
 
-DATA = Path(os.environ.get("BLOODCELL_DATA") or Path(__file__).parents[3] / "shared" / "data")
+DATA = SHARED_DATA
 
 SEEDS_NEAR_THE_MIDDLE = (3, 5, 6, 16)  # of fields that keep their cell when turned about the middle
 SIZES = [(480, 640, 1.0), (240, 320, 0.5), (360, 360, 0.6), (120, 120, 0.45)]
@@ -187,7 +186,7 @@ def bccd_fields(every):
 
 @pytest.mark.data
 def test_bars_on_real_fields():
-    """A ninth of bccd; the bars on all of it are measured by scripts/measure_finder.py."""
+    """A ninth of bccd; the bars on all of it are measured by benchmarks/measure_finder.py."""
     centres, met, false, n_fields = [], [], 0, 0
     for rgb, truths in bccd_fields(every=9):
         boxes = find_white_cells(rgb).boxes

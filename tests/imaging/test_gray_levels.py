@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.gray_levels import gray_levels, level_statistics, statistics_by_class
 from bloodcell.imaging.threshold import threshold_level, threshold_mask
 

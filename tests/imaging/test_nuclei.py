@@ -3,14 +3,7 @@ import numpy as np
 import pytest
 
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.nuclei import (
-    MIN_CONTRAST,
-    Nucleus,
-    dilate_square,
-    grow_cells,
-    label_nuclei,
-    nucleus_mask,
-)
+from bloodcell.imaging.nuclei import MIN_CONTRAST, Nucleus, dilate_square, grow_cells, label_nuclei, nucleus_mask
 
 SHAPE = (120, 160)
 VALID = np.ones(SHAPE, bool)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.filters import threshold_otsu
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.otsu import MASK_NAMES, mask_below, otsu_masks, otsu_threshold, overlay
 
 

@@ -2,7 +2,6 @@ import io
 import struct
 import zlib
 from contextlib import suppress
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,13 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging import read
 from bloodcell.imaging.read import encode_jpeg, encode_png, image_size, read_rgb
+from tests.places import SHARED_DATA
 
 tifffile = pytest.importorskip("tifffile")
 
-KAGGLE = Path(__file__).resolve().parents[3] / "shared" / "data" / "kaggle-wbc" / "TEST_SIMPLE"
+KAGGLE = SHARED_DATA / "kaggle-wbc" / "TEST_SIMPLE"
 
 
 def picture(height_px: int = 40, width_px: int = 60, seed: int = 0) -> np.ndarray:

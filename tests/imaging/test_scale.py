@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from bloodcell.errors import DatasetError, ImageError, SpecError
+from bloodcell.core.errors import DatasetError, ImageError, SpecError
 from bloodcell.imaging.scale import FITTED, PART, SCALINGS, fit_scaling, fixed_scaling
 
 

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from bloodcell.data.synthetic import draw_field
-from bloodcell.errors import ImageError
+from bloodcell.core.errors import ImageError
 from bloodcell.imaging.find import find_white_cells, white_cell_masks
 from bloodcell.imaging.segment import METHODS, area_share, dice, segment, true_mask
+from bloodcell.synthetic.gallery import draw_field
 
 
 def mask(*marked, n=8):

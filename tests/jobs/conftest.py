@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bloodcell.jobs.local import host
+from bloodcell.core.settings import load_settings
 from bloodcell.jobs.processes import ProcessId, stop
+from bloodcell.jobs.runners.local import host
 from bloodcell.jobs.store import RUNNING, list_jobs
-from bloodcell.settings import load_settings
 from tests.jobs.light_worker import light_queue
 
 

@@ -7,15 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-from bloodcell.errors import StoppedError
+from bloodcell.core.errors import StoppedError
+from bloodcell.core.settings import load_settings
+from bloodcell.db.database import open_database
 from bloodcell.jobs import worker
-from bloodcell.jobs.kinds import Kind
-from bloodcell.jobs.local import LocalRunner
+from bloodcell.jobs.kinds.table import Kind
 from bloodcell.jobs.queue import JobQueue
-from bloodcell.jobs.runner import runner_of
+from bloodcell.jobs.runners.local import LocalRunner
+from bloodcell.jobs.runners.table import runner_of
 from bloodcell.jobs.store import NewJob, get_job
-from bloodcell.settings import load_settings
-from bloodcell.store.database import open_database
 
 HERE = "tests.jobs.light_worker"
 KINDS = tuple(Kind(name, f"{HERE}:check", f"{HERE}:{name}") for name in ("count", "deaf", "fill_disk"))

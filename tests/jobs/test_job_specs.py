@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from bloodcell.data.sources import SourceSpec
-from bloodcell.errors import SpecError
+from bloodcell.core.errors import SpecError
+from bloodcell.datasets.catalog.sources import SourceSpec
 from bloodcell.jobs.job_specs import job_of, read_job_spec
-from bloodcell.training.adapt_spec import AdaptSpec
-from bloodcell.training.search_spec import Choices, SearchSpec
-from bloodcell.training.trials_spec import TrialsSpec
+from bloodcell.training.specs.adapt_spec import AdaptSpec
+from bloodcell.training.specs.search_spec import Choices, SearchSpec
+from bloodcell.training.specs.trials_spec import TrialsSpec
 from tests.training.tiny_run import SPEC
 
 SEARCH = SearchSpec("found", SPEC, (("dropout", Choices((0.1, 0.2))),), trials=7)

@@ -10,14 +10,17 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from bloodcell.errors import JobError, SpecError, StoreError
-from bloodcell.jobs import local
+from bloodcell.core.errors import JobError, SpecError, StoreError
+from bloodcell.core.settings import PROJECT_DIR
+from bloodcell.db.database import writing
+from bloodcell.db.schema import jobs
 from bloodcell.jobs.files import job_dir, read_log
-from bloodcell.jobs.local import LocalRunner
 from bloodcell.jobs.processes import ProcessId, is_alive, process_id
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.reasons import FULL_DISK
-from bloodcell.jobs.runner import runner_of
+from bloodcell.jobs.runners import local
+from bloodcell.jobs.runners.local import LocalRunner
+from bloodcell.jobs.runners.table import runner_of
 from bloodcell.jobs.store import (
     CANCELLED,
     DONE,
@@ -32,9 +35,6 @@ from bloodcell.jobs.store import (
     list_jobs,
     register,
 )
-from bloodcell.settings import PROJECT_DIR
-from bloodcell.store.database import writing
-from bloodcell.store.schema import jobs
 from tests.jobs.light_worker import KINDS, new_job, wait_for, wait_status
 
 

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from bloodcell.errors import DatasetError, StoreError
+from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.jobs.reasons import FULL_DISK, reason_of
 
 

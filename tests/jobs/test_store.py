@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from bloodcell.errors import JobError
+from bloodcell.core.errors import JobError
+from bloodcell.db.database import open_database
 from bloodcell.jobs import store
 from bloodcell.jobs.store import (
     CANCELLED,
@@ -24,7 +25,6 @@ from bloodcell.jobs.store import (
     register,
     remove_job,
 )
-from bloodcell.store.database import open_database
 from tests.jobs.light_worker import new_job
 
 

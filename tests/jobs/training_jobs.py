@@ -5,11 +5,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
+from bloodcell.core.settings import PROJECT_DIR, load_settings
+from bloodcell.db.database import open_database
 from bloodcell.jobs.files import read_history, read_log
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.store import get_job
-from bloodcell.settings import PROJECT_DIR, load_settings
-from bloodcell.store.database import open_database
 from tests.jobs.light_worker import wait_for
 from tests.training.tiny_run import SPEC, write_cells
 

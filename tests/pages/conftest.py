@@ -2,26 +2,25 @@
 
 import functools
 import shutil
-from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from bloodcell.classes import WHITE_CELLS_4
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.core.settings import Settings, load_settings
+from bloodcell.db.database import open_database
 from bloodcell.imaging.boxes import Box
-from bloodcell.infer.results import CellResult, ImageResult
+from bloodcell.inference.results import CellResult, ImageResult
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.review.batches import create_batch
 from bloodcell.review.tables import cells_table
-from bloodcell.settings import Settings, load_settings
-from bloodcell.store.database import open_database
-from bloodcell.ui.state import Bench
+from bloodcell.ui.shared.state import Bench
 from tests.pages.tiny_model import write_tiny_model
+from tests.places import ROOT
 from tests.review.batch import add_image, store_result
 
-ROOT = Path(__file__).parents[2]
 SHA = "c0ffee" + "0" * 58
 
 
@@ -107,7 +106,7 @@ def queue(workspace):
 @pytest.fixture
 def no_worker(monkeypatch):
     """A job that is begun gets no process, so it waits for ever."""
-    monkeypatch.setattr("bloodcell.jobs.local.LocalRunner.start", lambda *_: None)
+    monkeypatch.setattr("bloodcell.jobs.runners.local.LocalRunner.start", lambda *_: None)
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bloodcell.data.shelf import list_datasets
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.review.corrections import correct
 from bloodcell.review.tables import cells_table
-from bloodcell.settings import load_settings
 from tests.pages.test_pages import database, texts, widget
 
 

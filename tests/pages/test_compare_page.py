@@ -5,16 +5,16 @@ import shutil
 import numpy as np
 import pytest
 
-from bloodcell.data.synthetic import draw_field
-from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations
-from bloodcell.evaluate.stored import read_evaluation
+from bloodcell.core.settings import load_settings
+from bloodcell.evaluation.evaluation_folder import read_evaluation
+from bloodcell.evaluation.library import get_evaluation, keep_evaluation, list_evaluations
 from bloodcell.imaging.read import encode_png
-from bloodcell.settings import load_settings
-from tests.evaluate.judged import add_dataset, evaluated, learned_from, records_of, spec_for
-from tests.infer.net import write_net
+from bloodcell.synthetic.gallery import draw_field
+from tests.evaluation.judged import add_dataset, evaluated, learned_from, records_of, spec_for
+from tests.experiments.results.result_folders import result_folders
+from tests.inference.net import write_net
 from tests.pages.test_pages import texts, widget
 from tests.pages.tiny_model import CLASS_NAMES
-from tests.training.result_folders import result_folders
 
 
 @pytest.fixture

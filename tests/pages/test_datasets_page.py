@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from bloodcell.data.dataset_groups import kept_groups, kept_splits, open_split
-from bloodcell.data.shelf import list_datasets
-from bloodcell.data.synthetic import draw_field
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.groups_and_splits import kept_groups, kept_splits, open_split
+from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.imaging.read import encode_png
-from bloodcell.settings import load_settings
+from bloodcell.synthetic.gallery import draw_field
 from tests.pages.conftest import new_app, own_workspace
 from tests.pages.test_pages import texts, widget
 

@@ -4,11 +4,11 @@ import sqlite3
 
 import pytest
 
-from bloodcell.errors import StoreError
+from bloodcell.core.errors import StoreError
 from bloodcell.review.corrections import correct, history
 from bloodcell.review.tables import cells_table
-from bloodcell.ui import decisions
-from bloodcell.ui.decisions import take_events
+from bloodcell.ui.classify import decisions
+from bloodcell.ui.classify.decisions import take_events
 
 
 def event(bench, number, kind, cell=None, client="tab", **more):

@@ -5,15 +5,15 @@ import shutil
 import numpy as np
 import pytest
 
-from bloodcell.data.label_errors import label_errors, mark_label_error
-from bloodcell.data.shelf import remove_dataset
-from bloodcell.errors import RunError
-from bloodcell.evaluate.shelf import get_evaluation, keep_evaluation, list_evaluations
-from bloodcell.evaluate.stored import read_evaluation
+from bloodcell.core.errors import RunError
+from bloodcell.datasets.catalog.label_errors import label_errors, mark_label_error
+from bloodcell.datasets.catalog.library import remove_dataset
+from bloodcell.evaluation.evaluation_folder import read_evaluation
+from bloodcell.evaluation.library import get_evaluation, keep_evaluation, list_evaluations
 from bloodcell.jobs import store
-from bloodcell.ui.evaluation_pictures import _Filter, chosen_rows
-from bloodcell.ui.evaluation_reports import html_of, pdf_of
-from tests.evaluate.judged import add_dataset, evaluated, learned_from, records_of, spec_for
+from bloodcell.ui.evaluate.confusion_tab import _Filter, chosen_rows
+from bloodcell.ui.evaluate.report_download import html_of, pdf_of
+from tests.evaluation.judged import add_dataset, evaluated, learned_from, records_of, spec_for
 from tests.pages.test_pages import texts, widget
 
 pytestmark = pytest.mark.usefixtures("no_worker")
@@ -193,7 +193,7 @@ def test_a_dataset_that_was_removed(app, dataset, kept):
 
 def test_reports_are_made_by_a_click_alone(app, queue, dataset, kept, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("bloodcell.ui.evaluation_reports.evaluation_report", None)  # would fail if it were called
+        patch.setattr("bloodcell.ui.evaluate.report_download.evaluation_report", None)  # would fail if it were called
         opened(app)
     assert {one.label for one in app.get("download_button")} >= {"Report (HTML)", "Report (PDF)"}
     folder = get_evaluation(kept, queue.settings).folder

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bloodcell.classes import WHITE_CELLS_4
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.core.settings import load_settings
+from bloodcell.db.database import open_database
 from bloodcell.explain.explanation import MAPS_FILE, METHODS, NOT_A_REASON, Explanation, LayerMaps
-from bloodcell.jobs import explain_job, store
+from bloodcell.jobs import store
+from bloodcell.jobs.kinds import explain
 from bloodcell.review.tables import cells_table
-from bloodcell.settings import load_settings
-from bloodcell.store.database import open_database
-from bloodcell.ui import resources
+from bloodcell.ui.shared import resources
 from tests.pages.test_pages import texts, widget
 from tests.pages.tiny_model import write_tiny_model
 
@@ -31,7 +32,7 @@ FOUND = Explanation(
 @pytest.fixture
 def open_model(workspace, monkeypatch):
     """Any model is taken for one that can be looked into, and nobody works."""
-    monkeypatch.setattr("bloodcell.jobs.local.LocalRunner.start", lambda *_: None)
+    monkeypatch.setattr("bloodcell.jobs.runners.local.LocalRunner.start", lambda *_: None)
 
 
 @pytest.fixture
@@ -65,7 +66,9 @@ def button(app):
 
 
 def test_closed_it_costs_nothing(filled, monkeypatch):
-    monkeypatch.setattr("bloodcell.ui.explanation.occlusion_maps", lambda *_, **__: pytest.fail("was not asked for"))
+    monkeypatch.setattr(
+        "bloodcell.ui.shared.explanation_view.occlusion_maps", lambda *_, **__: pytest.fail("was not asked for")
+    )
     filled.run()
     assert not filled.exception
     assert NOT_A_REASON not in texts(filled)
@@ -164,8 +167,8 @@ def test_a_batch_of_a_replaced_model_says_so(filled, workspace):
 
 MEAN_PAGE = """
 import numpy as np
-from bloodcell.runs.folder import get_model
-from bloodcell.settings import load_settings
+from bloodcell.model_store.folder import get_model
+from bloodcell.core.settings import load_settings
 from bloodcell.ui import explanation
 
 crops = np.full((3, 32, 32, 3), 180, np.uint8)
@@ -183,7 +186,7 @@ def test_the_mean_over_a_class(open_model, workspace, has_keras):
     assert not app.exception
     button(app).click().run()
     (job,) = jobs()
-    spec = explain_job.ExplainSpec.from_json(json.dumps(job.spec))
+    spec = explain.ExplainSpec.from_json(json.dumps(job.spec))
     assert spec.methods == (METHODS if has_keras else ("occlusion",))
     assert spec.of_class == "MONOCYTE"
     drops = np.zeros((4, 32, 32), np.float32)

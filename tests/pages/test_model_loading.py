@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-from bloodcell.infer.packed import inspect_packed, packed_bytes
 from bloodcell.jobs import store
 from bloodcell.jobs.files import make_job_dir
 from bloodcell.jobs.job_specs import job_of
-from bloodcell.training.load_spec import LoadSpec
-from tests.data.keras_files import dense, keras_bytes, layer, network
+from bloodcell.model_import.load_spec import LoadSpec
+from bloodcell.model_store.model_zip import inspect_packed, packed_bytes
+from tests.model_store.keras_files import dense, keras_bytes, layer, network
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import running  # noqa: F401
 from tests.pages.tiny_model import write_tiny_model

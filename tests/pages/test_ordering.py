@@ -2,8 +2,8 @@
 
 import pytest
 
-from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.ui.ordering import BY_CLASS, BY_DOUBT, BY_FILE, order_cells
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.ui.classify.ordering import BY_CLASS, BY_DOUBT, BY_FILE, order_cells
 
 
 @pytest.mark.parametrize(

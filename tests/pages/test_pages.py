@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from bloodcell.data.synthetic import sample_set
+from bloodcell.db.database import open_database
 from bloodcell.review.batches import list_batches
 from bloodcell.review.tables import cells_table, images_table
-from bloodcell.store.database import open_database
+from bloodcell.synthetic.gallery import sample_set
 from tests.pages.conftest import ROOT
 
 PAGES = ("pages/classify.py", "pages/models.py", "pages/guide.py")
@@ -223,7 +223,7 @@ def test_moving_the_threshold_lets_go_of_the_preset_and_keeps_for_the_next_cell(
 
 
 def test_a_locked_database_leaves_the_app_alive(filled, workspace, monkeypatch):
-    monkeypatch.setattr("bloodcell.store.database.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("bloodcell.db.database.BUSY_TIMEOUT_S", 0.1)
     blocker = sqlite3.connect(workspace / "bloodcell.db", isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     widget(filled.text_input, "classify-name-1").set_value("Ward 4").run()
@@ -243,7 +243,7 @@ def test_a_full_disk_while_storing_leaves_the_app_alive(app, model, workspace, m
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bloodcell.data.blobs.write_whole", full)
+        patch.setattr("bloodcell.datasets.sources.blobs.write_whole", full)
         upload(app, *sample_set(1))
     assert not app.exception
     assert "disk is full" in app.error[0].value.replace("\\", "")
@@ -266,8 +266,8 @@ def test_a_damaged_metrics_file_is_one_sentence(app, model):
 
 
 def test_the_guide_names_every_public_set_with_its_licence(app):
-    from bloodcell.data.public_sets import PUBLIC_SETS
-    from bloodcell.ui.text import plain
+    from bloodcell.datasets.public.public_sets import PUBLIC_SETS
+    from bloodcell.ui.shared.text import plain
 
     app.run().switch_page("pages/guide.py").run()
     for one in PUBLIC_SETS:
@@ -276,12 +276,12 @@ def test_the_guide_names_every_public_set_with_its_licence(app):
 
 
 def test_downloading_a_set_without_a_network_is_one_sentence(app, monkeypatch):
-    from bloodcell.errors import DatasetError
+    from bloodcell.core.errors import DatasetError
 
     def fail(*_args, **_kwargs):
         raise DatasetError("The set bccd cannot be downloaded: no connection.")
 
-    monkeypatch.setattr("bloodcell.ui.datasets.fetch", fail)
+    monkeypatch.setattr("bloodcell.ui.guide.public_sets.fetch", fail)
     app.run().switch_page("pages/guide.py").run()
     widget(app.button, "guide-download").click().run()
     assert not app.exception

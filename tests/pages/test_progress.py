@@ -8,9 +8,9 @@ def page_with_asked_work():
     """Work that a click asks for, and that another click ends: `st.rerun` leaves it as that click would."""
     import streamlit as st
 
-    from bloodcell.errors import DatasetError
-    from bloodcell.ui.errors import show_errors
-    from bloodcell.ui.progress import say_stopped, with_bar
+    from bloodcell.core.errors import DatasetError
+    from bloodcell.ui.shared.errors import show_errors
+    from bloodcell.ui.shared.progress import say_stopped, with_bar
 
     def work(told, should_stop):
         told(1, 2)
@@ -31,7 +31,7 @@ def page_with_asked_work():
 def page_with_unasked_work():
     import streamlit as st
 
-    from bloodcell.ui.progress import kept_with_bar
+    from bloodcell.ui.shared.progress import kept_with_bar
 
     def work(told, should_stop):
         told(1, 1)

@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from bloodcell.data.dataset_groups import keep_groups
-from bloodcell.data.recognition import recognise
-from bloodcell.data.shelf import images_table, list_datasets, register_path
-from bloodcell.data.sources import SourceSpec
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.groups_and_splits import keep_groups
+from bloodcell.datasets.catalog.library import images_table, list_datasets, register_path
+from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.labels.recognition import recognise
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.review.corrections import correct
 from bloodcell.review.tables import cells_table
-from bloodcell.settings import load_settings
-from bloodcell.training.adapt_spec import NOT_KEPT, AdaptSpec
-from bloodcell.training.history import write_history
-from bloodcell.training.spec import TrainSpec
-from tests.data.made import png
+from bloodcell.training.output.history import write_history
+from bloodcell.training.specs.adapt_spec import NOT_KEPT, AdaptSpec
+from bloodcell.training.specs.train_spec import TrainSpec
+from tests.datasets.made import png
+from tests.experiments.results.adapt_reports import write_report
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import EPOCHS, at, keys, made, train
 from tests.pages.tiny_model import CLASS_NAMES, SIDE_PX, write_tiny_model
-from tests.training.adapt_reports import write_report
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 CELLS = 6  # of each class

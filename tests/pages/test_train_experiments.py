@@ -8,23 +8,23 @@ from dataclasses import replace
 
 import pytest
 
-from bloodcell import cli
-from bloodcell.data.dataset_groups import keep_split
-from bloodcell.data.recognition import recognise
-from bloodcell.data.shelf import register_path
-from bloodcell.data.sources import SourceSpec
-from bloodcell.data.split import holdout_split
+from bloodcell.cli import main
+from bloodcell.datasets.catalog.groups_and_splits import keep_split
+from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.splits.split import holdout_split
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.job_specs import job_of, read_job_spec
-from bloodcell.training.history import write_history
-from bloodcell.training.results import write_table
-from bloodcell.training.search_spec import Choices, Range
-from bloodcell.training.spec import TrainSpec
-from bloodcell.training.trials_spec import TrialsSpec
+from bloodcell.training.output.history import write_history
+from bloodcell.training.output.result_folder import write_table
+from bloodcell.training.specs.search_spec import Choices, Range
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.training.specs.trials_spec import TrialsSpec
+from tests.experiments.results.result_folders import SEARCH, TITLED, result_folders
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import LEARNING, at, keys, split_table, train
-from tests.training.result_folders import SEARCH, TITLED, result_folders
 from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells
 
 pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("no_worker")]
@@ -213,7 +213,7 @@ def test_the_command_that_is_shown_queues_the_same(app, dataset, queue, kind, tm
     monkeypatch.chdir(tmp_path)
     (file,) = [word for word in words if word.endswith(".json")]
     (tmp_path / file).write_text(settings)
-    assert cli.main(words[2:]) == 0
+    assert main.main(words[2:]) == 0
     train(app)
     by_page, by_command = store.list_jobs(queue.db)
     for name in ("kind", "name", "title", "spec", "data_dir"):

@@ -7,19 +7,19 @@ import json
 import numpy as np
 import pytest
 
-from bloodcell.data.recognition import recognise
-from bloodcell.data.shelf import register_path
-from bloodcell.data.sources import DATASET
+from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.catalog.sources import DATASET
+from bloodcell.datasets.labels.recognition import recognise
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
-from bloodcell.runs.mask_models import EXAMPLES_FILE, Examples
-from bloodcell.training.history import MASK_COLUMNS, write_history
-from bloodcell.training.masks_spec import MasksSpec
-from bloodcell.ui.training_asked import HOW, MASKS_WAY
+from bloodcell.model_store.mask_models import EXAMPLES_FILE, Examples
+from bloodcell.training.output.history import MASK_COLUMNS, write_history
+from bloodcell.training.specs.masks_spec import MasksSpec
+from bloodcell.ui.train.job_request import HOW, MASKS_WAY
+from tests.model_store.test_mask_models import METRICS, put
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import LEARNING, at, keys, made, running, spec_of_newest, train  # noqa: F401
-from tests.runs.test_mask_models import METRICS, put
-from tests.training.mask_pictures import write_spots
+from tests.training.masks.mask_images import write_spots
 
 SCORE = {"mean": 0.912, "interval": [0.88, 0.94], "median": 0.92, "least": 0.71}
 HELD = {

@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-from bloodcell.data.dataset_groups import keep_groups, keep_split
-from bloodcell.data.recognition import recognise
-from bloodcell.data.shelf import images_table, register_path
-from bloodcell.data.sources import SourceSpec
-from bloodcell.data.split import fold_split, holdout_split
+from bloodcell.datasets.catalog.groups_and_splits import keep_groups, keep_split
+from bloodcell.datasets.catalog.library import images_table, register_path
+from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.splits.split import fold_split, holdout_split
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir, make_job_dir
-from bloodcell.jobs.local import host
 from bloodcell.jobs.processes import process_id
-from bloodcell.training.history import write_history
-from bloodcell.training.spec import TrainSpec
+from bloodcell.jobs.runners.local import host
+from bloodcell.training.output.history import write_history
+from bloodcell.training.specs.train_spec import TrainSpec
 from tests.jobs.light_worker import wait_for
 from tests.pages.test_pages import texts, widget
 from tests.training.tiny_run import write_cells

@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.data.blobs import BlobStore
-from bloodcell.data.synthetic import draw_field
-from bloodcell.errors import ModelError, StoreError
+from bloodcell.core.errors import ModelError, StoreError
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
-from bloodcell.ui.gallery import choices, page_of
-from bloodcell.ui.pictures import PictureCache, cell_and_field, thumbnail, tile_crops
-from bloodcell.ui.shelf import figure_rows, read_metrics
-from bloodcell.ui.text import counted, local_time, plain
+from bloodcell.synthetic.gallery import draw_field
+from bloodcell.ui.classify.gallery import choices, page_of
+from bloodcell.ui.models.model_library import figure_rows, read_metrics
+from bloodcell.ui.shared.text import counted, local_time, plain
+from bloodcell.ui.shared.thumbnails import PictureCache, cell_and_field, thumbnail, tile_crops
 
 
 @pytest.mark.parametrize(

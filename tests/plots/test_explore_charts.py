@@ -4,7 +4,8 @@ import pytest
 
 from bloodcell.imaging.gray_levels import gray_levels, statistics_by_class
 from bloodcell.imaging.segment import METHODS
-from bloodcell.plots import dataset, levels, pictures, segmentation, theme
+from bloodcell.plots import cell_images, dataset, segmentation, theme
+from bloodcell.plots import gray_levels as level_charts
 
 
 def table(sizes, label="A", kind="JPEG"):
@@ -59,7 +60,7 @@ def test_formats_count_the_unreadable():
 
 
 def test_one_image_with_its_thresholds():
-    figure = levels.image_histogram(flat(90), "<b>x")
+    figure = level_charts.image_histogram(flat(90), "<b>x")
     assert figure.data[0].y[90] == 100
     assert [line.x0 for line in figure.layout.shapes] == [150.5, 180.5, 200.5, 90.5]
     assert "&lt;b&gt;x" in figure.layout.title.text
@@ -71,20 +72,24 @@ def test_means_bands_and_overlay(n_classes):
     labels = [f"C{at:02}" for at in range(n_classes) for _ in range(2)]
     images = [flat(100 + 20 * (at % 2)) for at in range(2 * n_classes)]
     statistics = statistics_by_class(images, labels)
-    grid = levels.means_by_class(statistics)
+    grid = level_charts.means_by_class(statistics)
     assert len(grid.data) == 2 * n_classes
     band, mean = grid.data[:2]
     assert (mean.y[100], mean.y[120]) == (50, 50)  # one image of two at each level
     assert (band.y[100], band.y[-1 - 100]) == (100, 0)  # 50 ± 50
-    overlay = levels.classes_overlaid(statistics)
+    overlay = level_charts.classes_overlaid(statistics)
     assert len(overlay.data) == n_classes
     assert overlay.data[0].name == "C00 · 2 images · border 0.0 %"
-    single = levels.images_by_class(images, labels, labels)
+    single = level_charts.images_by_class(images, labels, labels)
     assert len(single.data) == 2 * n_classes
 
 
 def test_no_class_at_all_is_drawn():
-    for figure in (levels.means_by_class({}), levels.classes_overlaid({}), levels.images_by_class([], [], [])):
+    for figure in (
+        level_charts.means_by_class({}),
+        level_charts.classes_overlaid({}),
+        level_charts.images_by_class([], [], []),
+    ):
         assert len(figure.data) == 0
 
 
@@ -108,19 +113,19 @@ def test_dice_and_area_boxes():
 
 def test_contact_sheet_and_gray():
     rgb = np.full((10, 20, 3), (255, 0, 0), np.uint8)
-    sheet = pictures.contact_sheet([rgb] * 3, n_columns=2, side_px=20, gap_px=4)
+    sheet = cell_images.contact_sheet([rgb] * 3, n_columns=2, side_px=20, gap_px=4)
     assert sheet.shape == (44, 44, 3)
     assert sheet[10, 10].tolist() == [255, 0, 0]
     assert sheet[34, 34].tolist() == [255, 255, 255]
-    assert pictures.contact_sheet([], 4, side_px=20).shape == (20, 20, 3)
-    assert pictures.gray_picture(rgb)[0, 0].tolist() == [76, 76, 76]  # 0.299 * 255
+    assert cell_images.contact_sheet([], 4, side_px=20).shape == (20, 20, 3)
+    assert cell_images.gray_picture(rgb)[0, 0].tolist() == [76, 76, 76]  # 0.299 * 255
 
 
 def test_an_outline_leaves_the_picture_as_it_was():
     rgb = np.full((40, 40, 3), 200, np.uint8)
     mask = np.zeros((40, 40), bool)
     mask[10:30, 10:30] = True
-    drawn = pictures.outlined(rgb, mask, 80)
+    drawn = cell_images.outlined(rgb, mask, 80)
     assert drawn.shape == (80, 80, 3)
     assert drawn[20, 40].tolist() == list(theme.OUTLINE_RGB)
     assert (rgb == 200).all()

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Engine
 
-from bloodcell.classes import WHITE_CELLS_4
+from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.imaging.boxes import Box
-from bloodcell.infer.results import CellResult, ImageResult
+from bloodcell.inference.results import CellResult, ImageResult
 from bloodcell.review.batches import create_batch
 from bloodcell.review.images import AddedImage, Arrival, add_images, store_results
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.errors import StoreError
-from bloodcell.infer.results import CellResult
+from bloodcell.core.errors import StoreError
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.db.database import reading
+from bloodcell.db.schema import audit
+from bloodcell.inference.results import CellResult
 from bloodcell.review.batches import (
     MAX_NAME_CHARS,
     create_batch,
@@ -21,8 +23,6 @@ from bloodcell.review.batches import (
 from bloodcell.review.corrections import correct
 from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
 from bloodcell.review.tables import cells_table, images_table
-from bloodcell.store.database import reading
-from bloodcell.store.schema import audit
 from tests.review.batch import (
     BIG_BOX,
     MODEL,

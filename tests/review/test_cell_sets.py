@@ -5,19 +5,19 @@ import os
 import numpy as np
 import pytest
 
-from bloodcell.data.blobs import BlobStore
-from bloodcell.data.changes import UNCHANGED, dataset_state
-from bloodcell.data.contents import Contents
-from bloodcell.data.groups_file import read_groups
-from bloodcell.data.shelf import images_table, list_datasets, register_path, remove_dataset
-from bloodcell.errors import DatasetError, StoppedError, StoreError
+from bloodcell.core.errors import DatasetError, StoppedError, StoreError
+from bloodcell.core.settings import Settings
+from bloodcell.datasets.catalog.changes import UNCHANGED, dataset_state
+from bloodcell.datasets.catalog.library import images_table, list_datasets, register_path, remove_dataset
+from bloodcell.datasets.copies.groups_file import read_groups
+from bloodcell.datasets.sources.blobs import BlobStore
+from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.review.cell_sets import HEADER, cut_out, decided_cells, make_cell_set
 from bloodcell.review.corrections import correct, undo_last
 from bloodcell.review.images import Arrival, add_images
 from bloodcell.review.tables import cells_table
-from bloodcell.settings import Settings
 from tests.review.batch import BIG_BOX, MODEL, MODEL_SHA, SMALL_BOX, cell, image, new_batch, store_result
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bloodcell.classes import EXTRA_DECISIONS, WHITE_CELLS_4
-from bloodcell.errors import StoreError
+from bloodcell.core.errors import StoreError
+from bloodcell.core.labels import EXTRA_DECISIONS, WHITE_CELLS_4
 from bloodcell.review.batches import list_batches
 from bloodcell.review.corrections import correct, history, undo_last
 from bloodcell.review.tables import cells_table

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bloodcell.data.csv_text import escape
-from bloodcell.errors import StoreError
+from bloodcell.core.csv_text import escape
+from bloodcell.core.errors import StoreError
+from bloodcell.db.database import open_database
+from bloodcell.db.schema import clean_text
 from bloodcell.imaging.boxes import Box
-from bloodcell.infer.results import CellResult
+from bloodcell.inference.results import CellResult
 from bloodcell.review.corrections import correct, undo_last
 from bloodcell.review.export import full_csv, plain_csv
 from bloodcell.review.tables import cells_table
-from bloodcell.store.database import open_database
-from bloodcell.store.schema import clean_text
 from tests.review.batch import BIG_BOX, MODEL_SHA, SMALL_BOX, add_image, analysed, cell, image, new_batch, sha
 from tests.review.test_batches import noted
 

@@ -7,16 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.data.blobs import BlobStore
-from bloodcell.data.intake import IncomingFile, from_uploads
-from bloodcell.errors import BloodcellError, ModelError, StoreError
+from bloodcell.core.errors import BloodcellError, ModelError, StoreError
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.datasets.sources.blobs import BlobStore
+from bloodcell.datasets.sources.uploads import IncomingFile, from_uploads
+from bloodcell.db.database import open_database
 from bloodcell.review import intake
 from bloodcell.review.batches import list_batches
 from bloodcell.review.images import waiting_images
 from bloodcell.review.intake import CHUNK_IMAGES, TakenIn, analyse_passing, analyse_waiting, take_in
 from bloodcell.review.tables import cells_table, images_table
-from bloodcell.store.database import open_database
 from tests.review.batch import MODEL, MODEL_SHA, cell, image, new_batch
 
 ENGINE = SimpleNamespace(model_name=MODEL, model_sha256=MODEL_SHA, class_names=WHITE_CELLS_4)

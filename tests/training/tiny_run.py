@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bloodcell.classes import WHITE_CELLS_4
-from bloodcell.data.synthetic import draw_field
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.core.progress import Control
 from bloodcell.imaging.read import encode_png
-from bloodcell.training.control import Control
-from bloodcell.training.spec import SourceSpec, TrainSpec
+from bloodcell.synthetic.gallery import draw_field
+from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
 
 _TINY = TrainSpec(
     name="drawn", sources=(SourceSpec(name="cells", path="cells", groups="cells.csv"),), folds=3, fold=0
@@ -54,7 +54,7 @@ def _drawn_cells() -> list[tuple[str, int, bytes]]:
 
 def trained(tmp_path_factory) -> tuple[Path, Path]:
     """(data folder, run folder) of the one run."""
-    from bloodcell.training.fit import train
+    from bloodcell.training.fitting.fit import train
 
     if not _DONE:
         work = tmp_path_factory.mktemp("tiny-run")

@@ -1,0 +1,82 @@
+"""Score models on kaggle-wbc TEST and on wbc-masks, by the same pipeline as the app.
+
+    python benchmarks/measure_classifier.py --shipped models/wbc4 --alone RUN RUN RUN
+
+`--alone` are runs trained on kaggle-wbc TRAIN alone (specs/train-only.json with seeds 0, 1, 2). TEST is scored once per
+model and nothing is chosen by it. Copies of one cell are found from the pixels (bloodcell/datasets/copies/groups.py).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from measuring import DATA, PROJECT, keep, need
+from scoring import score
+
+from bloodcell.datasets.catalog.sources import open_described, source_cells
+from bloodcell.datasets.labels.listing import sorted_records
+from bloodcell.datasets.sources.contents import Contents
+from bloodcell.model_store.folder import read_description
+from bloodcell.training.output.model_card import write_card
+
+KEPT = (
+    "images",
+    "source_cells",
+    "not_answered",
+    "accuracy",
+    "interval",
+    "plain_interval",
+    "balanced_accuracy",
+    "balanced_interval",
+    "vote_accuracy",
+    "vote_interval",
+    "recall",
+    "ece",
+    "confident_right",
+    "held_back",
+    "wrong_not_confident",
+    "status",
+    "confusion",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shipped", type=Path, default=PROJECT / "models" / "wbc4")
+    parser.add_argument("--alone", type=Path, nargs="*", default=[])
+    parser.add_argument("--groups", default="pixels", help="source cells of TEST: pixels, or a CSV (file,group)")
+    args = parser.parse_args()
+    test = Contents(need(DATA / "kaggle-wbc" / "TEST"))
+    test_records = sorted_records(test.path)
+    groups = source_cells(args.groups, test, test_records)
+    masks, mask_records = open_described(PROJECT / "specs" / "wbc-masks.json")
+    each = np.arange(len(mask_records))
+    alone = [score(folder, test, test_records, groups, KEPT) for folder in args.alone]
+    measured = {
+        "shipped_test": score(args.shipped, test, test_records, groups, KEPT),
+        "shipped_masks": score(args.shipped, masks, mask_records, each, KEPT),
+        "alone_test": alone,
+        "alone_masks": [score(folder, masks, mask_records, each, KEPT) for folder in args.alone],
+    }
+    if alone:
+        accuracies = [one["accuracy"] for one in alone]
+        measured["alone_mean_accuracy"] = round(float(np.mean(accuracies)), 4)
+        measured["alone_sd_accuracy"] = round(float(np.std(accuracies, ddof=1)), 4) if len(alone) > 1 else None
+    keep("classifier", measured)
+    _into_card(args.shipped, measured)
+
+
+def _into_card(folder: Path, measured: dict) -> None:
+    """Put the test figures into the shipped model's metrics.json and card."""
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics["tests"] = {
+        "kaggle-wbc TEST": measured["shipped_test"],
+        "wbc-masks, a laboratory it has not seen": measured["shipped_masks"],
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_card(folder, read_description(folder), metrics)
+
+
+if __name__ == "__main__":
+    main()

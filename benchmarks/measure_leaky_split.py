@@ -1,0 +1,85 @@
+"""Measure what copies do to an accuracy: one spec on kaggle-wbc TRAIN, split closed over source cells and at random.
+
+    python benchmarks/measure_leaky_split.py --workers 2
+
+Both trainings learn from as many images and are asked about as many; only the split differs. In the random one (the
+source's `groups` set to "each") copies of a held-out image are learned from. TEST is not touched. Intervals are over
+source cells in both rows. Each training runs on one core.
+"""
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+from measure_imbalance import WITHOUT_SHORTAGE, add_options, joined, train_all, variants
+from measuring import DATA, keep, need
+
+from bloodcell.core.settings import load_settings
+from bloodcell.evaluation.metrics.summary import figures
+from bloodcell.inference.engine import Engine
+from bloodcell.training.samples.folds import fold_of_rows
+from bloodcell.training.samples.samples import UNKNOWN, load_samples
+from bloodcell.training.samples.served import served_answers
+from bloodcell.training.specs.train_spec import TrainSpec
+
+CLOSED, AT_RANDOM = "source cells kept together", "images at random (leaky)"
+KEPT = (
+    "images",
+    "source_cells",
+    "accuracy",
+    "interval",
+    "plain_interval",
+    "balanced_accuracy",
+    "balanced_interval",
+    "recall",
+)
+
+
+def specs() -> dict[str, TrainSpec]:
+    """Name of the split -> spec."""
+    closed = variants()[WITHOUT_SHORTAGE]
+    alone = tuple(replace(source, groups="each") for source in closed.sources)
+    return {CLOSED: closed, AT_RANDOM: replace(closed, name="leaky", sources=alone)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_options(parser)
+    args = parser.parse_args()
+    need(DATA / "kaggle-wbc" / "TRAIN")
+    cache_dir = load_settings().home / "cache"
+    wanted = specs()
+    cells = load_samples(wanted[CLOSED], DATA, cache_dir)
+    places = train_all(wanted, args)
+    measured = {}
+    for name, spec in wanted.items():
+        folds = fold_of_rows(spec, load_samples(spec, DATA, cache_dir))
+        known = cells.class_index != UNKNOWN
+        parts = [
+            served_answers(Engine(places[name, fold] / "run"), cells.take((folds == fold) & known))
+            for fold in args.folds
+        ]
+        found = figures(joined(parts))
+        learned = [set(cells.group[(folds != fold) & known].tolist()) for fold in args.folds]
+        held = [cells.group[(folds == fold) & known] for fold in args.folds]
+        also = [np.isin(groups, list(seen)) for groups, seen in zip(held, learned, strict=True)]
+        measured[name] = {
+            "share_with_a_learned_copy": round(float(np.concatenate(also).mean()), 4),
+            **{figure: found[figure] for figure in KEPT},
+        }
+    keep(
+        "leaky_split",
+        {
+            "protocol": f"folds {args.folds} of {wanted[CLOSED].folds} of kaggle-wbc TRAIN held out, one training each;"
+            " images in which no cell was found are left out",
+            "training": {
+                name: getattr(wanted[CLOSED], name)
+                for name in ("model", "stage_widths", "height_px", "epochs", "images_per_epoch", "seed")
+            },
+            "splits": measured,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Measure every way to segment against the true masks of all 300 wbc-masks: Dice of nucleus and of whole cell."""
+
+import numpy as np
+import pandas as pd
+from measuring import DATA, PROJECT, keep, need
+
+from bloodcell.datasets.catalog.exploration import compare_methods
+from bloodcell.datasets.catalog.sources import open_described
+from bloodcell.datasets.masks.true_masks import pair_masks
+from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
+from bloodcell.imaging.segment import METHODS
+
+
+def figure(values: np.ndarray) -> dict:
+    """Mean over images with a 95 % bootstrap interval over images, and the median."""
+    interval = cluster_bootstrap(lambda rows: float(values[rows].mean()), np.arange(len(values)))
+    return {
+        "mean": round(float(values.mean()), 4),
+        "interval": [round(edge, 4) for edge in interval],
+        "median": round(float(np.median(values)), 4),
+    }
+
+
+def scores(rows: pd.DataFrame) -> dict:
+    return {
+        "dice_nucleus": figure(rows["dice_nucleus"].to_numpy()),
+        "dice_cell": figure(rows["dice_cell"].to_numpy()),
+        "area_share_median": round(float(rows["area_share"].median()), 4),
+    }
+
+
+def main() -> None:
+    need(DATA / "wbc-masks")
+    images, records = open_described(PROJECT / "specs" / "wbc-masks.json")
+    records, mask_of = pair_masks(images, records)
+    compared = compare_methods(images, records, mask_of)
+    if compared.problems or compared.n_masks != len(records):
+        raise SystemExit(f"error: not every image has a mask that can be used: {compared.problems[:3]}.")
+    table = compared.table
+    keep(
+        "segmentation",
+        {
+            "images": compared.n_images,
+            "methods": {method: scores(table[table["method"] == method]) for method in METHODS},
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""How strongly to vary the stain while learning, so that another laboratory's cells are still told: nets taught on pbc
+alone, scored on kaggle-wbc TRAIN (every eighth image) and on wbc-masks; writes docs/measured/stain_variation.json.
+
+    python benchmarks/measure_stain_variation.py --runs DIR
+
+A run that is in DIR already is not trained again (about five minutes each on one core). What is chosen for a model that is
+later scored on one of the two laboratories must be chosen on the other.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from measuring import DATA, PROJECT, keep, need
+from scoring import score
+
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.sources import SourceSpec, open_described, source_cells, source_records
+from bloodcell.datasets.sources.contents import Contents
+from bloodcell.imaging.augment import Variation
+from bloodcell.training.specs.train_spec import TrainSpec
+
+STRONG = Variation(zoom=0.25, stain=0.5, mixing=0.15, light=8.0, blur=0.4)
+VERY_STRONG = replace(STRONG, stain=0.7, mixing=0.3, light=10.0, blur=0.5)
+RUNS = {
+    "strong": ("-1..1", STRONG),
+    "very strong": ("-1..1", VERY_STRONG),
+    "strong, own levels": ("crop", STRONG),
+    "very strong, own levels": ("crop", VERY_STRONG),
+}
+EVERY = 8
+KEPT = ("images", "source_cells", "accuracy", "interval", "balanced_accuracy", "recall")
+
+
+def spec_of(name: str) -> TrainSpec:
+    scaling, variation = RUNS[name]
+    source = SourceSpec("pbc", "pbc.zip", groups="each", weight=0.5)
+    short = {"context": 1.25, "epochs": 6, "images_per_epoch": 3000, "unknown_share": 0.1}
+    return TrainSpec(name=name, sources=(source,), scaling=scaling, augment=variation, **short)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, required=True)
+    runs = parser.parse_args().runs
+    train = Contents(need(DATA / "kaggle-wbc" / "TRAIN"))
+    train_records = source_records(SourceSpec("TRAIN", "TRAIN"), train)[::EVERY]
+    masks, mask_records = open_described(PROJECT / "specs" / "wbc-masks.json")
+    sets = {
+        "kaggle-wbc TRAIN": (train, train_records, source_cells("pixels", train, train_records)),
+        "wbc-masks": (masks, mask_records, np.arange(len(mask_records))),
+    }
+    keep(
+        "stain_variation",
+        {name: {one: score(_run(name, runs), *asked, KEPT) for one, asked in sets.items()} for name in RUNS},
+    )
+
+
+def _run(name: str, runs: Path) -> Path:
+    folder = runs / name.replace(",", "").replace(" ", "-")
+    if not folder.is_dir():
+        from bloodcell.core.progress import Control
+        from bloodcell.training.fitting.fit import train
+
+        cache = load_settings().home / "cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        train(spec_of(name), DATA, folder, cache, Control())
+    return folder
+
+
+if __name__ == "__main__":
+    main()

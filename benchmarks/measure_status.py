@@ -1,0 +1,109 @@
+"""Count confident cells where there is no white cell to be confident about; the bar is none.
+
+Pictures: drawn ones (data/synthetic.not_smears), photographs that come with scikit-image and scikit-learn, single red
+cells of malaria.zip, and parts of TEST_SIMPLE and txl val fields without a white cell. None of them was trained on.
+"""
+
+import argparse
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import sklearn.datasets
+from measure_finder import txl_fields
+from measuring import DATA, PROJECT, keep, need
+
+from bloodcell.core.errors import BloodcellError
+from bloodcell.core.labels import CONFIDENT
+from bloodcell.imaging.boxes import Box, iou
+from bloodcell.imaging.find import find_white_cells
+from bloodcell.imaging.read import encode_png, read_rgb
+from bloodcell.inference.engine import Engine
+from bloodcell.inference.pipeline import analyse
+from bloodcell.synthetic.gallery import not_smears
+
+Picture = tuple[str, bytes]
+
+
+def drawn() -> Iterator[Picture]:
+    for kind, rgb in not_smears(seed=1):
+        yield f"drawn: {kind.rstrip('0123456789 ')}", encode_png(rgb)
+
+
+def photographs() -> Iterator[Picture]:
+    """Every picture that the two packages carry, whole and in quarters."""
+    folders = [Path(skimage.data.__file__).parent, Path(sklearn.datasets.__file__).parent / "images"]
+    for path in sorted(path for folder in folders for path in folder.iterdir()):
+        if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
+            continue
+        try:
+            rgb = read_rgb(path.read_bytes())
+        except BloodcellError as error:
+            print(f"left out {path.name}: {error}", file=sys.stderr)
+            continue
+        yield "photograph", encode_png(rgb)
+        height, width = rgb.shape[0] // 2, rgb.shape[1] // 2
+        if min(height, width) < 64:
+            continue
+        for top in (0, height):
+            for left in (0, width):
+                yield "photograph", encode_png(np.ascontiguousarray(rgb[top : top + height, left : left + width]))
+
+
+def red_cells() -> Iterator[Picture]:
+    with zipfile.ZipFile(need(DATA / "malaria.zip")) as archive:
+        for name in sorted(name for name in archive.namelist() if name.endswith(".png"))[::80]:
+            yield "single red cell", archive.read(name)
+
+
+def parts_without_white_cell() -> Iterator[Picture]:
+    """Corner squares of fields, 0.42 of their shorter side, that touch no white cell; far too large a view of them.
+
+    TEST_SIMPLE has no boxes, so the finder's are avoided there; of txl the labelled ones, and the finder's too.
+    """
+    fields = [(path, []) for path in sorted(need(DATA / "kaggle-wbc" / "TEST_SIMPLE").glob("*/*"))]
+    for path, boxes in [*fields, *txl_fields("val")]:
+        rgb = read_rgb(path.read_bytes())
+        boxes = [*boxes, *find_white_cells(rgb).boxes]
+        side_px = round(0.42 * min(rgb.shape[:2]))
+        for top in (0, rgb.shape[0] - side_px):
+            for left in (0, rgb.shape[1] - side_px):
+                window = Box(top, left, top + side_px, left + side_px)
+                if not any(iou(window, box) > 0 for box in boxes):
+                    yield (
+                        "part of a field without a white cell",
+                        encode_png(np.ascontiguousarray(rgb[top : top + side_px, left : left + side_px])),
+                    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=PROJECT / "models" / "wbc4")
+    parser.add_argument("--show", type=Path, help="folder for the pictures with a confident cell")
+    args = parser.parse_args()
+    engine = Engine(args.model)
+    pictures, found, confident = Counter(), Counter(), Counter()
+    for source in (drawn(), photographs(), red_cells(), parts_without_white_cell()):
+        kept = list(source)
+        for (kind, data), result in zip(kept, analyse(engine, (data for _, data in kept)), strict=True):
+            pictures[kind] += 1
+            found[kind] += bool(result.cells)
+            is_confident = any(cell.status == CONFIDENT for cell in result.cells)
+            confident[kind] += is_confident
+            if is_confident and args.show:
+                args.show.mkdir(parents=True, exist_ok=True)
+                (args.show / f"{kind.replace(' ', '-')}-{pictures[kind]}.png").write_bytes(data)
+    kinds = [
+        {"kind": kind, "pictures": n, "with_a_box": found[kind], "with_a_confident_cell": confident[kind]}
+        for kind, n in sorted(pictures.items())
+    ]
+    total = {"pictures": sum(pictures.values()), "with_a_confident_cell": sum(confident.values())}
+    keep("status", {"model": args.model.name, "total": total, "kinds": kinds})
+
+
+if __name__ == "__main__":
+    main()

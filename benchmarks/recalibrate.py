@@ -1,0 +1,43 @@
+"""Set the temperature and thresholds of a run anew from its own out-of-fold answers, after the rule for them changed.
+
+    python benchmarks/recalibrate.py RUN --data ../shared/data
+
+The network stays as it is; spec.json, metrics.json and the card are written again.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from measuring import DATA
+
+from bloodcell.core.settings import load_settings
+from bloodcell.model_store.folder import read_description
+from bloodcell.training.fitting.fit import OUT_OF_FOLD
+from bloodcell.training.output.calibration import Outputs, calibrate
+from bloodcell.training.output.model_card import write_card
+from bloodcell.training.samples.samples import load_samples
+from bloodcell.training.specs.train_spec import TrainSpec
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--cache", type=Path, default=load_settings().home / "cache")
+    args = parser.parse_args()
+    description = read_description(args.folder)
+    spec = TrainSpec.from_json(json.dumps(description["training"]))
+    samples = load_samples(spec, args.data, args.cache)
+    calibration = calibrate(spec, samples, Outputs.load(args.folder / OUT_OF_FOLD))
+    description["calibration"] = calibration.settings
+    metrics = json.loads((args.folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics["validation"] |= calibration.figures
+    for file, content in (("spec.json", description), ("metrics.json", metrics)):
+        (args.folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_card(args.folder, description, metrics)
+    print(json.dumps({"calibration": calibration.settings, "validation": calibration.figures}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""``data list`` and ``data get NAME``: the public image sets."""
+
+import argparse
+import sys
+
+from tqdm import tqdm
+
+from bloodcell.cli.shared.output import print_table, tell
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.public.download import fetch, get_public_set
+from bloodcell.datasets.public.public_sets import PUBLIC_SETS
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the sets, or download ``args.name`` into the workspace and print its folder.
+
+    Raises
+    ------
+    DatasetError
+        If there is no set of that name, or it cannot be downloaded whole.
+    """
+    if args.action == "list":
+        rows = [(one.name, f"{one.size_mb} MB", one.licence, one.what, one.source) for one in PUBLIC_SETS]
+        print_table(("NAME", "SIZE", "LICENCE", "WHAT", "SOURCE"), rows)
+        return 0
+    public = get_public_set(args.name)
+    with tqdm(unit="B", unit_scale=True, desc=public.name) as bar:
+
+        def show(done_bytes: int, total_bytes: int) -> None:
+            bar.total = total_bytes or None
+            bar.update(done_bytes - bar.n)
+
+        folder = fetch(public.name, load_settings(), show, tell)
+    sys.stdout.write(f"{folder}\n")
+    return 0

@@ -1,0 +1,90 @@
+"""``split``: a labelled dataset in, file,group,label,split out."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from bloodcell.cli.datasets.groups import groups_asked_for
+from bloodcell.cli.shared.inputs import OpenedImages, open_images
+from bloodcell.cli.shared.output import output_file, tell, write_whole
+from bloodcell.cli.shared.summary import counted
+from bloodcell.core.csv_text import read_csv
+from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.splits.split import Split, fold_split, holdout_split
+from bloodcell.datasets.splits.split_file import split_csv
+
+
+def run(args: argparse.Namespace) -> int:
+    """Split ``args.dataset`` into ``args.folds`` or by ``args.holdout`` and write ``args.out``.
+
+    Raises
+    ------
+    BloodcellError
+        If the dataset, the groups or the output cannot be used, or it cannot be split so; nothing is written then.
+    """
+    out = output_file(args.out)
+    if args.groups == "each":
+        raise DatasetError("--groups each would take copies of one cell apart; say --leaky if that is meant.")
+    opened = open_images(args.dataset, args)
+    records = opened.records
+    test_share, test_files = _test_part(args.test, opened)
+    table = pd.DataFrame({"file": [one.file for one in records], "label": [one.label for one in records]}, dtype=str)
+    if args.groups in (None, "pixels") and not args.leaky:
+        # A split that cannot be made is told before the long search for copies, with every image its own group.
+        _split(table.assign(group=table["file"]), args, test_share, test_files)
+    if args.groups is not None or not args.leaky:
+        group_of, _ = groups_asked_for(args.groups, opened, records)
+        table["group"] = [group_of[record.file] for record in records]
+    split = _split(table, args, test_share, test_files)
+    write_whole(out, split_csv(split))
+    for line in _summary(split):
+        tell(line)
+    tell(f"written to {out}")
+    return 0
+
+
+def _split(table: pd.DataFrame, args: argparse.Namespace, test_share: float, test_files: list[str]) -> Split:
+    if args.folds is not None:
+        return fold_split(table, args.folds, args.seed, test_share, test_files, args.leaky)
+    return holdout_split(table, args.holdout, args.seed, test_share, test_files, args.leaky)
+
+
+def _test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]]:
+    """What --test says: a share, or the files of a part, a folder or a table."""
+    if text is None:
+        return 0.0, []
+    try:
+        share = float(text)
+    except ValueError:
+        pass
+    else:
+        if not 0 < share < 1:
+            raise DatasetError(f"The share of --test must be above 0 and below 1. Received: {text}.")
+        return share, []
+    files = [record.file for record in opened.of_part(text.strip("/"))]
+    if files:
+        return 0.0, files
+    if Path(text).is_file():
+        files = [row["file"] for row in read_csv(Path(text), ("file",))]
+    else:
+        files = [record.file for record in opened.records if record.file.startswith(text.strip("/") + "/")]
+    if not files:
+        parts = f" ({', '.join(opened.parts)})" if opened.parts else ""
+        raise DatasetError(
+            f"--test takes a share, a part{parts} or folder of the dataset, or a CSV of files. Received: {text}."
+        )
+    return 0.0, files
+
+
+def _summary(split: Split) -> list[str]:
+    lines = []
+    for part in split.parts:
+        rows = split.table[split.table["split"] == part]
+        counts = ", ".join(f"{label} {len(of_label)}" for label, of_label in rows.groupby("label"))
+        groups = "" if split.leaky else f" of {counted(rows['group'].nunique(), 'group')}"
+        lines.append(f"{part}: {counted(len(rows), 'image')}{groups}: {counts}")
+    lines += [f"warning: {text}" for text in split.warnings]
+    if split.leaky:
+        lines.append("warning: this split is leaky: copies of one cell may lie in two parts, and figures are too good.")
+    return lines

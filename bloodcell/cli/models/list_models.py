@@ -1,0 +1,24 @@
+"""``models``: which models can classify."""
+
+import argparse
+
+from bloodcell.cli.shared.output import print_table, tell
+from bloodcell.core.settings import load_settings
+from bloodcell.model_store.folder import list_models
+
+
+def run(_args: argparse.Namespace) -> int:
+    """Print one line a model: name, classes, the hash of its model.onnx, title and folder."""
+    settings = load_settings()
+    models = list_models(settings)
+    if not models:
+        tell(f"There is no model yet, neither in {settings.shelf} nor in {settings.runs_dir}.")
+        return 0
+    print_table(
+        ("NAME", "CLASSES", "SHA256", "TITLE", "FOLDER"),
+        [
+            (model.name, ",".join(model.class_names), model.sha256[:12], model.title, str(model.folder))
+            for model in models
+        ],
+    )
+    return 0

@@ -1,0 +1,60 @@
+"""``load-model``: a `.keras` file or a zipped model folder in, a model on the shelf out."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from bloodcell.cli.shared.output import tell
+from bloodcell.core.errors import IntakeError
+from bloodcell.core.progress import Control
+from bloodcell.core.settings import load_settings
+from bloodcell.jobs.queue import check_name
+from bloodcell.model_import.load_spec import KERAS, LoadSpec, class_names_in, format_of, named_after
+from bloodcell.model_import.sandbox import load_limited
+from bloodcell.model_store.folder import get_model
+from bloodcell.model_store.inspection.keras_archive import inspect_keras
+from bloodcell.model_store.inspection.keras_sizes import check_class_names
+from bloodcell.model_store.model_zip import inspect_packed
+from bloodcell.model_store.publish import publish
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load ``args.file`` and put it on the shelf as ``args.name``.
+
+    Raises
+    ------
+    BloodcellError
+        If the file is refused, or its network does not fit the class names.
+    """
+    path, settings = Path(args.file).resolve(), load_settings()
+    if not path.is_file():
+        raise IntakeError(f"There is no file {path}.")
+    format_ = format_of(path.name)
+    names = class_names_in(args.classes or "")
+    if format_ != KERAS and names:
+        raise IntakeError("A zipped model folder says its classes itself: leave out --classes.")
+    if format_ == KERAS:
+        check_class_names(names, inspect_keras(path.open("rb", buffering=0)).n_outputs)
+        name = args.name or named_after(path.name)
+    else:
+        name = args.name or inspect_packed(path.open("rb", buffering=0)).name or named_after(path.name)
+    check_name(name)
+    spec = LoadSpec(name, str(path), format_, path.name, names, args.input, int(args.levels))
+    work_dir = settings.home / f".{name}.loading"
+    try:
+        folder, trial = load_limited(work_dir, spec, _Lines())
+        loaded = get_model(publish(folder, name, settings), settings)
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    tell(f"tried on {trial['n_cells']} drawn cells: {trial['ms_per_cell']} ms a cell")
+    if not loaded.is_judged:
+        tell("no thresholds were measured for it: every cell will be marked check")
+    tell(f"the model {loaded.name} is on the shelf: {loaded.folder}")
+    return 0
+
+
+class _Lines(Control):
+    """Tells each step as a line."""
+
+    def log(self, line: str) -> None:
+        tell(f"{line} ...")

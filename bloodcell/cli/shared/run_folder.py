@@ -1,0 +1,80 @@
+"""What the commands that train share: their folders, going on with one that was begun, bars on the terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bloodcell.cli.shared.output import advance, tell
+from bloodcell.core.errors import DatasetError, RunError
+from bloodcell.core.progress import Control, Progress
+from bloodcell.model_store.publish import unfinished_dir
+
+
+def existing_data(text: str) -> Path:
+    """The data folder; DatasetError if there is none."""
+    data_dir = Path(text)
+    if not data_dir.is_dir():
+        raise DatasetError(f"There is no data folder {data_dir}.")
+    return data_dir
+
+
+def begun_folder(run_dir: Path, resume: bool) -> Path:
+    """Where a run of `run_dir` lies until it is whole.
+
+    Raises
+    ------
+    RunError
+        If `run_dir` holds something; there is a run to go on with and `resume` does not say so, or the other way round.
+    """
+    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+        raise RunError(f"The run folder {run_dir} is not empty: name a new one.")
+    begun = unfinished_dir(run_dir)
+    has_epochs = _has_epochs(begun)
+    if resume and not has_epochs:
+        raise RunError(f"There is no run of {run_dir} with a finished epoch to go on with: leave out --resume.")
+    if has_epochs and not resume:
+        raise RunError(f"A run of {run_dir} was begun: go on with --resume, or delete {begun}.")
+    return begun
+
+
+@contextmanager
+def keeping_epochs(begun: Path) -> Iterator[None]:
+    """Say after Ctrl-C how to go on, where there is something to go on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _has_epochs(begun):
+            tell("The finished epochs are kept: the same command with --resume goes on.")
+        raise
+
+
+def _has_epochs(begun: Path) -> bool:
+    return any(begun.glob("checkpoint/*.npz"))
+
+
+class Terminal(Control):
+    """Shows a run as progress bars: one a source that is read, one an epoch; and lines between them."""
+
+    def __init__(self) -> None:
+        self.bars: dict[str, tqdm] = {}
+
+    def reading(self, source: str, done: int, total: int) -> None:
+        self._show(source, done, total)
+
+    def progress(self, at: Progress) -> None:
+        fit = f"fit {at.fit} of {at.fits}, " if at.fits > 1 else ""
+        name = f"{fit}epoch {at.epoch} of {at.epochs}"
+        self._show(name, at.batch * at.images // at.batches, at.images, f"loss {at.loss}, accuracy {at.accuracy}")
+
+    def log(self, line: str) -> None:
+        tqdm.write(line)
+
+    def _show(self, name: str, done: int, total: int, figures: str = "") -> None:
+        bar = self.bars.get(name) or tqdm(total=total, unit="image", desc=name, leave=not figures)
+        self.bars[name] = bar
+        bar.set_postfix_str(figures, refresh=False)
+        advance(bar, done, total)
+        if done == total:
+            self.bars.pop(name).close()

@@ -1,0 +1,73 @@
+"""``adapt``: a model and labelled cells of another laboratory in, a model out if that is better."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from bloodcell.cli.shared.output import tell
+from bloodcell.cli.shared.run_folder import Terminal, existing_data
+from bloodcell.core.errors import RunError
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.library import get_dataset
+from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.model_store.folder import get_model, read_model
+from bloodcell.model_store.publish import unfinished_dir
+from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, cells_source, registered_cells
+
+
+def run(args: argparse.Namespace) -> int:
+    """Continue the model ``args.model`` on ``args.cells`` into the folder ``args.out``.
+
+    Raises
+    ------
+    BloodcellError
+        If the model, the cells or the output folder cannot be used, or the new model is not better: then the
+        comparison is at ``args.out`` with the ending .json.
+    """
+    out, settings = Path(args.out), load_settings()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"The run folder {out} is not empty: name a new one.")
+    folder = Path(args.model)
+    model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, settings)
+    data_dir, cells = cells_of(args.cells)
+    old_data = str(existing_data(args.old_data)) if args.old_data else ""
+    spec = AdaptSpec(out.name, model.name, cells, old_data=old_data, held_share=args.held, seed=args.seed)
+    work_dir = unfinished_dir(out)
+    shutil.rmtree(work_dir, ignore_errors=True)  # minutes: begun anew each time
+    tell("Loading the training library ...")
+    from bloodcell.experiments.adapt import MODEL_DIR, run_adapt
+
+    try:
+        report = run_adapt(work_dir, spec, model.folder, data_dir, settings.home / "cache", Terminal())
+        (work_dir / MODEL_DIR).replace(out)
+    except RunError:
+        if (work_dir / ADAPT_FILE).is_file():
+            (work_dir / ADAPT_FILE).replace(out.with_suffix(".json"))
+            tell(f"the comparison is in {out.with_suffix('.json')}")
+        raise
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    before, after = (report[when]["balanced_accuracy"] for when in ("before", "after"))
+    low, high = report["difference_interval"]
+    tell(f"balanced accuracy on {report['cells']['held_back']} held-back cells: {before} before, {after} after")
+    tell(f"the difference lies between {low} and {high}" + (": it may be chance" if report["may_be_chance"] else ""))
+    tell(f"thresholds: {report['thresholds']}")
+    tell(f"model written to {out}")
+    return 0
+
+
+def cells_of(text: str) -> tuple[Path, SourceSpec]:
+    """The data folder and source of what a user calls `text`: a folder, zip, JSON of a source, or registered dataset.
+
+    Raises
+    ------
+    DatasetError, SpecError
+        If there is nothing of that name.
+    """
+    path = Path(text)
+    if path.is_file() and path.suffix.lower() == ".json":
+        return path.parent.resolve(), SourceSpec.from_json(path.read_text(encoding="utf-8"))
+    if path.exists():
+        return cells_source(path)
+    settings = load_settings()
+    return settings.home, registered_cells(get_dataset(text, settings), settings)

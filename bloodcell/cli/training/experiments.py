@@ -1,0 +1,75 @@
+"""``trials``, ``kfold`` and ``search``: many fits in, a folder of figures out."""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+from bloodcell.cli.shared.output import tell
+from bloodcell.cli.shared.run_folder import Terminal, begun_folder, existing_data, keeping_epochs
+from bloodcell.core.settings import load_settings
+from bloodcell.training.output.result_folder import RESULT_DIR
+from bloodcell.training.specs.search_spec import SearchSpec
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.training.specs.trials_spec import TrialsSpec
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the experiment ``args.experiment`` with ``args.spec`` on the data in ``args.data`` into ``args.out``.
+
+    Raises
+    ------
+    BloodcellError
+        If the spec, the data or the output folder cannot be used.
+    """
+    spec: Any
+    if args.experiment == "search":
+        spec = SearchSpec.read(Path(args.spec))
+    elif args.experiment == "trials":
+        spec = TrialsSpec.read(Path(args.spec), args.n)
+    else:
+        spec = TrainSpec.read(Path(args.spec))
+    data_dir, out = existing_data(args.data), Path(args.out)
+    begun = begun_folder(out, args.resume)
+    tell("Loading the training library ...")
+    with keeping_epochs(begun):
+        lines = _DO[args.experiment](begun, spec, data_dir, load_settings().home / "cache", Terminal())
+    (begun / RESULT_DIR).replace(out)
+    shutil.rmtree(begun)
+    for line in lines:
+        tell(line)
+    tell(f"written to {out}")
+    return 0
+
+
+def _trials(*what: Any) -> list[str]:
+    from bloodcell.experiments.trials import run_trials
+
+    summary = run_trials(*what)
+    lines = [f"{summary['converged']} of {summary['n']} trials converged. {summary['rule']}"]
+    for name, one in summary["figures"].items():
+        lines.append(f"{name}: mean {one['mean']}, sd {one['sd']}, min {one['min']}, max {one['max']}")
+    return lines
+
+
+def _kfold(*what: Any) -> list[str]:
+    from bloodcell.experiments.k_fold import run_k_fold
+
+    found = run_k_fold(*what)
+    return [
+        f"accuracy {found['accuracy']} {found['interval']} over {found['source_cells']} source cells,"
+        f" balanced {found['balanced_accuracy']} {found['balanced_interval']}, log loss {found['log_loss']}"
+    ]
+
+
+def _search(*what: Any) -> list[str]:
+    from bloodcell.experiments.search import run_search
+
+    found = run_search(*what)
+    best, names = found["best"], found["search"]["space"]
+    settings = ", ".join(f"{name} {best[name]}" for name in names)
+    figure = found["judged_by"]["figure"]
+    return [f"best: trial {best['trial']} of {len(found['trials'])}, {figure} {best[figure]} ({settings})"]
+
+
+_DO = {"trials": _trials, "kfold": _kfold, "search": _search}

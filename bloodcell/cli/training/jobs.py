@@ -1,0 +1,114 @@
+"""``jobs``: work in the background, listed, started, stopped and followed."""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bloodcell.cli.shared.output import print_table, tell
+from bloodcell.core.errors import DatasetError, JobError
+from bloodcell.evaluation.spec import EvaluateSpec
+from bloodcell.jobs.job_specs import ADAPT, EVALUATE, KFOLD, MASKS, SEARCH, TRIALS, JobSpec, job_of
+from bloodcell.jobs.queue import JobQueue, open_queue
+from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs
+from bloodcell.training.specs.adapt_spec import AdaptSpec
+from bloodcell.training.specs.masks_spec import MasksSpec
+from bloodcell.training.specs.search_spec import SearchSpec
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.training.specs.trials_spec import TrialsSpec
+
+FOLLOW_EVERY_S = 0.5
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do ``args.action`` with the jobs of the workspace.
+
+    Raises
+    ------
+    BloodcellError
+        If there is no such job, it is in no state for that, or what is submitted cannot be used.
+    """
+    queue = open_queue()
+    queue.tend()
+    if args.action == "list":
+        print_table(("id", "status", "title", "progress", "result"), [_row(job) for job in list_jobs(queue.db)])
+        return 0
+    if args.action == "submit":
+        return _submit(queue, args)
+    job = get_job(queue.db, args.id)
+    if args.action == "log":
+        sys.stdout.write(queue.runner.read_log(job)[0])
+        return 0
+    if args.action == "follow":
+        return _follow(queue, job)
+    if args.action == "delete" and not (args.yes or _is_sure(job)):
+        raise JobError(f"Job {job.id} was not deleted.")
+    {"cancel": queue.cancel, "resume": queue.resume, "retry": queue.retry, "delete": queue.delete}[args.action](job.id)
+    tell(f"job {job.id}: {'deleted' if args.action == 'delete' else get_job(queue.db, job.id).status}")
+    return 0
+
+
+def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
+    spec = _spec_of(args)
+    data_dir = Path(args.data).resolve()
+    if not data_dir.is_dir():
+        raise DatasetError(f"There is no data folder {args.data}.")
+    who = os.environ.get("USER") or "command line"
+    new = job_of(spec, data_dir, who, is_kfold=args.kind == KFOLD)
+    if args.name:
+        new = replace(new, name=args.name)
+    job = queue.submit(new)
+    sys.stdout.write(f"{job.id}\n")
+    tell(f"job {job.id}: {job.status}; follow it with: python -m bloodcell jobs follow {job.id}")
+    return 0
+
+
+def _spec_of(args: argparse.Namespace) -> JobSpec:
+    """The settings of a job of the kind ``args.kind``."""
+    path = Path(args.spec)
+    if args.kind == TRIALS:
+        return TrialsSpec.read(path, args.n)
+    if args.kind == SEARCH:
+        return SearchSpec.read(path)
+    if args.kind == MASKS:
+        return MasksSpec.read(path)
+    if args.kind == EVALUATE:
+        return EvaluateSpec.read(path)
+    return AdaptSpec.read(path) if args.kind == ADAPT else TrainSpec.read(path)
+
+
+def _follow(queue: JobQueue, job: Job) -> int:
+    """Print the log as it grows; 0 if the job is done in the end, else 1."""
+    at = 0
+    while True:
+        queue.tend()
+        job = get_job(queue.db, job.id)
+        text, at = queue.runner.read_log(job, at)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        if job.is_over:
+            break
+        time.sleep(FOLLOW_EVERY_S)
+    tell(f"job {job.id}: {' '.join([job.status, job.error or job.result]).strip()}")
+    return 0 if job.status == DONE else 1
+
+
+def _is_sure(job: Job) -> bool:
+    sys.stderr.write(f"Delete job {job.id} ({job.title}, {job.status}) with its log and checkpoint? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    return str(job.id), job.status, job.title, _progress(job), job.error if job.status == FAILED else job.result
+
+
+def _progress(job: Job) -> str:
+    at = job.progress
+    if "epoch" in at:
+        fit = f"fit {at['fit']}/{at['fits']}, " if at["fits"] > 1 else ""
+        left = f", {at['seconds_left'] / 60:.0f} min left" if not job.is_over else ""
+        return f"{fit}epoch {at['epoch']}/{at['epochs']}, batch {at['batch']}/{at['batches']}, loss {at['loss']}{left}"
+    return f"{at['source']}: {at['done']}/{at['total']} images" if "source" in at else ""

@@ -1,0 +1,30 @@
+"""``networks``: which networks can be trained, and what they cost."""
+
+import argparse
+
+from bloodcell.cli.shared.output import print_table
+from bloodcell.networks.table import network_rows
+
+COLUMNS = ("NAME", "TITLE", "INPUT", "MB", "PARAMETERS", "DEPTH", "TOP-1", "CPU MS", "NOTE")
+
+
+def run(_args: argparse.Namespace) -> int:
+    """Print one line a network; "-" where there is no figure."""
+    print_table(
+        COLUMNS,
+        [
+            (
+                row.network.name,
+                row.network.title,
+                f"{row.network.height_px}x{row.network.width_px}",
+                f"{row.network.size_mb:.1f}",
+                f"{row.network.parameters:,}",
+                str(row.network.depth),
+                "-" if row.network.top1 is None else f"{row.network.top1:.1%}",
+                "-" if row.cpu_ms is None else f"{row.cpu_ms:.1f}",
+                row.network.note,
+            )
+            for row in network_rows()
+        ],
+    )
+    return 0

@@ -1,0 +1,121 @@
+"""``reproduce``: train published work on an honest split and on a leaky one, and compare."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bloodcell.cli.shared.output import print_table, tell
+from bloodcell.cli.shared.run_folder import Terminal
+from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.core.io import write_whole
+from bloodcell.core.settings import load_settings
+from bloodcell.evaluation.metrics.summary import figures
+from bloodcell.inference.engine import Engine
+from bloodcell.model_store.folder import read_description
+from bloodcell.training.samples.folds import fold_of_rows
+from bloodcell.training.samples.samples import UNKNOWN, Samples, load_samples
+from bloodcell.training.samples.served import served_answers
+from bloodcell.training.specs.recipes import HONEST, RECIPES, Recipe, recipe
+from bloodcell.training.specs.train_spec import TrainSpec
+
+RESULT = "reproduced.json"
+KEPT = ("images", "source_cells", "accuracy", "interval", "plain_interval", "balanced_accuracy", "balanced_interval")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the recipe ``args.name`` in the folder ``args.out``; what it holds already is not trained again.
+
+    Raises
+    ------
+    BloodcellError
+        If there is no such recipe, or the data or the folder cannot be used.
+    """
+    if args.name == "list":
+        print_table(("name", "what", "published"), [(one.name, one.title, one.published) for one in RECIPES])
+        return 0
+    chosen, data_dir = recipe(args.name), Path(args.data)
+    if not data_dir.is_dir():
+        raise DatasetError(f"There is no data folder {data_dir}.")
+    out = Path(args.out or load_settings().home / "reproduced" / chosen.name)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The folder {out} cannot be made: {error.strerror}.") from error
+    measured = reproduce(chosen, data_dir, out)
+    for line in _table(chosen, measured):
+        tell(line)
+    tell(f"written to {out / RESULT}")
+    return 0
+
+
+def reproduce(chosen: Recipe, data_dir: Path, out: Path) -> list[dict[str, Any]]:
+    """Train what is not there yet, and write reproduced.json.
+
+    Parameters
+    ----------
+    data_dir : folder that the sources' paths start from
+    out : folder of the runs, one a variant and split
+
+    Returns
+    -------
+    list of dict, one a run
+        variant, split, protocol, parameters, revision, and `KEPT` of `evaluation.metrics.summary.figures`; intervals are over
+        source cells or patients in both splits
+    """
+    measured = [
+        _run_of(out, (name, split), spec, chosen.variants[name], data_dir)
+        for (name, split), spec in chosen.runs().items()
+    ]
+    result = {"name": chosen.name, "title": chosen.title, "published": chosen.published, "shortened": chosen.shortened}
+    write_whole(out / RESULT, (json.dumps(result | {"runs": measured}, indent=2) + "\n").encode())
+    return measured
+
+
+def _run_of(out: Path, called: tuple[str, str], spec: TrainSpec, honest: TrainSpec, data_dir: Path) -> dict[str, Any]:
+    """Train one run, or take it as it lies there, and ask its model about the images that were held out.
+
+    Parameters
+    ----------
+    called : variant and split
+    honest : the same run on the honest split, over whose groups the intervals are drawn
+    """
+    name, split = called
+    cache_dir, folder = load_settings().home / "cache", out / spec.name
+    if not (folder / "README.md").is_file():
+        tell(f"{name}, {split} split")
+        from bloodcell.training.fitting.fit import train
+
+        train(spec, data_dir, folder, cache_dir, Terminal())
+    held = _held_out(spec, honest, data_dir, cache_dir)
+    description = read_description(folder)
+    return {
+        "variant": name,
+        "split": split,
+        "protocol": f"fold {spec.fold} of {spec.folds} held out, by {_whole(spec)}",
+        "parameters": json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["parameters"],
+        "revision": description["revision"],
+        **{figure: value for figure, value in figures(served_answers(Engine(folder), held)).items() if figure in KEPT},
+    }
+
+
+def _whole(spec: TrainSpec) -> str:
+    return "single images" if all(source.groups == "each" for source in spec.sources) else "source cell or patient"
+
+
+def _held_out(spec: TrainSpec, honest: TrainSpec, data_dir: Path, cache_dir: Path) -> Samples:
+    samples = load_samples(spec, data_dir, cache_dir)
+    rows = (fold_of_rows(spec, samples) == spec.fold) & (samples.class_index != UNKNOWN)
+    return replace(samples, group=load_samples(honest, data_dir, cache_dir).group).take(rows)
+
+
+def _table(chosen: Recipe, measured: list[dict[str, Any]]) -> list[str]:
+    lines = [f"{chosen.title}. Published: {chosen.published}."]
+    for one in measured:
+        low, high = one["interval"]
+        mark = "" if one["split"] == HONEST else " (leaky: too good)"
+        lines.append(
+            f"  {one['variant']}, {one['split']} split: accuracy {one['accuracy']:.3f} [{low:.3f}, {high:.3f}]{mark}"
+        )
+    return lines

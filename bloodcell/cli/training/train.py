@@ -1,0 +1,31 @@
+"""``train``: a spec and data in, a model folder out."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from bloodcell.cli.shared.output import tell
+from bloodcell.cli.shared.run_folder import Terminal, begun_folder, existing_data, keeping_epochs
+from bloodcell.core.settings import load_settings
+from bloodcell.training.specs.train_spec import TrainSpec
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train the model of ``args.spec`` on the data in ``args.data`` into the folder ``args.out``.
+
+    Raises
+    ------
+    BloodcellError
+        If the spec, the data or the output folder cannot be used.
+    """
+    chosen = {name: value for name, value in (("seed", args.seed), ("fold", args.fold)) if value is not None}
+    spec = replace(TrainSpec.read(Path(args.spec)), **chosen)
+    data_dir, run_dir = existing_data(args.data), Path(args.out)
+    begun = begun_folder(run_dir, args.resume)
+    tell("Loading the training library ...")
+    from bloodcell.training.fitting.fit import train
+
+    with keeping_epochs(begun):
+        train(spec, data_dir, run_dir, load_settings().home / "cache", Terminal())
+    tell(f"model written to {run_dir}")
+    return 0

@@ -1,0 +1,81 @@
+"""Where Bloodcell keeps things and which limits hold; read from the environment once per call."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bloodcell.core.errors import JobError
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Paths and limits of one installation.
+
+    home : the workspace folder (BLOODCELL_HOME, default ./workspace beside the code)
+    db_url : SQLAlchemy URL (BLOODCELL_DB, default SQLite in the workspace)
+    shelf : folder of shipped models
+    jobs_at_once : how many jobs run at a time (BLOODCELL_JOBS, default 1); the others wait
+    runner : what runs them (BLOODCELL_RUNNER, default "local": processes of this machine), see `jobs.runners.table`
+    ray_address : of the Ray cluster where the runner is "ray" (RAY_ADDRESS)
+    """
+
+    home: Path
+    db_url: str
+    shelf: Path = PROJECT_DIR / "models"
+    jobs_at_once: int = 1
+    runner: str = "local"
+    ray_address: str = ""
+
+    @property
+    def blobs_dir(self) -> Path:
+        """Uploaded bytes, stored under their SHA-256."""
+        return self.home / "images"
+
+    @property
+    def runs_dir(self) -> Path:
+        """Training runs and the models that came of them."""
+        return self.home / "runs"
+
+    @property
+    def models_in_dir(self) -> Path:
+        """Files of models that were handed over and are to be loaded (`jobs.kinds.load`)."""
+        return self.home / "models-in"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """A folder a job: its spec, log, history and checkpoint (`jobs.files`)."""
+        return self.home / "jobs"
+
+    @property
+    def evaluations_dir(self) -> Path:
+        """Finished evaluations, a folder each (`evaluation.evaluation_folder`)."""
+        return self.home / "evaluations"
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Registered datasets, a folder each (`datasets.catalog.library`), beside downloaded public ones."""
+        return self.home / "datasets"
+
+    @property
+    def cells_dir(self) -> Path:
+        """Cells cut out of batches that people have gone through, a folder a dataset (`review.cell_sets`)."""
+        return self.home / "cells"
+
+    @property
+    def explanations_dir(self) -> Path:
+        """What was found inside networks, a folder each (`explain.explanation`); can be deleted, and is made anew."""
+        return self.home / "explanations"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment; JobError where BLOODCELL_JOBS is no number of jobs."""
+    home = Path(os.environ.get("BLOODCELL_HOME") or PROJECT_DIR / "workspace").expanduser().resolve()
+    db_url = os.environ.get("BLOODCELL_DB") or f"sqlite:///{home / 'bloodcell.db'}"
+    jobs_at_once = os.environ.get("BLOODCELL_JOBS") or "1"
+    if not jobs_at_once.isdecimal() or int(jobs_at_once) < 1:
+        raise JobError(f"BLOODCELL_JOBS must be a whole number of 1 or more. Received: {jobs_at_once!r}.")
+    runner = os.environ.get("BLOODCELL_RUNNER") or "local"
+    ray_address = os.environ.get("RAY_ADDRESS") or ""
+    return Settings(home, db_url, jobs_at_once=int(jobs_at_once), runner=runner, ray_address=ray_address)

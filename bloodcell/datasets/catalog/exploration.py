@@ -1,0 +1,172 @@
+"""Look into a sample of a labelled set: grey levels, pictures to show, and the ways to segment compared."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bloodcell.core.errors import BloodcellError
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.masks.true_masks import read_true_mask
+from bloodcell.datasets.sources.contents import Contents
+from bloodcell.imaging.gray_levels import GrayLevels, gray_levels
+from bloodcell.imaging.read import read_rgb
+from bloodcell.imaging.segment import METHODS, dice, segment
+from bloodcell.imaging.stain import lit_pixels
+
+Progress = Callable[[int, int], None]
+Problems = list[tuple[str, str]]
+
+COLUMNS = ("method", "label", "file", "area_px", "area_share", "dice_nucleus", "dice_cell")
+
+
+@dataclass(frozen=True)
+class SampledLevels:
+    """Grey levels of the images of a sample.
+
+    records, levels : one of each an image that could be read, in one order
+    problems : (file, reason) of those that could not
+    """
+
+    records: list[Record]
+    levels: list[GrayLevels]
+    problems: Problems
+
+    @property
+    def labels(self) -> list[str]:
+        """Label of each image."""
+        return [record.label for record in self.records]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The ways to segment, compared on a sample.
+
+    table : one row an image and method; the columns of `COLUMNS`. area_px is int; area_share (0 to 1) counts no
+        black border; dice_nucleus and dice_cell are NaN where there is no true mask
+    n_images : images in the table
+    n_masks : those of them with a true mask
+    problems : (file, reason) of images and masks that could not be used
+    """
+
+    table: pd.DataFrame
+    n_images: int
+    n_masks: int
+    problems: Problems
+
+
+def sampled_levels(images: Contents, sample: Sequence[Record], on_progress: Progress | None = None) -> SampledLevels:
+    """Count the grey levels of every image of a sample; one image at a time is in memory.
+
+    Parameters
+    ----------
+    sample : from `sampling.sample_records`, or all records of a small set
+    on_progress : called with (done, total) after every image
+    """
+    read, levels, problems = [], [], []
+    for done, record in enumerate(sample, 1):
+        try:
+            levels.append(gray_levels(read_rgb(images.read(record.file))))
+            read.append(record)
+        except BloodcellError as error:
+            problems.append((record.file, str(error)))
+        if on_progress is not None:
+            on_progress(done, len(sample))
+    return SampledLevels(read, levels, problems)
+
+
+def compare_methods(
+    images: Contents,
+    sample: Sequence[Record],
+    mask_of: Mapping[str, str] | None = None,
+    on_progress: Progress | None = None,
+) -> Comparison:
+    """Segment every image of a sample by every method; where it has a true mask, measure how well.
+
+    Parameters
+    ----------
+    sample : from `sampling.sample_records`, or all records of a small set
+    mask_of : file of an image -> file of its true mask, as `true_masks.pair_masks` gives it
+    on_progress : called with (done, total) after every image
+
+    Returns
+    -------
+    Comparison
+        An image whose mask cannot be used is compared by area alone, and is among the problems.
+    """
+    rows: list[tuple[str, str, str, int, float, float, float]] = []
+    problems: Problems = []
+    n_images = n_masks = 0
+    for done, record in enumerate(sample, 1):
+        try:
+            rgb = read_rgb(images.read(record.file))
+        except BloodcellError as error:
+            problems.append((record.file, str(error)))
+        else:
+            truth = None
+            if mask_of and record.file in mask_of:
+                try:
+                    truth = read_true_mask(images, mask_of[record.file], (rgb.shape[0], rgb.shape[1]))
+                except BloodcellError as error:
+                    problems.append((record.file, str(error)))
+            n_images += 1
+            n_masks += truth is not None
+            n_lit = max(int(lit_pixels(rgb).sum()), 1)
+            for method, mask in segment(rgb).items():
+                area_px = int(mask.sum())
+                of_nucleus = dice(mask, truth.nucleus) if truth and truth.nucleus is not None else float("nan")
+                of_cell = dice(mask, truth.cell) if truth else float("nan")
+                rows.append((method, record.label, record.file, area_px, area_px / n_lit, of_nucleus, of_cell))
+        if on_progress is not None:
+            on_progress(done, len(sample))
+    return Comparison(pd.DataFrame(rows, columns=list(COLUMNS)), n_images, n_masks, problems)
+
+
+def pictures_to_show(
+    images: Contents, sample: Sequence[Record], n_per_class: int
+) -> Iterator[tuple[Record, np.ndarray]]:
+    """Give the first readable pictures of each class, one at a time: a sample's order within a class is random.
+
+    Parameters
+    ----------
+    sample : from `sampling.sample_records`
+    n_per_class : pictures of each class at most
+
+    Yields
+    ------
+    (Record, uint8 array of shape (H, W, 3)), in the order of the sample
+    """
+    given: dict[str, int] = {}
+    for record in sample:
+        if given.get(record.label, 0) < n_per_class:
+            try:
+                rgb = read_rgb(images.read(record.file))
+            except BloodcellError:
+                continue  # it is among the problems of `sampled_levels`
+            given[record.label] = given.get(record.label, 0) + 1
+            yield record, rgb
+
+
+def method_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Sum up `Comparison.table` by method.
+
+    Returns
+    -------
+    DataFrame with the methods as index, in the order of `METHODS`
+        n_images; area_median, area_low, area_high (median and quartiles of the share of the picture, 0 to 1);
+        dice_nucleus, dice_cell (means, NaN without true masks).
+    """
+    by_method = table.groupby("method", sort=False)
+    area = by_method["area_share"]
+    summed = pd.DataFrame(
+        {
+            "n_images": area.size(),
+            "area_median": area.median(),
+            "area_low": area.quantile(0.25),
+            "area_high": area.quantile(0.75),
+            "dice_nucleus": by_method["dice_nucleus"].mean(),
+            "dice_cell": by_method["dice_cell"].mean(),
+        }
+    )
+    return summed.reindex([method for method in METHODS if method in summed.index])

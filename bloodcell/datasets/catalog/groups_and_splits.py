@@ -1,0 +1,103 @@
+"""What was found and decided about a registered dataset, kept beside its registration: source cells and splits."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.core.io import write_whole
+from bloodcell.datasets.catalog.registration import Dataset
+from bloodcell.datasets.copies.groups_file import groups_csv, read_groups
+from bloodcell.datasets.splits.split import Split
+from bloodcell.datasets.splits.split_file import read_split, split_csv
+
+_GROUPS: Final = "groups.csv"
+_GROUPS_ABOUT: Final = "groups.json"
+_SPLITS: Final = "splits"
+MAX_SPLIT_NAME_CHARS: Final = 80
+
+
+@dataclass(frozen=True)
+class KeptGroups:
+    """Groups of a dataset.
+
+    group_of : file -> group
+    how : plain words on how they were found
+    is_current : False if the dataset's images have changed since
+    """
+
+    group_of: dict[str, str]
+    how: str
+    is_current: bool
+
+    def sizes(self) -> pd.Series:
+        """Images of each group, largest first."""
+        return pd.Series(self.group_of, dtype=str).value_counts()
+
+
+def keep_groups(dataset: Dataset, group_of: Mapping[str, str], how: str) -> None:
+    """Keep the groups of a dataset, in place of those it had; StoreError if the workspace cannot be written to."""
+    about = {"how": how, "fingerprint": dataset.fingerprint}
+    _write(dataset.folder / _GROUPS, groups_csv(group_of))
+    _write(dataset.folder / _GROUPS_ABOUT, json.dumps(about).encode())
+
+
+def kept_groups(dataset: Dataset) -> KeptGroups | None:
+    """The groups that were kept last; None if there are none, DatasetError if they are damaged."""
+    if not (dataset.folder / _GROUPS_ABOUT).is_file():
+        return None
+    try:
+        about = json.loads((dataset.folder / _GROUPS_ABOUT).read_text(encoding="utf-8"))
+        how, fingerprint = str(about["how"]), about["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"The groups kept for {dataset.name} are damaged: find them again.") from error
+    return KeptGroups(read_groups(dataset.folder / _GROUPS), how, fingerprint == dataset.fingerprint)
+
+
+def keep_split(dataset: Dataset, name: str, split: Split) -> Path:
+    """Keep a split under a name, in place of one of that name; returns its file.
+
+    Raises
+    ------
+    DatasetError
+        If the name is blank or too long.
+    StoreError
+        If the workspace cannot be written to.
+    """
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+    if not slug or len(name) > MAX_SPLIT_NAME_CHARS:
+        raise DatasetError(
+            f"The name of a split must have 1 to {MAX_SPLIT_NAME_CHARS} characters, a letter or digit among them. "
+            f"Received: {name[:100]!r}."
+        )
+    file = dataset.folder / _SPLITS / f"{slug}.csv"
+    _write(file, split_csv(split))
+    return file
+
+
+def kept_splits(dataset: Dataset) -> dict[str, Path]:
+    """Name -> file of the splits kept for a dataset, by name."""
+    return {file.stem: file for file in sorted((dataset.folder / _SPLITS).glob("*.csv"))}
+
+
+def open_split(file: Path) -> Split:
+    """Read a kept split; DatasetError if it is damaged."""
+    return read_split(file)
+
+
+def remove_split(file: Path) -> None:
+    """Forget a kept split; nothing happens if it is gone."""
+    file.unlink(missing_ok=True)
+
+
+def _write(file: Path, data: bytes) -> None:
+    try:
+        file.parent.mkdir(exist_ok=True)
+        write_whole(file, data)
+    except OSError as error:
+        raise StoreError(f"The workspace {file.parent} cannot be written to: {error.strerror}.") from error

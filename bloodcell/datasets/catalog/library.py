@@ -1,0 +1,218 @@
+"""Datasets registered in the workspace: by reference, with what was found in them, and whether they have changed.
+
+A registration is a folder `datasets/<id>` of the workspace (`registration`). The images stay where they are. What
+other parts keep about a dataset (groups, splits) may lie in the same folder and goes with it.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.core.io import write_whole
+from bloodcell.core.settings import Settings
+from bloodcell.datasets.catalog.registration import (
+    DESCRIPTION,
+    Dataset,
+    open_dataset,
+    read_description,
+    read_kept,
+    write_dataset,
+)
+from bloodcell.datasets.catalog.scan import COLUMNS, Progress, scan_images
+from bloodcell.datasets.labels.layouts import LayoutChoice, Listing
+from bloodcell.datasets.labels.listing import list_images
+from bloodcell.datasets.sources.contents import Problem
+from bloodcell.db.schema import now_utc
+
+MAX_NAME_CHARS: Final = 120
+
+_UNFINISHED: Final = ".new-"
+
+
+def register_path(
+    name: str,
+    path: Path,
+    choice: LayoutChoice | None,
+    settings: Settings,
+    on_progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Dataset:
+    """List, scan and register a folder or zip; the errors of `list_images`, `scan_images` and `register`."""
+    check_name(name, settings)
+    listing = list_images(path, choice)
+    return register(name, listing, scan_images(listing, on_progress, should_stop), settings)
+
+
+def register(name: str, listing: Listing, table: pd.DataFrame, settings: Settings) -> Dataset:
+    """Keep a dataset by reference, all or nothing.
+
+    Parameters
+    ----------
+    name : str, up to `MAX_NAME_CHARS` characters
+    listing : Listing
+    table : DataFrame of `scan_images` for this listing
+    settings : Settings
+
+    Raises
+    ------
+    DatasetError
+        If the name is blank, too long or taken, or the table belongs to another listing.
+    StoreError
+        If the workspace cannot be written to.
+    """
+    name = check_name(name, settings)
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    final = settings.datasets_dir / f"{slug or 'dataset'}-{secrets.token_hex(4)}"
+    unfinished = settings.datasets_dir / f"{_UNFINISHED}{final.name}"
+    now = now_utc()
+    try:
+        unfinished.mkdir(parents=True)
+        try:
+            dataset = write_dataset(unfinished, _described(listing, table, final.name, name, now, now), listing, table)
+            unfinished.rename(final)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise _storing_error(settings, error) from error
+    return replace(dataset, folder=final)
+
+
+def refresh(
+    dataset: Dataset, on_progress: Progress | None = None, should_stop: Callable[[], bool] | None = None
+) -> Dataset:
+    """Look at the images again, read in the same way, and keep the new state under the old id.
+
+    Raises
+    ------
+    DatasetError
+        As `list_images`: the folder is gone, or its layout no longer is the chosen one. The old state stays.
+    StoppedError
+        If `should_stop` said so. The old state stays.
+    """
+    listing = list_images(dataset.path, dataset.choice)
+    table = scan_images(listing, on_progress, should_stop)
+    current = open_dataset(dataset.folder)
+    described = _described(listing, table, current.id, current.name, current.created_at, now_utc())
+    try:
+        before = read_description(dataset.folder)["tables"].values()
+        renewed = write_dataset(dataset.folder, described, listing, table)
+        for file in set(before) - set(read_description(dataset.folder)["tables"].values()):
+            (dataset.folder / Path(file).name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"The workspace {dataset.folder} cannot be written to: {error.strerror}.") from error
+    return renewed
+
+
+def list_datasets(settings: Settings) -> list[Dataset]:
+    """Every registered dataset by name; a damaged registration is left out (`open_dataset` tells why)."""
+    found = []
+    for file in settings.datasets_dir.glob(f"*/{DESCRIPTION}"):
+        if not file.parent.name.startswith("."):
+            with suppress(DatasetError):
+                found.append(open_dataset(file.parent))
+    return sorted(found, key=lambda dataset: (dataset.name.casefold(), dataset.id))
+
+
+def get_dataset(name: str, settings: Settings) -> Dataset:
+    """The dataset of that id or name; DatasetError names those there are, or what is wrong with it."""
+    datasets = list_datasets(settings)
+    for dataset in datasets:
+        if dataset.id == name or dataset.name.casefold() == name.strip().casefold():
+            return dataset
+    if re.fullmatch(r"[a-z0-9-]+", name) and (settings.datasets_dir / name / DESCRIPTION).is_file():
+        return open_dataset(settings.datasets_dir / name)
+    there = ", ".join(dataset.name for dataset in datasets) or "none"
+    raise DatasetError(f"There is no dataset {name!r} in this workspace. Registered: {there}.")
+
+
+def images_table(dataset: Dataset) -> pd.DataFrame:
+    """The table of `scan_images` as it was registered; DatasetError if it is gone or damaged."""
+    return read_kept(dataset, "images")[list(COLUMNS)]
+
+
+def problems_of(dataset: Dataset) -> list[Problem]:
+    """All that is wrong: unreadable images first, then files and rows that give no labelled image."""
+    images = images_table(dataset)
+    unreadable = images.loc[images["problem"] != "", ["file", "problem"]]
+    kept = read_kept(dataset, "problems")
+    found = pd.concat([unreadable.set_axis(["file", "reason"], axis=1), kept])
+    return [Problem(*row) for row in found.itertuples(index=False, name=None)]
+
+
+def rename_dataset(dataset: Dataset, name: str, settings: Settings) -> Dataset:
+    """Give a dataset another name, its id stays; the errors of `register`."""
+    name = check_name(name, settings, except_id=dataset.id)
+    values = read_description(dataset.folder)
+    values["dataset"]["name"] = name
+    try:
+        write_whole(dataset.folder / DESCRIPTION, json.dumps(values, indent=2).encode())
+    except OSError as error:
+        raise _storing_error(settings, error) from error
+    return replace(open_dataset(dataset.folder), name=name)
+
+
+def remove_dataset(dataset: Dataset) -> None:
+    """Forget a dataset: its registration and what is kept beside it; the images stay where they are."""
+    gone = dataset.folder.with_name(f".removed-{dataset.id}-{secrets.token_hex(4)}")
+    try:
+        dataset.folder.rename(gone)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"The workspace {dataset.folder} cannot be changed: {error.strerror}.") from error
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def check_name(name: str, settings: Settings, except_id: str = "") -> str:
+    """The name without blanks at its ends; DatasetError if it is blank, too long or another dataset's."""
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
+        raise DatasetError(f"A name must have 1 to {MAX_NAME_CHARS} printable characters. Received: {name[:200]!r}.")
+    taken = {dataset.name.casefold() for dataset in list_datasets(settings) if dataset.id != except_id}
+    if name.casefold() in taken:
+        raise DatasetError(f"Each dataset needs a name of its own, and there is a dataset {name!r} already.")
+    return name
+
+
+def _described(
+    listing: Listing, table: pd.DataFrame, dataset_id: str, name: str, created_at: str, scanned_at: str
+) -> Dataset:
+    if table["file"].tolist() != [image.file for image in listing.images]:
+        raise DatasetError(f"The table must have the {len(listing.images)} images of the listing, in its order.")
+    return Dataset(
+        id=dataset_id,
+        name=name,
+        path=listing.path,
+        is_zip=listing.is_zip,
+        choice=listing.choice,
+        class_names=listing.class_names,
+        splits=listing.splits,
+        n_images=len(table),
+        n_unreadable=int((table["problem"] != "").sum()),
+        n_problems=len(listing.problems),
+        fingerprint=content_fingerprint(table),
+        created_at=created_at,
+        scanned_at=scanned_at,
+        folder=Path(),
+    )
+
+
+def content_fingerprint(table: pd.DataFrame) -> str:
+    """SHA-256 in hexadecimal over file, label, split and SHA-256 of the images, whatever their order."""
+    rows = sorted(table[["file", "label", "split", "sha256"]].itertuples(index=False, name=None))
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _storing_error(settings: Settings, error: OSError) -> StoreError:
+    return StoreError(f"The workspace {settings.datasets_dir} cannot be written to: {error.strerror or error}.")

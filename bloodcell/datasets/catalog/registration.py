@@ -1,0 +1,113 @@
+"""The files of a registered dataset: what stands in `dataset.json`, and the tables beside it.
+
+`dataset.json` is written last and names the tables, so that a reader sees the old state or the new one and never half
+of it.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.core.io import write_whole
+from bloodcell.datasets.labels.layouts import LayoutChoice, Listing
+from bloodcell.datasets.labels.tables import TableChoice
+
+VERSION: Final = 1
+DESCRIPTION: Final = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One registered dataset, as of the last time its images were looked at.
+
+    id : the name of its folder in the workspace
+    name : what people call it; no two datasets have the same, whatever the capitals
+    path : Path of the folder or zip that holds the images
+    choice : how it is read
+    class_names, splits : sorted
+    n_images : labelled ones, unreadable ones included
+    n_unreadable : of them
+    n_problems : other problems: files and rows of a table that give no labelled image
+    fingerprint : SHA-256 over file, label, split and SHA-256 of each image; equal wherever the same dataset lies
+    created_at, scanned_at : ISO in UTC
+    folder : Path of its registration
+    """
+
+    id: str
+    name: str
+    path: Path
+    is_zip: bool
+    choice: LayoutChoice
+    class_names: tuple[str, ...]
+    splits: tuple[str, ...]
+    n_images: int
+    n_unreadable: int
+    n_problems: int
+    fingerprint: str
+    created_at: str
+    scanned_at: str
+    folder: Path
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Read a registration; DatasetError if it is damaged or of another Bloodcell."""
+    values = read_description(folder)
+    try:
+        described = dict(values["dataset"])
+        table = described["choice"]["table"]
+        choice = LayoutChoice(**{**described["choice"], "table": None if table is None else TableChoice(**table)})
+        return Dataset(
+            **{
+                **described,
+                "path": Path(described["path"]),
+                "choice": choice,
+                "class_names": tuple(described["class_names"]),
+                "splits": tuple(described["splits"]),
+                "folder": folder,
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"The registration {folder.name} is damaged; remove it and register it again.") from error
+
+
+def read_kept(dataset: Dataset, what: str) -> pd.DataFrame:
+    """One of the tables of a registration: "images", "problems" or "stored"; DatasetError if it cannot be read."""
+    try:
+        return pd.read_parquet(dataset.folder / Path(read_description(dataset.folder)["tables"][what]).name)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"The registration {dataset.id} is damaged; remove it and register it again.") from error
+
+
+def write_dataset(folder: Path, dataset: Dataset, listing: Listing, table: pd.DataFrame) -> Dataset:
+    """Write the tables under new names, then the description that names them."""
+    stamp = secrets.token_hex(4)
+    problems = pd.DataFrame([asdict(problem) for problem in listing.problems], columns=["file", "reason"], dtype="str")
+    stored = pd.DataFrame([asdict(one) for one in listing.stored], columns=["file", "n_bytes", "stamp"])
+    tables = {}
+    for what, rows in (("images", table), ("problems", problems), ("stored", stored)):
+        tables[what] = f"{what}-{stamp}.parquet"
+        rows.to_parquet(folder / tables[what], index=False)
+    values: dict[str, Any] = asdict(dataset) | {"path": os.fspath(dataset.path)}
+    del values["folder"]
+    text = json.dumps({"version": VERSION, "dataset": values, "tables": tables}, indent=2)
+    write_whole(folder / DESCRIPTION, text.encode())
+    return replace(dataset, folder=folder)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Contents of dataset.json: version, dataset, tables; DatasetError if it is not there or makes no sense."""
+    try:
+        values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DatasetError(f"There is no registered dataset in {folder}.") from error
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"The registration {folder.name} is damaged; remove it and register it again.") from error
+    if not isinstance(values, dict) or values.get("version") != VERSION or not isinstance(values.get("tables"), dict):
+        raise DatasetError(f"The registration {folder.name} must be of version {VERSION}; register the dataset again.")
+    return values

@@ -1,0 +1,100 @@
+"""Look once at every image of a dataset: size, format, SHA-256, and what is wrong with it."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import pandas as pd
+
+from bloodcell.core.errors import DatasetError, ImageError, StoppedError
+from bloodcell.datasets.labels.layouts import Listing
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.sources.contents import Contents
+from bloodcell.imaging.read import image_format, image_size, read_rgb
+
+COLUMNS: Final = ("file", "label", "split", "width_px", "height_px", "format", "n_bytes", "sha256", "problem")
+DECODED_UP_TO_PX: Final = 1_000_000
+N_THREADS: Final = 2
+
+_ENDS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+_TAIL_BYTES: Final = 4096  # cameras write a few zeros or a note behind the end
+_NUMBERS: Final = ("width_px", "height_px", "n_bytes")
+_AHEAD: Final = 64  # images handed to the threads before their turn
+
+Progress = Callable[[int, int], None]
+
+
+def scan_images(
+    listing: Listing,
+    on_progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> pd.DataFrame:
+    """Read every listed image once, two at a time; memory holds the bytes of a few.
+
+    Checked are the bytes (readable, at most 200 MB), the header (JPEG, PNG, BMP or TIFF of one picture, size within
+    the limits of `imaging.read`) and, of pictures up to `DECODED_UP_TO_PX` pixels and of larger JPEG and PNG files
+    without the mark of their end, that `read_rgb` decodes them. Not checked: damage inside a larger picture (and a
+    larger BMP or TIFF that is cut short), and damage that a JPEG decoder does not notice.
+
+    Parameters
+    ----------
+    listing : Listing
+    on_progress : called as (done, total) images, in the calling thread
+    should_stop : asked before every image, in the calling thread; True ends the pass
+
+    Returns
+    -------
+    DataFrame
+        One row an image in the listing's order: file, label, split, width_px, height_px (0 where unknown), format
+        ("" where unknown), n_bytes (0 where unreadable), sha256 ("" likewise), problem ("" or plain sentences).
+
+    Raises
+    ------
+    StoppedError
+        If `should_stop` said so; there is no partial table, so that nothing can be registered by half.
+    DatasetError
+        If the folder or zip is gone or cannot be used any more.
+    """
+    total = len(listing.images)
+    rows: list[dict[str, Any]] = []
+    is_over = threading.Event()
+
+    with Contents(listing.path) as contents, ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
+
+        def look(image: Record) -> dict[str, Any]:
+            return {} if is_over.is_set() else _look(contents, image)
+
+        waiting = [pool.submit(look, image) for image in listing.images[:_AHEAD]]
+        try:
+            for done in range(total):
+                if should_stop is not None and should_stop():
+                    raise StoppedError(f"The scan was stopped after {done} of {total} images; nothing was kept.")
+                rows.append(waiting[done % _AHEAD].result())
+                if done + _AHEAD < total:
+                    waiting[done % _AHEAD] = pool.submit(look, listing.images[done + _AHEAD])
+                if on_progress is not None:
+                    on_progress(done + 1, total)
+        finally:
+            is_over.set()
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    texts = [name for name in COLUMNS if name not in _NUMBERS]
+    return table.astype(dict.fromkeys(_NUMBERS, "int64") | dict.fromkeys(texts, "str"))
+
+
+def _look(contents: Contents, image: Record) -> dict[str, Any]:
+    row: dict[str, Any] = {"file": image.file, "label": image.label, "split": image.split, "problem": ""}
+    row |= {"width_px": 0, "height_px": 0, "format": "", "n_bytes": 0, "sha256": ""}
+    try:
+        data = contents.read(image.file)
+        row |= {"n_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        row["format"] = image_format(data)
+        row["height_px"], row["width_px"] = image_size(data)
+        is_small = row["height_px"] * row["width_px"] <= DECODED_UP_TO_PX
+        if is_small or _ENDS.get(row["format"], b"") not in data[-_TAIL_BYTES:]:
+            read_rgb(data)
+    except (DatasetError, ImageError) as error:
+        row["problem"] = str(error)
+    return row

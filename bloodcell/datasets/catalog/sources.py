@@ -1,0 +1,186 @@
+"""A labelled dataset as settings describe it, and the images it lists."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.core.spec import build, json_object, require
+from bloodcell.datasets.copies.groups import find_source_cells
+from bloodcell.datasets.copies.groups_file import groups_for
+from bloodcell.datasets.labels.csv_tables import read_table
+from bloodcell.datasets.labels.layouts import suffix_of
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.sources.contents import Contents
+from bloodcell.datasets.sources.uploads import PICTURE_SUFFIXES
+from bloodcell.imaging.read import read_rgb
+
+DATASET, KEPT = "dataset", "kept"
+# Before a regular expression: groups are what its round brackets hold in a file's name, such as the patient.
+BY_NAME = "name:"
+LAYOUTS = ("folders", "csv", DATASET)
+UNLISTED = ("unknown", "skip")
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One labelled dataset, below the folder given as --data.
+
+    name : short name for logs and cards
+    path : folder or zip, relative to the data folder; in the layout "dataset" the id or name of a registered dataset
+    layout : "folders" (the folder's name is the label), "csv" (a table lists the labels) or "dataset" (registered in
+        the workspace, read as it was there)
+    csv, id_column, label_column : the table inside `path` and its columns, for the layout "csv"
+    file_pattern : file of a row, as in "images/{id:0>3}.bmp", for the layout "csv"
+    labels : label in the data -> class name; labels not named are taken as they are, in capitals
+    unlisted : what becomes of labels outside the model's classes: "unknown" teaches the model to say so, "skip"
+    groups : file of source cells (columns file, group) relative to the data folder; "pixels" finds copies from
+        the pixels; "each" where every image is a cell of its own; "kept" for those kept with a registered dataset;
+        "name:" and a regular expression for what its round brackets hold in a file's name, such as the patient
+    split : CSV of `splits.split_file` relative to the data folder, or the name of a split kept with a registered dataset.
+        Its parts fold0, fold1, ... are the folds of the run; "validation" is what is held out and "train" what is
+        learned from; all else, "test" too, is left out. "" for folds that are made anew, closed over groups
+    weight : share of the drawn training images, relative to the other sources
+    limits : class name -> most images to learn from, taken from as few source cells as hold so many; what is held out
+        is not limited, so that a class made rare can still be judged
+    limit_seed : which cells and images a limit leaves, see `training.samples.class_limits`
+    """
+
+    name: str
+    path: str
+    layout: str = "folders"
+    csv: str = ""
+    id_column: str = ""
+    label_column: str = ""
+    file_pattern: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    unlisted: str = "unknown"
+    groups: str = "pixels"
+    split: str = ""
+    weight: float = 1.0
+    limits: tuple[tuple[str, int], ...] = ()
+    limit_seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.layout in LAYOUTS, f"`layout` must be one of {LAYOUTS}. Received: {self.layout!r}.")
+        require(self.unlisted in UNLISTED, f"`unlisted` must be one of {UNLISTED}. Received: {self.unlisted!r}.")
+        require(self.weight > 0, f"`weight` must be above 0. Received: {self.weight}.")
+        pairs = all(isinstance(limit, tuple) and len(limit) == 2 for limit in self.limits)
+        require(pairs, f"`limits` must be pairs of a class name and a number of images. Received: {self.limits}.")
+        for class_name, most in self.limits:
+            right = isinstance(class_name, str) and isinstance(most, int) and most >= 1
+            require(right, f"A limit must be a class name and 1 or more images. Received: {(class_name, most)}.")
+        limited = [class_name for class_name, _ in self.limits]
+        require(len(set(limited)) == len(limited), f"`limits` names a class twice. Received: {limited}.")
+        require(self.limit_seed >= 0, f"`limit_seed` must be 0 or more. Received: {self.limit_seed}.")
+        is_registered = self.layout == DATASET
+        require(
+            self.groups != KEPT or is_registered,
+            f"The groups {KEPT!r} are those of a registered dataset: `layout` must be {DATASET!r}."
+            f" Received: {self.layout!r}.",
+        )
+        if self.layout == "csv":
+            complete = self.csv and self.id_column and self.label_column and self.file_pattern
+            require(bool(complete), "The layout 'csv' needs csv, id_column, label_column and file_pattern.")
+
+    @classmethod
+    def from_json(cls, text: str) -> "SourceSpec":
+        """Read one source; SpecError names settings that do not exist."""
+        return build(cls, json_object(text))
+
+
+def source_name(name: str) -> str:
+    """The name of a dataset as that of a source: for logs and names of files."""
+    return re.sub(r"[^\w .-]+", "-", name)
+
+
+def open_described(path: Path) -> tuple[Contents, list[Record]]:
+    """Open the images that a JSON file describes by the settings of a `SourceSpec`; its path starts from that file.
+
+    Raises
+    ------
+    DatasetError, SpecError
+        If the file or what it describes cannot be used.
+    """
+    try:
+        source = SourceSpec.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"The dataset {path} cannot be read: {error.strerror}.") from error
+    images = Contents(path.parent / source.path)
+    return images, source_records(source, images)
+
+
+def source_records(source: SourceSpec, images: Contents) -> list[Record]:
+    """The labelled images of one source, their labels translated to class names, in capitals.
+
+    Returns
+    -------
+    list of Record
+        In the layout "folders", sorted by file, those that lie in a folder; in the layout "csv", as in the table.
+
+    Raises
+    ------
+    DatasetError
+        If no image lies in a folder; or the table, a column of it or a file that it names is missing.
+    """
+    labels = dict(source.labels)
+    if source.layout == "csv":
+        return _table_records(source, images, labels)
+    files = sorted(file for file in images.files if suffix_of(file) in PICTURE_SUFFIXES)
+    folders = {file: PurePosixPath(file).parent.name.upper() for file in files}
+    records = [Record(file, labels.get(folder, folder)) for file, folder in folders.items() if folder]
+    if not records:
+        raise DatasetError(f"{images.path} holds no folder of images: expected one folder per class.")
+    return records
+
+
+def _table_records(source: SourceSpec, images: Contents, labels: dict[str, str]) -> list[Record]:
+    table = read_table(images, source.csv)
+    if not {source.id_column, source.label_column} <= set(table.columns):
+        raise DatasetError(
+            f"{source.csv} must have the columns {source.id_column!r} and {source.label_column!r}. "
+            f"Found: {list(table.columns)}."
+        )
+    if table.problems:
+        raise DatasetError(f"{table.problems[0].file}: {table.problems[0].reason}")
+    records = []
+    for _, row in table.rows:
+        file = source.file_pattern.format(id=row[source.id_column])
+        if file not in images.files:
+            raise DatasetError(f"{source.csv} names {file}, which is not in {images.path.name}.")
+        label = row[source.label_column]
+        records.append(Record(file, labels.get(label, label).upper()))
+    return records
+
+
+def source_cells(
+    how: str,
+    images: Contents,
+    records: Sequence[Record],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Source cell of each image: copies of one cell share a number.
+
+    Parameters
+    ----------
+    how : "pixels" to find copies from the pixels, "each" to take every image as a cell of its own, or the path of a
+        CSV with the columns file and group
+
+    Returns
+    -------
+    int64 array of shape (len(records),)
+
+    Raises
+    ------
+    DatasetError
+        If the CSV cannot be read or lacks one of the images.
+    """
+    if how == "each":
+        return np.arange(len(records))
+    if how == "pixels":
+        return find_source_cells(lambda row: read_rgb(images.read(records[row].file)), len(records), on_progress)
+    by_file = groups_for(Path(how), [record.file for record in records])
+    return np.unique([by_file[record.file] for record in records], return_inverse=True)[1].astype(np.int64)

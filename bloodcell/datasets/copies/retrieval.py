@@ -1,0 +1,118 @@
+"""Find for every picture the ones that look most like it, turned or flipped, without comparing all pairs in full."""
+
+from typing import Final
+
+import numpy as np
+
+from bloodcell.datasets.copies.signatures import MIRROR_ORDER
+
+N_WORDS: Final = 64
+SAMPLE_IMAGES: Final = 1_000
+SAMPLE_POINTS: Final = 60_000
+LLOYD_ROUNDS: Final = 8
+_CHUNK: Final = 512
+
+_FIRST = np.flatnonzero(np.arange(128) < MIRROR_ORDER)  # one bin of each pair that a flip exchanges
+
+
+def unflipped(descriptors: np.ndarray) -> np.ndarray:
+    """Add up the bins of SIFT descriptors that a flip exchanges, so that a flip changes nothing.
+
+    Parameters
+    ----------
+    descriptors : uint8 array of shape (K, 128)
+
+    Returns
+    -------
+    float32 array of shape (K, 64), rows of length 1 (square roots of the sums)
+    """
+    sums = descriptors[:, _FIRST].astype(np.float32) + descriptors[:, MIRROR_ORDER[_FIRST]]
+    roots = np.sqrt(sums)
+    return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-6)
+
+
+def visual_words(descriptors: list[np.ndarray], seed: int = 0) -> np.ndarray:
+    """Cluster a sample of descriptors by k-means.
+
+    Parameters
+    ----------
+    descriptors : uint8 arrays of shape (K, 128), one a picture
+    seed : int, of the sample and the first centres
+
+    Returns
+    -------
+    float32 array of shape (W, 64)
+        W is `N_WORDS`, or fewer when there are fewer descriptors in all.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(descriptors))[:SAMPLE_IMAGES]
+    sample = np.concatenate([unflipped(descriptors[k]) for k in chosen])
+    sample = sample[rng.permutation(len(sample))[:SAMPLE_POINTS]]
+    words = sample[:N_WORDS].copy()
+    if len(words) == 0:
+        return words
+    for _ in range(LLOYD_ROUNDS):
+        nearest = _nearest_word(sample, words)
+        for word in range(len(words)):
+            if (nearest == word).any():
+                words[word] = sample[nearest == word].mean(axis=0)
+    return words
+
+
+def image_vector(descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Describe a picture by what its descriptors differ from their nearest words (VLAD [1]_).
+
+    Parts of one word are scaled to length 1 before the whole is.
+
+    Parameters
+    ----------
+    descriptors : uint8 array of shape (K, 128)
+    words : float32 array of shape (W, 64)
+
+    Returns
+    -------
+    float32 array of shape (W * 64,) and length 1; all 0 for a picture without key points
+
+    References
+    ----------
+    .. [1] Jegou et al. (2010), CVPR, 3304-3311, doi:10.1109/CVPR.2010.5540039
+    """
+    vector = np.zeros_like(words)
+    if len(descriptors) and len(words):
+        flipless = unflipped(descriptors)
+        nearest = _nearest_word(flipless, words)
+        np.add.at(vector, nearest, flipless - words[nearest])
+        vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-6)
+    flat = vector.ravel()
+    return flat / max(float(np.linalg.norm(flat)), 1e-6)
+
+
+def nearest_rows(vectors: np.ndarray, k: int) -> np.ndarray:
+    """Give for every row the k other rows with the largest dot product, best first.
+
+    Parameters
+    ----------
+    vectors : float32 array of shape (N, D)
+    k : int
+
+    Returns
+    -------
+    int64 array of shape (N, min(k, N - 1))
+    """
+    n = len(vectors)
+    k = max(0, min(k, n - 1))
+    nearest = np.zeros((n, k), np.int64)
+    if k == 0:
+        return nearest
+    for start in range(0, n, _CHUNK):
+        likeness = vectors[start : start + _CHUNK] @ vectors.T
+        rows = np.arange(len(likeness))
+        likeness[rows, start + rows] = -2.0  # not itself
+        best = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(likeness, best, axis=1), axis=1, kind="stable")
+        nearest[start : start + _CHUNK] = np.take_along_axis(best, order, axis=1)
+    return nearest
+
+
+def _nearest_word(points: np.ndarray, words: np.ndarray) -> np.ndarray:
+    return np.asarray((points @ words.T - 0.5 * (words**2).sum(axis=1)).argmax(axis=1))

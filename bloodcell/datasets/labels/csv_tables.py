@@ -1,0 +1,91 @@
+"""A CSV with a header, as text, whatever a spreadsheet put between its columns."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.sources.contents import Contents, Problem
+
+MAX_TABLE_BYTES: Final = 64 * 2**20
+
+_DELIMITERS: Final = ",;\t"
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text: `rows` are (row number in a spreadsheet, column -> text without blanks around it)."""
+
+    csv: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, str]], ...]
+    problems: tuple[Problem, ...]
+
+
+def read_table(contents: Contents, csv_name: str) -> Table:
+    """Read a CSV with a header; comma, semicolon or tab between the columns, whichever gives the header most of them.
+
+    A quote before a formula sign, as our own exports write it, is taken off.
+
+    Raises
+    ------
+    DatasetError
+        If it is not there, no UTF-8 text, above `MAX_TABLE_BYTES`, wrongly quoted, without rows, or has fewer than
+        two columns or two of one name.
+    """
+    name = Path(csv_name).name
+    try:
+        text = _table_bytes(contents, csv_name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{name} must be text in UTF-8; save it as CSV UTF-8.") from error
+    header_line = next(iter(text.splitlines()), "")
+    delimiter = max(_DELIMITERS, key=lambda sign: len(next(csv.reader([header_line], delimiter=sign), [])))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = enumerate(next(reader, []), start=1)
+        columns = tuple(column.strip() or f"column {number}" for number, column in header)
+        found = list(reader)
+    except csv.Error as error:
+        raise DatasetError(f"{name} cannot be read as a CSV from line {reader.line_num} on: {error}.") from error
+    twice = [column for column in columns if columns.count(column) > 1]
+    if len(columns) < 2 or twice or not any(found):
+        came = f"two columns called {twice[0]!r}" if twice else f"the columns {list(columns)}, {len(found)} rows"
+        raise DatasetError(f"{name} must have rows and a header with at least two columns of different names: {came}.")
+    rows, problems = [], []
+    for number, cells in enumerate(found, start=2):
+        if len(cells) > len(columns):
+            reason = f"The row has {len(cells)} cells where the header has {len(columns)}."
+            problems.append(Problem(row_name(csv_name, number), reason))
+        elif cells:
+            padded = [*map(_cell_text, cells), *[""] * (len(columns) - len(cells))]
+            rows.append((number, dict(zip(columns, padded, strict=True))))
+    return Table(csv_name, columns, tuple(rows), tuple(problems))
+
+
+def _table_bytes(contents: Contents, csv_name: str) -> bytes:
+    try:
+        if csv_name in contents.files:
+            n_bytes = contents.files[csv_name].n_bytes
+        elif Path(csv_name).is_absolute():
+            n_bytes = Path(csv_name).stat().st_size
+        else:
+            raise DatasetError(f"The table {csv_name} is not in {contents.path}.")
+        if n_bytes > MAX_TABLE_BYTES:
+            raise DatasetError(f"A table may have {MAX_TABLE_BYTES:,} bytes. Received: {csv_name} with {n_bytes:,}.")
+        return contents.read(csv_name) if csv_name in contents.files else Path(csv_name).read_bytes()
+    except OSError as error:
+        raise DatasetError(f"The table {csv_name} cannot be read: {error.strerror}.") from error
+
+
+def row_name(csv_name: str, number: int) -> str:
+    """How a problem calls a row; `number` as in a spreadsheet, the header being row 1."""
+    return f"{Path(csv_name).name}, row {number}"
+
+
+def _cell_text(cell: str) -> str:
+    if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS):
+        cell = cell[1:]
+    return cell.strip()

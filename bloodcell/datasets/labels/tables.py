@@ -1,0 +1,221 @@
+"""Tables of labels (CSV): which there are, which columns may be meant, and what each row says of which picture.
+
+Nothing is guessed: a row without a label, with several labels, or that fits no picture or more than one is a problem
+and gives no label.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.labels.csv_tables import Table, read_table, row_name
+from bloodcell.datasets.labels.image_names import PictureNames
+from bloodcell.datasets.sources.contents import Contents, Problem
+
+TABLE_SUFFIXES: Final = (".csv", ".tsv")
+MAX_TABLES: Final = 20
+
+_BLANK_LABELS: Final = frozenset(("", "nan", "na", "n/a", "null", "none", "?"))
+_BETWEEN_LABELS: Final = re.compile(r"[,;|\r\n]")
+_LABEL_NAMES: Final = frozenset(
+    ("label", "labels", "class", "classname", "classlabel", "category", "celltype", "diagnosis", "target", "prediction")
+)
+_SPLIT_NAMES: Final = frozenset(("split", "subset", "partition"))
+
+
+@dataclass(frozen=True)
+class TableChoice:
+    """Which table gives the labels, and how it is read.
+
+    csv : a file of the dataset, or the whole path of one elsewhere
+    file_column, label_column : of the picture's name or number, and of its label
+    split_column : of train, test and so on; "" takes the split from the folders
+    suffix : such as ".bmp": only files that end so are the dataset's pictures; "" takes all
+    may_hold_commas : a label such as "NEUTROPHIL, BAND" is one label, not two
+    """
+
+    csv: str
+    file_column: str
+    label_column: str
+    split_column: str = ""
+    suffix: str = ""
+    may_hold_commas: bool = False
+
+
+@dataclass(frozen=True)
+class TableOption:
+    """A table that could be meant, for the user to choose from.
+
+    n_rows : below its header
+    columns : all of them, in the table's order
+    file_columns : those that name at least half of the pictures (or fill half of the rows with names of pictures)
+    label_columns : the other columns that are not blank throughout; those that say "label" in some way first
+    n_label_names : how many of `label_columns` say so
+    split_column : the one called split, subset or partition, else ""
+    suffixes : to choose one from, where a row fits pictures that differ in their suffix alone; else ()
+    """
+
+    csv: str
+    n_rows: int
+    columns: tuple[str, ...]
+    file_columns: tuple[str, ...]
+    label_columns: tuple[str, ...]
+    n_label_names: int
+    split_column: str
+    suffixes: tuple[str, ...]
+
+    def only_choice(self) -> TableChoice | None:
+        """The one way to read the table; None where its columns or suffix could mean several things."""
+        is_clear = self.n_label_names == 1 or len(self.label_columns) == 1
+        if len(self.file_columns) != 1 or not is_clear or self.suffixes:
+            return None
+        return TableChoice(self.csv, self.file_columns[0], self.label_columns[0], self.split_column)
+
+
+def table_options(contents: Contents, pictures: Sequence[str], csv_name: str | None = None) -> list[TableOption]:
+    """The tables that name pictures, in order of their names; with `csv_name`, that one alone, whatever it names.
+
+    Tables of the dataset that cannot be read are passed over (DatasetError if it is the one asked for), and so are
+    those behind the first `MAX_TABLES`, the ones nearest to the dataset's own folder coming first.
+    """
+    if csv_name is not None:
+        return [_option(read_table(contents, csv_name), pictures)]
+    options = []
+    found = [file for file in contents.files if file.lower().endswith(TABLE_SUFFIXES)]
+    for file in sorted(found, key=lambda file: (file.count("/"), file))[:MAX_TABLES]:
+        try:
+            option = _option(read_table(contents, file), pictures)
+        except DatasetError:
+            continue
+        if option.file_columns and option.label_columns:
+            options.append(option)
+    return options
+
+
+def table_labels(
+    contents: Contents, pictures: Sequence[str], choice: TableChoice
+) -> tuple[dict[str, tuple[str, str]], list[Problem]]:
+    """Take the labels of pictures from a table.
+
+    Returns
+    -------
+    dict of picture -> (label, split)
+        Split is "" without `choice.split_column`. Labels are as written, blanks around them taken off.
+    list of Problem
+        Rows without a name or label, with several labels in one cell, that fit no picture or several; pictures that
+        no row names, that rows give different labels or splits (left out) or the same twice (counted once).
+
+    Raises
+    ------
+    DatasetError
+        As `read_table`, or if a column is not there.
+    """
+    table = read_table(contents, choice.csv)
+    matched, problems = _match(table, pictures, choice)
+    given: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    doubtful = set()
+    for number, file, row in matched:
+        label = row[choice.label_column]
+        if label.casefold() in _BLANK_LABELS:
+            said = f" It says {label!r}." if label else ""
+            problems.append(Problem(file, f"Row {number} of {Path(choice.csv).name} gives no label.{said}"))
+        elif not choice.may_hold_commas and _BETWEEN_LABELS.search(label):
+            reason = f"Row {number} of {Path(choice.csv).name} gives more than one label: {label!r}."
+            problems.append(Problem(file, reason))
+            doubtful.add(file)
+        else:
+            given[file].append((number, label, row[choice.split_column] if choice.split_column else ""))
+    labels = {}
+    for file, rows in given.items():
+        if len(rows) > 1:
+            problems.append(_repeated(file, rows))
+        if file not in doubtful and len({(label.casefold(), split.casefold()) for _, label, split in rows}) == 1:
+            labels[file] = rows[0][1:]
+    named = {file for _, file, _ in matched}
+    unnamed = f"No row of {Path(choice.csv).name} names it."
+    problems += [Problem(file, unnamed) for file in pictures if file not in named]
+    return labels, problems
+
+
+def table_column(contents: Contents, pictures: Sequence[str], choice: TableChoice, column: str) -> dict[str, str]:
+    """What another column of the table says of each picture (patient, slide); pictures without a word are left out.
+
+    DatasetError if two rows say different things of one picture, or the column is not there.
+    """
+    table = read_table(contents, choice.csv)
+    values: dict[str, str] = {}
+    for number, file, row in _match(table, pictures, choice, column)[0]:
+        if row[column] and values.setdefault(file, row[column]) != row[column]:
+            raise DatasetError(
+                f"{column!r} must have one value for a picture. Received for {file}: {values[file]!r} and, in row "
+                f"{number}, {row[column]!r}."
+            )
+    return values
+
+
+def _option(table: Table, pictures: Sequence[str]) -> TableOption:
+    names = PictureNames(pictures, table.csv)
+    enough = max(1, min(len(table.rows), len(pictures)) / 2)
+    texts = {column: {row[column] for _, row in table.rows} - {""} for column in table.columns}
+    fits = {column: [names.find(text) for text in texts[column]] for column in table.columns}
+    file_columns = tuple(c for c in table.columns if len(set().union(*fits[c])) and sum(map(bool, fits[c])) >= enough)
+    labels = [column for column in table.columns if texts[column] and file_columns != (column,)]
+    by_name = [column for column in labels if _bare(column) in _LABEL_NAMES]
+    splits = [column for column in labels if _bare(column) in _SPLIT_NAMES]
+    suffixes: set[str] = set()
+    for column in file_columns[:1]:
+        for files in fits[column]:
+            if len(files) > 1 and len({PurePosixPath(file).with_suffix("") for file in files}) == 1:
+                suffixes |= {PurePosixPath(file).suffix for file in files}
+    return TableOption(
+        csv=table.csv,
+        n_rows=len(table.rows),
+        columns=table.columns,
+        file_columns=file_columns,
+        label_columns=(*by_name, *(column for column in labels if column not in (*by_name, *splits))),
+        n_label_names=len(by_name),
+        split_column=splits[0] if len(splits) == 1 else "",
+        suffixes=tuple(sorted(suffixes)),
+    )
+
+
+def _match(
+    table: Table, pictures: Sequence[str], choice: TableChoice, *more_columns: str
+) -> tuple[list[tuple[int, str, dict[str, str]]], list[Problem]]:
+    """Rows that fit just one picture, as (row number, picture, row), and the table's problems with the others."""
+    columns = (choice.file_column, choice.label_column, *filter(None, [choice.split_column]), *more_columns)
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise DatasetError(f"{table.csv} has no column {missing[0]!r}. Its columns: {list(table.columns)}.")
+    names = PictureNames(pictures, table.csv)
+    matched, problems = [], list(table.problems)
+    for number, row in table.rows:
+        text = row[choice.file_column]
+        files = names.find(text) if text else set()
+        if len(files) == 1:
+            matched.append((number, next(iter(files)), row))
+            continue
+        if not text:
+            reason = f"The row names no picture: {choice.file_column!r} is blank."
+        elif not files:
+            reason = f"The row names {text!r}, and there is no such picture."
+        else:
+            reason = f"The row names {text!r}, which fits {len(files)} pictures: {', '.join(sorted(files)[:3])}."
+        problems.append(Problem(row_name(table.csv, number), reason))
+    return matched, problems
+
+
+def _repeated(file: str, rows: list[tuple[int, str, str]]) -> Problem:
+    numbers = ", ".join(str(number) for number, _, _ in rows)
+    said = sorted({" in ".join(filter(None, (label, split))) for _, label, split in rows})
+    if len({text.casefold() for text in said}) == 1:
+        return Problem(file, f"Rows {numbers} name it, all as {said[0]}; it is counted once.")
+    return Problem(file, f"Rows {numbers} contradict each other ({' / '.join(said)}); it is left out.")
+
+
+def _bare(column: str) -> str:
+    return "".join(letter for letter in column.casefold() if letter.isalnum())

@@ -1,0 +1,116 @@
+"""Downloading over HTTP in a way that goes on where it stopped, after a dropped connection or another day."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Final
+
+import requests
+
+from bloodcell.core.errors import DatasetError
+
+Progress = Callable[[int, int], None]
+
+CHUNK_BYTES: Final = 2**16  # what is lost at most when a connection drops
+TIMEOUT_S: Final = (10.0, 60.0)  # to connect, between two chunks
+TRIES_WITHOUT_PROGRESS: Final = 3
+_DROPPED: Final = (
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+)
+
+
+class ResumingDownloader:
+    """A downloader for `pooch` that keeps what has arrived in a `.part` file and asks only for the rest.
+
+    The server's ETag is kept beside it, so that a file that has changed meanwhile starts anew instead of becoming
+    half old, half new.
+
+    Parameters
+    ----------
+    part : Path of the unfinished file
+    on_progress : called as (done_bytes, total_bytes); total is 0 while the server does not tell
+    pause_s : float, wait before each new try
+    """
+
+    def __init__(self, part: Path, on_progress: Progress | None = None, pause_s: float = 1.0) -> None:
+        self.part = part
+        self.etag_file = part.with_name(part.name + ".etag")
+        self.on_progress = on_progress
+        self.pause_s = pause_s
+
+    def __call__(self, url: str, output_file: str | os.PathLike[str], pooch: object = None) -> None:
+        """Download `url` to `output_file`; the signature is pooch's.
+
+        Raises
+        ------
+        requests.exceptions.RequestException
+            If the server refuses, or the connection drops `TRIES_WITHOUT_PROGRESS` times without new bytes.
+        """
+        failures = 0
+        while True:
+            before = self._arrived()
+            try:
+                self._download_rest(url)
+                break
+            except _DROPPED:
+                failures = 0 if self._arrived() > before else failures + 1
+                if failures >= TRIES_WITHOUT_PROGRESS:
+                    raise
+                time.sleep(self.pause_s)
+        os.replace(self.part, output_file)
+        self.etag_file.unlink(missing_ok=True)
+
+    def _arrived(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _download_rest(self, url: str) -> None:
+        arrived = self._arrived()
+        headers = {"Accept-Encoding": "identity"}
+        if arrived and self.etag_file.exists():
+            headers |= {"Range": f"bytes={arrived}-", "If-Range": self.etag_file.read_text()}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                # What is there is as long as the file or longer: only the former can be kept.
+                if response.headers.get("Content-Range") == f"bytes */{arrived}":
+                    return
+                self.part.unlink()
+                raise requests.exceptions.ConnectionError("The unfinished file does not fit; starting anew.")
+            response.raise_for_status()
+            goes_on = response.status_code == requests.codes.partial_content
+            start, total = _extent(response.headers, arrived if goes_on else 0)
+            self._note_etag(response.headers.get("ETag", ""))
+            with self.part.open("r+b" if goes_on else "wb") as stream:
+                stream.seek(start)
+                self._write(response, stream, start, total)
+
+    def _write(self, response: requests.Response, stream: IO[bytes], start: int, total: int) -> None:
+        done = start
+        for chunk in response.iter_content(CHUNK_BYTES):
+            stream.write(chunk)
+            done += len(chunk)
+            if self.on_progress is not None:
+                self.on_progress(done, total)
+        if total and done != total:
+            raise requests.exceptions.ConnectionError(f"{done:,} of {total:,} bytes arrived.")
+
+    def _note_etag(self, etag: str) -> None:
+        """Only a strong ETag promises the same bytes; without one the download starts anew each time."""
+        if etag and not etag.startswith("W/"):
+            self.etag_file.write_text(etag)
+        else:
+            self.etag_file.unlink(missing_ok=True)
+
+
+def _extent(headers: Mapping[str, str], expected_start: int) -> tuple[int, int]:
+    """(first byte, bytes in all, 0 if unknown) of what the server sends."""
+    whole = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", headers.get("Content-Range", ""))
+    if whole is None:
+        return 0, int(headers.get("Content-Length", "0") or 0)
+    start, total = int(whole[1]), int(whole[2])
+    if start != expected_start:
+        raise DatasetError(f"The server sent byte {start:,} onwards where {expected_start:,} was asked for.")
+    return start, total

@@ -1,0 +1,324 @@
+"""What a user hands over (files, folders, zips, uploads) as a stream of named bytes, one at a time.
+
+One bad file never stops the rest: it comes out with a plain reason in place of its bytes. Names are for
+showing only and never used as paths; nothing is unpacked to the disk. Whether the bytes are a picture is
+found when they are read (`imaging.read`); here are only checks that cost nothing.
+"""
+
+import io
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Final
+from zipfile import ZipInfo
+
+from bloodcell.core.errors import IntakeError
+from bloodcell.datasets.sources.archives import MAX_FILE_BYTES, SafeZip, too_large
+
+MAX_NAME_CHARS: Final = 400
+
+PICTURE_SUFFIXES: Final = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff"))
+# Pictures that Bloodcell cannot read: in a folder they get a row with the reason, other files are passed
+# over.
+_CAMERA_SUFFIXES: Final = (".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".raw", ".dng")
+_SCANNER_SUFFIXES: Final = (".dcm", ".svs", ".ndpi", ".czi", ".nd2", ".lif", ".vsi", ".scn")
+FOREIGN_PICTURE_SUFFIXES: Final = frozenset((*_CAMERA_SUFFIXES, *_SCANNER_SUFFIXES))
+ZIP_SUFFIX: Final = ".zip"
+
+_PICTURE_STARTS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ZIP_STARTS: Final = (b"PK\x03\x04", b"PK\x05\x06")
+FOREIGN_PICTURE: Final = "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."
+_NO_PICTURES: Final = "There are no pictures (JPEG, PNG, BMP or TIFF) in it."
+_NESTED: Final = "A zip inside a zip is not opened; unpack it and add its pictures."
+
+
+@dataclass(frozen=True)
+class IncomingFile:
+    """One file as it arrived.
+
+    name : what to show; the relative path with `/`, control characters replaced, never to be used as a path
+    data : its bytes, None where there is a problem
+    problem : "" or one plain sentence
+    """
+
+    name: str
+    data: bytes | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file seen but not yet read: either a problem or a way to load it, which may raise IntakeError."""
+
+    name: str
+    problem: str = ""
+    load: Callable[[], bytes] | None = None
+
+
+def from_paths(paths: Sequence[Path]) -> Iterator[IncomingFile]:
+    """Read files, folders (with all folders in them) and zips, in natural order of names (img2 before img10).
+
+    Names are relative to the deepest folder that holds everything given: one folder alone gives names
+    relative to itself, `a/x.jpg` and `b/x.jpg` keep `a/` and `b/`. Members of a zip are named after the zip
+    and their path in it, those of a zip given alone by their path only.
+
+    In folders and zips hidden files and files that are no pictures by name are passed over; a file given
+    itself always comes out. Links that lead out of the folder given are refused.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+
+    Yields
+    ------
+    IncomingFile
+        One at a time, so 10,000 files need the memory of one.
+    """
+    for found in _find_in_paths(paths):
+        yield _loaded(found)
+
+
+def count_paths(paths: Sequence[Path]) -> int:
+    """Count what `from_paths` will yield, without reading pictures; for the total of a progress bar."""
+    return sum(1 for _ in _find_in_paths(paths))
+
+
+def from_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
+    """Take uploaded (name, bytes) pairs, opening zips; the same rules as `from_paths`.
+
+    A name with a folder in it comes from an uploaded folder: hidden files and files that are no pictures by
+    name are passed over.
+
+    Parameters
+    ----------
+    files : iterable of (name, bytes), used once and lazily
+
+    Yields
+    ------
+    IncomingFile
+    """
+    given = iter(files)
+    ahead = list(islice(given, 2))
+    alone = len(ahead) == 1
+    for name, data in chain(ahead, given):
+        name = name.replace("\\", "/")
+        if "/" in name and _is_passed_over(name, data[:8]):
+            continue
+        if _is_zip(name, data[:4]):
+            members = _find_in_zip(io.BytesIO(data), "" if alone else f"{name}/", name)
+            yield from map(_loaded, members)
+        else:
+            yield _loaded(_Found(name, load=partial(_checked_bytes, data)))
+
+
+def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sort key in which numbers count by value and case comes last: img2 before IMG10, img1 before img01."""
+    keys = []
+    for part in re.split(r"([0-9]+)", name.casefold()):
+        digits = part.lstrip("0") if part[:1].isdigit() and part.isascii() else None
+        # By length, then digit by digit: Python refuses to make an int of more than 4,300 digits.
+        keys.append((0, 0, part) if digits is None else (1, len(digits), digits))
+    return tuple(keys), name
+
+
+def display_name(name: str) -> str:
+    """A name that is safe to show, store and export: control and direction characters become U+FFFD."""
+    shown = "".join("\ufffd" if _is_unshowable(letter) else letter for letter in name)
+    if not shown:
+        return "(no name)"
+    if len(shown) > MAX_NAME_CHARS:
+        shown = "…" + shown[-(MAX_NAME_CHARS - 1) :]
+    return shown
+
+
+def _is_unshowable(letter: str) -> bool:
+    # Right-to-left overrides can make exe.gpj look like a picture; half surrogates cannot be written as
+    # UTF-8.
+    if letter in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff":
+        return True
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _loaded(found: _Found) -> IncomingFile:
+    name = display_name(found.name)
+    if found.load is None:
+        return IncomingFile(name, None, found.problem)
+    try:
+        return IncomingFile(name, found.load())
+    except IntakeError as error:
+        return IncomingFile(name, None, str(error))
+
+
+def _checked_bytes(data: bytes) -> bytes:
+    if not data:
+        raise IntakeError("The file is empty (0 bytes).")
+    if len(data) > MAX_FILE_BYTES:
+        raise IntakeError(too_large(len(data), MAX_FILE_BYTES))
+    return data
+
+
+def is_hidden(name: str) -> bool:
+    """True for files that begin with a dot or lie in such a folder, and for what macOS adds to a zip."""
+    parts = name.split("/")
+    return any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts)
+
+
+def _is_passed_over(name: str, start: bytes) -> bool:
+    """Tell whether a file in a folder or zip is left out without a word."""
+    if is_hidden(name):
+        return True
+    suffix = _suffix(name)
+    if suffix in PICTURE_SUFFIXES or suffix in FOREIGN_PICTURE_SUFFIXES or suffix == ZIP_SUFFIX:
+        return False
+    return bool(suffix) or not start.startswith(_PICTURE_STARTS)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name.rsplit("/", 1)[-1])[1].lower()
+
+
+def _is_zip(name: str, start: bytes) -> bool:
+    return _suffix(name) == ZIP_SUFFIX or start.startswith(_ZIP_STARTS)
+
+
+# Files and folders
+
+
+def _find_in_paths(paths: Sequence[Path]) -> Iterator[_Found]:
+    whole = [Path(os.path.abspath(path)) for path in paths]
+    try:
+        root = os.path.commonpath([path if path.is_dir() else path.parent for path in whole]) if whole else ""
+    except ValueError:  # two drives on Windows
+        root = ""
+    for path in whole:
+        name = path.relative_to(root).as_posix() if root else path.as_posix()
+        if path.is_dir():
+            yield from _find_in_folder(path, "" if name == "." else f"{name}/")
+        elif not os.path.lexists(path):
+            yield _Found(name, "There is no such file or folder.")
+        else:
+            yield from _find_file(path, name, "" if len(whole) == 1 else f"{name}/")
+
+
+def _find_in_folder(folder: Path, prefix: str) -> Iterator[_Found]:
+    """Everything below `folder`, depth first; a stack, not recursion, for folders nested without end."""
+    inside = os.path.realpath(folder)
+    waiting = [(os.fspath(folder), prefix)]
+    is_empty = True
+    while waiting:
+        path, name = waiting.pop()
+        if name.endswith("/") or path == os.fspath(folder):
+            try:
+                with os.scandir(path) as listing:
+                    entries = sorted(listing, key=lambda entry: natural_key(entry.name), reverse=True)
+            except OSError as error:
+                is_empty = False
+                yield _Found(name, f"The folder cannot be read: {error.strerror}.")
+                continue
+            for entry in entries:
+                if not is_hidden(entry.name):
+                    below = entry.is_dir(follow_symlinks=False)
+                    waiting.append((entry.path, f"{name}{entry.name}{'/' if below else ''}"))
+        else:
+            for found in _find_in_entry(path, name, inside):
+                is_empty = False
+                yield found
+    if is_empty:
+        yield _Found(prefix.rstrip("/") or folder.name, _NO_PICTURES)
+
+
+def _find_in_entry(path: str, name: str, inside: str) -> Iterator[_Found]:
+    """One file or link met in a folder."""
+    if os.path.islink(path):
+        target = os.path.realpath(path)
+        if os.path.commonpath([inside, target]) != inside:
+            yield _Found(name, "The link leads out of the folder and is not followed.")
+            return
+        if os.path.isdir(target):
+            return  # its pictures are met in their own place
+    start = b""
+    if not _suffix(name):
+        start = _first_bytes(path)
+    if not _is_passed_over(os.path.basename(path), start):
+        if _suffix(name) in FOREIGN_PICTURE_SUFFIXES:
+            yield _Found(name, FOREIGN_PICTURE)
+        else:
+            yield from _find_file(Path(path), name, f"{name}/")
+
+
+def _first_bytes(path: str) -> bytes:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
+        with open(path, "rb", buffering=0) as stream:
+            return stream.read(8)
+    except OSError:
+        return b""
+
+
+def _find_file(path: Path, name: str, zip_prefix: str) -> Iterator[_Found]:
+    if _is_zip(name, _first_bytes(os.fspath(path))):
+        try:
+            with path.open("rb", buffering=0) as stream:
+                yield from _find_in_zip(stream, zip_prefix, name)
+        except OSError as error:
+            yield _Found(name, f"The zip cannot be read: {error.strerror}.")
+    else:
+        yield _Found(name, load=partial(_read_file, path))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise IntakeError("This is no ordinary file.")
+        if status.st_size > MAX_FILE_BYTES:
+            raise IntakeError(too_large(status.st_size, MAX_FILE_BYTES))
+        with path.open("rb") as stream:
+            return _checked_bytes(stream.read(MAX_FILE_BYTES + 1))
+    except OSError as error:
+        raise IntakeError(f"The file cannot be read: {error.strerror}.") from error
+
+
+# Zips
+
+
+def _find_in_zip(raw: io.RawIOBase | io.BytesIO, prefix: str, zip_name: str) -> Iterator[_Found]:
+    """The members of a zip, or one row that says why it is refused."""
+    try:
+        archive = SafeZip(raw)
+    except IntakeError as error:
+        yield _Found(zip_name, str(error))
+        return
+    with archive:
+        is_empty = True
+        for info in sorted(archive.members, key=lambda info: natural_key(info.filename)):
+            name = info.filename.replace("\\", "/")
+            # A member without a suffix would have to be unpacked to tell what it is; it is passed over.
+            if _is_passed_over(name, b""):
+                continue
+            is_empty = False
+            problem = archive.problem(info) or _kind_problem(name)
+            if problem:
+                yield _Found(f"{prefix}{name}", problem)
+            else:
+                load = partial(_read_member, archive, info)
+                yield _Found(f"{prefix}{name}", load=load)
+        if is_empty:
+            yield _Found(zip_name, _NO_PICTURES)
+
+
+def _read_member(archive: SafeZip, info: ZipInfo) -> bytes:
+    return _checked_bytes(archive.read(info))
+
+
+def _kind_problem(name: str) -> str:
+    if _suffix(name) == ZIP_SUFFIX:
+        return _NESTED
+    return FOREIGN_PICTURE if _suffix(name) in FOREIGN_PICTURE_SUFFIXES else ""

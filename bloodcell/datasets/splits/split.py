@@ -1,0 +1,278 @@
+"""Splits of a labelled dataset that can be trusted: all images of a source cell or patient lie in one part."""
+
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.copies.groups import number_by_first
+
+TRAIN: Final = "train"
+VALIDATION: Final = "validation"
+TEST: Final = "test"
+EXCLUDED: Final = "excluded"  # shares a cell with a fixed test image, so it may be neither learned from nor scored
+COLUMNS: Final = ("file", "group", "label")
+
+
+@dataclass(frozen=True)
+class Split:
+    """A table of files and the part that each lies in.
+
+    Attributes
+    ----------
+    table : DataFrame with the text columns file, group, label, split, sorted by file
+    leaky : True if copies of one cell may lie in two parts; all that follows from it has to say so
+    warnings : plain sentences about what could not be done as asked
+    """
+
+    table: pd.DataFrame
+    leaky: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts, those to learn from first."""
+        return tuple(sorted(set(self.table["split"]), key=part_order))
+
+
+def part_order(part: str) -> tuple[int, int, str]:
+    """Sort key: train, validation, folds by number, test, excluded, then other names."""
+    known = {TRAIN: 0, VALIDATION: 1, TEST: 3, EXCLUDED: 4}
+    number = part.removeprefix("fold")
+    if part.startswith("fold") and number.isdecimal():
+        return 2, int(number), part
+    return known.get(part, 5), 0, part
+
+
+def fold_split(
+    table: pd.DataFrame,
+    n_folds: int,
+    seed: int = 0,
+    test_share: float = 0.0,
+    test_files: Collection[str] = (),
+    leaky: bool = False,
+) -> Split:
+    """Split into folds named fold0, fold1, ..., and a test part where one is asked for.
+
+    Parameters
+    ----------
+    table : DataFrame with the columns file, group and label; the order of its rows is irrelevant, and so are the
+        names of its groups. Without the column group, `leaky` must be True.
+    n_folds : int, at least 2
+    seed : int
+    test_share : float in [0, 1), share of the images to draw as part test before the folds
+    test_files : files that are the part test, in place of `test_share`. Other images of their groups are left out
+        as part excluded.
+    leaky : True for a random split of images, whatever their group; the result is marked
+
+    Raises
+    ------
+    DatasetError
+        If the table cannot be split so: columns or labels missing, a file twice, unknown test files, fewer groups
+        than parts.
+    """
+    if n_folds < 2:
+        raise DatasetError(f"`n_folds` must be at least 2. Received: {n_folds}.")
+    rows, groups, parts, notes = _prepared(table, seed, test_share, test_files, leaky)
+    rest = np.flatnonzero(parts == "")
+    labels = rows["label"].to_numpy()
+    n_groups = len(np.unique(groups[rest]))
+    if n_groups < n_folds:
+        what = "images" if leaky else "groups (source cells or patients)"
+        raise DatasetError(f"{n_folds} folds need at least {n_folds} {what}. There are {n_groups}.")
+    notes += _thin_classes(labels[rest], groups[rest], n_folds, "folds", "fold")
+    folds = group_folds(labels[rest], groups[rest], n_folds, seed)
+    parts[rest] = [f"fold{fold}" for fold in folds]
+    return _finished(rows, parts, leaky, notes)
+
+
+def holdout_split(
+    table: pd.DataFrame,
+    validation_share: float,
+    seed: int = 0,
+    test_share: float = 0.0,
+    test_files: Collection[str] = (),
+    leaky: bool = False,
+) -> Split:
+    """Split into train, validation and, where asked for, test; arguments and errors as for `fold_split`.
+
+    Shares are of all images; test is drawn before validation. How near they are met: `draw_groups`.
+    """
+    if not (0 < validation_share < 1 and validation_share + test_share < 1):
+        raise DatasetError(
+            "`validation_share` must be above 0 and, with `test_share`, below 1. Received: "
+            f"{validation_share:g}, {test_share:g}."
+        )
+    rows, groups, parts, notes = _prepared(table, seed, test_share, test_files, leaky)
+    rest = np.flatnonzero(parts == "")
+    share = validation_share / (1 - test_share)  # of what test has left
+    labels = rows["label"].to_numpy()
+    parts[rest] = np.where(draw_groups(labels[rest], groups[rest], share, seed), VALIDATION, TRAIN)
+    notes += _thin_classes(labels[rest], groups[rest], 2, "parts train and validation", "part")
+    return _finished(rows, parts, leaky, notes)
+
+
+def group_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """Spread rows over folds by scikit-learn's StratifiedGroupKFold, which balances classes and keeps groups whole.
+
+    Rows are taken in the order given. The largest groups are dealt first, so the seed decides among groups of like
+    size and content only.
+
+    Parameters
+    ----------
+    labels, groups : arrays of shape (N,)
+    n_folds : int, at most the number of groups
+    seed : int
+
+    Returns
+    -------
+    int64 array of shape (N,), 0 to n_folds - 1
+
+    Raises
+    ------
+    DatasetError
+        If no class has as many images as there are folds.
+    """
+    folds = np.zeros(len(groups), np.int64)
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    # A class with fewer images than folds is no error here: one of the others may have enough.
+    encoded = np.unique(labels, return_inverse=True)[1]
+    most = int(np.bincount(encoded).max())
+    if most < n_folds:
+        raise DatasetError(f"{n_folds} folds need a class with {n_folds} images or more. The largest has {most}.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for fold, (_, of_fold) in enumerate(splitter.split(encoded, encoded, groups)):
+            folds[of_fold] = fold
+    return folds
+
+
+def draw_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Draw whole groups that make up a share of every class; scikit-learn has folds of equal size only.
+
+    Groups come in random order, those twice as large as others before them. Each goes where it adds least to
+    Pearson's chi-square between images had and images due, over classes. The last two groups of a class see to it
+    that it is on both sides. If each group is of one class, neither side gets more of a class than it is due and
+    one group of the class.
+
+    Parameters
+    ----------
+    labels, groups : arrays of shape (N,)
+    share : float between 0 and 1
+    seed : int
+
+    Returns
+    -------
+    bool array of shape (N,), True for the rows of drawn groups
+
+    Raises
+    ------
+    DatasetError
+        If there are fewer than two groups.
+    """
+    group_index = np.unique(groups, return_inverse=True)[1]
+    label_index = np.unique(labels, return_inverse=True)[1]
+    n_groups = len(np.unique(group_index))
+    if n_groups < 2:
+        raise DatasetError(f"Two parts need at least 2 groups (source cells or patients). There are {n_groups}.")
+    counts = np.zeros((n_groups, int(label_index.max()) + 1))
+    np.add.at(counts, (group_index, label_index), 1)
+    n_of_class = counts.sum(axis=0)
+    shares = np.array([1 - share, share])
+    lacking = np.outer(shares, n_of_class)  # images of each class that each side is still due
+    main_class = (counts / n_of_class).argmax(axis=1)
+    groups_left = np.bincount(main_class, minlength=len(n_of_class))
+    has_class = np.zeros(lacking.shape, bool)
+    order = np.random.default_rng(seed).permutation(n_groups)
+    order = order[np.argsort(-np.floor(np.log2(counts.sum(axis=1)[order])), kind="stable")]
+    side_of = np.zeros(n_groups, np.int64)
+    for group in order:
+        # (had + new - due)^2 - (had - due)^2, over due, each class weighed by its size
+        wish = (((2 * lacking - counts[group]) * counts[group]) / n_of_class**2).sum(axis=1) / shares
+        without = ~has_class[:, main_class[group]]
+        if groups_left[main_class[group]] <= without.sum():
+            wish[~without] = -np.inf
+        side = int(wish.argmax())
+        side_of[group] = side
+        lacking[side] -= counts[group]
+        has_class[side] |= counts[group] > 0
+        groups_left[main_class[group]] -= 1
+    if len(np.unique(side_of)) < 2:  # one class in few groups each, all of them wanted by one side
+        smallest = order[np.argmin(counts.sum(axis=1)[order])]
+        side_of[smallest] = 1 - side_of[smallest]
+    return np.asarray(side_of[group_index] == 1)
+
+
+def groups_in_two_parts(table: pd.DataFrame) -> list[str]:
+    """Groups with images in more than one part, sorted; excluded images count for none."""
+    kept = table[(table["split"] != EXCLUDED) & (table["group"] != "")]
+    n_parts = kept.groupby("group")["split"].nunique()
+    return sorted(str(group) for group in n_parts.index[n_parts > 1])
+
+
+def _prepared(
+    table: pd.DataFrame, seed: int, test_share: float, test_files: Collection[str], leaky: bool
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, list[str]]:
+    """Rows sorted by file, their group as a number, their part ("" or test or excluded), and warnings."""
+    _check(table, test_share, test_files, leaky)
+    rows = table.sort_values("file", kind="stable").reset_index(drop=True)
+    if "group" not in rows:
+        rows["group"] = ""
+    rows = rows[list(COLUMNS)].astype(str)
+    # Numbered by first file: what the groups are called cannot change the split.
+    groups = np.arange(len(rows)) if leaky else number_by_first(rows["group"].to_numpy(str))
+    labels = rows["label"].to_numpy()
+    parts = np.full(len(rows), "", dtype=object)
+    notes: list[str] = []
+    if len(test_files):
+        fixed = rows["file"].isin(set(test_files)).to_numpy()
+        parts[np.isin(groups, groups[fixed])] = EXCLUDED
+        parts[fixed] = TEST
+        n_excluded = int((parts == EXCLUDED).sum())
+        if n_excluded:
+            notes.append(f"{n_excluded} images share a group with a fixed test image and are left out as excluded.")
+    elif test_share:
+        parts[draw_groups(labels, groups, test_share, seed)] = TEST
+        notes += _thin_classes(labels, groups, 2, "parts, test and the rest", "part")
+    return rows, groups, parts, notes
+
+
+def _check(table: pd.DataFrame, test_share: float, test_files: Collection[str], leaky: bool) -> None:
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing == ["group"] and not leaky:
+        raise DatasetError("A split needs groups (source cells or patients), or `leaky=True` for one that may leak.")
+    if missing not in ([], ["group"]):
+        raise DatasetError(f"A split needs the columns {', '.join(COLUMNS)}. Missing: {', '.join(missing)}.")
+    for name in ("file", "label") if leaky else COLUMNS:
+        empty = table["file"][table[name].isna() | (table[name].astype(str) == "")]
+        if len(empty):
+            raise DatasetError(f"Every image must have a {name}. There is none for {empty.iloc[0]!r}.")
+    twice = table["file"][table["file"].duplicated()]
+    if len(twice):
+        raise DatasetError(f"Every file must stand in the table once. Twice: {twice.iloc[0]}.")
+    if not 0 <= test_share < 1 or (test_share and len(test_files)):
+        raise DatasetError(
+            "A test part is a share from 0 to below 1, or fixed files, not both. Received: "
+            f"{test_share:g} and {len(test_files)} files."
+        )
+    unknown = sorted(set(test_files) - set(table["file"]))
+    if unknown:
+        raise DatasetError(f"Test files must be in the dataset. Unknown: {unknown[0]} and {len(unknown) - 1} others.")
+
+
+def _thin_classes(labels: np.ndarray, groups: np.ndarray, n_parts: int, parts: str, part: str) -> list[str]:
+    notes = []
+    for label in np.unique(labels):
+        n_groups = len(np.unique(groups[labels == label]))
+        if n_groups < n_parts:
+            notes.append(f"{label} has {n_groups} groups for {n_parts} {parts}: some {part} has none of it.")
+    return notes
+
+
+def _finished(rows: pd.DataFrame, parts: np.ndarray, leaky: bool, notes: list[str]) -> Split:
+    return Split(rows.assign(split=parts.astype(str)), leaky, tuple(notes))

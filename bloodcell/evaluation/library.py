@@ -1,0 +1,67 @@
+"""The evaluations of a workspace: which there are, and what each comes to."""
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bloodcell.core.errors import RunError
+from bloodcell.core.settings import Settings
+from bloodcell.evaluation.evaluation_folder import EVALUATION_FILE, Evaluation, read_described, write_evaluation
+from bloodcell.model_store.publish import move_to_free_name
+
+
+@dataclass(frozen=True)
+class EvaluationInfo:
+    """One evaluation, without its answers: `name` of its folder, `protocol` and `report` of `stored.Evaluation`."""
+
+    name: str
+    folder: Path
+    protocol: dict[str, Any]
+    report: dict[str, Any]
+
+
+def list_evaluations(settings: Settings) -> list[EvaluationInfo]:
+    """All evaluations, the newest first; damaged ones are left out (`get_evaluation` tells why)."""
+    found = []
+    for file in settings.evaluations_dir.glob(f"*/{EVALUATION_FILE}"):
+        if not file.parent.name.startswith("."):
+            with suppress(RunError):
+                found.append(_info(file.parent))
+    return sorted(found, key=lambda one: (one.protocol.get("created", ""), one.name), reverse=True)
+
+
+def get_evaluation(name: str, settings: Settings) -> EvaluationInfo:
+    """The evaluation of that name; RunError if there is none, or it is damaged."""
+    known = {one.name: one for one in list_evaluations(settings)}
+    if name in known:
+        return known[name]
+    if name in {folder.name for folder in settings.evaluations_dir.glob("*/")}:
+        return _info(settings.evaluations_dir / name)
+    raise RunError(f"There is no evaluation {name[:100]!r}. It may have been deleted.")
+
+
+def keep_evaluation(evaluation: Evaluation, folder: Path, name: str, settings: Settings) -> str:
+    """Write an evaluation by way of an unfinished folder; its name on the shelf.
+
+    Parameters
+    ----------
+    folder : to write it in first, on the disk of the workspace; what is there is deleted
+    name : wanted; where it is taken, a number is put behind it
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_evaluation(folder, evaluation)
+    shelf = settings.evaluations_dir
+    return move_to_free_name(folder, shelf, name, lambda tried: (shelf / tried).exists())
+
+
+def remove_evaluation(info: EvaluationInfo) -> None:
+    """Delete an evaluation; one that is gone is none."""
+    shutil.rmtree(info.folder, ignore_errors=True)
+
+
+def _info(folder: Path) -> EvaluationInfo:
+    described = read_described(folder)
+    return EvaluationInfo(folder.name, folder, described["protocol"], described["report"])

@@ -1,0 +1,38 @@
+"""An evaluation on some of its pictures: figures anew from the kept answers, no picture is classified again."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.db.schema import now_utc
+from bloodcell.evaluation.evaluate import images_sha256
+from bloodcell.evaluation.evaluation_folder import Evaluation
+from bloodcell.evaluation.leak_check import LeakFound, leak_of_words
+from bloodcell.evaluation.metrics.measure import report
+
+
+def without(evaluation: Evaluation, marked: Collection[str]) -> Evaluation:
+    """Leave out pictures whose labels are marked as wrong, and say so in the protocol.
+
+    Parameters
+    ----------
+    marked : files; those that the evaluation does not hold mean nothing
+
+    Raises
+    ------
+    DatasetError
+        If no picture is left.
+    """
+    is_marked = evaluation.answers["file"].isin(list(marked))
+    answers = evaluation.answers[~is_marked].reset_index(drop=True)
+    if answers.empty:
+        raise DatasetError(f"All {len(is_marked)} pictures are marked as label errors, so none is left to judge.")
+    leak = leak_of_words(answers["leak"].to_numpy(), LeakFound.from_json(evaluation.protocol["leak"]))
+    protocol = evaluation.protocol | {
+        "created": now_utc(),
+        "left_out_marked": [*evaluation.protocol["left_out_marked"], *evaluation.answers["file"][is_marked]],
+        "leak": leak.to_json(),
+        "images_sha256": images_sha256(answers),
+    }
+    left = Evaluation(protocol, answers, {})
+    return replace(left, report=report(left.predictions()))

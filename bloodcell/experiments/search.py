@@ -1,0 +1,284 @@
+"""Search for better settings with Optuna: each trial is one fit, judged on held-out cells, poor ones given up early."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from bloodcell.core.errors import BloodcellError, ModelError, RunError, SpecError
+from bloodcell.core.progress import Control, Progress
+from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR
+from bloodcell.training.fitting.cross_validation import answers_of_fold, final_figures, how_judged
+from bloodcell.training.fitting.run_setup import Opened, open_run
+from bloodcell.training.output.result_folder import (
+    BEST_FILE,
+    BROKEN_OFF,
+    DIVERGED,
+    DONE,
+    GIVEN_UP,
+    IMPOSSIBLE,
+    SEARCH_FILE,
+    TRIALS_TABLE,
+    new_result,
+    write_histories,
+    write_json,
+    write_table,
+)
+from bloodcell.training.specs.search_spec import JUDGED_BY, Range, SearchSpec
+from bloodcell.training.specs.train_spec import TrainSpec
+
+STUDY_FILE = "study.db"
+ENDED = (DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE)
+# Fewer tell nothing about which setting matters.
+LEAST_FOR_IMPORTANCE = 8
+
+
+def run_search(work_dir: Path, search: SearchSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict[str, Any]:
+    """Search inside one folder, going on where an earlier call ended.
+
+    Trials lie in an SQLite file in its checkpoint folder. One that was running when the process was killed is marked
+    as failed, and the same settings are tried again, from their last finished epoch. After each trial trials.csv of
+    `work_dir` is written. In the end the folder `result` holds spec.json (the best settings, to train with),
+    search.json, trials.csv and the history of each trial.
+
+    Parameters
+    ----------
+    work_dir : folder of the run
+    data_dir : folder that the sources' paths start from
+    cache_dir : folder for crops, shared by runs
+    control : follows the trials (as fits) and may stop them
+
+    Returns
+    -------
+    dict, as search.json
+        judged_by : the figure, and whether it is minimised; best : that trial's row
+        trials : per trial its number, state, settings, figures, epochs, seconds. States: done; given up; diverged;
+            impossible (no such network can be built); broken off, with another trial in its place
+        importance : setting -> share of how much it matters (Optuna's PED-ANOVA); {} with fewer than 8 trials done
+
+    Raises
+    ------
+    StoppedError, DatasetError
+    RunError
+        If the folder holds another search, or no trial came to an end.
+    """
+    opened = open_run(work_dir, search.base, data_dir, cache_dir, search.trials, control)
+    with _open_study(work_dir / CHECKPOINT_DIR / STUDY_FILE, search) as study:
+        _retry_broken_off(study)
+        _do_trials(study, search, opened, work_dir / TRIALS_TABLE)
+        summary, found = _summary(study, search, opened)
+    result = new_result(work_dir)
+    write_json(result / SEARCH_FILE, summary)
+    write_table(result / TRIALS_TABLE, summary["trials"])
+    write_json(result / BEST_FILE, json.loads(found.to_json()))
+    write_histories(result, opened.work.checkpoints.rows(), "trial")
+    return summary
+
+
+def _do_trials(study: optuna.Study, search: SearchSpec, opened: Opened, table: Path) -> None:
+    """Do trials until as many as are asked for have ended."""
+    control = opened.work.control
+    while (n_ended := sum(_state(trial) in ENDED for trial in study.trials)) < search.trials:
+        study.sampler = _sampler(search, len(study.trials))
+        trial = study.ask()
+        if "fit" not in trial.user_attrs:
+            trial.set_user_attr("fit", trial.number + 1)
+        settings = _suggested(trial, search)
+        control.log(f"trial {n_ended + 1} of {search.trials}: {json.dumps(settings)}")
+        _do_trial(study, trial, search, settings, opened)
+        write_table(table, _rows(study, search, opened))
+        control.log(f"trial {n_ended + 1} of {search.trials}: {_state(study.trials[trial.number])}")
+
+
+def _summary(study: optuna.Study, search: SearchSpec, opened: Opened) -> tuple[dict[str, Any], TrainSpec]:
+    """What search.json holds, and the best settings; RunError if no trial came to an end."""
+    rows = _rows(study, search, opened)
+    if not any(row["state"] == DONE for row in rows):
+        raise RunError("No trial came to an end: all diverged or cannot be built. Search within other bounds.")
+    best = study.best_trial
+    figure, direction = JUDGED_BY[search.base.monitor]
+    summary = {
+        "kind": "search",
+        "name": search.name,
+        "judged_by": {"figure": figure, "direction": direction},
+        "protocol": f"fold {search.base.fold} of {search.base.folds}, source cells that no trial learned from; the best of"
+        f" {search.trials} trials was chosen by them, so its figures are too kind",
+        "note": how_judged(search.base),
+        "leaky": opened.leaky,
+        "best": next(row for row in rows if row["trial"] == best.number + 1),
+        "importance": _importance(study),
+        "trials": rows,
+        "seconds": round(time.time() - opened.started),
+        "search": json.loads(search.to_json()),
+    }
+    return summary, replace(search.spec_of(_settings(best, search)), name=search.name)
+
+
+class _GivenUpError(BloodcellError):
+    """A trial that is worse than those before it at the same epoch."""
+
+
+class _Watch(Control):
+    """Follows one trial: tells Optuna each epoch's figure and gives the trial up where that says so."""
+
+    def __init__(self, control: Control, trial: optuna.Trial, search: SearchSpec, earlier: list[dict]) -> None:
+        self.control, self.trial, self.search = control, trial, search
+        for row in earlier:
+            self._tell(row)
+
+    def _tell(self, row: dict) -> None:
+        if self.search.base.monitor in row:
+            self.trial.report(row[self.search.base.monitor], row["epoch"])
+
+    def reading(self, source: str, done: int, total: int) -> None:
+        self.control.reading(source, done, total)
+
+    def progress(self, at: Progress) -> None:
+        self.control.progress(at)
+
+    def epoch_done(self, row: dict) -> None:
+        self.control.epoch_done(row)
+        self._tell(row)
+        if row["epoch"] < self.search.base.epochs and self.trial.should_prune():
+            raise _GivenUpError(f"Given up after epoch {row['epoch']}.")
+
+    def log(self, line: str) -> None:
+        self.control.log(line)
+
+    def should_stop(self) -> bool:
+        return self.control.should_stop()
+
+
+def _do_trial(
+    study: optuna.Study, trial: optuna.Trial, search: SearchSpec, settings: dict[str, Any], opened: Opened
+) -> None:
+    fit, work = trial.user_attrs["fit"], opened.work
+    watch = _Watch(work.control, trial, search, work.checkpoints.rows(fit))
+    watched = replace(opened, work=replace(work, control=watch, fits=max(work.fits, fit)))
+    base = search.base
+    if work.checkpoints.is_given_up(fit):  # it was killed before Optuna knew
+        study.tell(trial, state=TrialState.PRUNED)
+        return
+    try:
+        outputs, _ = answers_of_fold(search.spec_of(settings), watched, base.fold, fit)
+    except _GivenUpError as error:
+        work.control.log(str(error))
+        work.checkpoints.give_up(fit, work.checkpoints.rows(fit))
+        study.tell(trial, state=TrialState.PRUNED)
+        return
+    except (SpecError, ModelError) as error:
+        work.control.log(f"No such network can be built: {error}")
+        trial.set_user_attr("state", IMPOSSIBLE)
+        study.tell(trial, state=TrialState.FAIL)
+        return
+    figures = final_figures(opened.samples.take(opened.folds == base.fold), outputs)
+    trial.set_user_attr("figures", figures)
+    value = figures[JUDGED_BY[base.monitor][0]]
+    if value is not None:
+        study.tell(trial, value)
+    else:
+        trial.set_user_attr("state", DIVERGED)
+        study.tell(trial, state=TrialState.FAIL)
+
+
+@contextmanager
+def _open_study(path: Path, search: SearchSpec) -> Iterator[optuna.Study]:
+    """The study of a search, begun where there is none; how many trials it shall have may change between calls."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=search.name,
+            direction=JUDGED_BY[search.base.monitor][1],
+            pruner=optuna.pruners.MedianPruner(search.startup_trials, search.prune_after + 1),
+            load_if_exists=True,
+        )
+        ours = json.loads(replace(search, trials=1).to_json())
+        theirs = study.user_attrs.setdefault("search", ours)
+        if theirs != ours:
+            changed = [name for name in ours if theirs.get(name) != ours[name]]
+            raise RunError(f"{path.parent} holds another search ({', '.join(changed)} differ); start anew.")
+        study.set_user_attr("search", ours)
+        yield study
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _retry_broken_off(study: optuna.Study) -> None:
+    """Mark trials that nobody works on any more as failed, and put their settings first in the queue."""
+    waiting = {trial.user_attrs.get("fit") for trial in study.get_trials(states=(TrialState.WAITING,))}
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        fit = trial.user_attrs.get("fit")
+        if fit is not None and fit not in waiting and trial.params:
+            study.enqueue_trial(trial.params, user_attrs={"fit": fit})
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _sampler(search: SearchSpec, number: int) -> optuna.samplers.BaseSampler:
+    """A sampler whose draws depend on the trials so far and their number alone, not on how often the search was stopped."""
+    return optuna.samplers.TPESampler(seed=search.seed * 10_007 + number, n_startup_trials=search.startup_trials)
+
+
+def _suggested(trial: optuna.Trial, search: SearchSpec) -> dict[str, Any]:
+    """Settings for a trial; what is no plain value is kept as JSON by Optuna."""
+    for name, values in search.space:
+        if isinstance(values, Range):
+            trial.suggest_float(name, values.low, values.high, log=values.log)
+        else:
+            trial.suggest_categorical(name, [json.dumps(one) for one in values.choices])
+    return _settings(trial, search)
+
+
+def _settings(trial: optuna.Trial | optuna.trial.FrozenTrial, search: SearchSpec) -> dict[str, Any]:
+    """A trial's settings as the spec takes them."""
+    found = {}
+    for name, values in search.space:
+        if name in trial.params:
+            value = trial.params[name]
+            chosen = {} if isinstance(values, Range) else {json.dumps(one): one for one in values.choices}
+            found[name] = chosen[value] if chosen else float(f"{value:.6g}")
+    return found
+
+
+def _state(trial: optuna.trial.FrozenTrial) -> str:
+    if trial.state == TrialState.FAIL:
+        return trial.user_attrs.get("state", BROKEN_OFF)
+    states = {TrialState.COMPLETE: DONE, TrialState.PRUNED: GIVEN_UP}
+    return states.get(trial.state, "waiting")
+
+
+def _rows(study: optuna.Study, search: SearchSpec, opened: Opened) -> list[dict[str, Any]]:
+    """A row a trial that has ended: number, state, settings, figures, epochs, seconds."""
+    epochs: dict[int, list[dict]] = {}
+    for row in opened.work.checkpoints.rows():
+        epochs.setdefault(row["fit"], []).append(row)
+    rows = []
+    for trial in study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
+        mine = epochs.get(trial.user_attrs.get("fit", 0), [])
+        figures = trial.user_attrs.get("figures", {})
+        settings = _settings(trial, search)
+        rows.append(
+            {"trial": trial.number + 1, "state": _state(trial)}
+            | {name: settings.get(name) for name, _ in search.space}
+            | {name: figures.get(name) for name, _ in JUDGED_BY.values()}
+            | {
+                "epochs": len(mine),
+                "seconds": mine[-1]["seconds"] if mine else None,
+                "fit": trial.user_attrs.get("fit"),
+            }
+        )
+    return rows
+
+
+def _importance(study: optuna.Study) -> dict[str, float]:
+    if len(study.get_trials(states=(TrialState.COMPLETE,))) < LEAST_FOR_IMPORTANCE:
+        return {}
+    return {name: round(share, 4) for name, share in optuna.importance.get_param_importances(study).items()}

@@ -1,0 +1,86 @@
+"""What is to be explained, and whether a model can be looked into; loads no Keras."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bloodcell.core.errors import ExplainError, SpecError
+from bloodcell.core.spec import build, json_object, require
+from bloodcell.explain.explanation import METHODS, OCCLUSION, USE_OCCLUSION
+from bloodcell.model_store.folder import read_description
+from bloodcell.networks.registry import BY_STEPS, network
+
+FORMAT = 1  # of what is kept; another number makes all be worked out anew
+
+
+@dataclass(frozen=True)
+class ExplainSpec:
+    """One explanation of a model's answers to a crop, or to the crops of a class together.
+
+    model, model_sha256 : name on the shelf, and the hash of the model that is meant
+    crops_sha256 : `fingerprint` of the crops as the network sees them, which are kept for the job
+    methods : of `explain.explanation.METHODS`
+    of_class : the class that several crops belong to, "" for one crop
+    layer : whose maps Grad-CAM weighs; "" for the last
+    """
+
+    model: str
+    model_sha256: str
+    crops_sha256: str
+    methods: tuple[str, ...]
+    of_class: str = ""
+    layer: str = ""
+
+    def __post_init__(self) -> None:
+        are_methods = isinstance(self.methods, tuple) and bool(self.methods) and set(self.methods) <= set(METHODS)
+        require(are_methods, f"`methods` must be some of {METHODS}. Received: {self.methods}.")
+
+    @property
+    def key(self) -> str:
+        """What the explanation is kept under: SHA-256 of all that it depends on, in hexadecimal."""
+        return hashlib.sha256(f"{FORMAT} {json.dumps(asdict(self), sort_keys=True)}".encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str) -> "ExplainSpec":
+        """Read it; SpecError names settings that do not exist."""
+        return build(cls, json_object(text))
+
+    def to_json(self) -> str:
+        """Write it so that `from_json` gives it back equal."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def fingerprint(crops: np.ndarray) -> str:
+    """SHA-256, in hexadecimal, of crops, uint8 (N, H, W, 3), and their shape."""
+    return hashlib.sha256(f"{crops.shape}".encode() + np.ascontiguousarray(crops).tobytes()).hexdigest()
+
+
+def cam_layer_of(model_dir: Path) -> str:
+    """The layer that a model's family names for Grad-CAM, "" for one of no known family: then it is found in the network.
+
+    Raises
+    ------
+    ExplainError
+        If the model cannot be looked into: it has no model.keras, or is no network to its end.
+    ModelError
+        If the folder is no model.
+    """
+    training: dict[str, Any] = read_description(model_dir).get("training") or {}
+    if not (model_dir / "model.keras").is_file():
+        raise ExplainError(f"The model {model_dir.name} has no model.keras to look into. {USE_OCCLUSION}")
+    try:
+        family = network(str(training.get("model", "")))
+    except SpecError:
+        return ""
+    if family.taught != BY_STEPS:
+        raise ExplainError(f"In the model {model_dir.name} a support vector machine decides. {USE_OCCLUSION}")
+    return family.cam_layer
+
+
+def needs_keras(methods: tuple[str, ...]) -> bool:
+    """Whether any of the methods looks into the network."""
+    return any(method != OCCLUSION for method in methods)

@@ -1,0 +1,68 @@
+"""Jobs as processes of this machine, each in a session of its own, so that they outlive who started them."""
+
+import socket
+import subprocess
+import time
+
+from bloodcell.core.errors import JobError
+from bloodcell.core.settings import Settings
+from bloodcell.jobs import files
+from bloodcell.jobs.files import LOG_FILE, job_dir
+from bloodcell.jobs.processes import ProcessId, is_alive, process_id
+from bloodcell.jobs.runners.spawn import spawn
+from bloodcell.jobs.store import Job
+
+WORKER, STOPPER = "bloodcell.jobs.worker", "bloodcell.jobs.runners.local_stopper"
+# A claimed job whose process nobody has told of by then was lost with who claimed it.
+START_TIMEOUT_S = 60.0
+# Of a process on another machine only its heartbeat is seen.
+SILENCE_S = 60.0
+
+
+def host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
+class LocalRunner:
+    """Runs jobs as processes of this machine.
+
+    Parameters
+    ----------
+    settings : Settings, handed on to the workers
+    worker, stopper : modules that do the work of one job, and that end a worker by force
+    """
+
+    def __init__(self, settings: Settings, worker: str = WORKER, stopper: str = STOPPER) -> None:
+        self.settings, self.worker, self.stopper = settings, worker, stopper
+
+    def start(self, job: Job) -> tuple[str, int, float] | None:
+        """Start the worker; its output goes to the job's log."""
+        try:
+            folder = job_dir(self.settings, job.id)
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / LOG_FILE).open("ab") as log:
+                process = spawn(self.settings, [self.worker, str(job.id), str(job.attempt)], log)
+        except OSError as error:
+            raise JobError(f"The worker cannot be started: {error.strerror}.") from error
+        found = process_id(process.pid)
+        return None if found is None else (host(), found.pid, found.created)
+
+    def stop(self, job: Job) -> None:
+        """Leave a helper behind that ends the worker by force if it does not stop by itself."""
+        if job.pid is not None and job.pid_created is not None and job.host == host():
+            args = [str(job.pid), repr(job.pid_created), repr(time.time())]
+            spawn(self.settings, [self.stopper, *args], subprocess.DEVNULL)
+
+    def is_gone(self, job: Job) -> bool:
+        """Whether the worker has ended, by its id and creation time; on another machine by its silence."""
+        now = time.time()
+        if job.pid is None or job.pid_created is None:
+            return now - (job.started_at or 0) > START_TIMEOUT_S
+        if job.host != host():
+            return now - (job.heartbeat_at or 0) > SILENCE_S
+        return not is_alive(ProcessId(job.pid, job.pid_created))
+
+    def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
+        """The log in the job's folder."""
+        return files.read_log(self.settings, job.id, start)

@@ -1,0 +1,168 @@
+"""Jobs on a Ray cluster, through Ray Jobs; needs the packages of requirements-ray.txt.
+
+The worker and what it tells are those of every runner: its row in the database, its folder in the workspace, both to be
+seen from every node. Ray is asked for what only it knows: whether a job still runs, and what it wrote before it could
+reach the workspace.
+"""
+
+import logging
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from bloodcell.core.errors import JobError
+from bloodcell.core.settings import PROJECT_DIR, Settings
+from bloodcell.jobs import files
+from bloodcell.jobs.runners.local import SILENCE_S, WORKER
+from bloodcell.jobs.runners.spawn import environment, spawn
+from bloodcell.jobs.store import Job
+
+STOPPER = "bloodcell.jobs.runners.ray_stopper"
+REACH_TIMEOUT_S = 3.0
+# Between Ray's SIGTERM and its SIGKILL; with the grace of `processes.TERM_AFTER_S` before, less than five seconds.
+KILL_WAIT_S = 1
+# A job waits in Ray until a node has a processor free, and may then run on any node.
+CPUS = 1
+
+
+class RayRunner:
+    """Runs jobs on the Ray cluster that RAY_ADDRESS names.
+
+    Parameters
+    ----------
+    settings : Settings, handed on to the workers
+    worker : module that does the work of one job
+
+    Raises
+    ------
+    JobError
+        If no address is set or Ray is not installed.
+    """
+
+    def __init__(self, settings: Settings, worker: str = WORKER) -> None:
+        if not settings.ray_address:
+            raise JobError("BLOODCELL_RUNNER=ray needs RAY_ADDRESS, such as http://10.0.0.5:8265. Received: nothing.")
+        try:
+            import ray.job_submission
+        except ImportError as error:
+            raise JobError("BLOODCELL_RUNNER=ray needs Ray: pip install -r requirements-ray.txt.") from error
+        for handler in logging.getLogger(ray.__name__).handlers:
+            handler.setLevel(logging.ERROR)  # Ray tells at length what it packs
+        self.settings, self.worker = settings, worker
+        self._client: Any = None
+
+    def start(self, job: Job) -> None:
+        """Hand the job to the cluster, with the code as it is here; the worker tells itself where it runs."""
+        env_vars = environment(self.settings) | {"RAY_JOB_STOP_WAIT_TIME_S": str(KILL_WAIT_S)}
+        home = self.settings.home
+        excludes = [f"/{home.relative_to(PROJECT_DIR)}/"] if home.is_relative_to(PROJECT_DIR) else []
+        with self._asking() as client:
+            client.submit_job(
+                entrypoint=f"python -m {self.worker} {job.id} {job.attempt}",
+                submission_id=submission_id(job),
+                runtime_env={"working_dir": str(PROJECT_DIR), "excludes": excludes, "env_vars": env_vars},
+                entrypoint_num_cpus=CPUS,
+            )
+
+    def stop(self, job: Job) -> None:
+        """Leave a helper behind that lets Ray end the worker if it does not stop by itself."""
+        spawn(self.settings, [STOPPER, str(job.id), str(job.attempt), repr(time.time())], subprocess.DEVNULL)
+
+    def end(self, job: Job) -> None:
+        """Let Ray end the processes of a job now: SIGTERM, and SIGKILL after `KILL_WAIT_S`; returns at once."""
+        with self._asking() as client:
+            client.stop_job(submission_id(job))
+
+    def is_gone(self, job: Job) -> bool:
+        """Whether the worker has ended, as Ray says; by its silence where Ray does not answer or does not know of it.
+
+        A cancelled job that still waits in Ray counts as gone: a worker that begins later finds that it is over.
+        """
+        try:
+            with self._asking() as client:
+                status = client.get_job_status(submission_id(job))
+        except JobError:
+            return time.time() - (job.heartbeat_at or job.started_at or 0) > SILENCE_S
+        waits = status == "PENDING" and job.pid is None
+        return status.is_terminal() or (waits and bool(job.cancel_asked))
+
+    def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
+        """The log in the workspace; what Ray kept of all attempts where the last one could not write there.
+
+        A place below 0 is one in what Ray kept: who began to follow that goes on with it.
+        """
+        if start >= 0:
+            text, at = files.read_log(self.settings, job.id, start)
+            only_ray_knows = job.is_over if job.pid is None else not text
+            if start or not only_ray_knows:
+                return text, at
+        data = self.kept_by_ray(job).encode()
+        whole = data[-start : data.rfind(b"\n") + 1]
+        return whole.decode("utf-8", "replace"), start - len(whole)
+
+    def kept_by_ray(self, job: Job) -> str:
+        """What Ray has of the output of all attempts of a job; "" where it knows of none."""
+        return "".join(self._kept_of(job, attempt) for attempt in range(1, job.attempt + 1))
+
+    def _kept_of(self, job: Job, attempt: int) -> str:
+        known = submission_id(job, attempt)
+        try:
+            with self._asking() as client:
+                text, info = client.get_job_logs(known), client.get_job_info(known)
+        except _UnknownError:
+            return ""
+        if info.error_type and info.error_type != "JOB_ENTRYPOINT_COMMAND_ERROR":  # of that one, all stands in the log
+            text += f"{info.message}\n"
+        return text
+
+    @contextmanager
+    def _asking(self) -> Iterator[Any]:
+        """Give the client; what goes wrong with it comes out as a JobError."""
+        from ray.exceptions import RayError
+        from ray.job_submission import JobSubmissionClient
+        from requests import RequestException
+
+        address = self.settings.ray_address
+        try:
+            _reach(address)
+            if self._client is None:
+                self._client = JobSubmissionClient(address)
+            yield self._client
+        except (_UnreachableError, RequestException, ConnectionError) as error:
+            raise JobError(f"The Ray cluster at {address} does not answer; check RAY_ADDRESS.") from error
+        except (RayError, RuntimeError, ValueError, OSError) as error:
+            if "status code 404" in str(error):
+                raise _UnknownError(f"The Ray cluster at {address} does not know the job.") from error
+            # The server's errors may be whole tracebacks, whose last line says what it is.
+            last_line = next(reversed(str(error).strip(" .\n").splitlines()), type(error).__name__)
+            raise JobError(f"The Ray cluster at {address} refused: {last_line}.") from error
+
+
+class _UnknownError(JobError):
+    """Ray has no such job."""
+
+
+class _UnreachableError(Exception):
+    """Nothing listens at the address of the cluster."""
+
+
+def submission_id(job: Job, attempt: int | None = None) -> str:
+    """What an attempt of a job is called in Ray.
+
+    With the time of creation, as the number of a deleted job is given again, and several workspaces may share a cluster.
+    """
+    return f"bloodcell-{job.id}-{attempt or job.attempt}-{round(job.created_at * 1e6):x}"
+
+
+def _reach(address: str) -> None:
+    """Raise unless something listens there; Ray's client itself would wait for minutes."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        try:
+            socket.create_connection((parts.hostname, parts.port), REACH_TIMEOUT_S).close()
+        except OSError as error:
+            raise _UnreachableError(str(error)) from error

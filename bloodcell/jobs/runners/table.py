@@ -1,0 +1,46 @@
+"""What a runner of jobs does, and the written-out table of those there are."""
+
+import importlib
+from typing import Protocol
+
+from bloodcell.core.errors import JobError
+from bloodcell.core.settings import Settings
+from bloodcell.jobs.store import Job
+
+RUNNERS = {"local": "bloodcell.jobs.runners.local:LocalRunner", "ray": "bloodcell.jobs.runners.ray_cluster:RayRunner"}
+
+
+class Runner(Protocol):
+    """Starts, stops and watches the processes of jobs; made by `runner_of` with the settings."""
+
+    def start(self, job: Job) -> tuple[str, int, float] | None:
+        """Start the worker of a claimed job; host, pid and its creation time, None where only the worker knows.
+
+        Raises
+        ------
+        JobError
+            If it cannot be started.
+        """
+
+    def stop(self, job: Job) -> None:
+        """See to it that the processes of a job, whose flag is set, are gone soon; returns at once."""
+
+    def is_gone(self, job: Job) -> bool:
+        """Whether the process of a running job has ended or can never have begun."""
+
+    def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
+        """What a job has written from place `start` on, and the place to go on from; see `files.read_log`.
+
+        Raises
+        ------
+        JobError
+            If it lies where nobody answers.
+        """
+
+
+def runner_of(settings: Settings) -> Runner:
+    """The runner that BLOODCELL_RUNNER names."""
+    if settings.runner not in RUNNERS:
+        raise JobError(f"BLOODCELL_RUNNER must be one of {list(RUNNERS)}. Received: {settings.runner!r}.")
+    module, name = RUNNERS[settings.runner].split(":")
+    return getattr(importlib.import_module(module), name)(settings)

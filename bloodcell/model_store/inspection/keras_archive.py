@@ -1,0 +1,184 @@
+"""A `.keras` file looked into without running any of it, and without Keras: its members, its layers, its size."""
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bloodcell.core.errors import IntakeError
+from bloodcell.datasets.sources.archives import SafeZip
+from bloodcell.model_store.inspection.allowed_layers import MODELS, problem_of
+from bloodcell.model_store.inspection.keras_sizes import input_size, n_outputs, objects_in, parameters_of, part, refused
+
+CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
+MAX_CONFIG_BYTES: Final = 16 * 2**20
+MAX_LAYERS: Final = 3_000
+MAX_NUMBER: Final = 1_000_000  # of any size that a layer has: units, filters, a length
+MAX_PARAMETERS: Final = 100_000_000
+MAX_MAP: Final = 2**26  # numbers that a layer gives for one picture
+
+# Numbers that are no sizes.
+_NOT_SIZES: Final = frozenset({"seed", "shared_object_id"})
+_STARTS: Final = (
+    (b"\x89HDF\r\n\x1a\n", "it is in the old HDF5 format (.h5), whose code cannot be looked through"),
+    (b"\x80\x02", "it is a pickle, which can run any program"),
+    (b"\x80\x03", "it is a pickle, which can run any program"),
+    (b"\x80\x04", "it is a pickle, which can run any program"),
+    (b"\x80\x05", "it is a pickle, which can run any program"),
+)
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """What a `.keras` file says of its network.
+
+    height_px, width_px : of the colour picture that it takes
+    n_layers : layers and calculations, those of nested networks too
+    n_outputs : numbers that it gives for a picture; None where that is not plain from the file
+    n_parameters : weights of the layers that say their input, in all
+    scales_levels : has a layer that scales the levels of a picture
+    """
+
+    height_px: int
+    width_px: int
+    n_layers: int
+    n_outputs: int | None
+    n_parameters: int
+    scales_levels: bool
+
+
+def inspect_keras(raw: io.RawIOBase | io.BytesIO) -> KerasFile:
+    """Look into a `.keras` file without running it.
+
+    Parameters
+    ----------
+    raw : its bytes, unbuffered; closed in the end
+
+    Raises
+    ------
+    ModelError
+        If it is something else, is damaged, has members, layers, functions or numbers beyond what is allowed, or takes
+        anything but one colour picture.
+    """
+    config = _config_of(raw)
+    root = _root(config)
+    objects = list(objects_in(config))
+    if len(objects) > 20 * MAX_LAYERS:
+        raise refused(f"it has too many parts: {20 * MAX_LAYERS:,} are allowed, it has {len(objects):,}")
+    for one in objects:
+        _check_object(one)
+    layers = [one for one in objects if "inbound_nodes" in one or one.get("module") == "keras.layers"]
+    if len(layers) > MAX_LAYERS:
+        raise refused(f"it has too many layers: {MAX_LAYERS:,} are allowed, it has {len(layers):,}")
+    n_parameters = sum(map(parameters_of, layers))
+    if n_parameters > MAX_PARAMETERS:
+        raise refused(f"it would have {n_parameters:,} weights, and {MAX_PARAMETERS:,} are allowed")
+    height_px, width_px = input_size(root)
+    scales_levels = any(layer["class_name"] in ("Rescaling", "Normalization") for layer in layers)
+    return KerasFile(height_px, width_px, len(layers), n_outputs(root), n_parameters, scales_levels)
+
+
+def _config_of(raw: io.RawIOBase | io.BytesIO) -> dict[str, Any]:
+    start = raw.read(8) or b""
+    raw.seek(0)
+    for known, reason in _STARTS:
+        if start.startswith(known):
+            raw.close()
+            raise refused(f"{reason}; save the network as .keras")
+    if not start.startswith(b"PK"):
+        raw.close()
+        raise refused("it is no zip, as .keras files are")
+    try:
+        with SafeZip(raw) as archive:
+            members = {info.filename: info for info in archive.members}
+            _check_members(archive, [info.filename for info in archive.members])
+            if members[CONFIG].file_size > MAX_CONFIG_BYTES:
+                size = members[CONFIG].file_size / 2**20
+                raise refused(f"its {CONFIG} has {size:.0f} MB, and {MAX_CONFIG_BYTES // 2**20} are allowed")
+            text = archive.read(members[CONFIG])
+    except IntakeError as error:
+        raise refused(f"as a zip it cannot be read ({str(error).rstrip('.')})") from error
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise refused(f"its {CONFIG} is no readable JSON") from error
+    if not isinstance(config, dict):
+        raise refused(f"its {CONFIG} holds no network")
+    # Never read: loaded without compiling. Those of nested networks would be, and are looked through like all else.
+    return config | {"compile_config": None}
+
+
+def _check_members(archive: SafeZip, names: list[str]) -> None:
+    for info in archive.members:
+        problem = archive.problem(info)
+        if problem:
+            raise refused(f"of its member {info.filename[:80]} it is said: {problem.rstrip('.')}")
+    if "saved_model.pb" in {name.rsplit("/", 1)[-1] for name in names}:
+        raise refused("it is a SavedModel, a TensorFlow program; save the network as .keras")
+    others = sorted(set(names) - {CONFIG, WEIGHTS, METADATA})
+    if others:
+        raise refused(f"it holds {others[0][:80]!r}, where only {CONFIG}, {METADATA} and {WEIGHTS} are allowed")
+    if len(set(names)) != len(names):
+        raise refused("a member comes twice in it")
+    missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
+    if missing:
+        raise refused(f"it lacks {' and '.join(missing)}")
+
+
+def _root(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of the outermost network."""
+    problem = problem_of(config.get("module"), config.get("class_name"), config.get("registered_name"))
+    if problem:
+        raise refused(problem)
+    inner = part(config, "config")
+    if (config.get("module"), config["class_name"]) not in MODELS:
+        raise refused("it holds no network of layers")
+    layers = inner.get("layers")
+    if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
+        raise refused("its network has no layers")
+    return inner
+
+
+def _check_object(one: dict[str, Any]) -> None:
+    class_name = one["class_name"]
+    problem = problem_of(one.get("module"), class_name, one.get("registered_name"))
+    if problem:
+        raise refused(problem)
+    if one.get("compile_config"):
+        raise refused("a network nested in it carries settings of training; save it without them")
+    if class_name == "__keras_tensor__":
+        _check_map(part(one, "config").get("shape"))
+    elif class_name in ("__numpy__", "__tensor__"):
+        if not str(part(one, "config").get("dtype")).startswith(("float", "int", "bool", "uint")):
+            raise refused("it holds an array that is no array of numbers")
+    elif class_name == "InputLayer" or "build_config" in one:
+        _check_map(part(one, "config").get("batch_shape"))
+        _check_map(part(one, "build_config").get("input_shape"))
+    for name, number in _numbers({key: one.get(key) for key in ("config", "build_config")}):
+        if abs(number) > MAX_NUMBER:
+            raise refused(f"{name!r} of its part {class_name} is {number:,}, and {MAX_NUMBER:,} is allowed")
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, int]]:
+    """Whole numbers of an object's own settings, with the setting's name; nested objects are looked at by themselves."""
+    waiting = [(name, value)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            if "class_name" not in value:
+                waiting += [(key, inner) for key, inner in value.items() if key not in _NOT_SIZES]
+        elif isinstance(value, list):
+            waiting += [(name, inner) for inner in value]
+        elif isinstance(value, int):
+            yield name, value
+
+
+def _check_map(shape: Any) -> None:
+    """Refuse the shape of a picture or map that would be too large; None stands for any number."""
+    if not isinstance(shape, list):
+        return
+    sides = [side for side in shape if isinstance(side, int)]
+    if math.prod(max(1, side) for side in sides) > MAX_MAP:
+        raise refused(f"a map in it would have the shape {shape}, and {MAX_MAP:,} numbers are allowed")

@@ -1,0 +1,52 @@
+"""Drawn pictures for trying the app and for tests: fields with their truth, a sample set, and what is no smear."""
+
+from typing import Final
+
+from bloodcell.imaging.read import encode_jpeg, encode_png
+from bloodcell.synthetic.cells import STAINS
+from bloodcell.synthetic.fields import DrawnField, draw_field
+from bloodcell.synthetic.other_images import N_NOT_SMEARS, not_smears
+
+__all__ = ["N_NOT_SMEARS", "DrawnField", "draw_field", "not_smears", "sample_set"]
+
+# (what, white cells, height, width, scale); the first is what a lab's microscope gives most often.
+_SAMPLES: Final = (
+    ("field", 1, 480, 640, None),
+    ("field", 2, 480, 640, None),
+    ("no-white-cell", 0, 480, 640, None),
+    ("field", 1, 480, 640, None),
+    ("field", 3, 480, 640, 0.8),
+    ("small-field", 1, 240, 320, None),
+    ("square-field", 1, 360, 360, 0.6),
+    ("single-cell", 1, 120, 120, 0.45),
+    ("field", 1, 480, 640, None),
+    ("field", 2, 480, 640, 0.8),
+    ("small-field", 1, 240, 320, None),
+    ("single-cell", 1, 120, 120, 0.45),
+)
+
+
+def sample_set(n: int = 12, seed: int = 0) -> list[tuple[str, bytes]]:
+    """Draw what a first-time user tries: fields with none to three white cells, in several sizes.
+
+    Parameters
+    ----------
+    n : int, how many; from 3 on, one has no white cell
+    seed : int
+
+    Returns
+    -------
+    list of (name, bytes)
+        JPEG, every fourth a PNG; the names tell the kind of picture, not the class of its cells.
+    """
+    pictures = []
+    for index in range(n):
+        what, n_white, height_px, width_px, scale = _SAMPLES[index % len(_SAMPLES)]
+        stain = tuple(STAINS)[index % len(STAINS)]
+        field = draw_field(seed * 1000 + index, n_white, height_px, width_px, scale=scale, stain=stain)
+        stem = f"drawn-{index + 1:02d}-{what}"
+        if index % 4 == 3:
+            pictures.append((f"{stem}.png", encode_png(field.rgb)))
+        else:
+            pictures.append((f"{stem}.jpg", encode_jpeg(field.rgb, quality=92)))
+    return pictures

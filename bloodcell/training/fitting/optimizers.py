@@ -1,0 +1,46 @@
+"""The optimizer of a spec, with its rate schedule and the running mean of the weights."""
+
+import keras
+
+from bloodcell.training.specs.choices import CONSTANT, COSINE, EXPONENTIAL, KEEP_MEAN, PLATEAU
+from bloodcell.training.specs.train_spec import TrainSpec
+
+# The weights that are kept are a running mean over about the last hundred steps.
+EMA_MOMENTUM = 0.99
+CLIPNORM = 1.0
+
+
+def optimizer_of(
+    spec: TrainSpec, steps_per_epoch: int, epochs: int, learning_rate: float
+) -> keras.optimizers.Optimizer:
+    """Build the optimizer of one round of a spec; gradients are clipped to a common norm of 1.
+
+    The rate of "reduce on plateau" begins at `learning_rate` too and is brought down by who trains (`history.plateau_rate`).
+    """
+    rate = _rate(spec, steps_per_epoch, epochs, learning_rate)
+    common = {"global_clipnorm": CLIPNORM, "use_ema": spec.keep == KEEP_MEAN, "ema_momentum": EMA_MOMENTUM}
+    if spec.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=spec.weight_decay, **common)
+    if spec.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=spec.momentum, **common)
+    kinds = {"adam": keras.optimizers.Adam, "nadam": keras.optimizers.Nadam, "rmsprop": keras.optimizers.RMSprop}
+    return kinds[spec.optimizer](rate, **common)
+
+
+def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of the next step."""
+    return float(f"{float(keras.ops.convert_to_numpy(optimizer.learning_rate)):.6g}")
+
+
+def _rate(
+    spec: TrainSpec, steps_per_epoch: int, epochs: int, learning_rate: float
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    if spec.schedule == COSINE:
+        steps = steps_per_epoch * epochs
+        warm_up = max(1, steps // 20)
+        return keras.optimizers.schedules.CosineDecay(
+            learning_rate / 20, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
+        )
+    if spec.schedule == EXPONENTIAL:
+        return keras.optimizers.schedules.ExponentialDecay(learning_rate, steps_per_epoch, spec.rate_factor)
+    return {CONSTANT: learning_rate, PLATEAU: learning_rate}[spec.schedule]

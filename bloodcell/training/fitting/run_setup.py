@@ -1,0 +1,77 @@
+"""A run opened: its samples, their folds, and the checkpoints that it goes on from."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bloodcell.core.progress import Control, stop_if_asked
+from bloodcell.datasets.catalog.open_sources import split_of
+from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
+from bloodcell.training.fitting.phases import Work
+from bloodcell.training.output.history import HISTORY_FILE, write_history
+from bloodcell.training.samples.folds import NOT_USED, fold_of_rows
+from bloodcell.training.samples.imbalance import learned_rows
+from bloodcell.training.samples.samples import Samples, load_samples
+from bloodcell.training.specs.train_spec import TrainSpec
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the fits of a run work on.
+
+    samples : all Samples of the spec but those that a split leaves out, its test part too
+    folds : int array (N,), fold of each
+    work : Work of the fits
+    leaky : names of the sources whose split tears copies of one cell apart: all figures that follow are too good
+    started : when the run began, in seconds since 1970, as if it had never been stopped
+    """
+
+    samples: Samples
+    folds: np.ndarray
+    work: Work
+    leaky: list[str]
+    started: float
+
+
+def open_run(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, fits: int, control: Control) -> Opened:
+    """Load the samples of a run and open its checkpoints, and write its history as far as it has come.
+
+    Parameters
+    ----------
+    work_dir : folder of the run, made where it is missing
+    fits : how many fits the run has
+    """
+    if spec.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+    def on_progress(source: str, done: int, total: int) -> None:
+        stop_if_asked(control)
+        control.reading(source, done, total)
+
+    control.log("Finding and cropping cells ...")
+    samples = load_samples(spec, data_dir, cache_dir, on_progress)
+    folds = fold_of_rows(spec, samples)
+    if (folds == NOT_USED).any():
+        samples, folds = samples.take(folds != NOT_USED), folds[folds != NOT_USED]
+    work_dir.mkdir(parents=True, exist_ok=True)
+    checkpoints = open_checkpoints(work_dir / CHECKPOINT_DIR, spec, samples)
+    earlier = checkpoints.rows()
+    write_history(work_dir / HISTORY_FILE, earlier)
+    started = time.time() - sum({row["fit"]: row["seconds"] for row in earlier}.values())
+    work = Work(control, checkpoints, work_dir / HISTORY_FILE, data_dir, fits)
+    return Opened(samples, folds, work, leaky_sources(spec, data_dir), started)
+
+
+def leaky_sources(spec: TrainSpec, data_dir: Path) -> list[str]:
+    """Names of the sources whose split is marked leaky."""
+    splits = [(source.name, split_of(source, data_dir)) for source in spec.sources]
+    return [name for name, split in splits if split is not None and split.leaky]
+
+
+def learned_samples(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
+    """The samples that a fit learns from: those of `among` (bool array), within the limits of the sources."""
+    rows = learned_rows(spec, samples, among)
+    return samples if rows.all() else samples.take(rows)

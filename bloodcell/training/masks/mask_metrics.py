@@ -1,0 +1,111 @@
+"""How well a U-Net meets the masks of pictures that it did not learn from, asked as it is served."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.core.progress import Control, stop_if_asked
+from bloodcell.datasets.labels.records import Record
+from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
+from bloodcell.imaging.crop import whole_picture
+from bloodcell.imaging.segment import dice, intersection_over_union
+from bloodcell.imaging.threshold import otsu_cell
+from bloodcell.inference.masks import MaskEngine
+from bloodcell.model_store.mask_models import Examples
+from bloodcell.training.samples.crop_store import read_ahead
+from bloodcell.training.samples.mask_samples import MaskSamples, Pairs, open_pairs, small_mask
+from bloodcell.training.specs.masks_spec import DRAWN, OTSU, MasksSpec
+
+N_EXAMPLES = 8
+AGAINST = {
+    DRAWN: "masks that people drew",
+    OTSU: "Otsu's threshold: this says how well the U-Net does the same, not how well either meets the cell",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores of held-back pictures.
+
+    rows : a dict a picture: file, group, dice, iou, and dice_of_otsu where the masks were drawn
+    figures : their means with 95 % intervals over source cells; what they were held against
+    examples : Examples, from the worst Dice to the best
+    """
+
+    rows: list[dict[str, Any]]
+    figures: dict[str, Any]
+    examples: Examples
+
+
+def measure_masks(network: Path, spec: MasksSpec, samples: MaskSamples, data_dir: Path, control: Control) -> Measured:
+    """Ask the network in a file about every held-back picture at its own size, one picture in memory at a time.
+
+    Parameters
+    ----------
+    network : ONNX file, as `inference.masks.MaskEngine` takes it
+
+    Raises
+    ------
+    ModelError, DatasetError, ImageError, StoppedError
+    """
+    engine = MaskEngine(network)
+    held = np.flatnonzero(samples.held)
+    records = [Record(samples.file[row], "") for row in held]
+    rows: list[dict[str, Any]] = []
+    with open_pairs(spec, data_dir) as pairs:
+        for row, scores in enumerate(read_ahead(partial(_scores, engine, pairs), records)):
+            stop_if_asked(control)
+            if scores is not None:
+                rows.append({"file": records[row].file, "group": int(samples.group[held[row]]), **scores})
+        if not rows:
+            raise DatasetError(f"None of the {len(held)} held-back pictures can be read any more.")
+        ranked = sorted(rows, key=lambda one: (one["dice"], one["file"]))
+        chosen = [ranked[at] for at in np.unique(np.linspace(0, len(ranked) - 1, N_EXAMPLES).round().astype(int))]
+        examples = _examples(engine, [pairs.read(Record(one["file"], "")) for one in chosen], chosen)
+    groups = np.array([row["group"] for row in rows])
+    figures: dict[str, Any] = {"images": len(rows), "source_cells": len(np.unique(groups))}
+    figures["against"] = AGAINST[spec.targets]
+    for name in ("dice", "iou", *(["dice_of_otsu"] if spec.targets == DRAWN else [])):
+        figures[name] = summed_up(np.array([row[name] for row in rows]), groups)
+    return Measured(rows, figures, examples)
+
+
+def _scores(engine: MaskEngine, pairs: Pairs, record: Record) -> dict[str, float] | None:
+    """Scores of one picture; None where it has become unreadable since it was learned with."""
+    pair = pairs.read(record)
+    if pair is None:
+        return None
+    rgb, wanted = pair
+    mask = engine.mask(rgb)
+    scores = {"dice": dice(mask, wanted), "iou": intersection_over_union(mask, wanted)}
+    if pairs.drawn is not None:
+        scores["dice_of_otsu"] = dice(otsu_cell(rgb), wanted)
+    return {name: round(value, 4) for name, value in scores.items()}
+
+
+def summed_up(values: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    """Mean of scores with its 95 % interval over groups, their median and the least; arrays of shape (N,)."""
+    low, high = cluster_bootstrap(lambda rows: float(values[rows].mean()), groups)
+    return {
+        "mean": round(float(values.mean()), 4),
+        "interval": [round(low, 4), round(high, 4)],
+        "median": round(float(np.median(values)), 4),
+        "least": round(float(values.min()), 4),
+    }
+
+
+def _examples(engine: MaskEngine, pairs: list, rows: list[dict[str, Any]]) -> Examples:
+    size = (engine.height_px, engine.width_px)
+    there = [(pair, row) for pair, row in zip(pairs, rows, strict=True) if pair is not None]
+    rgb = np.stack([whole_picture(picture, *size) for (picture, _), _ in there])
+    return Examples(
+        rgb=rgb,
+        wanted=np.stack([small_mask(mask, *size) > 0 for (_, mask), _ in there]),
+        given=np.stack([engine.mask(picture) for picture in rgb]),
+        dice=np.array([row["dice"] for _, row in there]),
+        file=[row["file"] for _, row in there],
+    )

@@ -1,0 +1,50 @@
+"""The folder that trials, k-fold and search leave: figures as JSON, tables as CSV, the history of every fit."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bloodcell.core.csv_text import csv_bytes
+from bloodcell.core.io import write_whole
+from bloodcell.training.output.history import write_history
+
+# Inside a run's working folder; it is moved to where it shall be once it is whole.
+RESULT_DIR = "result"
+HISTORIES_DIR = "history"
+TRIALS_FILE, KFOLD_FILE, SEARCH_FILE = "trials.json", "kfold.json", "search.json"
+# A row a trial: in the result, and before that in the folder of the run.
+TRIALS_TABLE = "trials.csv"
+BEST_FILE = "spec.json"
+FIGURES = ("accuracy", "balanced_accuracy", "log_loss")
+# States of the trials of a search.
+DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged", "impossible", "broken off"
+
+
+def new_result(work_dir: Path) -> Path:
+    """Make the folder of a result anew."""
+    folder = work_dir / RESULT_DIR
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, whole."""
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, whole; columns as the first row has them, no value as an empty cell."""
+    header = list(rows[0]) if rows else []
+    cells = [["" if row.get(name) is None else row[name] for name in header] for row in rows]
+    write_whole(path, csv_bytes(header, cells, bom=False))
+
+
+def write_histories(folder: Path, rows: Sequence[dict], word: str) -> None:
+    """Write the epochs of each fit to a table of its own, history/<word>-<number of the fit>.csv."""
+    histories = folder / HISTORIES_DIR
+    histories.mkdir()
+    for fit in sorted({row["fit"] for row in rows}):
+        write_history(histories / f"{word}-{fit}.csv", [row for row in rows if row["fit"] == fit])

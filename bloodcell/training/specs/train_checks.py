@@ -1,0 +1,146 @@
+"""What a training spec must fulfil; each rule says what is allowed and what came."""
+
+from typing import Any
+
+from bloodcell.core.spec import require
+from bloodcell.imaging.scale import SCALINGS
+from bloodcell.model_store.io_spec import INPUTS, MASK_UNET, MASKS
+from bloodcell.networks.registry import BY_MASKS, check_stages, network
+from bloodcell.training.specs.choices import (
+    BALANCED,
+    CLASS_SAMPLINGS,
+    CLASS_WEIGHTS,
+    EQUAL_PARTS,
+    EVERY_IMAGE,
+    KEEP_BEST,
+    KEEPS,
+    MONITORS,
+    OPTIMIZERS,
+    PLATEAU,
+    SCHEDULES,
+)
+
+MIN_SIDE_PX, MAX_SIDE_PX = 32, 640
+
+
+def check_spec(spec: Any) -> None:
+    """Raise SpecError at the first rule that a `TrainSpec` breaks."""
+    _check_words(spec)
+    _check_classes_and_sources(spec)
+    _check_network(spec)
+    _check_numbers(spec)
+    _check_drawing(spec)
+    _check_what_needs_held_out_cells(spec)
+
+
+def require_one_held_out(fold: int) -> None:
+    """Raise SpecError unless a `fold` names the part that trials are judged on."""
+    require(
+        fold >= 0,
+        "Trials are judged on one held-out part, the same for all: choose which (`fold` must be 0 or more)."
+        f" Received: {fold}, each in turn.",
+    )
+
+
+def _check_words(spec: Any) -> None:
+    for name, allowed in (
+        ("input", INPUTS),
+        ("mask", MASKS),
+        ("scaling", SCALINGS),
+        ("class_sampling", CLASS_SAMPLINGS),
+        ("class_weights", CLASS_WEIGHTS),
+        ("optimizer", OPTIMIZERS),
+        ("schedule", SCHEDULES),
+        ("monitor", MONITORS),
+        ("keep", KEEPS),
+    ):
+        value = getattr(spec, name)
+        require(value in allowed, f"`{name}` must be one of {allowed}. Received: {value!r}.")
+    for name in ("deterministic", "mixed_precision", "needs_white_cell"):
+        value = getattr(spec, name)
+        require(value in (True, False), f"`{name}` must be true or false. Received: {value!r}.")
+
+
+def _check_classes_and_sources(spec: Any) -> None:
+    require(len(spec.class_names) >= 2, f"A model needs two classes or more. Received: {spec.class_names}.")
+    require(all(isinstance(name, str) and name for name in spec.class_names), "Class names must be words.")
+    require(len(set(spec.class_names)) == len(spec.class_names), f"Class names occur twice: {spec.class_names}.")
+    require(len(spec.sources) >= 1, "A training run needs at least one source of labelled images.")
+    names = [source.name for source in spec.sources]
+    require(len(set(names)) == len(names), f"Sources need names of their own. Received: {names}.")
+    for source in spec.sources:
+        foreign = [name for name, _ in source.limits if name not in spec.class_names]
+        require(not foreign, f"`limits` must name classes of {spec.class_names}. Received: {foreign}.")
+
+
+def _check_network(spec: Any) -> None:
+    family = network(spec.model)
+    require(family.taught != BY_MASKS, f"`model` {spec.model!r} gives masks, no classes: it is taught by `masks`.")
+    for name in ("height_px", "width_px"):
+        side = getattr(spec, name)
+        is_right = MIN_SIDE_PX <= side <= MAX_SIDE_PX
+        require(is_right, f"`{name}` must be from {MIN_SIDE_PX} to {MAX_SIDE_PX}. Received: {side}.")
+    require(bool(spec.weights), "`weights` must be 'none', 'imagenet' or the path of a file. Received: ''.")
+    widths_are_right = all(isinstance(width, int) and width >= 1 for width in spec.stage_widths)
+    require(widths_are_right, f"`stage_widths` must be whole numbers of 1 or more. Received: {spec.stage_widths}.")
+    check_stages(spec.model, spec.stage_widths)
+    is_square_cell = spec.input == "cell" and spec.height_px == spec.width_px
+    require(
+        spec.unknown_share == 0 or is_square_cell,
+        "`unknown_share` must be 0 unless the network takes square cells."
+        f" Received: {spec.unknown_share} with {spec.input}s of {spec.height_px}x{spec.width_px} px.",
+    )
+    require(
+        (spec.mask == MASK_UNET) == bool(spec.mask_model),
+        f"`mask_model` names the folder of a U-Net where `mask` is {MASK_UNET!r}, and is empty otherwise."
+        f" Received: {spec.mask!r} and {spec.mask_model!r}.",
+    )
+
+
+def _check_numbers(spec: Any) -> None:
+    for name in ("learning_rate", "frozen_rate", "rate_factor"):
+        value = getattr(spec, name)
+        require(0 < value < 1, f"`{name}` must be between 0 and 1. Received: {value}.")
+    for name in ("dropout", "momentum"):
+        value = getattr(spec, name)
+        require(0 <= value < 1, f"`{name}` must be from 0 to below 1. Received: {value}.")
+    for name in ("label_smoothing", "unknown_share"):
+        value = getattr(spec, name)
+        require(0 <= value < 0.5, f"`{name}` must be from 0 to below 0.5. Received: {value}.")
+    for name, least in (("epochs", 1), ("batch_size", 2), ("plateau_patience", 1), ("patience", 0), ("folds", 2)):
+        value = getattr(spec, name)
+        require(value >= least, f"`{name}` must be {least} or more. Received: {value}.")
+    require(
+        0 <= spec.frozen_epochs < spec.epochs,
+        f"`frozen_epochs` must be from 0 to below `epochs`. Received: {spec.frozen_epochs} of {spec.epochs}.",
+    )
+    require(0 <= spec.focal_gamma <= 10, f"`focal_gamma` must be from 0 to 10. Received: {spec.focal_gamma}.")
+    require(-1 <= spec.fold < spec.folds, f"`fold` must be from -1 to {spec.folds - 1}. Received: {spec.fold}.")
+
+
+def _check_drawing(spec: Any) -> None:
+    is_every_image = spec.class_sampling == EVERY_IMAGE
+    require(
+        spec.images_per_epoch >= spec.batch_size or (is_every_image and spec.images_per_epoch == 0),
+        f"`images_per_epoch` must be at least one batch ({spec.batch_size}), or 0 for all with `class_sampling`"
+        f" {EVERY_IMAGE!r}. Received: {spec.images_per_epoch}.",
+    )
+    require(
+        not (is_every_image and spec.unknown_share),
+        f"`class_sampling` {EVERY_IMAGE!r} draws no crops of strangers: `unknown_share` must be 0."
+        f" Received: {spec.unknown_share}.",
+    )
+    require(
+        spec.class_weights != BALANCED or spec.class_sampling != EQUAL_PARTS,
+        f"`class_weights` {BALANCED!r} need another `class_sampling` than {EQUAL_PARTS!r}: classes drawn in equal parts"
+        " are balanced already.",
+    )
+
+
+def _check_what_needs_held_out_cells(spec: Any) -> None:
+    wants = {"patience": spec.patience > 0, "keep": spec.keep == KEEP_BEST, "schedule": spec.schedule == PLATEAU}
+    blind = [f"`{name}` {getattr(spec, name)!r}" for name, is_wanted in wants.items() if is_wanted and spec.fold < 0]
+    require(
+        not blind,
+        f"{' and '.join(blind)} need cells held out from the model: `fold` must be 0 or more. Received: -1.",
+    )

@@ -1,0 +1,122 @@
+"""Several runs of one spec that differ in their seed: their settings, when one has converged, their spread."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bloodcell.core.errors import SpecError
+from bloodcell.core.spec import build, json_object, require
+from bloodcell.training.specs.train_checks import require_one_held_out
+from bloodcell.training.specs.train_spec import TrainSpec
+
+MOST_TRIALS = 200
+# A trial has left chance behind once it came this part of the way from there to 1 ...
+PART_OF_THE_WAY = 0.25
+# ... and its training loss fell to this part of the first epoch's.
+LOSS_LEFT = 0.9
+
+
+@dataclass(frozen=True)
+class TrialsSpec:
+    """Runs of `train` with its seed and the ones after it, `n` of them, judged on the cells of its fold.
+
+    Raises
+    ------
+    SpecError
+        If `n` is not from 2 to 200, or nothing is held out to judge the runs on.
+    """
+
+    train: TrainSpec
+    n: int = 10
+
+    def __post_init__(self) -> None:
+        is_right = isinstance(self.n, int) and 2 <= self.n <= MOST_TRIALS
+        require(is_right, f"`n` must be from 2 to {MOST_TRIALS} trials. Received: {self.n}.")
+        require_one_held_out(self.train.fold)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each trial."""
+        return [self.train.seed + number for number in range(self.n)]
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrialsSpec":
+        """Read {"train": settings of a TrainSpec, "n": number}; SpecError names settings that do not exist."""
+        values = json_object(text)
+        train = TrainSpec.from_json(json.dumps(values.pop("train", {})))
+        return build(cls, values | {"train": train})
+
+    @classmethod
+    def read(cls, path: Path, n: int | None = None) -> "TrialsSpec":
+        """Read trials from a file, or make them of a training spec in it.
+
+        Parameters
+        ----------
+        n : how many trials; None for as many as the file says, and for 10 where it is a training spec
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SpecError(f"The spec {path} cannot be read: {error.strerror}.") from error
+        trials = cls.from_json(text) if "train" in json_object(text) else cls(TrainSpec.from_json(text))
+        return trials if n is None else replace(trials, n=n)
+
+    def to_json(self) -> str:
+        """Write it so that `from_json` gives it back equal."""
+        return json.dumps({"train": json.loads(self.train.to_json()), "n": self.n}, indent=2)
+
+
+def least_balanced(n_classes: int) -> float:
+    """The balanced accuracy that a converged trial has at least.
+
+    A network that always says the same, or guesses, has 1 / n_classes: chance. Asked for is a quarter of the way from
+    there to 1, so 0.4375 for four classes.
+    """
+    return 1 / n_classes + PART_OF_THE_WAY * (1 - 1 / n_classes)
+
+
+def has_converged(balanced: float, losses: Sequence[float], n_classes: int) -> bool:
+    """Whether a trial has converged, by the rule of `rule_in_words`.
+
+    Parameters
+    ----------
+    balanced : balanced accuracy on validation at the end
+    losses : training loss of each epoch, in order; empty for a network that is not taught by steps, of which only the
+        first condition is asked. With one epoch there is no earlier loss to be below, so that it has not converged.
+    """
+    if not balanced >= least_balanced(n_classes):
+        return False
+    if not len(losses):
+        return True
+    return math.isfinite(losses[-1]) and losses[-1] <= LOSS_LEFT * losses[0] and len(losses) > 1
+
+
+def rule_in_words(n_classes: int) -> str:
+    """The rule of convergence, for people."""
+    return (
+        f"A trial has converged if at its end the balanced accuracy on validation is at least"
+        f" {least_balanced(n_classes):.4f} (a quarter of the way from chance, 1/{n_classes}, to 1), and the training loss"
+        f" of its last epoch is at most {LOSS_LEFT:g} of that of its first."
+    )
+
+
+def spread(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, standard deviation (division by n - 1), least and most of numbers; sd None for one, all None for none.
+
+    None among `values` stands for a trial that has no such figure; n says how many have.
+    """
+    array = np.array([value for value in values if value is not None], float)
+    if len(array) == 0:
+        return {"n": 0, "mean": None, "sd": None, "min": None, "max": None}
+    return {
+        "n": len(array),
+        "mean": round(float(array.mean()), 4),
+        "sd": round(float(array.std(ddof=1)), 4) if len(array) > 1 else None,
+        "min": round(float(array.min()), 4),
+        "max": round(float(array.max()), 4),
+    }

@@ -1,0 +1,94 @@
+"""What a batch came to: numbers, a chart, and the images that gave no cell."""
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.core.labels import CELL_STATUSES, HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADABLE
+from bloodcell.plots import theme
+from bloodcell.plots.cells import class_counts
+from bloodcell.ui.shared import resources, thumbnails
+from bloodcell.ui.shared.image_rows import NO_BAR
+from bloodcell.ui.shared.text import counted
+
+ROWS_PER_PAGE = 50
+_IMAGE_WORDS = {
+    NO_WHITE_CELL: "No white cell found",
+    NOT_A_SMEAR: "Not a blood smear",
+    UNREADABLE: "Could not be used",
+}
+_REASONS = {
+    NO_WHITE_CELL: "The field shows no white blood cell.",
+    NOT_A_SMEAR: "The picture does not look like a stained blood smear.",
+}
+
+
+def numbers(table: pd.DataFrame, class_names: tuple[str, ...], n_images: int) -> None:
+    """Show how many images and cells there are, per status and per class, and how many are decided."""
+    left, right = st.columns([5, 4], gap="medium", vertical_alignment="center")
+    with left:
+        first = st.columns(3)
+        first[0].metric("Images", f"{n_images:,}")
+        first[1].metric("White cells", f"{len(table):,}")
+        n_decided = int((table["correction"] != "").sum())
+        n_changed = int(((table["correction"] != "") & (table["correction"] != table["prediction"])).sum())
+        first[2].metric(
+            "Decided",
+            f"{n_decided:,}",
+            help=f"Looked at by a person: {n_decided - n_changed} confirmed, {n_changed} corrected.",
+        )
+        for column, status in zip(st.columns(3), CELL_STATUSES, strict=True):
+            look = theme.STATUS_LOOKS[status]
+            n_status = int((table["status"] == status).sum())
+            column.metric(f"{look.sign} {look.word}", f"{n_status:,}", help=look.meaning)
+    with right:
+        st.plotly_chart(
+            class_counts(table, class_names),
+            config=NO_BAR,
+            key="classify-counts",
+            alt="Cells per class and status",
+        )
+
+
+def images_without_cells(images: pd.DataFrame) -> None:
+    """List the images that gave no cell to look at, each with a thumbnail and the reason."""
+    odd = images[~images["image_status"].isin([HAS_CELLS, ""])]
+    if odd.empty:
+        return
+    counts = odd["image_status"].value_counts()
+    parts = [f"{_IMAGE_WORDS[status].lower()}: {counts[status]}" for status in _IMAGE_WORDS if status in counts]
+    title = f"{counted(len(odd), 'image')} without a result ({', '.join(parts)})"
+    with st.expander(
+        title, icon=":material/image_not_supported:", key="classify-odd", expanded=len(odd) == len(images)
+    ):
+        pages = -(-len(odd) // ROWS_PER_PAGE)
+        page = st.pagination(pages, key="classify-odd-page") if pages > 1 else 1
+        rows = odd.iloc[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE]
+        st.dataframe(
+            _odd_rows(rows),
+            hide_index=True,
+            row_height=72,
+            column_config=_ODD_COLUMNS,
+            key="classify-odd-table",
+        )
+
+
+_ODD_COLUMNS = {
+    "picture": st.column_config.ImageColumn("Picture", width="small"),
+    "file": st.column_config.TextColumn("File", width="medium"),
+    "what": st.column_config.TextColumn("What it is", width="small"),
+    "why": st.column_config.TextColumn("Why", width="large"),
+}
+
+
+def _odd_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    cache, blobs = thumbnails.shared_cache(), resources.blobs()
+    return pd.DataFrame(
+        {
+            "picture": [
+                (image.sha256 and thumbnails.thumbnail(cache, blobs, image.sha256)) or "" for image in rows.itertuples()
+            ],
+            "file": rows["file_name"].to_list(),
+            "what": [_IMAGE_WORDS.get(status, status) for status in rows["image_status"]],
+            "why": [image.message or _REASONS.get(image.image_status, "") for image in rows.itertuples()],
+        }
+    )

@@ -1,0 +1,73 @@
+"""A dataset made of the decided cells of a batch: asked for beside the batch's downloads."""
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.core.labels import EXTRA_DECISIONS
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.library import MAX_NAME_CHARS
+from bloodcell.plots.theme import label_words
+from bloodcell.review.batches import Batch
+from bloodcell.review.cell_sets import decided_cells, make_cell_set
+from bloodcell.ui.datasets.dataset_library import CHOICE_KEY
+from bloodcell.ui.shared import resources
+from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.progress import with_bar
+from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.train import adapt_form
+
+WORDS = "Cutting out the cells"
+
+
+def offer(batch: Batch) -> None:
+    """Offer to make a dataset; what it would hold is looked up when the offer is opened."""
+    with st.popover("Make a dataset", icon=":material/dataset:", key="classify-cell-set", on_change="rerun") as opened:
+        if opened.open:
+            with show_errors():
+                _ask(batch)
+
+
+def _ask(batch: Batch) -> None:
+    db = resources.database()
+    cells = decided_cells(db, batch.id, with_extra=True)
+    if cells.empty:
+        st.info(
+            "No cell of this batch is decided yet. A dataset takes the cells that a person has confirmed or corrected.",
+            icon=":material/info:",
+        )
+        return
+    is_extra = cells["correction"].isin(EXTRA_DECISIONS)
+    with_extra = is_extra.any() and st.toggle(
+        f"Take also: {', '.join(label_words(name) for name in cells.loc[is_extra, 'correction'].unique())}",
+        key=f"classify-cell-set-extra-{batch.id}",
+    )
+    taken = cells if with_extra else cells[~is_extra]
+    counts = taken["correction"].value_counts()
+    st.markdown(
+        f"**{counted(len(taken), 'decided cell')}** in {counted(len(counts), 'class', 'classes')}. "
+        "Cells that nobody has decided on are left out."
+    )
+    if taken.empty:
+        return
+    st.dataframe(
+        pd.DataFrame({"Class": counts.index.map(label_words), "Cells": counts.to_numpy()}),
+        hide_index=True,
+        key=f"classify-cell-set-classes-{batch.id}",
+    )
+    name = st.text_input(
+        "Name of the dataset", batch.name, max_chars=MAX_NAME_CHARS, key=f"classify-cell-set-name-{batch.id}"
+    )
+    if not st.button("Make it", type="primary", icon=":material/add:", key="classify-make-cell-set"):
+        return
+    settings = load_settings()
+    dataset = with_bar(
+        WORDS, lambda told, stop: make_cell_set(db, batch.id, name, settings, bool(with_extra), told, stop)
+    )
+    st.success(f"{plain(dataset.name)} holds {counted(dataset.n_images, 'cell')}.", icon=":material/check:")
+    st.page_link(
+        "pages/datasets.py",
+        label="Open it on the Datasets page",
+        icon=":material/dataset:",
+        query_params={CHOICE_KEY: dataset.name},
+    )
+    adapt_form.link(dataset, batch.model_name)

@@ -1,0 +1,44 @@
+"""Trials of one spec, each spec as mean and standard deviation over its runs."""
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.core.errors import RunError
+from bloodcell.core.settings import load_settings
+from bloodcell.experiments.results.read import read_trials
+from bloodcell.plots.experiments import WORDS
+from bloodcell.training.output.result_folder import TRIALS_FILE
+
+SHOWN = ("accuracy", "balanced_accuracy", "log_loss")
+
+
+def show() -> None:
+    """Show a row for every finished set of trials of the workspace."""
+    rows = []
+    for file in sorted(load_settings().runs_dir.glob(f"*/{TRIALS_FILE}")):
+        try:
+            found = read_trials(file.parent)
+        except RunError:
+            continue
+        spread = found.spread.set_index("figure")
+        row: dict[str, str] = {"Trials": file.parent.name, "Runs": str(len(found.trials))}
+        row["Converged"] = f"{found.converged} of {len(found.trials)}"
+        for name in SHOWN:
+            if name in spread.index:
+                row[WORDS[name]] = _words(name, spread.loc[name])
+        rows.append(row | {"": "leaky split" if found.leaky else ""})
+    if not rows:
+        st.info("No trials were run yet: on the Train page, How many runs, Trials.", icon=":material/replay:")
+        st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
+        return
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="compare-trials")
+    st.caption(
+        "Mean ± standard deviation over the runs of one spec that differ in their seed alone, each on the cells it held "
+        "out. Two specs whose ranges overlap cannot be told apart by these runs."
+    )
+
+
+def _words(name: str, row: pd.Series) -> str:
+    if name == "log_loss":
+        return f"{row['mean']:.3f} ± {row['sd']:.3f}"
+    return f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f} %"

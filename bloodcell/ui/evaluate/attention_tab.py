@@ -1,0 +1,45 @@
+"""Where the judged model looks on average at the pictures of a class."""
+
+import streamlit as st
+
+from bloodcell.datasets.catalog.registration import Dataset
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.sources.contents import Contents
+from bloodcell.evaluation.library import EvaluationInfo
+from bloodcell.explain.class_cells import MOST_CELLS, class_crops
+from bloodcell.plots.theme import label_words
+from bloodcell.ui.evaluate.evaluation_library import answers_of, judged_model
+from bloodcell.ui.shared import resources
+from bloodcell.ui.shared.cache import kept
+from bloodcell.ui.shared.explanation_view import show_class_mean
+from bloodcell.ui.shared.text import counted
+
+_WHICH = {"all": "all so labelled", "right": "named so, rightly", "wrong": "named otherwise"}
+
+
+def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
+    """Ask for a class and which of its pictures, and show the mean over some of them."""
+    if dataset is None:
+        st.info("The dataset is no longer registered, so its pictures cannot be read.", icon=":material/folder_off:")
+        return
+    model = judged_model(info)
+    left, right = st.columns(2, gap="medium")
+    names = info.protocol["class_names"]
+    label = left.selectbox("Pictures labelled", names, format_func=label_words, key="evaluation-looks-label")
+    which = right.selectbox("Which of them", list(_WHICH), format_func=_WHICH.__getitem__, key="evaluation-looks-which")
+    table = answers_of(info).answers
+    rows = table[(table["label"] == label) & (table["prediction"] != "")]
+    if which != "all":
+        rows = rows[(rows["prediction"] == label) == (which == "right")]
+    if rows.empty:
+        st.caption("There is no such picture.")
+        return
+    st.caption(f"{counted(len(rows), 'picture')}; the mean is over {min(len(rows), MOST_CELLS)}, evenly taken.")
+
+    def crops():
+        records = [Record(file, label) for file in rows["file"]]
+        with Contents(dataset.path) as images, st.spinner("Reading pictures …"):
+            return class_crops(resources.engine(str(model.folder), model.sha256), images, records, label)
+
+    found = kept(("looks", info.name, info.protocol["created"], label, which), crops)
+    show_class_mean(model, found, label, key=f"evaluation-looks-{info.name}-{label}-{which}")

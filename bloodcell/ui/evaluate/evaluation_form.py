@@ -1,0 +1,170 @@
+"""Asking for an evaluation: which model, on which labelled pictures; and the jobs that do it, followed live."""
+
+import re
+
+import streamlit as st
+
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.label_errors import label_errors
+from bloodcell.datasets.catalog.registration import Dataset
+from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, source_name
+from bloodcell.evaluation.selection import parts_of
+from bloodcell.evaluation.spec import EvaluateSpec
+from bloodcell.jobs import store
+from bloodcell.jobs.job_specs import EVALUATE, job_of
+from bloodcell.jobs.store import Job
+from bloodcell.model_store.folder import ModelInfo, list_models
+from bloodcell.plots.theme import label_words
+from bloodcell.ui.evaluate.evaluation_library import open_next
+from bloodcell.ui.shared import resources, state
+from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.train import data_form
+
+ALL = ("", "")
+_BOX_KEY, _OPENED_KEY = "evaluation-new", "evaluation-opened"
+_MODEL_KEY, _DATASET_KEY = "evaluation-model", "evaluation-dataset"
+# What the form keeps in the address: with these the page is opened to ask, as it was left.
+_ASKED_FOR = {_MODEL_KEY, _DATASET_KEY}
+NO_PICTURES = (
+    "There is no dataset to judge a model on yet. Add a folder of labelled pictures on the Datasets page; then any model "
+    "on the shelf can be judged on it here."
+)
+
+
+def ask(is_first: bool) -> None:
+    """Offer to evaluate a model; what was asked for becomes a job."""
+    if is_first:
+        st.session_state[_BOX_KEY] = True  # nothing else is on the page
+    elif st.session_state.pop(_OPENED_KEY, False):
+        st.session_state[_BOX_KEY] = False  # the result comes first
+    box = st.expander(
+        "Evaluate a model",
+        icon=":material/add_chart:",
+        expanded=bool(_ASKED_FOR & set(st.query_params)),
+        key=_BOX_KEY,
+        on_change="rerun",
+    )
+    with box:
+        if not box.open:
+            return  # what is chosen from is looked at anew, which takes a while where a dataset has many files
+        models = list_models(load_settings())
+        if not models:
+            st.info("There is no model on the shelf. Train one, or put one there.", icon=":material/inventory_2:")
+            return
+        if data_form.say_empty(NO_PICTURES):
+            return
+        with show_errors():
+            _form(models)
+
+
+def _form(models: list[ModelInfo]) -> None:
+    left, middle, right = st.columns(3, gap="medium")
+    with left:
+        names = [model.name for model in models]
+        name = st.selectbox("Model", names, key=_MODEL_KEY, bind="query-params")
+        model = models[names.index(name)]
+        st.caption(f"Knows {plain(', '.join(map(label_words, model.class_names)))}.")
+    with middle:
+        dataset = data_form.choose_dataset("Labelled pictures", _DATASET_KEY)
+        if dataset is None:
+            return
+        split, part = _ask_part(dataset)
+    with right:
+        groups = data_form.ask_groups(dataset)
+    marks = label_errors(dataset)
+    leaves_out = bool(marks) and st.checkbox(
+        f"Leave out {counted(len(marks), 'picture')} marked as label errors", True, key="evaluation-leave-out"
+    )
+    compares = st.checkbox(
+        "Look for near copies of the pictures that the model learned from",
+        True,
+        key="evaluation-compares",
+        help="Compares pixels with the learned pictures that lie in other datasets here. That takes minutes for thousands.",
+    )
+    source = SourceSpec(
+        name=source_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted="skip"
+    )
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{model.name}-on-{dataset.name}-{part}".lower()).strip("-")[:70]
+    spec = EvaluateSpec(slug, model.name, source, part=part, leaves_out_marked=leaves_out, compares_pixels=compares)
+    if st.button("Evaluate", type="primary", icon=":material/query_stats:", key="evaluation-go"):
+        resources.jobs().submit(job_of(spec, load_settings().home, state.who()))
+        st.rerun()
+
+
+def _ask_part(dataset: Dataset) -> tuple[str, str]:
+    """Which of the pictures: (split, part), `ALL` for all."""
+    parts = parts_of(dataset)
+    options = [*([("", "test")] if ("", "test") in parts else []), ALL, *(one for one in parts if one != ("", "test"))]
+
+    def words(one: tuple[str, str]) -> str:
+        if one == ALL:
+            return f"all {counted(dataset.n_images, 'picture')}"
+        split, part = one
+        return f"{part} ({parts[one]:,}), {f'split {split}' if split else 'as it came'}"
+
+    return st.selectbox("Which of them", options, format_func=words, key=f"evaluation-part-{dataset.id}")
+
+
+def follow() -> None:
+    """Show evaluations that wait, run, or ended without a result; once a second anew while any is at work."""
+    is_busy = any(not job.is_over for job in _open_jobs())
+    st.fragment(_follow, run_every=1 if is_busy else None)(is_busy)
+
+
+def _open_jobs() -> list[Job]:
+    """Evaluations that have no result yet, the newest first."""
+    queue = resources.jobs()
+    queue.tend()
+    return [job for job in store.list_jobs(queue.db) if job.kind == EVALUATE and job.status != store.DONE]
+
+
+def _follow(was_busy: bool) -> None:
+    jobs, queue = _open_jobs(), resources.jobs()
+    watched = st.session_state.setdefault("evaluation-watched", set())
+    now = {job.id for job in jobs if not job.is_over}
+    st.session_state["evaluation-watched"] = now
+    finished = [job for job in store.list_jobs(queue.db, (store.DONE,)) if job.id in watched - now]
+    if finished:
+        open_next(finished[0].result)
+        st.session_state[_OPENED_KEY] = True
+    if finished or bool(now) != was_busy:
+        st.rerun()
+    for job in jobs:
+        _show_job(job)
+
+
+def _show_job(job: Job) -> None:
+    queue = resources.jobs()
+    with st.container(border=True, key=f"evaluation-job-{job.id}"):
+        words, button = st.columns([6, 1.4], vertical_alignment="center")
+        with words:
+            st.markdown(f"**{plain(job.title)}**")
+            if job.status == store.QUEUED:
+                st.caption("Waits until the job before it has ended.")
+            elif job.status == store.RUNNING:
+                at = job.progress
+                share = at["done"] / at["total"] if at.get("total") else 0.0
+                doing = f"{at['source']}, {at['done']:,} of {at['total']:,}" if at.get("total", 0) > 1 else "begins"
+                st.progress(min(1.0, share), "Stopping …" if job.cancel_asked else f"{plain(doing.capitalize())} …")
+            elif job.status == store.FAILED:
+                st.error(plain(job.error), icon=":material/error:")
+            else:
+                st.caption(f"{job.status.capitalize()}. Nothing was kept.")
+        with button, show_errors():
+            if job.is_over:
+                if st.button("Try again", key=f"evaluation-retry-{job.id}", icon=":material/replay:", width="stretch"):
+                    queue.retry(job.id)
+                    st.rerun()
+                if st.button("Dismiss", key=f"evaluation-dismiss-{job.id}", icon=":material/close:", width="stretch"):
+                    queue.delete(job.id)
+                    st.rerun()
+            elif st.button(
+                "Cancel",
+                key=f"evaluation-cancel-{job.id}",
+                icon=":material/stop:",
+                width="stretch",
+                disabled=bool(job.cancel_asked),
+            ):
+                queue.cancel(job.id)
+                st.rerun()

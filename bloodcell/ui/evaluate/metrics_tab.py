@@ -1,0 +1,42 @@
+"""The figures of an evaluation: each with its interval over source cells, and in grey the one over single pictures."""
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.evaluation.library import EvaluationInfo
+from bloodcell.plots.evaluation import figures_with_intervals, precision_recall_curves, roc_curves
+from bloodcell.reports import evaluation_words as words
+from bloodcell.ui.evaluate.evaluation_library import answers_of
+from bloodcell.ui.shared.image_rows import NO_BAR
+
+
+def show(info: EvaluationInfo) -> None:
+    """Show all figures: charts, a table over the whole, a table over the classes, curves."""
+    report = info.report
+    chart, table = st.columns([6, 5], gap="medium")
+    with chart:
+        st.plotly_chart(
+            figures_with_intervals(words.main_and_recalls(report)),
+            config=NO_BAR,
+            key="evaluation-intervals",
+            alt="Accuracy and recall of each class with intervals",
+        )
+    with table:
+        st.markdown("**All figures**", help=words.INTERVALS)
+        figures = pd.DataFrame(words.figure_rows(report), columns=list(words.FIGURES_HEADER))
+        grey = figures.style.map(lambda _: "color: #9a97a5", subset=["over pictures"])
+        st.dataframe(grey, hide_index=True, key="evaluation-figures", height=420)
+    st.markdown("**Each class**", help=words.INTERVALS)
+    classes = pd.DataFrame(words.class_rows(report), columns=list(words.CLASSES_HEADER))
+    st.dataframe(classes, hide_index=True, key="evaluation-classes")
+    answers = answers_of(info).predictions()
+    left, right = st.columns(2, gap="medium")
+    left.plotly_chart(
+        roc_curves(answers.y_true, answers.probs, answers.class_names), config=NO_BAR, key="evaluation-roc", alt="ROC"
+    )
+    right.plotly_chart(
+        precision_recall_curves(answers.y_true, answers.probs, answers.class_names),
+        config=NO_BAR,
+        key="evaluation-pr",
+        alt="Precision and recall",
+    )

@@ -1,0 +1,20 @@
+"""Showing the errors that Bloodcell raises on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from bloodcell.core.errors import BloodcellError
+from bloodcell.ui.shared.text import plain
+
+
+@contextmanager
+def show_errors(*, stop: bool = False) -> Iterator[None]:
+    """Show a BloodcellError as one sentence; the rest of the page goes on, or ends where `stop` is True."""
+    try:
+        yield
+    except BloodcellError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        if stop:
+            st.stop()

@@ -1,0 +1,48 @@
+"""What all sessions share: the database, the stored images and the loaded models."""
+
+import contextlib
+from pathlib import Path
+
+import streamlit as st
+from sqlalchemy import Engine as Database
+
+from bloodcell.core.errors import ModelError
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.sources.blobs import BlobStore
+from bloodcell.db.database import open_database
+from bloodcell.inference.engine import Engine
+from bloodcell.jobs.queue import JobQueue
+from bloodcell.model_store.folder import ModelInfo
+
+
+def database() -> Database:
+    """Return the workspace's database."""
+    return _open(load_settings().db_url)
+
+
+def jobs() -> JobQueue:
+    """Return the workspace's queue of jobs."""
+    return JobQueue(database(), load_settings())
+
+
+def blobs() -> BlobStore:
+    """Return the store of uploaded images."""
+    return BlobStore(load_settings().blobs_dir)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def engine(folder: str, sha256: str) -> Engine:
+    """Return a loaded model; the hash is in the key, so a replaced model is loaded anew."""
+    del sha256
+    return Engine(Path(folder))
+
+
+def load_ahead(model: ModelInfo) -> None:
+    """Load a model while the user still chooses images; one that cannot be loaded is told of when it is used."""
+    with contextlib.suppress(ModelError):
+        engine(str(model.folder), model.sha256)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _open(url: str) -> Database:
+    return open_database(url)

@@ -1,0 +1,236 @@
+"""Continuing a model of the shelf on a few dozen decided cells: which model, which cells, and whether they are enough."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.core.errors import BloodcellError, DatasetError
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.library import get_dataset, list_datasets
+from bloodcell.datasets.catalog.registration import Dataset
+from bloodcell.datasets.catalog.sources import DATASET, SourceSpec
+from bloodcell.jobs.job_specs import job_of
+from bloodcell.jobs.store import NewJob
+from bloodcell.model_store.folder import ModelInfo, list_models, read_description
+from bloodcell.plots.theme import label_words
+from bloodcell.training.samples.adapt_cells import LEAST_CELLS, Labelled, check_cells, continued_training, count_cells
+from bloodcell.training.specs.adapt_spec import AdaptSpec, registered_cells
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.ui.classify.upload_form import model_words
+from bloodcell.ui.shared import state
+from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.train import data_form
+from bloodcell.ui.train.job_request import ADAPT_WAY, HOW, Asked, slug
+
+_MODEL_KEY, _CELLS_KEY = "train-adapt-model", "train-adapt-cells"
+_LEFT_OUT = "left out"
+_ANY = AdaptSpec("any", "any", SourceSpec("any", "any"))  # with the defaults of every setting
+
+
+def link(dataset: Dataset, model_name: str) -> None:
+    """Link to the Train page with this dataset and, where it is on the shelf, the model chosen to be adapted."""
+    by_name = {one.name: one for one in list_models(load_settings())}
+    model = {_MODEL_KEY: model_words(by_name[model_name])} if model_name in by_name else {}
+    st.page_link(
+        "pages/train.py",
+        label="Adapt a model with these cells",
+        icon=":material/tune:",
+        query_params={HOW: ADAPT_WAY, _CELLS_KEY: data_form.dataset_words(dataset)} | model,
+    )
+
+
+def ask() -> Asked | None:
+    """Ask for a model and cells; None where there is nothing to adapt, or to adapt to."""
+    if not list_datasets(load_settings()):
+        st.info(
+            "There are no labelled cells yet. Decide on cells of a batch on the Classify page and choose Make a dataset "
+            "there, or add a folder of labelled pictures on the Datasets page.",
+            icon=":material/folder_open:",
+        )
+        st.page_link("pages/classify.py", label="Classify", icon=":material/biotech:")
+        st.page_link("pages/datasets.py", label="Datasets", icon=":material/dataset:")
+        return None
+    st.caption(
+        "A model of the shelf learns on from a few dozen cells of your own laboratory, in minutes. Part of them is held "
+        "back to compare it before and after. It is kept, beside the old one, only if it is better on those."
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chosen = _choose_model()
+        dataset = data_form.choose_dataset("Labelled cells", _CELLS_KEY)
+    if chosen is None or dataset is None:
+        return None
+    model, training = chosen
+    with left:
+        groups = data_form.ask_groups(dataset)
+        shown = st.container()
+    with right:
+        name = st.text_input(
+            "Name of the new model",
+            f"{model.name}-{slug(dataset.name)}",
+            max_chars=80,
+            key=f"train-adapt-name-{model.name}-{dataset.id}",
+            help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken. The old model stays.",
+        )
+        labels = _ask_labels(dataset, model)
+        button = st.container()
+    settings = _ask_settings(model, training)
+    home = load_settings().home
+    source = replace(registered_cells(dataset, load_settings()), groups=groups, labels=labels, unlisted="skip")
+    cells = count_cells(source, home, model.class_names)
+    with shown:
+        _show_cells(cells, float(settings["held_share"]), {label for label, _ in labels})
+
+    def make() -> NewJob:
+        spec = AdaptSpec(name.strip(), model.name, source, **settings)
+        continued_training(spec, model.folder, read_description(model.folder))  # refuses settings that make no sense
+        check_cells(spec, cells)
+        if spec.old_data and not Path(spec.old_data).is_dir():
+            raise DatasetError(f"There is no data folder {spec.old_data}.")
+        return job_of(spec, home, state.who())
+
+    return Asked(button, make, "Adapt")
+
+
+def _choose_model() -> tuple[ModelInfo, TrainSpec] | None:
+    """Ask for a model that can be continued, with the training that it came of; say why others cannot."""
+    usable: dict[str, tuple[ModelInfo, TrainSpec]] = {}
+    others: dict[str, str] = {}
+    for model in list_models(load_settings()):
+        probe = replace(_ANY, model=model.name)
+        try:
+            description = read_description(model.folder)
+            continued_training(probe, model.folder, description)
+            usable[model.name] = model, probe.training_before(description)
+        except BloodcellError as error:
+            others[model.name] = str(error)
+    if usable:
+        name = st.selectbox(
+            "Model to continue",
+            list(usable),
+            format_func=lambda one: model_words(usable[one][0]),
+            key=_MODEL_KEY,
+            bind="query-params",
+        )
+    else:
+        st.info("No model of the shelf can be continued. Train one first.", icon=":material/inventory_2:")
+    if others:
+        with st.expander(f"{counted(len(others), 'model')} cannot be continued", icon=":material/block:"):
+            st.markdown("\n".join(f"- **{plain(one)}**: {plain(reason)}" for one, reason in others.items()))
+    return usable[name] if usable else None
+
+
+def _ask_labels(dataset: Dataset, model: ModelInfo) -> tuple[tuple[str, str], ...]:
+    """Ask what labels that the model does not know are called by it; those that are nothing are left out."""
+    foreign = [label for label in dataset.class_names if label.upper() not in model.class_names]
+    if not foreign:
+        return ()
+    st.caption(f"Labels that {plain(model.name)} does not know. Say what they are; the others are left out.")
+    named = []
+    columns = st.columns(min(3, len(foreign)))
+    for number, label in enumerate(foreign):
+        with columns[number % len(columns)]:
+            meant = st.selectbox(
+                plain(label),
+                [_LEFT_OUT, *model.class_names],
+                format_func=lambda one: one if one == _LEFT_OUT else label_words(one),
+                key=f"train-adapt-label-{model.name}-{dataset.id}-{number}",
+            )
+        if meant != _LEFT_OUT:
+            named.append((label, meant))
+    return tuple(named)
+
+
+def _show_cells(cells: Labelled, held_share: float, renamed: set[str]) -> None:
+    """Show how many cells of each class there are, and what is thin about them."""
+    table = pd.DataFrame({"Class": map(label_words, cells.pictures), "Cells": list(cells.pictures.values())})
+    if cells.source_cells is not None:
+        table["Source cells"] = list(cells.source_cells.values())
+    st.dataframe(table, hide_index=True, key="train-adapt-counts", height="content")
+    total = sum(cells.pictures.values())
+    st.caption(
+        f"{counted(total, 'cell')} in all, {LEAST_CELLS} are needed. About {round(held_share * total):,} are held back "
+        "to compare before and after, of every class; the model learns from the others."
+    )
+    left_out = sum(cells.foreign.values())
+    if left_out:
+        words = ", ".join(f"{label_words(label)} ({n:,})" for label, n in cells.foreign.items() if label not in renamed)
+        st.caption(plain(f"Left out, as the model does not know them: {words}."))
+    single = [label_words(name) for name, n in (cells.source_cells or cells.pictures).items() if n == 1]
+    if single:
+        st.warning(
+            f"Of {plain(', '.join(single))} there is one source cell: it is learned from or held back, not both, so the "
+            "comparison says nothing of this class or the model does not learn it.",
+            icon=":material/warning:",
+        )
+
+
+def _ask_settings(model: ModelInfo, training: TrainSpec) -> dict[str, Any]:
+    """Ask for what most people leave as it is; settings of an AdaptSpec."""
+    asked: dict[str, Any] = {}
+    with st.expander("How it learns: share held back, epochs, rate, old data", icon=":material/trending_down:"):
+        first, second, third, fourth = st.columns(4)
+        with first:
+            asked["held_share"] = st.slider(
+                "Share held back",
+                0.1,
+                0.6,
+                _ANY.held_share,
+                0.05,
+                key="train-adapt-held_share",
+                help="More makes the comparison surer, less leaves more to learn from.",
+            )
+        with second:
+            asked["epochs"] = int(st.number_input("Epochs", 2, 500, _ANY.epochs, key="train-adapt-epochs"))
+            asked["frozen_epochs"] = int(
+                st.number_input(
+                    "of them with a frozen backbone",
+                    1,
+                    499,
+                    _ANY.frozen_epochs,
+                    key="train-adapt-frozen_epochs",
+                    help="In these only the last layers learn.",
+                )
+            )
+        with third:
+            for name, words in (("learning_rate", "Rate"), ("frozen_rate", "Rate with a frozen backbone")):
+                asked[name] = float(
+                    st.number_input(words, 0.0, 1.0, getattr(_ANY, name), format="%g", key=f"train-adapt-{name}")
+                )
+        with fourth:
+            asked["images_per_epoch"] = int(
+                st.number_input(
+                    "Pictures an epoch", 1, 10**6, _ANY.images_per_epoch, key="train-adapt-images_per_epoch"
+                )
+            )
+            asked["seed"] = int(
+                st.number_input(
+                    "Seed", 0, 10**6, _ANY.seed, key="train-adapt-seed", help="Another seed holds back other cells."
+                )
+            )
+        asked["old_data"] = _ask_old_data(model, training)
+    return asked
+
+
+def _ask_old_data(model: ModelInfo, training: TrainSpec) -> str:
+    """Ask whether to learn from what the model was taught on too; the folder, "" for the new cells alone."""
+    names = plain(", ".join(source.name for source in training.sources))
+    words, key = "Learn from the old pictures too", f"train-adapt-old-{model.name}"
+    meaning = f"{names}: half of what is learned. It takes longer, and the model forgets less."
+    if any(source.layout != DATASET for source in training.sources):
+        return st.text_input(
+            f"{words}: the folder that they lie in",
+            key=key,
+            placeholder="left empty: the new cells alone",
+            help=meaning,
+        ).strip()
+    try:
+        for source in training.sources:
+            get_dataset(source.path, load_settings())
+    except DatasetError as error:
+        st.caption(f"{words}: {plain(str(error))}")
+        return ""
+    return str(load_settings().home) if st.toggle(words, key=key, help=meaning) else ""

@@ -1,0 +1,111 @@
+"""How far learned pictures are varied, with examples that are made as training makes them."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.registration import Dataset
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.labels.sampling import sample_records
+from bloodcell.imaging.augment import FILLS, NOTHING, Variation, vary_crop
+from bloodcell.imaging.read import encode_jpeg
+from bloodcell.plots.theme import label_words
+from bloodcell.training.samples.samples import cutter, stored_takes
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.ui.datasets.dataset_images import source_of, usable_records
+from bloodcell.ui.shared.cache import kept
+from bloodcell.ui.shared.image_rows import data_uri, show_figures
+from bloodcell.ui.train.spec_fields import Fields
+
+EXAMPLES, VARIATIONS = 3, 7
+MAX_SHOWN_PX = 160
+_FILLS = {"background": "clear glass", "reflect": "the picture mirrored"}
+_SLIDERS = (
+    # setting, words, most, what it means
+    ("zoom", "Larger and smaller", 1.0, "Largest change of size."),
+    ("shift", "Shift", 0.5, "As a share of the side."),
+    ("stain", "Strength of the stain", 1.0, "Spread, for each colour by itself."),
+    ("mixing", "Hue of the stain", 0.5, "How far the colours mix into each other."),
+    ("contrast", "Contrast", 1.0, "Largest change."),
+    ("blur", "Out of focus or noisy", 0.6, "Share of pictures that are blurred; half as many are noisy."),
+    ("cut", "Picture ends beside the cell", 0.6, "Share of pictures."),
+)
+
+
+def ask(fields: Fields) -> Variation:
+    """Ask how far pictures are varied."""
+    base = fields.base.augment
+    columns = st.columns(4)
+    values: dict[str, float] = {}
+    for number, (name, words, most, meaning) in enumerate(_SLIDERS):
+        with columns[number % 4]:
+            values[name] = st.slider(
+                words, 0.0, most, float(getattr(base, name)), 0.01, key=fields.key(name), help=meaning
+            )
+    with columns[3]:
+        light = st.slider(
+            "Lamp", 0.0, 60.0, float(base.light), 1.0, key=fields.key("light"), help="Spread, in gray levels."
+        )
+    first, second, third, _ = st.columns(4, vertical_alignment="bottom")
+    with first:
+        turn_deg = st.slider("Turned by up to (degrees)", 0, 180, int(base.turn_deg), 5, key=fields.key("turn_deg"))
+    with second:
+        fill = st.selectbox(
+            "Empty corners show",
+            FILLS,
+            FILLS.index(base.fill),
+            format_func=lambda one: _FILLS.get(one, one),
+            key=fields.key("fill"),
+        )
+    with third:
+        mirror = st.toggle("Half of them mirrored", base.mirror, key=fields.key("mirror"))
+    return Variation(**values, light=light, turn_deg=float(turn_deg), fill=fill, mirror=mirror)
+
+
+def show_examples(dataset: Dataset, spec: TrainSpec) -> None:
+    """Show pictures of the dataset as the network sees them, first unvaried, then varied as in training.
+
+    Parameters
+    ----------
+    spec : of which framing and augmentation count
+    """
+    seed_key = "train-examples-seed"
+    if st.button("Show others", icon=":material/shuffle:", key="train-examples-others"):
+        st.session_state[seed_key] = st.session_state.get(seed_key, 0) + 1
+    seed = int(st.session_state.get(seed_key, 0))
+    wide = kept(
+        (dataset.fingerprint, "train-examples", str(stored_takes(spec)), spec.mask_model, seed),
+        lambda: _cut_examples(dataset, spec, seed),
+    )
+    if not wide:
+        st.info("No white cell was found in the pictures that were drawn; show others.", icon=":material/info:")
+        return
+    figures = []
+    for number, (label, crop) in enumerate(wide):
+        rng = np.random.default_rng((seed, number))
+        figures.append(_figure(crop, replace(spec, augment=NOTHING), rng, f"{label_words(label)}, as it is"))
+        figures += [_figure(crop, spec, rng, "varied") for _ in range(VARIATIONS)]
+    show_figures(figures, f"repeat({VARIATIONS + 1},minmax(0,1fr))")
+
+
+def _cut_examples(dataset: Dataset, spec: TrainSpec, seed: int) -> list[tuple[str, np.ndarray]]:
+    """Label and stored crop of a few pictures; those that show no cell are passed over."""
+    drawn: list[Record] = sample_records(usable_records(dataset), 3 * EXAMPLES, seed)
+    found: list[tuple[str, np.ndarray]] = []
+    with source_of(dataset) as images:
+        cut = cutter(spec, load_settings().home, images)
+        for row in np.random.default_rng(seed).permutation(len(drawn)).tolist():
+            crops = cut(drawn[row])
+            if crops and crops[0] is not None:
+                found.append((drawn[row].label, crops[0]))
+            if len(found) == EXAMPLES:
+                break
+    return found
+
+
+def _figure(wide: np.ndarray, spec: TrainSpec, rng: np.random.Generator, caption: str) -> tuple[str, str]:
+    varied = vary_crop(wide, spec.height_px, spec.width_px, spec.augment, rng)
+    every = max(1, max(varied.shape[:2]) // MAX_SHOWN_PX)
+    return data_uri(encode_jpeg(np.ascontiguousarray(varied[::every, ::every]))), caption

@@ -1,0 +1,107 @@
+"""A job that was asked for on the Train page: its button, what keeps it from being pressed, its settings as a file."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from bloodcell.core.errors import BloodcellError
+from bloodcell.jobs.job_specs import ADAPT, KFOLD, MASKS, SEARCH, TRAIN, TRIALS
+from bloodcell.jobs.store import Job, NewJob
+from bloodcell.networks.registry import BY_SVM, network
+from bloodcell.ui.shared import resources
+from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.text import counted, plain
+
+# Key of the way to train on the page, and the ways that other parts of it lead to.
+HOW = "train-how"
+ADAPT_WAY, MASKS_WAY = "Adapt a model", "U-Net for masks"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be done.
+
+    place : where its button goes
+    make : gives the job; raises SpecError or DatasetError where the settings make no sense
+    verb : on the button
+    """
+
+    place: DeltaGenerator
+    make: Callable[[], NewJob]
+    verb: str = "Train"
+
+
+def begin(asked: Asked) -> Job | None:
+    """Show the button with what keeps it from being pressed, and the settings as a file; the job once it was pressed."""
+    problem, made = "", None
+    try:
+        made = asked.make()
+    except BloodcellError as error:
+        problem = str(error)
+    with asked.place:
+        wanted = st.button(
+            asked.verb, type="primary", icon=":material/model_training:", key="train-go", disabled=made is None
+        )
+        if made is not None and (length := _length(made)):
+            st.caption(length)
+        if problem:
+            st.error(plain(problem), icon=":material/error:")
+        if wanted and made is not None:
+            with show_errors():
+                return resources.jobs().submit(made)
+    if made is not None:
+        _show(made)
+    return None
+
+
+def slug(name: str) -> str:
+    """A name as part of a file's name: small letters, digits and hyphens, 40 at most."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "model"
+
+
+def command_of(new: NewJob, file: str) -> str:
+    """The command that queues a job whose settings lie in a file."""
+    kind = [] if new.kind == TRAIN else ["--kind", new.kind]
+    return shlex.join(["python", "-m", "bloodcell", "jobs", "submit", file, *kind, "--data", new.data_dir])
+
+
+def _length(new: NewJob) -> str:
+    """How long a job is, in runs and epochs; "" where the form says so itself."""
+    if new.kind in (ADAPT, MASKS):
+        return ""
+    train = new.spec.get("train") or new.spec.get("base") or new.spec
+    of_one = train["folds"] + 1 if train["fold"] < 0 else 1
+    runs = {TRIALS: new.spec.get("n"), KFOLD: train["folds"], SEARCH: new.spec.get("trials")}.get(new.kind) or of_one
+    if network(train["model"]).taught == BY_SVM:
+        return f"{counted(runs, 'run')}; this model learns in one go, without epochs."
+    words = f"{counted(runs, 'run')} of {counted(train['epochs'], 'epoch')}"
+    words += f", {runs * train['epochs']:,} epochs in all" if runs > 1 else ""
+    less = "; fewer, as poor trials are given up" if new.kind == SEARCH else "; fewer if it stops early"
+    return f"{words}{less if new.kind == SEARCH or train['patience'] else ''}."
+
+
+def _show(new: NewJob) -> None:
+    """Show the settings as the file that runs the same by command, with its download."""
+    with st.expander(
+        "All settings as a file", icon=":material/data_object:", key="train-spec", on_change="rerun"
+    ) as opened:
+        if not opened.open:
+            return
+        text, file = json.dumps(new.spec, indent=2), f"{slug(new.name)}.json"
+        st.caption("The same by command, with this file:")
+        st.code(command_of(new, file), language=None, wrap_lines=True)
+        st.download_button(
+            "Download",
+            text,
+            file,
+            "application/json",
+            icon=":material/download:",
+            key="train-spec-download",
+            on_click="ignore",
+        )
+        st.code(text, language="json", height=320)

@@ -1,0 +1,100 @@
+"""Which network to train, chosen from the table of those there are, and what it starts from."""
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.networks.registry import BY_MASKS, Network
+from bloodcell.networks.settings import FROM_SCRATCH, IMAGENET
+from bloodcell.networks.table import NetworkRow, network_rows
+from bloodcell.ui.shared.text import plain
+
+_FILE = "file"
+_STARTS = {FROM_SCRATCH: "from scratch", IMAGENET: "ImageNet", _FILE: "a file of weights"}
+
+
+def ask() -> tuple[Network, str]:
+    """Ask for a family of networks and its starting weights: "none", "imagenet" or the path of a file."""
+    by_name = {row.network.name: row for row in _rows()}
+    name = st.selectbox("Model", list(by_name), format_func=lambda one: by_name[one].network.title, key="train-model")
+    row = by_name[name]
+    st.caption(plain(_in_words(row)))
+    return row.network, _ask_weights(row.network)
+
+
+def compare() -> None:
+    """Show all families side by side."""
+    with st.expander("Compare all models", icon=":material/table:"):
+        st.dataframe(
+            networks_table(_rows()),
+            hide_index=True,
+            key="train-models",
+            height="content",
+            placeholder="-",
+            column_config={
+                "Model": st.column_config.Column(pinned=True),
+                "Parameters": st.column_config.NumberColumn(format="localized"),
+                "MB": st.column_config.NumberColumn(format="%.1f"),
+                "ImageNet top-1 (%)": st.column_config.NumberColumn(format="%.1f"),
+                "ms a picture": st.column_config.NumberColumn(format="%.1f"),
+            },
+        )
+        st.caption(
+            "ms a picture: measured on one processor core of the machine that Bloodcell was built on. Top-1: share of "
+            "right answers on ImageNet, as published, with the weights that the model can start from."
+        )
+
+
+def networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
+    """The networks as one chooses among them, a row each."""
+    return pd.DataFrame(
+        {
+            "Model": [row.network.title for row in rows],
+            "Size (px)": [f"{row.network.height_px} x {row.network.width_px}" for row in rows],
+            "Parameters": [row.network.parameters for row in rows],
+            "MB": [row.network.size_mb for row in rows],
+            "Depth": [row.network.depth for row in rows],
+            "ImageNet top-1 (%)": [None if row.network.top1 is None else 100 * row.network.top1 for row in rows],
+            "ms a picture": [row.cpu_ms for row in rows],
+            "What it is": [row.network.note for row in rows],
+        }
+    )
+
+
+def _rows() -> list[NetworkRow]:
+    return [row for row in network_rows() if row.network.taught != BY_MASKS]
+
+
+def _in_words(row: NetworkRow) -> str:
+    one = row.network
+    known = [
+        one.note[0].upper() + one.note[1:],
+        f"{one.height_px} x {one.width_px} px",
+        f"{one.parameters / 1e6:.1f} million parameters",
+        f"{one.depth} layers",
+    ]
+    if one.top1 is not None:
+        known.append(f"ImageNet top-1 {one.top1:.1%}")
+    if row.cpu_ms is not None:
+        known.append(f"{row.cpu_ms:.1f} ms a picture")
+    return " · ".join(known)
+
+
+def _ask_weights(family: Network) -> str:
+    if not family.pretrained:
+        return FROM_SCRATCH
+    start = st.radio(
+        "Starts",
+        list(_STARTS),
+        format_func=_STARTS.__getitem__,
+        horizontal=True,
+        key=f"train-{family.name}-start",
+        help="From ImageNet, the network knows edges and shapes already and needs fewer pictures.",
+    )
+    if start == IMAGENET:
+        st.caption(
+            "The weights are downloaded once by Keras. Without a network the training ends with the name of the file "
+            "and the place to put it."
+        )
+    if start != _FILE:
+        return start
+    return st.text_input("File of weights on this computer", key=f"train-{family.name}-weights").strip()

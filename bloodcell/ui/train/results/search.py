@@ -1,0 +1,111 @@
+"""The result of a search: the best settings, how they were found, and one click to train with them."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.core.settings import load_settings
+from bloodcell.experiments.results.read import SearchResult, read_search
+from bloodcell.jobs.job_specs import job_of
+from bloodcell.jobs.store import Job
+from bloodcell.plots.experiments import WORDS, search_course, setting_effect, setting_words
+from bloodcell.training.output.result_folder import DONE
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.ui.shared import resources, state
+from bloodcell.ui.shared.image_rows import NO_BAR
+from bloodcell.ui.train.job_request import slug
+from bloodcell.ui.train.repeats_form import SETTING_WORDS, VALUE_WORDS
+from bloodcell.ui.train.results.wording import number, percent, show_remarks, show_runs
+
+_COLUMNS = 3
+
+
+def show(job: Job) -> Job | None:
+    """Show what a finished search found; the job that trains with it once that was asked for.
+
+    Raises
+    ------
+    RunError, SpecError
+        If the folder of the figures is gone or damaged.
+    """
+    result = read_search(load_settings().runs_dir / job.result)
+    best = TrainSpec.from_json(result.spec)
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        st.markdown(f"**The best settings: trial {result.best['trial']} of {len(result.trials)}**")
+        st.dataframe(_settings_table(result), hide_index=True, key=f"train-best-{job.id}")
+        st.caption(_figures_in_words(result))
+        begun = _ask_training(job, best, result.spec)
+        show_remarks(result.remarks, result.leaky)
+    right.plotly_chart(
+        search_course(result.trials, result.figure, is_less_better=result.is_less_better),
+        config=NO_BAR,
+        key=f"train-search-{job.id}",
+        alt="Figure of every trial, and the best so far",
+    )
+    st.caption("Each setting against the figure, a dot a trial that ran to its end; the star is the best.")
+    columns = st.columns(_COLUMNS, gap="medium")
+    for number_of, (name, values) in enumerate(result.space.items()):
+        columns[number_of % _COLUMNS].plotly_chart(
+            setting_effect(
+                result.trials, name, SETTING_WORDS.get(name, name), result.figure, result.best["trial"], values
+            ),
+            config=NO_BAR,
+            key=f"train-search-{job.id}-{name}",
+            alt=f"{SETTING_WORDS.get(name, name)} of every trial against its figure",
+        )
+    with st.expander("Every trial", icon=":material/table:"):
+        table = result.trials.assign(**{name: result.trials[name].map(value_words) for name in result.space})
+        show_runs(table, f"train-search-table-{job.id}", SETTING_WORDS)
+    return begun
+
+
+def value_words(value: Any) -> str:
+    """A value of a searched setting, as the form has it."""
+    return VALUE_WORDS.get(value, setting_words(value)) if isinstance(value, str) else setting_words(value)
+
+
+def _settings_table(result: SearchResult) -> pd.DataFrame:
+    """Each searched setting with its best value and, where it is known, how much it matters."""
+    table = pd.DataFrame(
+        {
+            "Setting": [SETTING_WORDS.get(name, name) for name in result.space],
+            "Best": [value_words(result.best[name]) for name in result.space],
+        }
+    )
+    if result.importance:
+        table["Matters"] = [f"{result.importance.get(name, 0):.0%}" for name in result.space]
+    return table
+
+
+def _figures_in_words(result: SearchResult) -> str:
+    ended = (result.trials["state"] == DONE).sum()
+    best = result.best
+    return (
+        f"Accuracy {percent(best['accuracy'])}, balanced accuracy {percent(best['balanced_accuracy'])}, log loss "
+        f"{number(best['log_loss'])}. Judged by {WORDS[result.figure].lower()}. {ended} of {len(result.trials)} trials "
+        "ran to their end."
+    )
+
+
+def _ask_training(job: Job, best: TrainSpec, text: str) -> Job | None:
+    """Offer to train with the best settings, and them as a file."""
+    new = job_of(best, Path(job.data_dir), state.who())
+    begun = None
+    with st.container(horizontal=True, gap="small"):
+        if st.button(
+            "Train with the best settings", type="primary", icon=":material/model_training:", key="train-with-best"
+        ):
+            begun = resources.jobs().submit(new)
+        st.download_button(
+            "Download",
+            text,
+            f"{slug(new.name)}.json",
+            "application/json",
+            icon=":material/download:",
+            key="train-best-download",
+            on_click="ignore",
+        )
+    return begun

@@ -1,0 +1,42 @@
+"""The result of trials: how far the figures spread, and how many trials converged."""
+
+import pandas as pd
+import streamlit as st
+
+from bloodcell.core.settings import load_settings
+from bloodcell.experiments.results.read import read_trials
+from bloodcell.jobs.store import Job
+from bloodcell.plots.experiments import WORDS, run_dots
+from bloodcell.ui.shared.image_rows import NO_BAR
+from bloodcell.ui.shared.text import plain
+from bloodcell.ui.train.results.wording import number, percent, show_remarks, show_runs
+
+
+def show(job: Job) -> None:
+    """Show the figures of finished trials; RunError where their folder is gone or damaged."""
+    result = read_trials(load_settings().runs_dir / job.result)
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        st.metric("Converged", f"{result.converged} of {len(result.trials)} trials")
+        st.caption(plain(result.rule))
+        st.dataframe(_spread_words(result.spread), hide_index=True, key=f"train-spread-{job.id}")
+        show_remarks(result.remarks, result.leaky)
+    means = dict(zip(result.spread["figure"], result.spread["mean"], strict=True))
+    right.plotly_chart(
+        run_dots(result.trials, "Trial", means),
+        config=NO_BAR,
+        key=f"train-trials-{job.id}",
+        alt="Accuracy and balanced accuracy of every trial, with their means",
+    )
+    with st.expander("Every trial", icon=":material/table:"):
+        show_runs(result.trials, f"train-trials-table-{job.id}")
+
+
+def _spread_words(spread: pd.DataFrame) -> pd.DataFrame:
+    """Mean, sd, least and most of each figure, for people."""
+    names = {"mean": "Mean", "sd": "SD", "min": "Min", "max": "Max"}
+    rows = []
+    for row in spread.to_dict("records"):
+        words = number if row["figure"] == "log_loss" else percent
+        rows.append({"Figure": WORDS[row["figure"]]} | {names[name]: words(row[name]) for name in names})
+    return pd.DataFrame(rows)

@@ -1,0 +1,60 @@
+"""Widgets for the settings of a training spec, beginning with the defaults of the chosen family of networks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.networks.registry import Network
+from bloodcell.training.specs.train_spec import TrainSpec
+
+_WITH_WIDTHS = ("small", "published", "resnet18")  # modules of zoo
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The widgets of one family, with its defaults."""
+
+    family: Network
+
+    @property
+    def base(self) -> TrainSpec:
+        """The family's own settings, whatever it learns from."""
+        return TrainSpec.for_network(self.family.name, "any", (SourceSpec("any", "any"),))
+
+    @property
+    def takes_widths(self) -> bool:
+        """Whether the family can be built with other filters than its own."""
+        return self.family.builder.split(":")[0].rsplit(".", 1)[1] in _WITH_WIDTHS
+
+    def key(self, name: str) -> str:
+        """Key of the widget for a setting."""
+        return f"train-{self.family.name}-{name}"
+
+    def choice(self, name: str, label: str, options: tuple[str, ...], words: dict[str, str], **more: Any) -> str:
+        """Ask for one of some words."""
+        index = options.index(getattr(self.base, name))
+        return st.selectbox(
+            label, options, index, format_func=lambda one: words.get(one, one), key=self.key(name), **more
+        )
+
+    def whole(self, name: str, label: str, least: int, most: int, **more: Any) -> int:
+        """Ask for a whole number."""
+        return int(st.number_input(label, least, most, getattr(self.base, name), key=self.key(name), **more))
+
+    def number(self, name: str, label: str, least: float, most: float, **more: Any) -> float:
+        """Ask for a number."""
+        value = float(getattr(self.base, name))
+        settings: dict[str, Any] = {"format": "%g", "step": 0.01} | more
+        return float(st.number_input(label, least, most, value, key=self.key(name), **settings))
+
+    def switch(self, name: str, label: str, **more: Any) -> bool:
+        """Ask for yes or no."""
+        return st.toggle(label, getattr(self.base, name), key=self.key(name), **more)
+
+
+def whole_numbers(text: str) -> tuple[Any, ...]:
+    """The numbers of a text such as ``32, 64``; what is none is left for the spec to refuse."""
+    parts = text.replace(",", " ").split()
+    return tuple(int(part) if part.isdecimal() else part for part in parts)

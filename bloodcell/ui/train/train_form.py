@@ -1,0 +1,141 @@
+"""The job of the page: from what was asked for, or from a file."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from bloodcell.core.errors import DatasetError, SpecError
+from bloodcell.core.settings import load_settings
+from bloodcell.jobs.job_specs import KFOLD, SEARCH, TRAIN, TRIALS, JobSpec, job_of, read_job_spec
+from bloodcell.jobs.store import NewJob
+from bloodcell.networks.registry import BY_SVM
+from bloodcell.training.specs.choices import EVERY_IMAGE
+from bloodcell.training.specs.train_spec import TrainSpec
+from bloodcell.ui.shared import state
+from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.train import augmentation_form, data_form, network_form, repeats_form, settings_form
+from bloodcell.ui.train.job_request import Asked, slug
+from bloodcell.ui.train.repeats_form import Runs
+from bloodcell.ui.train.spec_fields import Fields
+
+MAX_SPEC_BYTES = 1_000_000
+
+
+def ask_here() -> Asked | None:
+    """Ask for everything; None where there is nothing to train with."""
+    if data_form.say_empty():
+        return None
+    left, right = st.columns(2, gap="medium")
+    with left:
+        dataset = data_form.choose_dataset()
+    if dataset is None:
+        return None
+    with left:
+        learned = data_form.ask(dataset)
+    with right:
+        family, weights = network_form.ask()
+        name = st.text_input(
+            "Name of the model",
+            f"{slug(dataset.name)}-{family.name}",
+            max_chars=80,
+            key=f"train-name-{dataset.id}-{family.name}",
+            help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
+        )
+        runs = repeats_form.ask_runs()
+        button = st.container()
+    fields = Fields(family)
+    if runs.kind == SEARCH:
+        runs = repeats_form.ask_bounds(fields, runs.n)
+    network_form.compare()
+    with st.expander("What the model sees: cell or whole picture, size, background", icon=":material/crop:"):
+        seen = settings_form.picture(fields)
+    with st.expander(
+        "Variation of the pictures", icon=":material/flip:", key="train-variation", on_change="rerun"
+    ) as opened:
+        variation = augmentation_form.ask(fields)
+        if opened.open:
+            with show_errors(), st.spinner("Reading pictures …"):
+                augmentation_form.show_examples(dataset, _framing(fields, seen | {"augment": variation}))
+    with st.expander("Rare classes and strangers", icon=":material/balance:"):
+        changes = seen | {"augment": variation} | settings_form.balance(fields, seen)
+    with st.expander("How it learns: epochs, rate, stopping", icon=":material/trending_down:"):
+        if family.taught == BY_SVM:
+            st.caption(
+                "This model learns in one go: the network stays as it is, and a support vector machine is fitted."
+            )
+        else:
+            changes |= settings_form.steps(fields, weights)
+    with st.expander("Network and machine", icon=":material/memory:"):
+        changes |= settings_form.machine(fields)
+    if learned is None:
+        return None
+    settings: dict[str, Any] = changes | {
+        "title": f"{family.title}, taught on {dataset.name}",
+        "class_names": learned.class_names,
+        "weights": weights,
+        "folds": learned.folds,
+        "fold": 0 if runs.kind == KFOLD else learned.fold,  # of k-fold, each is held out in its turn
+    }
+    source = learned.source
+
+    def make() -> NewJob:
+        if runs.kind == KFOLD and learned.is_hold_out:
+            raise SpecError(
+                "k-fold needs a split of several parts, each held out in its turn. Received: one with the single"
+                " held-out part validation."
+            )
+        train = TrainSpec.for_network(family.name, name.strip(), (source,), **settings)
+        return _job(train, runs, load_settings().home)
+
+    return Asked(button, make, runs.verb)
+
+
+def ask_file() -> Asked | None:
+    """Ask for a spec of any kind in a file, and the folder that its paths start from; None until one is given."""
+    given = st.file_uploader("Settings of a training, of trials or of a search", type="json", key="train-spec-file")
+    typed = st.text_input(
+        "Folder that its images lie in",
+        key="train-spec-data",
+        placeholder=str(load_settings().home),
+        help="The paths in the file start from here. Registered datasets are found without it.",
+    )
+    if given is None:
+        return None
+    data, data_dir = given.getvalue(), Path(typed.strip() or load_settings().home).expanduser().resolve()
+    runs = repeats_form.ask_runs((TRAIN, TRIALS, KFOLD)) if _is_training(data) else Runs()
+    return Asked(st.container(), lambda: _job(_read(data), runs, _existing(data_dir)), runs.verb)
+
+
+def _job(spec: JobSpec, runs: Runs, data_dir: Path) -> NewJob:
+    wanted = runs.spec(spec) if isinstance(spec, TrainSpec) else spec
+    return job_of(wanted, data_dir, state.who(), is_kfold=runs.kind == KFOLD)
+
+
+def _is_training(data: bytes) -> bool:
+    """Whether a file holds the settings of one training, which can be done more than once."""
+    try:
+        return isinstance(_read(data), TrainSpec)
+    except SpecError:
+        return False
+
+
+def _read(data: bytes) -> JobSpec:
+    if len(data) > MAX_SPEC_BYTES:
+        raise SpecError(f"A training spec has at most {MAX_SPEC_BYTES:,} bytes. Received: {len(data):,}.")
+    try:
+        return read_job_spec(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SpecError("A training spec must be text in UTF-8.") from error
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise DatasetError(f"There is no data folder {folder}.")
+    return folder
+
+
+def _framing(fields: Fields, changes: dict) -> TrainSpec:
+    """A spec that crops and varies as the asked one will."""
+    alone = {"class_sampling": EVERY_IMAGE, "images_per_epoch": 0, "unknown_share": 0.0}
+    return TrainSpec.for_network(fields.family.name, "any", fields.base.sources, **changes | alone)

@@ -1,0 +1,101 @@
+import time
+
+import pytest
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.copies.name_groups import column_groups, name_groups, preview_name_groups
+
+MALARIA = [
+    "malaria/Parasitized/C33P1thinF_IMG_20150619_114756a_cell_179.png",
+    "malaria/Parasitized/C101P62ThinF_IMG_20150918_151006_cell_61.png",
+    "malaria/Uninfected/C33P1thinF_IMG_20150619_115740a_cell_162.png",
+    "malaria/Uninfected/C220ThinF_IMG_20151115_154538_cell_2.png",
+    "malaria/Uninfected/thumbs_12.png",
+]
+
+
+def test_patients_of_malaria():
+    found = preview_name_groups(r"^C(\d+)", MALARIA)
+    assert found.group_of == dict(zip(MALARIA[:4], ["33", "101", "33", "220"], strict=True))
+    assert found.unmatched == (MALARIA[4],)
+    assert found.sizes == {"33": 2, "101": 1, "220": 1}
+    assert found.examples(2) == [(MALARIA[1], "101"), (MALARIA[0], "33")]
+    assert name_groups(r"^C(\d+)", MALARIA[:4]) == found.group_of
+
+
+def test_several_brackets_are_joined_and_optional_ones_may_be_empty():
+    found = preview_name_groups(r"^C(\d+)(?:P(\d+))?", MALARIA)
+    assert list(found.sizes) == ["33-1", "101-62", "220-"]
+
+
+def test_a_pattern_with_a_slash_sees_the_folders():
+    assert preview_name_groups("patient_(.)/", ["patient_1/a.png", "patient_2/a.png"]).sizes == {"1": 1, "2": 1}
+    assert preview_name_groups("patient_(.)", ["patient_1/a.png"]).unmatched == ("patient_1/a.png",)
+
+
+def test_brackets_that_hold_nothing_match_nothing():
+    assert preview_name_groups("(x*)", MALARIA).unmatched == tuple(sorted(MALARIA))
+
+
+def test_a_file_that_does_not_match():
+    with pytest.raises(
+        DatasetError, match=r"must match every file. It does not match malaria/Uninfected/thumbs_12\.png\."
+    ):
+        name_groups(r"^C(\d+)", MALARIA)
+    with pytest.raises(DatasetError, match=r"does not match .*C101.* and 4 others"):
+        name_groups("(nothing)", MALARIA)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("", "must have 1 to 500 characters. Received: 0"),
+        ("(a)" * 200, "must have 1 to 500 characters. Received: 600"),
+        ("C(", r"is no regular expression: missing \)"),
+        ("(a){99999999999999}", "is no regular expression: "),
+        (r"^C\d+", "must mark the group by round brackets"),
+    ],
+)
+def test_wrong_patterns(pattern, message):
+    with pytest.raises(DatasetError, match=message):
+        preview_name_groups(pattern, MALARIA)
+
+
+@pytest.mark.parametrize("pattern", [r"^(a|aa)+$", r"(a+)+$", "^(a|a)*!", "(a*a*a*a*a*a*a*b)"])
+def test_a_pattern_that_never_ends_is_stopped(pattern):
+    begun = time.monotonic()
+    with pytest.raises(DatasetError, match=r"takes more than 0\.5 s on these names"):
+        preview_name_groups(pattern, ["a" * 300 + "!.png"] * 100 + ["a" * 40 + ".!"], time_limit_s=0.5)
+    assert time.monotonic() - begun < 5
+
+
+def test_names_in_any_writing():
+    assert preview_name_groups("(🩸.)", ['🩸1 "x"\n.png', "b/🩸2.png"]).sizes == {"🩸1": 1, "🩸2": 1}
+
+
+def written(tmp_path, text):
+    (tmp_path / "p.csv").write_text(text, encoding="utf-8")
+    return tmp_path / "p.csv"
+
+
+def test_a_column_of_a_table(tmp_path):
+    path = written(tmp_path, "Filename,patient\nA/1.png,x\n2.png, y \nnot_ours.png,z\n")
+    assert column_groups(path, "patient", ["A/1.png", "B/2.png"]) == {"A/1.png": "x", "B/2.png": "y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,who\na.png,1\n", "must have the columns patient. Found: file, who"),
+        ("name,patient\na.png,1\n", "must have one column named file, filename, image. Found: name, patient"),
+        ("file,image,patient\na,a,1\n", "must have one column named"),
+        ("file,patient\n", "Found: no rows"),
+        ("file,patient\nA/1.png,x\n", "It gives none for B/1.png and 1 others"),
+        ("file,patient\nA/1.png,x\nB/1.png,x\nC/2.png,\n", r"It gives none for C/2\.png\."),
+        ("file,patient\n1.png,x\n", "1.png fits 2 files, A/1.png and B/1.png among them"),
+        ("file,patient\nA/1.png,x\nA/1.png,y\n", "gives A/1.png two groups: x, y"),
+    ],
+)
+def test_tables_that_give_no_groups(tmp_path, text, message):
+    with pytest.raises(DatasetError, match=message):
+        column_groups(written(tmp_path, text), "patient", ["A/1.png", "B/1.png", "C/2.png"])

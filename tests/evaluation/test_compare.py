@@ -1,0 +1,83 @@
+"""Two models on the same images: McNemar against scipy and by hand, intervals over cells, the sentence."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.evaluation.compare import Answers, Difference, compare, mcnemar
+from bloodcell.evaluation.metrics.reliability import reliability_bins, risk_area, risk_coverage
+
+
+def test_mcnemar_by_hand():
+    first = np.array([True] * 9 + [False] * 3 + [True] * 5)
+    second = np.array([False] * 9 + [True] * 3 + [True] * 5)
+    # 12 images tell them apart, 9 to 3: twice the chance of 3 or fewer heads of 12.
+    assert mcnemar(first, second) == pytest.approx(2 * binom.cdf(3, 12, 0.5))
+    assert mcnemar(first, first) == 1
+
+
+def test_a_better_model_is_called_better():
+    rng = np.random.default_rng(1)
+    y_true = rng.integers(3, size=400)
+    worse = np.where(rng.random(400) < 0.6, y_true, (y_true + 1) % 3)
+    better = np.where(rng.random(400) < 0.9, y_true, (y_true + 1) % 3)
+    found = compare(y_true, np.arange(400), Answers("A", worse), Answers("B", better), 3)
+    assert found.accuracy.value == pytest.approx((better == y_true).mean() - (worse == y_true).mean())
+    assert found.accuracy.low < found.accuracy.value < found.accuracy.high
+    assert found.sentence.startswith("B is better: +")
+    assert found.p_images < 1e-6
+    back = compare(y_true, np.arange(400), Answers("B", better), Answers("A", worse), 3)
+    assert back.sentence.startswith("B is better: +")
+    assert back.accuracy.value == pytest.approx(-found.accuracy.value)
+
+
+def test_copies_of_few_cells_show_no_difference():
+    """Over images the difference looks sure, over the six cells that there are it is not."""
+    y_true = np.zeros(600, int)
+    groups = np.repeat(np.arange(6), 100)
+    first = np.where(groups < 3, 0, 1)  # right on three cells
+    second = np.where(groups < 4, 0, 1)  # right on four
+    found = compare(y_true, groups, Answers("A", first), Answers("B", second), 2)
+    assert found.p_images < 1e-20
+    assert found.p_cells == 1
+    assert not found.accuracy.is_shown
+    assert found.sentence.startswith("No difference is shown by these 6 source cells")
+
+
+def test_not_answered_is_wrong():
+    y_true = np.array([0, 0, 1, 1])
+    found = compare(y_true, np.arange(4), Answers("A", y_true), Answers("B", np.array([0, -1, 1, 1])), 2)
+    assert found.accuracy.value == -0.25
+    assert (found.only_first, found.only_second) == (1, 0)
+
+
+def test_other_images_are_refused():
+    with pytest.raises(DatasetError, match="same images"):
+        compare(np.zeros(3, int), np.arange(3), Answers("A", np.zeros(3)), Answers("B", np.zeros(2)), 2)
+    with pytest.raises(DatasetError, match="one or more"):
+        compare(np.zeros(0, int), np.arange(0), Answers("A", np.zeros(0)), Answers("B", np.zeros(0)), 2)
+
+
+def test_a_difference_is_shown_only_off_zero():
+    assert Difference(0.1, 0.01, 0.2).is_shown
+    assert Difference(-0.1, -0.2, -0.01).is_shown
+    assert not Difference(0.1, -0.01, 0.2).is_shown
+
+
+def test_bins_by_hand():
+    bins = reliability_bins(np.array([0.1, 0.55, 0.6, 1.0]), np.array([False, True, False, True]), n_bins=2)
+    assert [(one.low, one.high, one.images) for one in bins] == [(0, 0.5, 1), (0.5, 1, 3)]
+    assert bins[1].accuracy == pytest.approx(2 / 3)
+    assert bins[1].confidence == pytest.approx((0.55 + 0.6 + 1) / 3)
+    assert reliability_bins(np.array([]), np.array([], bool)) == []
+
+
+def test_risk_against_coverage_by_hand():
+    coverage, risk = risk_coverage(np.array([0.9, 0.5, 0.8, 0.5]), np.array([True, False, False, True]))
+    assert coverage.tolist() == [0.25, 0.5, 1.0]  # both with 0.5 are answered or neither
+    assert risk.tolist() == [0, 0.5, 0.5]
+    assert risk_area(coverage, risk) == pytest.approx(0.25 * 0 + 0.25 * 0.5 + 0.5 * 0.5)
+    coverage, risk = risk_coverage(np.array([]), np.array([], bool))
+    assert len(coverage) == len(risk) == 0
+    assert np.isnan(risk_area(coverage, risk))

@@ -1,0 +1,48 @@
+"""Pictures on which models differ, and comparing kept evaluations of other orders and other capitals."""
+
+from dataclasses import replace
+
+import pytest
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.evaluation.compare import compared
+from bloodcell.evaluation.disagreements import ALL_WRONG, DIFFER, disagreements
+from tests.evaluation.made import NAMES, made_evaluation
+
+
+def answering(evaluation, model, answers):
+    labels = ["EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "EOSINOPHIL"]
+    table = evaluation.answers.assign(label=labels, prediction=answers)
+    return replace(evaluation, answers=table, protocol=evaluation.protocol | {"model": model})
+
+
+def test_by_hand():
+    four = made_evaluation(4)
+    a = answering(four, "a", ["EOSINOPHIL", "MONOCYTE", "MONOCYTE", ""])
+    b = answering(four, "b", ["EOSINOPHIL", "LYMPHOCYTE", "EOSINOPHIL", "MONOCYTE"])
+    assert disagreements([a, b]) == {
+        DIFFER: ["001.png", "002.png", "003.png"],
+        "only a is right": ["002.png"],
+        "only b is right": ["001.png"],
+        ALL_WRONG: ["003.png"],
+    }
+    found = compared(a, b)
+    assert (found.only_first, found.only_second, found.accuracy.value) == (1, 1, 0)
+
+
+def test_order_and_capitals_do_not_matter():
+    first, second = made_evaluation(seed=1), made_evaluation(seed=2, right=0.9)
+    plain = compared(first, second)
+    small = [name.lower() for name in reversed(NAMES)]
+    table = second.answers.rename(columns={f"prob_{name}": f"prob_{name.lower()}" for name in NAMES})
+    table = table.assign(label=table["label"].str.lower(), prediction=table["prediction"].str.lower()).iloc[::-1]
+    other = replace(second, answers=table, protocol=second.protocol | {"class_names": small})
+    assert compared(first, other).accuracy == plain.accuracy
+    assert disagreements([first, other]) == disagreements([first, second])
+
+
+def test_other_pictures_are_refused():
+    first = made_evaluation()
+    other = replace(first, answers=first.answers.assign(file=[f"x{row}" for row in range(30)]))
+    with pytest.raises(DatasetError, match="on the same pictures"):
+        compared(first, other)

@@ -1,0 +1,75 @@
+"""The work of the kind load: a zip in, a model on the shelf out; a hostile file leaves its reason and nothing else."""
+
+import json
+import os
+import time
+
+import pytest
+
+from bloodcell.core.errors import ModelError, StoreError
+from bloodcell.jobs.files import job_dir
+from bloodcell.jobs.job_specs import job_of
+from bloodcell.jobs.kinds.load import KEPT_DAYS, keep_file, run
+from bloodcell.jobs.store import add_job, claim_next
+from bloodcell.jobs.task import Task
+from bloodcell.model_import.load_spec import LoadSpec
+from bloodcell.model_store.folder import read_model
+from bloodcell.model_store.model_zip import packed_bytes
+from tests.pages.tiny_model import write_tiny_model
+
+
+def task_of(db, settings, data):
+    spec = LoadSpec("tiny", str(keep_file(data, "My model.ZIP", settings)), "packed", "My model.ZIP")
+    new = job_of(spec, settings.home, "Ada")
+    assert (new.kind, new.name, new.title) == ("load", "tiny", "Load My model.ZIP")
+    add_job(db, new)
+    job = claim_next(db, 9)
+    job_dir(settings, job.id).mkdir(parents=True)
+    return Task(job, settings, job_dir(settings, job.id))
+
+
+def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
+    folder = write_tiny_model(tmp_path / "source" / "tiny")
+    task = task_of(db, settings, packed_bytes(folder))
+    assert run(task) == "tiny"
+    assert read_model(settings.runs_dir / "tiny").sha256 == read_model(folder).sha256
+    assert task.progress()["phase"] == "loading"
+    assert task.progress()["step"] == "Trying it on drawn cells"
+    assert "tried on" in capsys.readouterr().out
+    assert not list(task.folder.iterdir())
+
+
+def test_a_hostile_file_leaves_its_reason_and_nothing_else(db, settings, tmp_path):
+    task = task_of(db, settings, b"PK no zip")
+    with pytest.raises(ModelError, match="The zip is refused as a model"):
+        run(task)
+    assert not list(task.folder.iterdir())
+    assert not settings.runs_dir.exists()
+
+
+def test_a_file_is_kept_once_and_under_no_name_of_its_own(settings):
+    first, second = (keep_file(b"bytes", name, settings) for name in ("../a.keras", "b.keras"))
+    assert first == second
+    assert first.parent == settings.models_in_dir
+    assert (first.suffix, first.read_bytes()) == (".keras", b"bytes")
+
+
+def test_files_of_long_ago_go_when_the_next_one_comes(settings):
+    old, fresh = keep_file(b"old", "a.keras", settings), keep_file(b"fresh", "a.keras", settings)
+    os.utime(old, (then := time.time() - KEPT_DAYS * 24 * 3600 - 60, then))
+    keep_file(b"next", "a.keras", settings)
+    assert (old.exists(), fresh.exists()) == (False, True)
+
+
+def test_a_full_disk(settings, monkeypatch):
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bloodcell.jobs.kinds.load.write_whole", full)
+    with pytest.raises(StoreError, match="The file of the model cannot be stored: No space left on device"):
+        keep_file(b"bytes", "a.keras", settings)
+
+
+def test_its_settings_fit_into_a_job(settings):
+    spec = LoadSpec("net", "/a/net.keras", class_names=("A", "B"))
+    assert LoadSpec.from_json(json.dumps(job_of(spec, settings.home, "Ada").spec)) == spec

@@ -1,0 +1,242 @@
+"""The limited process: what it may not do, how it ends, and zipped models through it; Keras files in test_load_model.py."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from bloodcell.core.errors import ModelError, RunError, SpecError, StoppedError
+from bloodcell.core.progress import Control
+from bloodcell.core.settings import PROJECT_DIR
+from bloodcell.inference.engine import Engine
+from bloodcell.model_import.load_spec import LoadSpec, class_names_in, format_of, named_after
+from bloodcell.model_import.sandbox import Limits, load_limited
+from bloodcell.model_import.sandboxed.zipped_model import take_packed
+from bloodcell.model_store.model_zip import packed_bytes
+from tests.inference.net import write_net, write_spec
+from tests.model_store.keras_files import keras_bytes, layer, network
+from tests.model_store.test_model_zip import files_of, zipped
+from tests.pages.tiny_model import write_tiny_model
+
+
+class Lines(Control):
+    def __init__(self):
+        self.lines = []
+
+    def log(self, line):
+        self.lines.append(line)
+
+
+class Stopped(Control):
+    def should_stop(self):
+        return True
+
+
+@pytest.fixture
+def tiny_zip(tmp_path):
+    path = tmp_path / "tiny.zip"
+    path.write_bytes(packed_bytes(write_tiny_model(tmp_path / "tiny")))
+    return path
+
+
+@pytest.fixture
+def keras_file(tmp_path):
+    (tmp_path / "net.keras").write_bytes(keras_bytes())
+    return LoadSpec("net", str(tmp_path / "net.keras"), class_names=("A", "B", "C", "D"))
+
+
+def packed_spec(path):
+    return LoadSpec("tiny", str(path), "packed", path.name)
+
+
+def test_a_zipped_model_comes_out_as_it_went_in(tiny_zip, tmp_path):
+    lines = Lines()
+    folder, trial = load_limited(tmp_path / "work", packed_spec(tiny_zip), lines)
+    assert lines.lines == ["Unpacking", "Looking through the networks", "Trying it on drawn cells"]
+    assert trial["n_cells"] >= 10
+    assert Engine(folder).model_sha256 == Engine(tmp_path / "tiny").model_sha256
+
+
+def test_the_reason_comes_out_of_the_process(tmp_path):
+    (tmp_path / "bad.zip").write_bytes(b"PK no zip")
+    with pytest.raises(ModelError, match="The zip is refused as a model: as a zip it cannot be read"):
+        load_limited(tmp_path / "work", packed_spec(tmp_path / "bad.zip"), Control())
+    with pytest.raises(ModelError, match=r"The file gone\.zip is no longer there: choose it again"):
+        load_limited(tmp_path / "work", packed_spec(tmp_path / "gone.zip"), Control())
+
+
+def test_it_is_ended_when_it_is_stopped_or_takes_too_long(keras_file, tmp_path):
+    began = time.monotonic()
+    with pytest.raises(StoppedError):
+        load_limited(tmp_path / "work", keras_file, Stopped())
+    with pytest.raises(RunError, match=r"Loading the model took longer than 0\.5 s and was ended"):
+        load_limited(tmp_path / "work", keras_file, Control(), Limits(max_s=0.5))
+    with pytest.raises(RunError, match="Loading the model took more than 1 s of processor time and was ended"):
+        load_limited(tmp_path / "work", keras_file, Control(), Limits(max_cpu_s=1))
+    assert time.monotonic() - began < 60
+
+
+def test_it_has_little_memory(tiny_zip, tmp_path):
+    """ONNX Runtime's libraries alone need more."""
+    with pytest.raises((ModelError, RunError), match=r"memory.* 0\.25 GB"):
+        load_limited(tmp_path / "work", packed_spec(tiny_zip), Control(), Limits(max_bytes=2**28))
+
+
+INSIDE = """
+import json, os, socket, sys
+from bloodcell.model_import.sandboxed.child import shut_in
+is_cut_off = shut_in(2 ** 30, 60, 2 ** 20)
+said = {"is_cut_off": is_cut_off}
+try:
+    bytearray(2 ** 31)
+except MemoryError:
+    said["memory"] = "none"
+try:
+    with open("large", "wb") as stream:
+        stream.write(bytes(2 ** 21))
+except OSError as error:
+    said["file"] = error.strerror
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=2).close()
+except OSError as error:
+    said["network"] = error.strerror
+print(json.dumps(said))
+"""
+
+
+def test_what_it_may_not_do(tmp_path):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", INSIDE, str(server.getsockname()[1])],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(PROJECT_DIR)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    said = json.loads(done.stdout)
+    assert (said["memory"], said["file"]) == ("none", "File too large")
+    assert ("network" in said) == said["is_cut_off"]
+
+
+def test_it_does_not_see_our_settings(monkeypatch, tmp_path):
+    from bloodcell.model_import.sandbox import _environment
+
+    monkeypatch.setenv("BLOODCELL_DB", "postgresql://ada:secret@10.0.0.4/bloodcell")
+    assert "secret" not in str(_environment(tmp_path))
+
+
+# Zipped models, without the process around
+
+
+def take(tmp_path, data):
+    (tmp_path / "model.zip").write_bytes(data)
+    take_packed(tmp_path / "model.zip", tmp_path / "taken", lambda step: None)
+
+
+def pickled():
+    stream = io.BytesIO()
+    np.savez(stream, a=np.array([{"code": 1}], dtype=object))
+    return stream.getvalue()
+
+
+LAMBDA = keras_bytes(network(layer("Lambda", function="os.system")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"pixel/model.onnx": b"damaged"}, r"model\.onnx is (damaged|refused)"),
+        ({"pixel/mask.onnx": b"damaged"}, r"mask\.onnx is (damaged|refused)"),
+        ({"pixel/model.keras": LAMBDA}, "Lambda is not allowed"),
+        ({"pixel/model.keras": b"\x80\x04 pickle"}, "it is a pickle"),
+        ({"pixel/metrics.json": b"[1]"}, r"metrics\.json must be one JSON object"),
+        ({"pixel/adapt.json": b"{"}, r"adapt\.json is no readable JSON"),
+        ({"pixel/README.md": b"\xff\xfe\xff"}, r"README\.md is no text in UTF-8"),
+        ({"pixel/out_of_fold.npz": pickled()}, r"out_of_fold\.npz holds no readable arrays"),
+        ({"pixel/typical.npz": b"no arrays"}, r"typical\.npz holds no readable arrays"),
+    ],
+)
+def test_files_of_a_zip_that_are_refused(changes, match, tmp_path):
+    folder = write_net(tmp_path / "pixel")
+    with pytest.raises(ModelError, match=match):
+        take(tmp_path, zipped(files_of(folder, **changes)))
+
+
+def test_a_spec_that_names_another_shape_is_refused_by_the_trial(tmp_path):
+    folder = write_net(tmp_path / "pixel")
+    write_spec(folder, side_px=48)
+    (tmp_path / "model.zip").write_bytes(packed_bytes(folder))
+    with pytest.raises(
+        ModelError, match=r"The network of made takes \['N', 32, 32, 3\], spec\.json names \(N, 48, 48, 3\)"
+    ):
+        load_limited(tmp_path / "work", packed_spec(tmp_path / "model.zip"), Control())
+
+
+def test_nothing_is_written_beside_the_folder(tmp_path):
+    folder = write_net(tmp_path / "pixel")
+    with pytest.raises(ModelError, match="Its path leads out of the zip"):
+        take(tmp_path, zipped(files_of(folder, **{"../evil.json": b"{}"})))
+    assert not list(tmp_path.rglob("evil*"))
+    assert zipfile.is_zipfile(tmp_path / "model.zip")
+
+
+# The settings
+
+
+def test_settings_are_read_as_they_were_written():
+    spec = LoadSpec("net", "/a/net.keras", "keras", "net.keras", ("A", "B"), "image", -1)
+    assert LoadSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"name": ""}, "A name for the model is needed"),
+        ({"file": ""}, "A file to load is needed"),
+        ({"format": "h5"}, "`format` must be one of"),
+        ({"input": "field"}, "`input` must be one of"),
+        ({"levels": 2}, r"`levels` must be one of \[255, 1, -1\]\. Received: 2"),
+        ({"class_names": "AB"}, "`class_names` must be a list of names"),
+        ({"colour": 1}, "Unknown settings"),
+    ],
+)
+def test_settings_that_make_no_sense(change, match):
+    values = {"name": "net", "file": "/a/net.keras", "class_names": ["A", "B"]} | change
+    with pytest.raises(SpecError, match=match):
+        LoadSpec.from_json(json.dumps(values))
+
+
+def test_class_names_are_read_as_people_write_them():
+    assert class_names_in("A, B,C") == class_names_in("A\n  B \n\nC,\n") == ("A", "B", "C")
+    assert class_names_in(" \n") == ()
+
+
+@pytest.mark.parametrize(
+    ("file_name", "match"),
+    [
+        ("net.h5", r"old HDF5 format \(\.h5\) can hold code"),
+        ("net.PKL", "a pickle can run any program"),
+        ("saved_model.pb", "a SavedModel is a TensorFlow program"),
+        ("net.onnx", r"a model is a \.keras file, or a \.zip"),
+        ("net", r"a model is a \.keras file, or a \.zip"),
+    ],
+)
+def test_other_files_are_not_taken(file_name, match):
+    with pytest.raises(ModelError, match=match):
+        format_of(file_name)
+
+
+def test_names_from_file_names():
+    assert [format_of("A.KERAS"), format_of("a.zip")] == ["keras", "packed"]
+    assert named_after("my model (2).keras") == "my-model-2"
+    assert named_after("../../etc/.passwd.keras") == "passwd"
+    assert named_after("....keras") == "model"

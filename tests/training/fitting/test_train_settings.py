@@ -1,0 +1,123 @@
+"""One run with every setting for rare classes and a scaling that is fitted, from spec to engine."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.core.progress import Control
+from bloodcell.inference.engine import Engine
+from bloodcell.training.fitting.batches import plain_crops, scaling_of
+from bloodcell.training.fitting.fit import train
+from bloodcell.training.samples.folds import fold_of_rows
+from bloodcell.training.samples.imbalance import learned_rows
+from bloodcell.training.samples.samples import load_samples, takes_of_spec
+from bloodcell.training.specs.train_spec import TrainSpec
+from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
+
+pytestmark = FOREIGN_WARNINGS
+CHOSEN = replace(
+    SPEC,
+    sources=(replace(SPEC.sources[0], limits=(("NEUTROPHIL", 3),)),),
+    scaling="pixel",
+    class_sampling="as they come",
+    class_weights="balanced",
+    focal_gamma=2.0,
+    images_per_epoch=64,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    work = tmp_path_factory.mktemp("chosen")
+    train(CHOSEN, write_cells(work / "data"), work / "run", work / "cache", Control())
+    return work / "run", load_samples(CHOSEN, work / "data", work / "cache")
+
+
+def of_learned(samples):
+    """Crops that the run learned from, worked out anew."""
+    rows = learned_rows(CHOSEN, samples, fold_of_rows(CHOSEN, samples) != CHOSEN.fold)
+    return samples.take(rows)
+
+
+def test_the_scaling_in_the_model_is_that_of_the_learned_crops_alone(run):
+    run_dir, samples = run
+    model = keras.models.load_model(run_dir / "model.keras")
+    mean, factor = -np.array(model.get_layer("centring").offset), np.array(model.get_layer("scaling").scale)
+    learned = plain_crops(of_learned(samples).wide[:], CHOSEN)
+    expected = StandardScaler().fit(learned.reshape(len(learned), -1).astype(np.float64))
+    assert mean.ravel() == pytest.approx(expected.mean_, abs=1e-4)
+    assert factor.ravel() == pytest.approx(1 / expected.scale_, rel=1e-5)
+    of_all = plain_crops(samples.wide[:], CHOSEN).reshape(len(samples.wide), -1).mean(axis=0)
+    assert np.abs(mean.ravel() - of_all).max() > 1
+
+
+def test_what_is_held_out_does_not_reach_the_scaling(run):
+    """Held-out crops painted black change nothing, one learned crop does."""
+    _, samples = run
+    held = fold_of_rows(CHOSEN, samples) == CHOSEN.fold
+    before = scaling_of(CHOSEN, of_learned(samples))
+    painted = replace(samples, wide=samples.wide[:])
+    painted.wide[held] = 0
+    after = scaling_of(CHOSEN, of_learned(painted))
+    assert (after.fingerprint, after.images) == (before.fingerprint, before.images)
+    assert np.array_equal(after.mean, before.mean)
+    painted.wide[np.flatnonzero(~held)] = 0
+    assert scaling_of(CHOSEN, of_learned(painted)).fingerprint != before.fingerprint
+
+
+def test_the_spec_says_what_was_done(run):
+    run_dir, samples = run
+    description = json.loads((run_dir / "spec.json").read_text())
+    assert TrainSpec.from_json(json.dumps(description["training"])) == CHOSEN
+    assert "divided by the standard deviation of each pixel and channel inside the graph" in description["scaling"]
+    expected = scaling_of(CHOSEN, of_learned(samples))
+    statistics = description["scaling_statistics"]
+    assert statistics["sha256_of_learned_crops"] == expected.fingerprint
+    assert statistics["images"] == expected.images
+    assert statistics["shape"] == [32, 32, 3]
+    assert statistics["sd"]["least"] == pytest.approx(expected.sd.min())
+
+
+def test_the_spec_and_the_card_count_what_was_learned(run):
+    run_dir, _ = run
+    description = json.loads((run_dir / "spec.json").read_text())
+    assert description["learned_from"]["NEUTROPHIL"] == {"images": 3, "source_cells": 2}
+    assert description["learned_from"]["EOSINOPHIL"]["images"] > 3
+    assert description["data"]["cells"]["NEUTROPHIL"] == 12
+    assert "learned from only 3 images of 2 source cells of NEUTROPHIL." in (run_dir / "README.md").read_text()
+
+
+def test_what_is_held_out_keeps_the_rare_class(run):
+    run_dir, samples = run
+    held = fold_of_rows(CHOSEN, samples) == CHOSEN.fold
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert metrics["validation"]["images"] == held.sum()
+    assert set(metrics["validation"]["recall"]) == set(WHITE_CELLS_4)
+
+
+def test_the_engine_takes_raw_levels_and_answers_as_keras_does(run):
+    run_dir, samples = run
+    crops = plain_crops(samples.wide[:], CHOSEN)
+    engine = Engine(run_dir)
+    model = keras.models.load_model(run_dir / "model.keras")
+    logits = keras.ops.convert_to_numpy(model(crops.astype(np.float32), training=False)["logits"])
+    powers = np.exp(logits.astype(np.float64) / engine.temperature)
+    assert engine.classify(crops).probs == pytest.approx(powers / powers.sum(axis=1, keepdims=True), abs=1e-3)
+
+
+def test_a_number_a_channel_stands_in_the_spec(run):
+    from bloodcell.training.output.description import describe
+
+    _, samples = run
+    spec = replace(CHOSEN, scaling="channel")
+    learned = of_learned(samples)
+    scaling = scaling_of(spec, learned)
+    statistics = describe(spec, takes_of_spec(spec), samples, learned, scaling, {})["scaling_statistics"]
+    assert statistics["mean"] == scaling.mean.tolist()
+    assert statistics["sd"] == scaling.sd.tolist()
+    assert len(statistics["mean"]) == 3

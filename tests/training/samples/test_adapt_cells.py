@@ -1,0 +1,81 @@
+"""Labelled cells counted, and refused where they cannot do, before a picture is read."""
+
+from dataclasses import replace
+
+import pytest
+
+from bloodcell.core.errors import DatasetError
+from bloodcell.core.settings import load_settings
+from bloodcell.datasets.catalog.groups_and_splits import keep_groups
+from bloodcell.datasets.catalog.library import images_table, register_path
+from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.training.samples.adapt_cells import Labelled, check_cells, count_cells
+from bloodcell.training.specs.adapt_spec import AdaptSpec, registered_cells
+from tests.datasets.made import in_folder, png
+
+CLASSES = ("EOSINOPHIL", "MONOCYTE")
+ADAPT = AdaptSpec("mine", "wbc4", SourceSpec("cells", "set", groups="set.csv"))
+ENOUGH = Labelled({"EOSINOPHIL": 10, "MONOCYTE": 10}, None, {})
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """Two photographs each of two monocytes, and a platelet."""
+    files = {f"Monocyte/{cell}-{copy}.png": png() for cell in "ab" for copy in "12"}
+    in_folder(tmp_path, files | {"PLT/1.png": png()})
+    rows = ["file,group", *(f"{file},{file[9]}" for file in files)]
+    (tmp_path / "set.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_pictures_and_source_cells_of_every_class(data_dir):
+    found = count_cells(ADAPT.cells, data_dir, CLASSES)
+    assert found == Labelled({"EOSINOPHIL": 0, "MONOCYTE": 4}, {"EOSINOPHIL": 0, "MONOCYTE": 2}, {"PLT": 1})
+
+
+def test_source_cells_are_not_known_before_the_pixels_are_compared(data_dir):
+    assert count_cells(replace(ADAPT.cells, groups="pixels"), data_dir, CLASSES).source_cells is None
+
+
+def test_labels_are_called_as_the_model_calls_them(data_dir):
+    renamed = replace(ADAPT.cells, groups="each", labels=(("PLT", "EOSINOPHIL"),))
+    assert count_cells(renamed, data_dir, CLASSES) == Labelled(
+        {"EOSINOPHIL": 1, "MONOCYTE": 4}, {"EOSINOPHIL": 1, "MONOCYTE": 4}, {}
+    )
+
+
+def test_a_registered_dataset_with_its_kept_groups(data_dir, monkeypatch):
+    monkeypatch.setenv("BLOODCELL_HOME", str(data_dir / "home"))
+    settings = load_settings()
+    dataset = register_path("Mine", data_dir / "set", recognise(data_dir / "set").choice, settings)
+    keep_groups(dataset, {file: file[:10] for file in images_table(dataset)["file"]}, "by name")
+    found = count_cells(registered_cells(dataset, settings), data_dir / "nowhere", CLASSES)
+    assert (found.pictures["MONOCYTE"], found.source_cells["MONOCYTE"], found.foreign) == (4, 2, {"PLT": 1})
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(DatasetError, match="set"):
+        count_cells(ADAPT.cells, tmp_path, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"foreign": {"PLT": 3}}, r"labels that wbc4 does not know: PLT \(3\)\. It knows EOSINOPHIL, MONOCYTE"),
+        (
+            {"pictures": {"EOSINOPHIL": 9, "MONOCYTE": 10}},
+            "20 cells or more of the classes that wbc4 knows. There are 19",
+        ),
+        ({"pictures": {"EOSINOPHIL": 0, "MONOCYTE": 50}}, "There is no EOSINOPHIL among the cells to learn from"),
+    ],
+)
+def test_cells_that_cannot_do(changes, message):
+    check_cells(ADAPT, ENOUGH)
+    with pytest.raises(DatasetError, match=message):
+        check_cells(ADAPT, replace(ENOUGH, **changes))
+
+
+def test_foreign_labels_may_be_left_out_and_a_class_may_come_from_the_old_data():
+    skipping = replace(ADAPT, cells=replace(ADAPT.cells, unlisted="skip"), old_data="somewhere")
+    check_cells(skipping, Labelled({"EOSINOPHIL": 0, "MONOCYTE": 50}, None, {"PLT": 3}))
