@@ -80,6 +80,7 @@ def names_of(nodes):
 def import_graph():
     """Module -> the project's modules that it imports."""
     files = {module_name(path): path for path in source_files()}
+    del files["bloodcell"]  # the public face: it names modules of every room, and imports each when it is first used
     graph = {}
     for module, path in files.items():
         found = set()
@@ -181,7 +182,7 @@ def test_a_file_keeps_the_habits(path):
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= MAX_LINES
     if path.name == "__init__.py":
-        assert text == ""
+        assert text == "" or module_name(path) == "bloodcell"
         return
     assert ast.get_docstring(tree(path)), "a module says in its first line what it is"
     assert not [node.lineno for node in ast.walk(tree(path)) if isinstance(node, ast.Assert)]

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bloodcell.core.errors import JobError
+from bloodcell.core.installation import CODE_DIR, FILES_DIR, IS_INSTALLED
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
+# Where the workspace is made unless BLOODCELL_HOME says otherwise: beside the code, or in the folder of the command.
+_HOME_PARENT = Path.cwd() if IS_INSTALLED else CODE_DIR
 
 
 @dataclass(frozen=True)
 class Settings:
     """Paths and limits of one installation.
 
-    home : the workspace folder (BLOODCELL_HOME, default ./workspace beside the code)
+    home : the workspace folder (BLOODCELL_HOME, default ./workspace: beside the code, or in the current folder where the
+        package is installed)
     db_url : SQLAlchemy URL (BLOODCELL_DB, default SQLite in the workspace)
     shelf : folder of shipped models
     jobs_at_once : how many jobs run at a time (BLOODCELL_JOBS, default 1); the others wait
@@ -23,7 +26,7 @@ class Settings:
 
     home: Path
     db_url: str
-    shelf: Path = PROJECT_DIR / "models"
+    shelf: Path = FILES_DIR / "models"
     jobs_at_once: int = 1
     runner: str = "local"
     ray_address: str = ""
@@ -71,7 +74,7 @@ class Settings:
 
 def load_settings() -> Settings:
     """Read the settings from the environment; JobError where BLOODCELL_JOBS is no number of jobs."""
-    home = Path(os.environ.get("BLOODCELL_HOME") or PROJECT_DIR / "workspace").expanduser().resolve()
+    home = Path(os.environ.get("BLOODCELL_HOME") or _HOME_PARENT / "workspace").expanduser().resolve()
     db_url = os.environ.get("BLOODCELL_DB") or f"sqlite:///{home / 'bloodcell.db'}"
     jobs_at_once = os.environ.get("BLOODCELL_JOBS") or "1"
     if not jobs_at_once.isdecimal() or int(jobs_at_once) < 1:

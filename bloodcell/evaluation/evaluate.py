@@ -66,7 +66,7 @@ def run_evaluation(
         by_groups = spec.data.path if spec.data.groups != PIXELS else ""  # there the groups tell already
         others = [one for one in learned_here(learned, settings) if one[0].id != by_groups]
     how = {
-        "title": spec.job_title,
+        "title": spec.display_title,
         "dataset": spec.data.name,
         "dataset_id": "" if dataset is None else dataset.id,
         "dataset_sha256": "" if dataset is None else dataset.fingerprint,

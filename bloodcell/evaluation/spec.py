@@ -1,20 +1,17 @@
 """What is asked of an evaluation: a model, a labelled dataset or a part of it, as JSON."""
 
-import json
 import re
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
-from bloodcell.core.errors import SpecError
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require
 from bloodcell.datasets.catalog.sources import SourceSpec
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True)
-class EvaluateSpec:
+class EvaluateSpec(Spec):
     """One evaluation.
 
     name : of its folder in the workspace
@@ -34,7 +31,10 @@ class EvaluateSpec:
     leaves_out_marked: bool = False
     compares_pixels: bool = True
 
+    NOUN: ClassVar[str] = "spec of an evaluation"
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(
             NAME.fullmatch(self.name) is not None,
             "`name` must be up to 80 small letters, digits, dots, dashes and underscores, the first a letter or digit."
@@ -47,26 +47,6 @@ class EvaluateSpec:
         )
 
     @property
-    def job_title(self) -> str:
-        """What is asked, as the list of jobs shows it."""
+    def display_title(self) -> str:
+        """What is asked, as lists of jobs and evaluations show it."""
         return self.title or f"{self.model} on {self.data.name}" + (f", {self.part}" if self.part else "")
-
-    @classmethod
-    def from_json(cls, text: str) -> "EvaluateSpec":
-        """Read an evaluation; SpecError names settings that do not exist."""
-        values = json_object(text)
-        data = values.pop("data", {})
-        require(isinstance(data, dict), "`data` must be an object.")
-        return build(cls, values | {"data": build(SourceSpec, data)})
-
-    @classmethod
-    def read(cls, path: Path) -> "EvaluateSpec":
-        """Read it from a file."""
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SpecError(f"The evaluation {path} cannot be read: {error.strerror}.") from error
-
-    def to_json(self) -> str:
-        """Write it; `from_json` gives the same."""
-        return json.dumps(asdict(self), indent=2)

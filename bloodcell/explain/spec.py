@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from bloodcell.core.errors import ExplainError, SpecError
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require
 from bloodcell.explain.explanation import METHODS, OCCLUSION, USE_OCCLUSION
 from bloodcell.model_store.folder import read_description
 from bloodcell.networks.registry import BY_STEPS, network
@@ -18,11 +16,11 @@ FORMAT = 1  # of what is kept; another number makes all be worked out anew
 
 
 @dataclass(frozen=True)
-class ExplainSpec:
+class ExplainSpec(Spec):
     """One explanation of a model's answers to a crop, or to the crops of a class together.
 
     model, model_sha256 : name on the shelf, and the hash of the model that is meant
-    crops_sha256 : `fingerprint` of the crops as the network sees them, which are kept for the job
+    crops_sha256 : `stored_crops.hash_crops` of the crops as the network sees them, which are kept for the job
     methods : of `explain.explanation.METHODS`
     of_class : the class that several crops belong to, "" for one crop
     layer : whose maps Grad-CAM weighs; "" for the last
@@ -35,28 +33,17 @@ class ExplainSpec:
     of_class: str = ""
     layer: str = ""
 
+    NOUN: ClassVar[str] = "spec of an explanation"
+
     def __post_init__(self) -> None:
-        are_methods = isinstance(self.methods, tuple) and bool(self.methods) and set(self.methods) <= set(METHODS)
+        super().__post_init__()
+        are_methods = bool(self.methods) and set(self.methods) <= set(METHODS)
         require(are_methods, f"`methods` must be some of {METHODS}. Received: {self.methods}.")
 
     @property
     def key(self) -> str:
         """What the explanation is kept under: SHA-256 of all that it depends on, in hexadecimal."""
-        return hashlib.sha256(f"{FORMAT} {json.dumps(asdict(self), sort_keys=True)}".encode()).hexdigest()
-
-    @classmethod
-    def from_json(cls, text: str) -> "ExplainSpec":
-        """Read it; SpecError names settings that do not exist."""
-        return build(cls, json_object(text))
-
-    def to_json(self) -> str:
-        """Write it so that `from_json` gives it back equal."""
-        return json.dumps(asdict(self), indent=2)
-
-
-def fingerprint(crops: np.ndarray) -> str:
-    """SHA-256, in hexadecimal, of crops, uint8 (N, H, W, 3), and their shape."""
-    return hashlib.sha256(f"{crops.shape}".encode() + np.ascontiguousarray(crops).tobytes()).hexdigest()
+        return hashlib.sha256(f"{FORMAT} {json.dumps(self.to_dict(), sort_keys=True)}".encode()).hexdigest()
 
 
 def cam_layer_of(model_dir: Path) -> str:

@@ -1,19 +1,22 @@
 """Vary crops and pictures of cells as microscopes, stains and slides do: turn, mirror, shift, zoom, stain, focus, noise."""
 
 from dataclasses import dataclass
+from typing import ClassVar, Final, Literal, get_args
 
 import cv2
 import numpy as np
 
-from bloodcell.core.spec import require
+from bloodcell.core.spec import Spec, require_range
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 
-BACKGROUND, REFLECT = "background", "reflect"
-FILLS = (BACKGROUND, REFLECT)
+BACKGROUND: Final = "background"
+REFLECT: Final = "reflect"
+Fill = Literal["background", "reflect"]
+FILLS: Final = get_args(Fill)
 
 
 @dataclass(frozen=True)
-class Variation:
+class Variation(Spec):
     """How far augmentation may go; what is 0 or false is left out.
 
     zoom : largest change of size (log scale, uniform)
@@ -40,17 +43,17 @@ class Variation:
     mirror: bool = True
     light: float = 4.0
     contrast: float = 0.0
-    fill: str = BACKGROUND
+    fill: Fill = BACKGROUND
+
+    NOUN: ClassVar[str] = "augmentation"
 
     def __post_init__(self) -> None:
-        for name, most in (("zoom", 1), ("shift", 0.5), ("stain", 1), ("mixing", 0.5), ("light", 60), ("contrast", 1)):
-            value = getattr(self, name)
-            require(0 <= value <= most, f"`{name}` of the augmentation must be from 0 to {most}. Received: {value}.")
-        for name in ("blur", "cut"):
-            value = getattr(self, name)
-            require(0 <= value <= 0.6, f"`{name}` of the augmentation must be from 0 to 0.6. Received: {value}.")
-        require(0 <= self.turn_deg <= 180, f"`turn_deg` must be from 0 to 180. Received: {self.turn_deg}.")
-        require(self.fill in FILLS, f"`fill` of the augmentation must be one of {FILLS}. Received: {self.fill!r}.")
+        super().__post_init__()
+        require_range(self, 0, 1, "zoom", "stain", "contrast")
+        require_range(self, 0, 0.5, "shift", "mixing")
+        require_range(self, 0, 0.6, "blur", "cut")
+        require_range(self, 0, 60, "light")
+        require_range(self, 0, 180, "turn_deg")
 
 
 NOTHING = Variation(0, 0, 0, 0, 0, 0, turn_deg=0, mirror=False, light=0)

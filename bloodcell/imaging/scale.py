@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,7 +24,8 @@ OWN = "crop"
 # Added to the variance of a crop's own levels, in levels squared, so that an even crop does not become noise.
 OWN_VARIANCE = 1.0
 BGR = ("imagenet caffe",)
-SCALINGS = (*FIXED, *FITTED)
+ScalingName = Literal["-1..1", "255", "imagenet torch", "imagenet caffe", "crop", "channel", "global", "pixel"]
+SCALINGS: tuple[ScalingName, ...] = get_args(ScalingName)
 # Crops that are turned to float64 at a time, however many come in one batch.
 PART = 64
 

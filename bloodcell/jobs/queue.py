@@ -1,6 +1,7 @@
 """What can be done with jobs: queue, start, cancel, resume, retry and delete them. Every process may, at any time."""
 
 import re
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -9,7 +10,8 @@ from bloodcell.core.settings import Settings, load_settings
 from bloodcell.db.database import open_database
 from bloodcell.jobs import store
 from bloodcell.jobs.files import make_job_dir, remove_checkpoint, remove_job_dir
-from bloodcell.jobs.kinds.table import KINDS, Kind, kind_of, load
+from bloodcell.jobs.kinds.kind import JobKind
+from bloodcell.jobs.kinds.table import KINDS, find_kind
 from bloodcell.jobs.runners.table import Runner, runner_of
 from bloodcell.jobs.store import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, UNFINISHED, Job, NewJob
 
@@ -28,7 +30,7 @@ class JobQueue:
     """
 
     def __init__(
-        self, db: Engine, settings: Settings, runner: Runner | None = None, kinds: tuple[Kind, ...] = KINDS
+        self, db: Engine, settings: Settings, runner: Runner | None = None, kinds: tuple[JobKind[Any], ...] = KINDS
     ) -> None:
         self.db, self.settings, self.kinds = db, settings, kinds
         self.runner = runner or runner_of(settings)
@@ -45,7 +47,7 @@ class JobQueue:
         StoreError
             If the workspace cannot be written to.
         """
-        load(kind_of(new.kind, self.kinds).check)(new.spec)
+        find_kind(new.kind, self.kinds).check(new.spec)
         check_name(new.name)
         job_id = store.add_job(self.db, new)
         try:

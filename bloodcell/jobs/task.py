@@ -1,21 +1,28 @@
 """What a job's work is given: its settings and folder, and whom to tell."""
 
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 from sqlalchemy import Engine
 
-from bloodcell.core.errors import StoreError
+from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.core.progress import Control, Progress
 from bloodcell.core.settings import Settings
+from bloodcell.jobs.files import CHECKPOINT_DIR
 from bloodcell.jobs.store import Job, beat
+from bloodcell.model_store.publish import publish
 
 BEAT_S = 1.0
+# What a job's progress may say of its phase.
+READING, LEARNING, LOADING = "reading", "learning", "loading"
 
 
 class Task:
@@ -30,6 +37,24 @@ class Task:
         self.job, self.settings, self.folder = job, settings, folder
         self._progress: dict[str, Any] = {}
         self._stop = threading.Event()
+
+    @property
+    def cache_dir(self) -> Path:
+        """Crops and source cells that all runs of the workspace share."""
+        return self.settings.home / "cache"
+
+    def find_data_dir(self) -> Path:
+        """The job's data folder; DatasetError if it is not there."""
+        data_dir = Path(self.job.data_dir)
+        if not data_dir.is_dir():
+            raise DatasetError(f"There is no data folder {data_dir}.")
+        return data_dir
+
+    def publish_result(self, folder: str) -> str:
+        """Move a folder of the job's own to runs/ and forget what the job would go on from; its name there."""
+        name = publish(self.folder / folder, self.job.name, self.settings)
+        shutil.rmtree(self.folder / CHECKPOINT_DIR)
+        return name
 
     def report(self, **values: Any) -> None:
         """Change what is told of the progress; values must fit into JSON. Quick: the heart writes it down."""
@@ -52,6 +77,37 @@ class Task:
     def stop(self) -> None:
         """Make `should_stop` true."""
         self._stop.set()
+
+
+class TaskProgress(Control):
+    """Tells of a training run in the job's progress and log.
+
+    The progress holds `phase`: "reading" with source, done, total; or "learning" with what `core.progress.Progress`
+    holds, and once an epoch is finished that epoch's row of history.csv as `last_epoch`.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def reading(self, source: str, done: int, total: int) -> None:
+        """Tell how many images are read."""
+        self.task.report(phase=READING, source=source, done=done, total=total)
+
+    def progress(self, at: Progress) -> None:
+        """Tell where the run stands."""
+        self.task.report(phase=LEARNING, **asdict(at))
+
+    def epoch_done(self, row: dict) -> None:
+        """Tell the figures of an epoch."""
+        self.task.report(last_epoch=row)
+
+    def log(self, line: str) -> None:
+        """Write a line to the job's log."""
+        self.task.log(line)
+
+    def should_stop(self) -> bool:
+        """Whether the job was cancelled."""
+        return self.task.should_stop()
 
 
 class Heart:

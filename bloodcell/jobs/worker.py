@@ -13,7 +13,7 @@ from pathlib import Path
 from bloodcell.core.errors import JobError, StoppedError
 from bloodcell.jobs import store
 from bloodcell.jobs.files import LOG_FILE, job_dir
-from bloodcell.jobs.kinds.table import kind_of, load
+from bloodcell.jobs.kinds.table import find_kind
 from bloodcell.jobs.processes import process_id
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.reasons import reason_of
@@ -55,7 +55,7 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
                     f"{host()} does not see the job's folder {folder}: every machine that runs jobs must see the"
                     " workspace under the same path."
                 )
-            result = load(kind_of(job.kind, queue.kinds).run)(task)
+            result = find_kind(job.kind, queue.kinds).run_job(task)
     except StoppedError as stopped:
         status = store.CANCELLED
         task.log(str(stopped))

@@ -1,18 +1,18 @@
 """How a model from elsewhere is to be loaded: a `.keras` file with what it cannot say itself, or a zipped model folder."""
 
-import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, Literal
 
 from bloodcell.core.errors import ModelError
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require
 from bloodcell.model_store.inspection.keras_sizes import check_class_names
-from bloodcell.model_store.io_spec import CELL, INPUTS
+from bloodcell.model_store.io_spec import CELL, Input
 
-KERAS, PACKED = "keras", "packed"
-FORMATS: Final = (KERAS, PACKED)
+Format = Literal["keras", "packed"]
+KERAS: Final = "keras"
+PACKED: Final = "packed"
 # Level of white that a network wants, -1 standing for -1 to 1 -> how levels 0-255 are brought there.
 LEVELS: Final = {255: "as they are, 0 to 255", 1: "divided by 255", -1: "scaled to -1..1"}
 # Of a found cell, what is cut out in units of its longer side: as Bloodcell's own networks see it.
@@ -20,7 +20,7 @@ CONTEXT: Final = 1.25
 
 
 @dataclass(frozen=True)
-class LoadSpec:
+class LoadSpec(Spec):
     """One loading of a model.
 
     name : of the folder that comes of it
@@ -34,40 +34,25 @@ class LoadSpec:
 
     name: str
     file: str
-    format: str = KERAS
+    format: Format = KERAS
     file_name: str = ""
     class_names: tuple[str, ...] = ()
-    input: str = CELL
+    input: Input = CELL
     levels: int = 255
 
+    NOUN: ClassVar[str] = "spec of a model from elsewhere"
+
     def __post_init__(self) -> None:
-        require(isinstance(self.name, str) and bool(self.name), "A name for the model is needed.")
-        require(isinstance(self.file, str) and bool(self.file), "A file to load is needed.")
-        require(self.format in FORMATS, f"`format` must be one of {FORMATS}. Received: {self.format!r}.")
-        require(self.input in INPUTS, f"`input` must be one of {INPUTS}. Received: {self.input!r}.")
+        super().__post_init__()
+        require(bool(self.name), "A name for the model is needed.")
+        require(bool(self.file), "A file to load is needed.")
         require(self.levels in LEVELS, f"`levels` must be one of {list(LEVELS)}. Received: {self.levels!r}.")
-        are_names = isinstance(self.class_names, tuple) and all(isinstance(name, str) for name in self.class_names)
-        require(are_names, f"`class_names` must be a list of names. Received: {self.class_names}.")
         if self.format == KERAS:
             check_class_names(self.class_names)
 
-    @property
-    def job_title(self) -> str:
-        """What its job is called."""
-        return f"Load {self.file_name or Path(self.file).name}"
 
-    @classmethod
-    def from_json(cls, text: str) -> "LoadSpec":
-        """Read it; SpecError names settings that do not exist."""
-        return build(cls, json_object(text))
-
-    def to_json(self) -> str:
-        """Write it so that `from_json` gives it back equal."""
-        return json.dumps(asdict(self), indent=2)
-
-
-def format_of(file_name: str) -> str:
-    """Which of `FORMATS` a file is by its name; ModelError for any other."""
+def format_of(file_name: str) -> Format:
+    """Which `Format` a file is by its name; ModelError for any other."""
     suffix = Path(file_name).suffix.lower()
     if suffix == ".keras":
         return KERAS

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.core.errors import ModelError, RunError
+from bloodcell.core.installation import CODE_DIR
 from bloodcell.core.progress import Control, stop_if_asked
-from bloodcell.core.settings import PROJECT_DIR
 from bloodcell.model_import.load_spec import PACKED, LoadSpec
 from bloodcell.model_import.sandbox_files import ANSWER_FILE, MADE_DIR, OUTPUT_FILE, REQUEST_FILE, STEPS_FILE
 from bloodcell.model_store.folder import read_model
@@ -114,7 +114,7 @@ def _environment(inside: Path) -> dict[str, str]:
     """No address of a database, no password, no home: only what Python and TensorFlow need."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     return kept | {
-        "PYTHONPATH": str(PROJECT_DIR),
+        "PYTHONPATH": str(CODE_DIR),
         "HOME": str(inside),
         "KERAS_HOME": str(inside),
         "TMPDIR": str(inside),

@@ -1,14 +1,19 @@
 """What a model's network takes and gives, as its spec.json says: written after training, read before prediction."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from bloodcell.core.errors import ModelError
 
-CELL, IMAGE = "cell", "image"
-INPUTS = (CELL, IMAGE)
-MASK_NONE, MASK_OTSU, MASK_UNET = "none", "otsu", "unet"
-MASKS = (MASK_NONE, MASK_OTSU, MASK_UNET)
+Input = Literal["cell", "image"]
+CELL: Final = "cell"
+IMAGE: Final = "image"
+INPUTS: Final = get_args(Input)
+Mask = Literal["none", "otsu", "unet"]
+MASK_NONE: Final = "none"
+MASK_OTSU: Final = "otsu"
+MASK_UNET: Final = "unet"
+MASKS: Final = get_args(Mask)
 MOST_CONTEXT = 10.0
 # The U-Net of a model that hides what it takes for background lies in the model's folder.
 MASK_FILE = "mask.onnx"
@@ -35,10 +40,10 @@ class Takes:
 
     height_px: int
     width_px: int
-    input: str = CELL
+    input: Input = CELL
     context: float = 1.0
     outputs: tuple[str, ...] = ALL_OUTPUTS
-    mask: str = MASK_NONE
+    mask: Mask = MASK_NONE
     needs_white_cell: bool = True
 
     @property

@@ -3,7 +3,8 @@
 import importlib.metadata as packages
 import subprocess
 
-from bloodcell.core.settings import PROJECT_DIR
+from bloodcell import __version__
+from bloodcell.core.installation import CODE_DIR, IS_INSTALLED
 
 
 def versions() -> dict[str, str]:
@@ -14,8 +15,10 @@ def versions() -> dict[str, str]:
 
 
 def revision() -> str:
-    """The commit of this code; "unknown" outside a checkout and where there is no git."""
-    command = ["git", "-C", str(PROJECT_DIR), "rev-parse", "HEAD"]
+    """The commit of this code; of an installed package its version; "unknown" in a checkout where there is no git."""
+    if IS_INSTALLED:  # git would tell of the repository around the virtual environment
+        return __version__
+    command = ["git", "-C", str(CODE_DIR), "rev-parse", "HEAD"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bloodcell.core.errors import ModelError
-from bloodcell.core.settings import PROJECT_DIR
+from bloodcell.core.installation import FILES_DIR
 from bloodcell.networks.registry import NETWORKS, Network
 
-MEASURED = PROJECT_DIR / "docs" / "measured" / "networks.json"
+MEASURED = FILES_DIR / "docs" / "measured" / "networks.json"
 
 
 @dataclass(frozen=True)

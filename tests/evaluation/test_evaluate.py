@@ -162,7 +162,7 @@ def test_settings(made):
     _, dataset = made
     spec = spec_for(dataset, part="test", title="Mine")
     assert EvaluateSpec.from_json(spec.to_json()) == spec
-    assert spec_for(dataset, part="test").job_title == "tiny on Drawn, test"
+    assert spec_for(dataset, part="test").display_title == "tiny on Drawn, test"
     wrong = (
         ({"name": "../x"}, "small letters"),
         ({"model": ""}, "must name a model"),

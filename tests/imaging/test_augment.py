@@ -121,8 +121,8 @@ def test_contrast_moves_levels_away_from_their_mean_or_towards_it():
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [({"zoom": 2}, "`zoom` of the augmentation must be from 0 to 1"), ({"blur": 0.9}, "`blur`"),
-     ({"turn_deg": 200}, "`turn_deg` must be from 0 to 180"), ({"fill": "black"}, "`fill` of the augmentation")],
+    [({"zoom": 2}, "`zoom` must be from 0 to 1. Received: 2"), ({"blur": 0.9}, "`blur`"),
+     ({"turn_deg": 200}, "`turn_deg` must be from 0 to 180"), ({"fill": "black"}, "`fill` must be one of .*: 'black'")],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(setting, message):
     with pytest.raises(SpecError, match=message):

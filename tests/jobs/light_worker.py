@@ -5,21 +5,30 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from bloodcell.core.errors import StoppedError
 from bloodcell.core.settings import load_settings
+from bloodcell.core.spec import Spec
 from bloodcell.db.database import open_database
 from bloodcell.jobs import worker
-from bloodcell.jobs.kinds.table import Kind
+from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.runners.local import LocalRunner
 from bloodcell.jobs.runners.table import runner_of
 from bloodcell.jobs.store import NewJob, get_job
 
 HERE = "tests.jobs.light_worker"
-KINDS = tuple(Kind(name, f"{HERE}:check", f"{HERE}:{name}") for name in ("count", "deaf", "fill_disk"))
 SLEEPING_CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+
+
+@dataclass(frozen=True)
+class LightSpec(Spec):
+    """Settings of the light kinds."""
+
+    steps: int = 1
+    step_s: float = 0.0
 
 
 def light_queue(db=None, settings=None):
@@ -54,16 +63,12 @@ def wait_status(queue, job_id, *statuses, timeout_s=60, tend=True):
     return wait_for(reached, f"job {job_id} to be {statuses}", timeout_s)
 
 
-def check(spec):
-    pass
-
-
-def count(task):
+def count(task, spec):
     """Steps that each leave a line; a resumed job goes on after them."""
     done = task.folder / "checkpoint"
     done.mkdir(exist_ok=True)
-    for step in range(len(list(done.iterdir())) + 1, task.job.spec["steps"] + 1):
-        give_up_at = time.monotonic() + task.job.spec["step_s"]
+    for step in range(len(list(done.iterdir())) + 1, spec.steps + 1):
+        give_up_at = time.monotonic() + spec.step_s
         while time.monotonic() < give_up_at:
             if task.should_stop():
                 raise StoppedError("Stopped.")
@@ -75,7 +80,7 @@ def count(task):
     return "counted"
 
 
-def deaf(task):
+def deaf(task, spec):
     """Hears neither the flag nor SIGTERM, nor does its child."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", SLEEPING_CHILD])
@@ -83,12 +88,17 @@ def deaf(task):
     time.sleep(300)
 
 
-def fill_disk(task):
+def fill_disk(task, spec):
     """Meet a real full disk: the device that is one."""
     (task.folder / "kept").write_text("what there was")
     with Path("/dev/full").open("w") as stream:
         stream.write("x")
 
+
+KINDS = tuple(
+    JobKind(work.__name__, LightSpec, lambda spec: "a light job", lambda spec: "it", work)
+    for work in (count, deaf, fill_disk)
+)
 
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONUNBUFFERED", "1")

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import update
 
 from bloodcell.core.errors import JobError, SpecError, StoreError
-from bloodcell.core.settings import PROJECT_DIR
 from bloodcell.db.database import writing
 from bloodcell.db.schema import jobs
 from bloodcell.jobs.files import job_dir, read_log
@@ -36,6 +35,7 @@ from bloodcell.jobs.store import (
     register,
 )
 from tests.jobs.light_worker import KINDS, new_job, wait_for, wait_status
+from tests.places import ROOT
 
 
 def steps_of(queue, job_id):
@@ -100,7 +100,7 @@ SUBMITTER = (
 def test_a_job_outlives_who_submitted_it(queue):
     env = os.environ | {"BLOODCELL_HOME": str(queue.settings.home), "BLOODCELL_DB": queue.settings.db_url}
     command = [sys.executable, "-c", SUBMITTER]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=PROJECT_DIR) as submitter:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=ROOT) as submitter:
         job_id = int(submitter.stdout.readline())
         wait_step(queue, job_id, 1)
         submitter.kill()
@@ -188,7 +188,7 @@ def run_worker(queue, job):
     """A worker that this test starts itself, and waits for."""
     worker = [sys.executable, "-m", "tests.jobs.light_worker", str(job.id), "1"]
     env = os.environ | {"BLOODCELL_HOME": str(queue.settings.home), "BLOODCELL_DB": queue.settings.db_url}
-    return subprocess.run(worker, env=env, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=120)
+    return subprocess.run(worker, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def test_a_job_cancelled_before_its_worker_is_up_does_not_begin(queue):

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.db.database import writing
-from bloodcell.jobs.kinds import train
+from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import add_job, claim_next, get_job
 from bloodcell.jobs.task import Heart, Task, patiently
 from tests.jobs.light_worker import new_job, wait_for
@@ -58,4 +58,4 @@ def test_the_end_is_written_once_the_database_takes_it():
 
 def test_training_without_its_data_folder(task):
     with pytest.raises(DatasetError, match="There is no data folder /none"):
-        train.run(task)
+        TRAIN.run_job(task)

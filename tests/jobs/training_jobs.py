@@ -5,12 +5,13 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from bloodcell.core.settings import PROJECT_DIR, load_settings
+from bloodcell.core.settings import load_settings
 from bloodcell.db.database import open_database
 from bloodcell.jobs.files import read_history, read_log
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.store import get_job
 from tests.jobs.light_worker import wait_for
+from tests.places import ROOT
 from tests.training.tiny_run import SPEC, write_cells
 
 LONG_S = 500  # of a busy machine
@@ -30,7 +31,7 @@ def bloodcell(queue, *args):
     """Run a command in a process of its own, which then ends."""
     command = [sys.executable, "-m", "bloodcell", *map(str, args)]
     env = os.environ | {"BLOODCELL_HOME": str(queue.settings.home)}
-    done = subprocess.run(command, env=env, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=LONG_S)
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -12,7 +12,6 @@ import pytest
 
 from bloodcell.core.errors import ModelError, RunError, SpecError, StoppedError
 from bloodcell.core.progress import Control
-from bloodcell.core.settings import PROJECT_DIR
 from bloodcell.inference.engine import Engine
 from bloodcell.model_import.load_spec import LoadSpec, class_names_in, format_of, named_after
 from bloodcell.model_import.sandbox import Limits, load_limited
@@ -22,6 +21,7 @@ from tests.inference.net import write_net, write_spec
 from tests.model_store.keras_files import keras_bytes, layer, network
 from tests.model_store.test_model_zip import files_of, zipped
 from tests.pages.tiny_model import write_tiny_model
+from tests.places import ROOT
 
 
 class Lines(Control):
@@ -116,7 +116,7 @@ def test_what_it_may_not_do(tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", INSIDE, str(server.getsockname()[1])],
             cwd=tmp_path,
-            env={"PYTHONPATH": str(PROJECT_DIR)},
+            env={"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=True,
@@ -205,7 +205,7 @@ def test_settings_are_read_as_they_were_written():
         ({"format": "h5"}, "`format` must be one of"),
         ({"input": "field"}, "`input` must be one of"),
         ({"levels": 2}, r"`levels` must be one of \[255, 1, -1\]\. Received: 2"),
-        ({"class_names": "AB"}, "`class_names` must be a list of names"),
+        ({"class_names": "AB"}, "`class_names` must be a list. Received"),
         ({"colour": 1}, "Unknown settings"),
     ],
 )

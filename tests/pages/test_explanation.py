@@ -10,8 +10,8 @@ from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.settings import load_settings
 from bloodcell.db.database import open_database
 from bloodcell.explain.explanation import MAPS_FILE, METHODS, NOT_A_REASON, Explanation, LayerMaps
+from bloodcell.explain.spec import ExplainSpec
 from bloodcell.jobs import store
-from bloodcell.jobs.kinds import explain
 from bloodcell.review.tables import cells_table
 from bloodcell.ui.shared import resources
 from tests.pages.test_pages import texts, widget
@@ -169,11 +169,11 @@ MEAN_PAGE = """
 import numpy as np
 from bloodcell.model_store.folder import get_model
 from bloodcell.core.settings import load_settings
-from bloodcell.ui import explanation
+from bloodcell.ui.shared import explanation_view
 
 crops = np.full((3, 32, 32, 3), 180, np.uint8)
-explanation.show_class_mean(get_model("tiny", load_settings()), crops, "MONOCYTE", key="mean")
-explanation.follow()
+explanation_view.show_class_mean(get_model("tiny", load_settings()), crops, "MONOCYTE", key="mean")
+explanation_view.follow()
 """
 
 
@@ -186,7 +186,7 @@ def test_the_mean_over_a_class(open_model, workspace, has_keras):
     assert not app.exception
     button(app).click().run()
     (job,) = jobs()
-    spec = explain.ExplainSpec.from_json(json.dumps(job.spec))
+    spec = ExplainSpec.from_json(json.dumps(job.spec))
     assert spec.methods == (METHODS if has_keras else ("occlusion",))
     assert spec.of_class == "MONOCYTE"
     drops = np.zeros((4, 32, 32), np.float32)

@@ -9,7 +9,7 @@ import pytest
 
 from bloodcell.jobs import store
 from bloodcell.jobs.files import make_job_dir
-from bloodcell.jobs.job_specs import job_of
+from bloodcell.jobs.kinds.load import LOAD
 from bloodcell.model_import.load_spec import LoadSpec
 from bloodcell.model_store.model_zip import inspect_packed, packed_bytes
 from tests.model_store.keras_files import dense, keras_bytes, layer, network
@@ -112,7 +112,7 @@ def test_a_zipped_model_says_all_itself(app, queue, running, tmp_path):
 
 def made(queue, status, error="", result=""):
     spec = LoadSpec("net", "/a/net.keras", file_name="net.keras", class_names=("A", "B"))
-    new = job_of(spec, queue.settings.home, "Ada")
+    new = LOAD.make_job(spec, queue.settings.home, "Ada")
     job_id = store.add_job(queue.db, new)
     make_job_dir(queue.settings, job_id, new.spec)
     store.end(queue.db, store.claim_next(queue.db, 99), status, error, result)

@@ -16,7 +16,7 @@ from bloodcell.datasets.labels.recognition import recognise
 from bloodcell.datasets.splits.split import holdout_split
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.job_specs import job_of, read_job_spec
+from bloodcell.jobs.kinds.table import find_kind, read_job_file
 from bloodcell.training.output.history import write_history
 from bloodcell.training.output.result_folder import write_table
 from bloodcell.training.specs.search_spec import Choices, Range
@@ -49,7 +49,7 @@ def form(app, kind, model=None):
 
 def newest(queue):
     job = store.list_jobs(queue.db)[0]
-    return job, read_job_spec(json.dumps(job.spec))
+    return job, read_job_file(json.dumps(job.spec))[1]
 
 
 def refusal(app):
@@ -158,7 +158,7 @@ def test_trials_are_judged_on_one_part(app, dataset, kind):
         ),
         (["batch_size"], "multiselect", "batch_size", [], "Pictures a batch: `choices` must be a list of one value"),
         (["momentum"], "", "", None, "'momentum' is of the optimizer 'sgd' alone. Received: ('adamw',)"),
-        (["stage_widths"], "text_input", "stage_widths", "8, twelve", "must be whole numbers of 1 or more"),
+        (["stage_widths"], "text_input", "stage_widths", "8, twelve", "`stage_widths` must be a whole number"),
     ],
 )
 def test_a_search_that_cannot_be(app, dataset, searched, widgets, key, value, said):
@@ -230,7 +230,9 @@ def job_in(queue, new, status=store.RUNNING, result="", progress=None):
 
 
 def test_trials_under_way(app, queue, tmp_path):
-    job = job_in(queue, job_of(TRIALS, tmp_path, "Ada"), progress=LEARNING | {"fit": 3, "fits": 3})
+    job = job_in(
+        queue, find_kind("trials").make_job(TRIALS, tmp_path, "Ada"), progress=LEARNING | {"fit": 3, "fits": 3}
+    )
     folder = job_dir(queue.settings, job.id)
     rows = [{"trial": n, "accuracy": n / 4, "converged": n == 1} for n in (1, 2)]
     write_table(folder / "trials.csv", rows)
@@ -244,7 +246,9 @@ def test_trials_under_way(app, queue, tmp_path):
 
 
 def test_a_search_under_way_counts_what_was_given_up(app, queue, tmp_path):
-    job = job_in(queue, job_of(SEARCH, tmp_path, "Ada"), progress=LEARNING | {"fit": 5, "fits": 20})
+    job = job_in(
+        queue, find_kind("search").make_job(SEARCH, tmp_path, "Ada"), progress=LEARNING | {"fit": 5, "fits": 20}
+    )
     states = (("done", 0.5), ("given up", None), ("broken off", None), ("diverged", None), ("done", 0.7))
     rows = [{"trial": n, "state": state, "log_loss": loss} for n, (state, loss) in enumerate(states)]
     write_table(job_dir(queue.settings, job.id) / "trials.csv", rows)
@@ -254,15 +258,15 @@ def test_a_search_under_way_counts_what_was_given_up(app, queue, tmp_path):
 
 
 def test_k_fold_under_way_and_at_its_end(app, queue, tmp_path):
-    new = job_of(TITLED, tmp_path, "Ada", is_kfold=True)
+    new = find_kind("kfold").make_job(TITLED, tmp_path, "Ada")
     job = job_in(queue, new, progress=LEARNING | {"fit": 2, "fits": 3})
     assert "part 2 of 3, epoch 2 of 4" in texts(at(app, job)).replace("\\", "")
     store.beat(queue.db, job, LEARNING | {"fit": 3, "fits": 3, "epoch": 4, "batch": 10})
-    assert "Working out the figures" in texts(at(app, job))
+    assert "Working out the metrics" in texts(at(app, job))
 
 
 def test_the_parts_of_a_model_of_all_are_told_apart(app, queue, tmp_path):
-    new = job_of(replace(TITLED, fold=-1), tmp_path, "Ada")
+    new = find_kind("train").make_job(replace(TITLED, fold=-1), tmp_path, "Ada")
     job = job_in(queue, new, progress=LEARNING | {"fit": 3, "fits": 4})
     assert "part 3 of 4" in texts(at(app, job)).replace("\\", "")
     store.beat(queue.db, job, LEARNING | {"fit": 4, "fits": 4})
@@ -279,7 +283,7 @@ def results(queue, tmp_path_factory):
 def done(queue, kind):
     """A finished job whose result is the folder named as its kind."""
     spec = {"trials": TRIALS, "kfold": TITLED, "search": SEARCH}[kind]
-    new = job_of(spec, queue.settings.home, "Ada", is_kfold=kind == "kfold")
+    new = find_kind(kind).make_job(spec, queue.settings.home, "Ada")
     return job_in(queue, new, store.DONE, kind)
 
 

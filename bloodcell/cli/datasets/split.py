@@ -11,7 +11,7 @@ from bloodcell.cli.shared.output import output_file, tell, write_whole
 from bloodcell.cli.shared.summary import counted
 from bloodcell.core.csv_text import read_csv
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.splits.split import Split, fold_split, holdout_split
+from bloodcell.datasets.splits.split import Split, split
 from bloodcell.datasets.splits.split_file import split_csv
 
 
@@ -36,18 +36,16 @@ def run(args: argparse.Namespace) -> int:
     if args.groups is not None or not args.leaky:
         group_of, _ = groups_asked_for(args.groups, opened, records)
         table["group"] = [group_of[record.file] for record in records]
-    split = _split(table, args, test_share, test_files)
-    write_whole(out, split_csv(split))
-    for line in _summary(split):
+    parts = _split(table, args, test_share, test_files)
+    write_whole(out, split_csv(parts))
+    for line in _summary(parts):
         tell(line)
     tell(f"written to {out}")
     return 0
 
 
 def _split(table: pd.DataFrame, args: argparse.Namespace, test_share: float, test_files: list[str]) -> Split:
-    if args.folds is not None:
-        return fold_split(table, args.folds, args.seed, test_share, test_files, args.leaky)
-    return holdout_split(table, args.holdout, args.seed, test_share, test_files, args.leaky)
+    return split(table, args.folds, args.holdout, args.seed, test_share, test_files, args.leaky)
 
 
 def _test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]]:

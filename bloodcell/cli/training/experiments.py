@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     if args.experiment == "search":
         spec = SearchSpec.read(Path(args.spec))
     elif args.experiment == "trials":
-        spec = TrialsSpec.read(Path(args.spec), args.n)
+        spec = TrialsSpec.read(Path(args.spec))
+        spec = spec if args.n is None else replace(spec, n=args.n)
     else:
         spec = TrainSpec.read(Path(args.spec))
     data_dir, out = existing_data(args.data), Path(args.out)

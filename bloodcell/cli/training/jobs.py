@@ -9,14 +9,9 @@ from pathlib import Path
 
 from bloodcell.cli.shared.output import print_table, tell
 from bloodcell.core.errors import DatasetError, JobError
-from bloodcell.evaluation.spec import EvaluateSpec
-from bloodcell.jobs.job_specs import ADAPT, EVALUATE, KFOLD, MASKS, SEARCH, TRIALS, JobSpec, job_of
+from bloodcell.jobs.kinds.table import find_kind
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs
-from bloodcell.training.specs.adapt_spec import AdaptSpec
-from bloodcell.training.specs.masks_spec import MasksSpec
-from bloodcell.training.specs.search_spec import SearchSpec
-from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.training.specs.trials_spec import TrialsSpec
 
 FOLLOW_EVERY_S = 0.5
@@ -51,32 +46,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
-    spec = _spec_of(args)
+    kind = find_kind(args.kind)
+    spec = kind.spec_type.read(Path(args.spec))
+    if args.n is not None and isinstance(spec, TrialsSpec):
+        spec = replace(spec, n=args.n)
     data_dir = Path(args.data).resolve()
     if not data_dir.is_dir():
         raise DatasetError(f"There is no data folder {args.data}.")
     who = os.environ.get("USER") or "command line"
-    new = job_of(spec, data_dir, who, is_kfold=args.kind == KFOLD)
+    new = kind.make_job(spec, data_dir, who)
     if args.name:
         new = replace(new, name=args.name)
     job = queue.submit(new)
     sys.stdout.write(f"{job.id}\n")
     tell(f"job {job.id}: {job.status}; follow it with: python -m bloodcell jobs follow {job.id}")
     return 0
-
-
-def _spec_of(args: argparse.Namespace) -> JobSpec:
-    """The settings of a job of the kind ``args.kind``."""
-    path = Path(args.spec)
-    if args.kind == TRIALS:
-        return TrialsSpec.read(path, args.n)
-    if args.kind == SEARCH:
-        return SearchSpec.read(path)
-    if args.kind == MASKS:
-        return MasksSpec.read(path)
-    if args.kind == EVALUATE:
-        return EvaluateSpec.read(path)
-    return AdaptSpec.read(path) if args.kind == ADAPT else TrainSpec.read(path)
 
 
 def _follow(queue: JobQueue, job: Job) -> int:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bloodcell.cli.shared.parsers import add_command
+from bloodcell.jobs.kinds.table import FILE_KINDS
 
 
 def add_training_commands(commands: Any) -> None:
@@ -133,7 +134,7 @@ def _add_jobs(commands: Any) -> None:
     submit.add_argument("spec", metavar="SPEC.json", help="settings; examples lie in specs/")
     submit.add_argument(
         "--kind",
-        choices=("train", "trials", "kfold", "search", "adapt", "masks", "evaluate"),
+        choices=tuple(kind.name for kind in FILE_KINDS),
         default="train",
         help="what to do (default: %(default)s)",
     )

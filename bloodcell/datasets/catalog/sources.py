@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require, require_range, require_unique
 from bloodcell.datasets.copies.groups import find_source_cells
 from bloodcell.datasets.copies.groups_file import groups_for
 from bloodcell.datasets.labels.csv_tables import read_table
@@ -18,15 +19,16 @@ from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.sources.uploads import PICTURE_SUFFIXES
 from bloodcell.imaging.read import read_rgb
 
-DATASET, KEPT = "dataset", "kept"
+DATASET: Final = "dataset"
+KEPT: Final = "kept"
 # Before a regular expression: groups are what its round brackets hold in a file's name, such as the patient.
 BY_NAME = "name:"
-LAYOUTS = ("folders", "csv", DATASET)
-UNLISTED = ("unknown", "skip")
+Layout = Literal["folders", "csv", "dataset"]
+Unlisted = Literal["unknown", "skip"]
 
 
 @dataclass(frozen=True)
-class SourceSpec:
+class SourceSpec(Spec):
     """One labelled dataset, below the folder given as --data.
 
     name : short name for logs and cards
@@ -51,31 +53,28 @@ class SourceSpec:
 
     name: str
     path: str
-    layout: str = "folders"
+    layout: Layout = "folders"
     csv: str = ""
     id_column: str = ""
     label_column: str = ""
     file_pattern: str = ""
     labels: tuple[tuple[str, str], ...] = ()
-    unlisted: str = "unknown"
+    unlisted: Unlisted = "unknown"
     groups: str = "pixels"
     split: str = ""
     weight: float = 1.0
     limits: tuple[tuple[str, int], ...] = ()
     limit_seed: int = 0
 
+    NOUN: ClassVar[str] = "source"
+
     def __post_init__(self) -> None:
-        require(self.layout in LAYOUTS, f"`layout` must be one of {LAYOUTS}. Received: {self.layout!r}.")
-        require(self.unlisted in UNLISTED, f"`unlisted` must be one of {UNLISTED}. Received: {self.unlisted!r}.")
+        super().__post_init__()
         require(self.weight > 0, f"`weight` must be above 0. Received: {self.weight}.")
-        pairs = all(isinstance(limit, tuple) and len(limit) == 2 for limit in self.limits)
-        require(pairs, f"`limits` must be pairs of a class name and a number of images. Received: {self.limits}.")
-        for class_name, most in self.limits:
-            right = isinstance(class_name, str) and isinstance(most, int) and most >= 1
-            require(right, f"A limit must be a class name and 1 or more images. Received: {(class_name, most)}.")
-        limited = [class_name for class_name, _ in self.limits]
-        require(len(set(limited)) == len(limited), f"`limits` names a class twice. Received: {limited}.")
-        require(self.limit_seed >= 0, f"`limit_seed` must be 0 or more. Received: {self.limit_seed}.")
+        for class_name, n_images in self.limits:
+            require(n_images >= 1, f"A limit must be 1 image or more. Received: {n_images} of {class_name}.")
+        require_unique("Classes of `limits`", tuple(class_name for class_name, _ in self.limits))
+        require_range(self, 0, float("inf"), "limit_seed")
         is_registered = self.layout == DATASET
         require(
             self.groups != KEPT or is_registered,
@@ -85,11 +84,6 @@ class SourceSpec:
         if self.layout == "csv":
             complete = self.csv and self.id_column and self.label_column and self.file_pattern
             require(bool(complete), "The layout 'csv' needs csv, id_column, label_column and file_pattern.")
-
-    @classmethod
-    def from_json(cls, text: str) -> "SourceSpec":
-        """Read one source; SpecError names settings that do not exist."""
-        return build(cls, json_object(text))
 
 
 def source_name(name: str) -> str:

@@ -49,6 +49,48 @@ def part_order(part: str) -> tuple[int, int, str]:
     return known.get(part, 5), 0, part
 
 
+def split(
+    table: pd.DataFrame,
+    n_folds: int | None = None,
+    validation_share: float | None = None,
+    seed: int = 0,
+    test_share: float = 0.0,
+    test_files: Collection[str] = (),
+    leaky: bool = False,
+) -> Split:
+    """Split into folds, or into train and validation; all images of a group lie in one part.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns file, group and label; see `split_folds`.
+    n_folds : int, optional
+        For parts fold0, fold1, ...; at least 2.
+    validation_share : float, optional
+        For parts train and validation, in place of `n_folds`; above 0 and below 1.
+    seed, test_share, test_files, leaky
+        See `split_folds`.
+
+    Raises
+    ------
+    DatasetError
+        If both or neither of `n_folds` and `validation_share` are given, or as of `split_folds`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"file": list("abcdefgh"), "group": list("11223344"), "label": ["A", "B"] * 4})
+    >>> list(split(table, n_folds=2).table["split"])
+    ['fold1', 'fold1', 'fold0', 'fold0', 'fold0', 'fold0', 'fold1', 'fold1']
+    """
+    if n_folds is not None and validation_share is None:
+        return fold_split(table, n_folds, seed, test_share, test_files, leaky)
+    if validation_share is not None and n_folds is None:
+        return holdout_split(table, validation_share, seed, test_share, test_files, leaky)
+    raise DatasetError(
+        f"Either `n_folds` or `validation_share` must be given. Received: {n_folds} and {validation_share}."
+    )
+
+
 def fold_split(
     table: pd.DataFrame,
     n_folds: int,

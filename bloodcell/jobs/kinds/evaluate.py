@@ -1,30 +1,35 @@
-"""The kind of job "evaluate": its settings in, a folder of answers and figures in the workspace's evaluations out."""
+"""The kind of job "evaluate": a model and labelled images in, an evaluation with metrics and intervals out."""
 
-import json
-from typing import Any
-
-from bloodcell.evaluation.evaluate import run_evaluation
-from bloodcell.evaluation.library import keep_evaluation
 from bloodcell.evaluation.spec import EvaluateSpec
-from bloodcell.jobs.kinds.train import READING, data_dir_of
-from bloodcell.jobs.task import Task
+from bloodcell.jobs.kinds.kind import JobKind
+from bloodcell.jobs.task import READING, Task
 
 
-def check(spec: dict[str, Any]) -> None:
-    """Raise SpecError unless these are the settings of an evaluation."""
-    EvaluateSpec.from_json(json.dumps(spec))
+def run(task: Task, spec: EvaluateSpec) -> str:
+    """Evaluate; the name of the evaluation in the workspace."""
+    from bloodcell.evaluation.evaluate import run_evaluation
+    from bloodcell.evaluation.library import keep_evaluation
+
+    last_step = ""
+
+    def on_progress(step: str, done: int, total: int) -> None:
+        nonlocal last_step
+        if step != last_step:
+            task.log(f"{step} ...")
+            last_step = step
+        task.report(phase=READING, source=step, done=done, total=total)
+
+    evaluation = run_evaluation(spec, task.find_data_dir(), task.settings, on_progress, task.should_stop)
+    return keep_evaluation(evaluation, task.folder / "evaluation", spec.name, task.settings)
 
 
-def run(task: Task) -> str:
-    """Evaluate, and keep what was found; its folder in the workspace's evaluations."""
-    spec, last = EvaluateSpec.from_json(json.dumps(task.job.spec)), ""
-
-    def told(what: str, done: int, total: int) -> None:
-        nonlocal last
-        if what != last:
-            task.log(f"{what} ...")
-            last = what
-        task.report(phase=READING, source=what, done=done, total=total)
-
-    found = run_evaluation(spec, data_dir_of(task), task.settings, told, task.should_stop)
-    return keep_evaluation(found, task.folder / "evaluation", spec.name, task.settings)
+EVALUATE = JobKind(
+    name="evaluate",
+    spec_type=EvaluateSpec,
+    title=lambda spec: spec.display_title,
+    result_name=lambda spec: spec.name,
+    run=run,
+    gives="evaluation",
+    marker="data",
+    is_short=True,
+)

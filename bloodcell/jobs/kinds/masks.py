@@ -1,24 +1,29 @@
-"""The kind of job "masks": the settings of a U-Net in, its folder in runs/ out."""
+"""The kind of job "masks": images and masks in, a U-Net that marks the cell out."""
 
-import json
-from typing import Any
-
-from bloodcell.jobs.kinds.train import Reporter, data_dir_of, publish_result
-from bloodcell.jobs.task import Task
+from bloodcell.jobs.kinds.kind import JobKind
+from bloodcell.jobs.task import Task, TaskProgress
+from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.specs.masks_spec import MasksSpec
 
 
-def check(spec: dict[str, Any]) -> None:
-    """Raise SpecError unless these are the settings of a U-Net."""
-    MasksSpec.from_json(json.dumps(spec))
-
-
-def run(task: Task) -> str:
-    """Teach a U-Net in the job's folder; its folder in runs/."""
-    spec, data_dir = MasksSpec.from_json(json.dumps(task.job.spec)), data_dir_of(task)
+def run(task: Task, spec: MasksSpec) -> str:
+    """Train a U-Net in the job's folder; its name."""
+    data_dir = task.find_data_dir()
     task.log("Loading the training library ...")
     from bloodcell.training.masks.train_masks import teach_masks
-    from bloodcell.training.output.result_folder import RESULT_DIR
 
-    teach_masks(task.folder, spec, data_dir, task.settings.home / "cache", Reporter(task))
-    return publish_result(task, RESULT_DIR)
+    teach_masks(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))
+    return task.publish_result(RESULT_DIR)
+
+
+MASKS = JobKind(
+    name="masks",
+    spec_type=MasksSpec,
+    title=lambda spec: spec.title or spec.name,
+    result_name=lambda spec: spec.name,
+    run=run,
+    gives="U-Net",
+    last_step="Writing and checking the U-Net",
+    marker="targets",
+    is_training=True,
+)

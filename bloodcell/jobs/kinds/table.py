@@ -1,45 +1,26 @@
-"""The kinds of jobs in one written-out table; what does the work is imported on first use."""
+"""The kinds of jobs in one written-out table. A new kind is a file beside this one and a line here."""
 
-import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from bloodcell.core.errors import JobError
+from bloodcell.core.spec import Spec, json_object
+from bloodcell.jobs.kinds.adapt import ADAPT
+from bloodcell.jobs.kinds.evaluate import EVALUATE
+from bloodcell.jobs.kinds.explain import EXPLAIN
+from bloodcell.jobs.kinds.kfold import KFOLD
+from bloodcell.jobs.kinds.kind import JobKind
+from bloodcell.jobs.kinds.load import LOAD
+from bloodcell.jobs.kinds.masks import MASKS
+from bloodcell.jobs.kinds.search import SEARCH
+from bloodcell.jobs.kinds.train import TRAIN
+from bloodcell.jobs.kinds.trials import TRIALS
+
+KINDS: tuple[JobKind[Any], ...] = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, EVALUATE, MASKS, LOAD, EXPLAIN)
+# Whose settings a person may write down in a file; the others are asked for by pages.
+FILE_KINDS = tuple(kind for kind in KINDS if kind.marker or kind is KFOLD)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of job.
-
-    check : "module:function" of `(spec) -> None`, raises SpecError; must be quick and load no Keras
-    run : "module:function" of `(Task) -> str`, does the work in the worker and returns the name of the
-        result's folder in the workspace's runs/, evaluations/ or explanations/
-    is_short : takes seconds or a few minutes, and somebody waits for it: one of these runs beside the others, see
-        `store.claim_next`
-    """
-
-    name: str
-    check: str
-    run: str
-    is_short: bool = False
-
-
-_EXPERIMENTS = "bloodcell.jobs.kinds.experiments"
-KINDS = (
-    Kind("train", "bloodcell.jobs.kinds.train:check", "bloodcell.jobs.kinds.train:run"),
-    Kind("trials", f"{_EXPERIMENTS}:check_trials", f"{_EXPERIMENTS}:trials"),
-    Kind("kfold", f"{_EXPERIMENTS}:check_kfold", f"{_EXPERIMENTS}:kfold"),
-    Kind("search", f"{_EXPERIMENTS}:check_search", f"{_EXPERIMENTS}:search"),
-    Kind("adapt", f"{_EXPERIMENTS}:check_adapt", f"{_EXPERIMENTS}:adapt"),
-    Kind("evaluate", "bloodcell.jobs.kinds.evaluate:check", "bloodcell.jobs.kinds.evaluate:run", is_short=True),
-    Kind("masks", "bloodcell.jobs.kinds.masks:check", "bloodcell.jobs.kinds.masks:run"),
-    Kind("load", "bloodcell.jobs.kinds.load:check", "bloodcell.jobs.kinds.load:run", is_short=True),
-    Kind("explain", "bloodcell.jobs.kinds.explain:check", "bloodcell.jobs.kinds.explain:run", is_short=True),
-)
-
-
-def kind_of(name: str, kinds: tuple[Kind, ...]) -> Kind:
+def find_kind(name: str, kinds: tuple[JobKind[Any], ...] = KINDS) -> JobKind[Any]:
     """The kind of that name; JobError names those there are."""
     for kind in kinds:
         if kind.name == name:
@@ -47,7 +28,16 @@ def kind_of(name: str, kinds: tuple[Kind, ...]) -> Kind:
     raise JobError(f"`kind` must be one of {[kind.name for kind in kinds]}. Received: {name!r}.")
 
 
-def load(place: str) -> Callable[..., Any]:
-    """Import the function of a "module:function"."""
-    module, function = place.split(":")
-    return getattr(importlib.import_module(module), function)
+def read_job_file(text: str) -> tuple[JobKind[Any], Spec]:
+    """Read settings of a job, told apart by what they hold; those of k-fold are those of a training.
+
+    Raises
+    ------
+    SpecError
+        If they are of no kind, or break its rules.
+    """
+    values = json_object(text)
+    for kind in KINDS:
+        if kind.marker and kind.marker in values and kind is not TRAIN:
+            return kind, kind.spec_type.from_dict(values)
+    return TRAIN, TRAIN.spec_type.from_dict(values)

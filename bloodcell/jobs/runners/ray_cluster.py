@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bloodcell.core.errors import JobError
-from bloodcell.core.settings import PROJECT_DIR, Settings
+from bloodcell.core.installation import CODE_DIR, IS_INSTALLED
+from bloodcell.core.settings import Settings
 from bloodcell.jobs import files
 from bloodcell.jobs.runners.local import SILENCE_S, WORKER
 from bloodcell.jobs.runners.spawn import environment, spawn
@@ -58,15 +59,21 @@ class RayRunner:
     def start(self, job: Job) -> None:
         """Hand the job to the cluster, with the code as it is here; the worker tells itself where it runs."""
         env_vars = environment(self.settings) | {"RAY_JOB_STOP_WAIT_TIME_S": str(KILL_WAIT_S)}
-        home = self.settings.home
-        excludes = [f"/{home.relative_to(PROJECT_DIR)}/"] if home.is_relative_to(PROJECT_DIR) else []
         with self._asking() as client:
             client.submit_job(
                 entrypoint=f"python -m {self.worker} {job.id} {job.attempt}",
                 submission_id=submission_id(job),
-                runtime_env={"working_dir": str(PROJECT_DIR), "excludes": excludes, "env_vars": env_vars},
+                runtime_env={"env_vars": env_vars} | self._code(),
                 entrypoint_num_cpus=CPUS,
             )
+
+    def _code(self) -> dict[str, Any]:
+        """What Ray brings to the nodes: the package where it is installed, else the checkout without its workspace."""
+        if IS_INSTALLED:
+            return {"py_modules": [str(CODE_DIR / "bloodcell")]}
+        home = self.settings.home
+        excludes = [f"/{home.relative_to(CODE_DIR)}/"] if home.is_relative_to(CODE_DIR) else []
+        return {"working_dir": str(CODE_DIR), "excludes": excludes}
 
     def stop(self, job: Job) -> None:
         """Leave a helper behind that lets Ray end the worker if it does not stop by itself."""

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import IO
 
-from bloodcell.core.settings import PROJECT_DIR, Settings
+from bloodcell.core.installation import CODE_DIR, IS_INSTALLED
+from bloodcell.core.settings import Settings
 
 # glibc then keeps freed memory between training steps: TensorFlow on two cores is a fifth faster.
 WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
@@ -32,7 +33,7 @@ def spawn(settings: Settings, module_and_args: Sequence[str], output: IO[bytes] 
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        cwd=PROJECT_DIR,
+        cwd=settings.home if IS_INSTALLED else CODE_DIR,  # a checkout is imported from where it lies
         env=WORKER_ENVIRONMENT | os.environ | environment(settings) | ray_address,
         start_new_session=True,
     )

@@ -1,13 +1,12 @@
 """How a model is continued on a few cells of another laboratory, and when the result takes its place."""
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bloodcell.core.errors import DatasetError, SpecError
 from bloodcell.core.settings import Settings
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require
 from bloodcell.datasets.catalog.groups_and_splits import kept_groups
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.sources import BY_NAME, DATASET, KEPT, SourceSpec, source_name
@@ -30,7 +29,7 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class AdaptSpec:
+class AdaptSpec(Spec):
     """A model to be continued.
 
     name : of the model that comes of it
@@ -62,7 +61,10 @@ class AdaptSpec:
     held_share: float = 0.3
     seed: int = 0
 
+    NOUN: ClassVar[str] = "spec of an adaptation"
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("old_weight", "held_share"):
             value = getattr(self, name)
             require(0 < value < 1, f"`{name}` must be between 0 and 1. Received: {value}.")
@@ -124,33 +126,7 @@ class AdaptSpec:
         """The training that the model came of; SpecError if its spec.json, `description`, does not say."""
         if not isinstance(description.get("training"), dict):
             raise SpecError(f"The model {self.model} does not say how it was trained, so it cannot be continued.")
-        return TrainSpec.from_json(json.dumps(description["training"]))
-
-    @property
-    def job_title(self) -> str:
-        """What a job that does it is called."""
-        return f"Adapt {self.model}: {self.title or self.name}"
-
-    @classmethod
-    def from_json(cls, text: str) -> "AdaptSpec":
-        """Read it; SpecError names settings that do not exist."""
-        values = json_object(text)
-        cells = values.pop("cells", {})
-        if not isinstance(cells, dict):
-            raise SpecError("`cells` must be an object.")
-        return build(cls, values | {"cells": build(SourceSpec, cells)})
-
-    @classmethod
-    def read(cls, path: Path) -> "AdaptSpec":
-        """Read it from a file."""
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SpecError(f"The adaptation {path} cannot be read: {error.strerror}.") from error
-
-    def to_json(self) -> str:
-        """Write it so that `from_json` gives it back equal."""
-        return json.dumps(asdict(self), indent=2)
+        return TrainSpec.from_dict(description["training"])
 
 
 def cells_source(path: Path) -> tuple[Path, SourceSpec]:

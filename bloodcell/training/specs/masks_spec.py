@@ -1,21 +1,22 @@
 """How a U-Net is taught which pixels belong to the cell."""
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal, get_args
 
-from bloodcell.core.errors import SpecError
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require, require_range
 from bloodcell.datasets.catalog.sources import SourceSpec
 
-OTSU, DRAWN = "otsu", "drawn"
-TARGETS = (OTSU, DRAWN)
+Targets = Literal["otsu", "drawn"]
+OTSU: Final = "otsu"
+DRAWN: Final = "drawn"
+TARGETS: Final = get_args(Targets)
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 640
 LEVELS = 3  # on which the published U-Net halves a picture
 
 
 @dataclass(frozen=True)
-class MasksSpec:
+class MasksSpec(Spec):
     """One teaching of a U-Net.
 
     name : of what comes of it
@@ -35,7 +36,7 @@ class MasksSpec:
     name: str
     source: SourceSpec
     title: str = ""
-    targets: str = OTSU
+    targets: Targets = OTSU
     masks: str = ""
     cell_values: tuple[int, ...] = ()
     height_px: int = 128
@@ -48,15 +49,15 @@ class MasksSpec:
     held_share: float = 0.2
     seed: int = 0
 
+    NOUN: ClassVar[str] = "spec of a U-Net"
+
     def __post_init__(self) -> None:
-        require(isinstance(self.name, str) and bool(self.name), "A name for the U-Net is needed.")
-        require(self.targets in TARGETS, f"`targets` must be one of {TARGETS}. Received: {self.targets!r}.")
+        super().__post_init__()
+        require(bool(self.name), "A name for the U-Net is needed.")
         self._check_masks()
         self._check_network()
-        for name, least in (("epochs", 1), ("batch_size", 1), ("limit", 0), ("seed", 0)):
-            value = getattr(self, name)
-            is_right = isinstance(value, int) and value >= least
-            require(is_right, f"`{name}` must be a whole number of {least} or more. Received: {value}.")
+        require_range(self, 1, math.inf, "epochs", "batch_size")
+        require_range(self, 0, math.inf, "limit", "seed")
         require(0 < self.learning_rate < 1, f"`learning_rate` must be between 0 and 1. Received: {self.learning_rate}.")
         require(
             0 < self.held_share <= 0.5, f"`held_share` must be above 0 and at most 0.5. Received: {self.held_share}."
@@ -69,40 +70,18 @@ class MasksSpec:
             self.targets == DRAWN or is_plain,
             f"`masks` and `cell_values` are for `targets` {DRAWN!r} only. Received: {self.masks!r}, {self.cell_values}.",
         )
-        are_levels = isinstance(self.cell_values, tuple) and all(
-            isinstance(value, int) and 0 <= value <= 255 for value in self.cell_values
-        )
+        are_levels = all(0 <= value <= 255 for value in self.cell_values)
         require(are_levels, f"`cell_values` must be whole numbers from 0 to 255. Received: {self.cell_values}.")
 
     def _check_network(self) -> None:
         widths = self.stage_widths
-        are_widths = all(isinstance(width, int) and width >= 1 for width in widths) and len(widths) != 1
+        are_widths = all(width >= 1 for width in widths) and len(widths) != 1
         require(are_widths, f"`stage_widths` must be two or more whole numbers of 1 or more. Received: {widths}.")
         step = 2 ** (len(widths) - 1 if widths else LEVELS)
         for name in ("height_px", "width_px"):
             side = getattr(self, name)
-            is_right = isinstance(side, int) and MIN_SIDE_PX <= side <= MAX_SIDE_PX and side % step == 0
+            is_right = MIN_SIDE_PX <= side <= MAX_SIDE_PX and side % step == 0
             require(
                 is_right,
                 f"`{name}` must be a multiple of {step} from {MIN_SIDE_PX} to {MAX_SIDE_PX}. Received: {side}.",
             )
-
-    @classmethod
-    def from_json(cls, text: str) -> "MasksSpec":
-        """Read it; SpecError names settings that do not exist."""
-        values = json_object(text)
-        source = values.pop("source", {})
-        require(isinstance(source, dict), "`source` must be an object.")
-        return build(cls, values | {"source": build(SourceSpec, source)})
-
-    @classmethod
-    def read(cls, path: Path) -> "MasksSpec":
-        """Read it from a file."""
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SpecError(f"The settings {path} cannot be read: {error.strerror}.") from error
-
-    def to_json(self) -> str:
-        """Write it so that `from_json` gives it back equal."""
-        return json.dumps(asdict(self), indent=2)

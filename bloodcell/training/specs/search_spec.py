@@ -1,12 +1,9 @@
 """Which settings of a training spec a search tries, and within what bounds."""
 
-import json
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
-from bloodcell.core.errors import SpecError
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require, require_range, require_unique
 from bloodcell.training.specs.train_checks import require_one_held_out
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -28,7 +25,7 @@ JUDGED_BY: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
 
 
 @dataclass(frozen=True)
-class Range:
+class Range(Spec):
     """Numbers from `low` to `high`, both included; `log` draws their logarithm evenly."""
 
     low: float
@@ -36,9 +33,8 @@ class Range:
     log: bool = False
 
     def __post_init__(self) -> None:
-        are_numbers = all(isinstance(bound, int | float) for bound in (self.low, self.high))
-        require(are_numbers and self.low < self.high, f"`low` must be below `high`. Received: {self.low}, {self.high}.")
-        require(self.log in (True, False), f"`log` must be true or false. Received: {self.log!r}.")
+        super().__post_init__()
+        require(self.low < self.high, f"`low` must be below `high`. Received: {self.low}, {self.high}.")
         require(not self.log or self.low > 0, f"`low` must be above 0 where `log` is true. Received: {self.low}.")
 
     @property
@@ -48,18 +44,15 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Choices:
+class Choices(Spec):
     """One of some values."""
 
     choices: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        is_right = isinstance(self.choices, tuple) and len(self.choices) >= 1
-        require(is_right, f"`choices` must be a list of one value or more. Received: {self.choices!r}.")
-        require(
-            len({str(one) for one in self.choices}) == len(self.choices),
-            f"`choices` names a value twice: {self.choices}.",
-        )
+        super().__post_init__()
+        require(len(self.choices) >= 1, f"`choices` must be a list of one value or more. Received: {self.choices!r}.")
+        require_unique("Values of `choices`", tuple(map(str, self.choices)))
 
     @property
     def ends(self) -> tuple[Any, ...]:
@@ -68,7 +61,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class SearchSpec:
+class SearchSpec(Spec):
     """A search for better settings.
 
     name : of the search and of the spec that comes of it
@@ -90,13 +83,14 @@ class SearchSpec:
     startup_trials: int = 5
     prune_after: int = 2
 
+    NOUN: ClassVar[str] = "spec of a search"
+
     def __post_init__(self) -> None:
-        bounds = (("trials", 1, MOST_TRIALS), ("startup_trials", 1, MOST_TRIALS), ("prune_after", 0, 10_000))
-        for name, least, most in (*bounds, ("seed", 0, 2**31)):
-            value = getattr(self, name)
-            is_right = isinstance(value, int) and least <= value <= most
-            require(is_right, f"`{name}` must be from {least} to {most}. Received: {value!r}.")
-        require(isinstance(self.name, str) and bool(self.name), "A search needs a name.")
+        super().__post_init__()
+        require_range(self, 1, MOST_TRIALS, "trials", "startup_trials")
+        require_range(self, 0, 10_000, "prune_after")
+        require_range(self, 0, 2**31, "seed")
+        require(bool(self.name), "A search needs a name.")
         require_one_held_out(self.base.fold)
         require(len(self.space) >= 1, f"`space` must name one setting or more of {SEARCHABLE}. Received: none.")
         for name, values in self.space:
@@ -117,35 +111,21 @@ class SearchSpec:
             needed = OF_OPTIMIZER[name]
             require(needed in tried, f"{name!r} is of the optimizer {needed!r} alone. Received: {tried}.")
         for value in values.ends:
-            try:
-                self.spec_of({name: value})
-            except TypeError as error:
-                raise SpecError(f"{name!r} cannot be {value!r}: {error}.") from error
+            self.spec_of({name: value})
 
     def spec_of(self, values: dict[str, Any]) -> TrainSpec:
         """The base with some settings in place of its own."""
         return replace(self.base, **values)
 
     @classmethod
-    def from_json(cls, text: str) -> "SearchSpec":
-        """Read a search; SpecError names settings that do not exist."""
-        values = json_object(text)
-        space = values.pop("space", None)
-        if not isinstance(space, dict) or not all(isinstance(one, dict) for one in space.values()):
-            raise SpecError('`space` must be an object: setting -> {"low": , "high": } or {"choices": [...]}.')
-        base = TrainSpec.from_json(json.dumps(values.pop("base", {})))
-        built = tuple((name, build(Choices if "choices" in one else Range, one)) for name, one in space.items())
-        return build(cls, values | {"base": base, "space": built})
+    def upgrade(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take `space` as an object, as JSON has it: setting -> Range or Choices."""
+        space = values.get("space")
+        require(
+            isinstance(space, dict), '`space` must be an object: setting -> {"low": , "high": } or {"choices": [...]}.'
+        )
+        return values | {"space": tuple(dict(space or {}).items())}
 
-    @classmethod
-    def read(cls, path: Path) -> "SearchSpec":
-        """Read a search from a file."""
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SpecError(f"The search {path} cannot be read: {error.strerror}.") from error
-
-    def to_json(self) -> str:
-        """Write the search so that `from_json` gives it back equal."""
-        space = {name: asdict(values) for name, values in self.space}
-        return json.dumps(asdict(self) | {"space": space, "base": json.loads(self.base.to_json())}, indent=2)
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings with `space` as an object."""
+        return super().to_dict() | {"space": {name: values.to_dict() for name, values in self.space}}

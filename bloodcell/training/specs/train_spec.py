@@ -1,19 +1,29 @@
 """Everything that one training run depends on, kept as spec.json in its run folder."""
 
-import json
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
-from bloodcell.core.errors import SpecError
 from bloodcell.core.labels import WHITE_CELLS_4
-from bloodcell.core.spec import build, json_object
+from bloodcell.core.spec import Spec
 from bloodcell.datasets.catalog.sources import SourceSpec
 from bloodcell.imaging.augment import NOTHING, Variation
-from bloodcell.model_store.io_spec import CELL, IMAGE
+from bloodcell.imaging.scale import ScalingName
+from bloodcell.model_store.io_spec import CELL, IMAGE, Input, Mask
 from bloodcell.networks.registry import network
 from bloodcell.networks.settings import FROM_SCRATCH
-from bloodcell.training.specs.choices import COSINE, EQUAL_PARTS, EVERY_IMAGE, KEEP_LAST, KEEP_MEAN
+from bloodcell.training.specs.choices import (
+    COSINE,
+    EQUAL_PARTS,
+    EVERY_IMAGE,
+    KEEP_LAST,
+    KEEP_MEAN,
+    ClassSampling,
+    ClassWeights,
+    Keep,
+    Monitor,
+    OptimizerName,
+    Schedule,
+)
 from bloodcell.training.specs.train_checks import check_spec
 
 # The channels mix into each other by this part of the stain's jitter, unless a spec says otherwise.
@@ -21,7 +31,7 @@ MIXING_OF_STAIN = 0.2
 
 
 @dataclass(frozen=True)
-class TrainSpec:
+class TrainSpec(Spec):
     """One training run.
 
     model : family of `networks.registry`; stage_widths, kernel_px : in place of the family's own; () and 0 for those
@@ -71,43 +81,46 @@ class TrainSpec:
     stage_widths: tuple[int, ...] = ()
     kernel_px: int = 0
     weights: str = FROM_SCRATCH
-    input: str = CELL
+    input: Input = CELL
     height_px: int = 64
     width_px: int = 64
     needs_white_cell: bool = True
     context: float = 1.25
-    mask: str = "none"
+    mask: Mask = "none"
     mask_model: str = ""
-    scaling: str = "-1..1"
+    scaling: ScalingName = "-1..1"
     epochs: int = 15
     images_per_epoch: int = 4000
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
-    optimizer: str = "adamw"
+    optimizer: OptimizerName = "adamw"
     momentum: float = 0.9
-    schedule: str = COSINE
+    schedule: Schedule = COSINE
     rate_factor: float = 0.5
     plateau_patience: int = 3
     frozen_epochs: int = 0
     frozen_rate: float = 1e-3
-    monitor: str = "val_loss"
+    monitor: Monitor = "val_loss"
     patience: int = 0
-    keep: str = KEEP_MEAN
+    keep: Keep = KEEP_MEAN
     deterministic: bool = False
     mixed_precision: bool = False
     label_smoothing: float = 0.05
     dropout: float = 0.3
     unknown_share: float = 0.15
     augment: Variation = field(default_factory=Variation)
-    class_sampling: str = EQUAL_PARTS
-    class_weights: str = "none"
+    class_sampling: ClassSampling = EQUAL_PARTS
+    class_weights: ClassWeights = "none"
     focal_gamma: float = 0.0
     folds: int = 5
     fold: int = 0
     seed: int = 0
 
+    NOUN: ClassVar[str] = "training spec"
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_spec(self)
 
     @property
@@ -134,28 +147,14 @@ class TrainSpec:
         return cls(**{"name": name, "sources": sources, "model": model} | own | changes)
 
     @classmethod
-    def from_json(cls, text: str) -> "TrainSpec":
-        """Read a spec; SpecError names settings that do not exist."""
-        values = _of_today(json_object(text))
-        sources, augment = values.pop("sources", []), values.pop("augment", {})
-        if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
-            raise SpecError("`sources` must be a list of objects.")
-        if not isinstance(augment, dict):
-            raise SpecError("`augment` must be an object.")
-        built = tuple(build(SourceSpec, source) for source in sources)
-        return build(cls, values | {"sources": built, "augment": build(Variation, augment)})
-
-    @classmethod
-    def read(cls, path: Path) -> "TrainSpec":
-        """Read spec.json from a file."""
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SpecError(f"The training spec {path} cannot be read: {error.strerror}.") from error
-
-    def to_json(self) -> str:
-        """Write the spec so that `from_json` gives it back equal."""
-        return json.dumps(asdict(self), indent=2)
+    def upgrade(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Read the two settings that the shipped wbc4 was recorded with under their names of today."""
+        if "side_px" in values:
+            values["height_px"] = values["width_px"] = values.pop("side_px")
+        if "stain_jitter" in values:
+            stain = values.pop("stain_jitter")
+            values["augment"] = {"stain": stain, "mixing": MIXING_OF_STAIN * stain}
+        return values
 
     def tiny(self) -> "TrainSpec":
         """The same run, small enough for a test."""
@@ -178,14 +177,3 @@ AS_PUBLISHED: dict[str, Any] = {
     "keep": KEEP_LAST,
     "augment": NOTHING,
 }
-
-
-def _of_today(values: dict[str, Any]) -> dict[str, Any]:
-    """Read the two settings that the shipped wbc4 was recorded with under their names of today."""
-    values = dict(values)
-    if "side_px" in values:
-        values["height_px"] = values["width_px"] = values.pop("side_px")
-    if "stain_jitter" in values:
-        stain = values.pop("stain_jitter")
-        values["augment"] = {"stain": stain, "mixing": MIXING_OF_STAIN * stain}
-    return values

@@ -1,16 +1,13 @@
 """Several runs of one spec that differ in their seed: their settings, when one has converged, their spread."""
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bloodcell.core.errors import SpecError
-from bloodcell.core.spec import build, json_object, require
+from bloodcell.core.spec import Spec, require_range
 from bloodcell.training.specs.train_checks import require_one_held_out
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -22,7 +19,7 @@ LOSS_LEFT = 0.9
 
 
 @dataclass(frozen=True)
-class TrialsSpec:
+class TrialsSpec(Spec):
     """Runs of `train` with its seed and the ones after it, `n` of them, judged on the cells of its fold.
 
     Raises
@@ -34,9 +31,11 @@ class TrialsSpec:
     train: TrainSpec
     n: int = 10
 
+    NOUN: ClassVar[str] = "spec of trials"
+
     def __post_init__(self) -> None:
-        is_right = isinstance(self.n, int) and 2 <= self.n <= MOST_TRIALS
-        require(is_right, f"`n` must be from 2 to {MOST_TRIALS} trials. Received: {self.n}.")
+        super().__post_init__()
+        require_range(self, 2, MOST_TRIALS, "n")
         require_one_held_out(self.train.fold)
 
     @property
@@ -45,30 +44,9 @@ class TrialsSpec:
         return [self.train.seed + number for number in range(self.n)]
 
     @classmethod
-    def from_json(cls, text: str) -> "TrialsSpec":
-        """Read {"train": settings of a TrainSpec, "n": number}; SpecError names settings that do not exist."""
-        values = json_object(text)
-        train = TrainSpec.from_json(json.dumps(values.pop("train", {})))
-        return build(cls, values | {"train": train})
-
-    @classmethod
-    def read(cls, path: Path, n: int | None = None) -> "TrialsSpec":
-        """Read trials from a file, or make them of a training spec in it.
-
-        Parameters
-        ----------
-        n : how many trials; None for as many as the file says, and for 10 where it is a training spec
-        """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise SpecError(f"The spec {path} cannot be read: {error.strerror}.") from error
-        trials = cls.from_json(text) if "train" in json_object(text) else cls(TrainSpec.from_json(text))
-        return trials if n is None else replace(trials, n=n)
-
-    def to_json(self) -> str:
-        """Write it so that `from_json` gives it back equal."""
-        return json.dumps({"train": json.loads(self.train.to_json()), "n": self.n}, indent=2)
+    def upgrade(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take a training spec alone for trials of it."""
+        return values if "train" in values else {"train": values}
 
 
 def least_balanced(n_classes: int) -> float:

@@ -11,7 +11,7 @@ from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, source_name
 from bloodcell.evaluation.selection import parts_of
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.jobs import store
-from bloodcell.jobs.job_specs import EVALUATE, job_of
+from bloodcell.jobs.kinds.evaluate import EVALUATE
 from bloodcell.jobs.store import Job
 from bloodcell.model_store.folder import ModelInfo, list_models
 from bloodcell.plots.theme import label_words
@@ -88,7 +88,7 @@ def _form(models: list[ModelInfo]) -> None:
     slug = re.sub(r"[^a-z0-9]+", "-", f"{model.name}-on-{dataset.name}-{part}".lower()).strip("-")[:70]
     spec = EvaluateSpec(slug, model.name, source, part=part, leaves_out_marked=leaves_out, compares_pixels=compares)
     if st.button("Evaluate", type="primary", icon=":material/query_stats:", key="evaluation-go"):
-        resources.jobs().submit(job_of(spec, load_settings().home, state.who()))
+        resources.jobs().submit(EVALUATE.make_job(spec, load_settings().home, state.who()))
         st.rerun()
 
 
@@ -116,7 +116,7 @@ def _open_jobs() -> list[Job]:
     """Evaluations that have no result yet, the newest first."""
     queue = resources.jobs()
     queue.tend()
-    return [job for job in store.list_jobs(queue.db) if job.kind == EVALUATE and job.status != store.DONE]
+    return [job for job in store.list_jobs(queue.db) if job.kind == EVALUATE.name and job.status != store.DONE]
 
 
 def _follow(was_busy: bool) -> None:

@@ -8,11 +8,12 @@ import streamlit as st
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.settings import load_settings
 from bloodcell.jobs import store
-from bloodcell.jobs.job_specs import LOAD, job_of
-from bloodcell.jobs.kinds.load import LOADING, keep_file
+from bloodcell.jobs.kinds.load import LOAD
+from bloodcell.jobs.model_files import keep_file
 from bloodcell.jobs.queue import check_name
 from bloodcell.jobs.store import Job
-from bloodcell.model_import.load_spec import KERAS, LoadSpec, class_names_in, format_of, named_after
+from bloodcell.jobs.task import LOADING
+from bloodcell.model_import.load_spec import KERAS, Format, LoadSpec, class_names_in, format_of, named_after
 from bloodcell.model_store.inspection.keras_archive import KerasFile, inspect_keras
 from bloodcell.model_store.inspection.keras_sizes import check_class_names
 from bloodcell.model_store.io_spec import CELL, IMAGE
@@ -34,7 +35,7 @@ class _Given:
 
     data: bytes
     file_name: str
-    format: str
+    format: Format
     found: KerasFile | PackedModel
 
 
@@ -101,7 +102,7 @@ def _ask_rest(given: _Given) -> Job | None:
     settings = load_settings()
     path = keep_file(given.data, given.file_name, settings)
     spec = LoadSpec(name, str(path), given.format, given.file_name, **asked)
-    return resources.jobs().submit(job_of(spec, settings.home, state.who()))
+    return resources.jobs().submit(LOAD.make_job(spec, settings.home, state.who()))
 
 
 def _ask_keras(given: _Given, found: KerasFile) -> dict:

@@ -24,9 +24,8 @@ from bloodcell.explain.spec import cam_layer_of
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.inference.pipeline import enlarging, seen_crop
-from bloodcell.jobs import store
-from bloodcell.jobs.job_specs import EXPLAIN
-from bloodcell.jobs.kinds import explain
+from bloodcell.jobs import explanations, store
+from bloodcell.jobs.kinds.explain import EXPLAIN
 from bloodcell.jobs.store import Job
 from bloodcell.model_store.folder import ModelInfo
 from bloodcell.plots import theme
@@ -141,7 +140,7 @@ def _follow(before: list[tuple[int, str]]) -> None:
 
 def _busy() -> list[tuple[int, str]]:
     jobs = store.list_jobs(resources.database(), (store.QUEUED, store.RUNNING))
-    return [(job.id, job.status) for job in jobs if job.kind == EXPLAIN]
+    return [(job.id, job.status) for job in jobs if job.kind == EXPLAIN.name]
 
 
 def _ask_class(class_names: Sequence[str], predicted: str, true: str, key: str) -> int:
@@ -222,20 +221,20 @@ def _look_inside(
     model: ModelInfo, crops: np.ndarray, methods: tuple[str, ...], of_class: str, key: str
 ) -> Explanation | None:
     """What a job has found; until then an offer to begin one, or how it goes."""
-    spec = explain.explain_spec(model, crops, methods, of_class)
-    found = explain.found(load_settings(), spec)
+    spec = explanations.explain_spec(model, crops, methods, of_class)
+    found = explanations.found(load_settings(), spec)
     if found is not None:
-        explain.forget(resources.jobs(), spec)
+        explanations.forget(resources.jobs(), spec)
         return found
     closed = _why_closed(model) if GRADCAM in methods else ""
     if closed:
         st.caption(plain(closed))
         return None
-    job = explain.job_of(resources.jobs(), spec)
+    job = explanations.job_of(resources.jobs(), spec)
     if job is not None and not job.is_over:
         st.status(_where(job), state="running")
     elif _offer(job, "Work out the mean" if of_class else "Look inside the network", key):
-        explain.ask(resources.jobs(), spec, crops, state.who())
+        explanations.ask(resources.jobs(), spec, crops, state.who())
         st.rerun()
     return None
 

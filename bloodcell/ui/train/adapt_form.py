@@ -12,7 +12,7 @@ from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset, list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.sources import DATASET, SourceSpec
-from bloodcell.jobs.job_specs import job_of
+from bloodcell.jobs.kinds.adapt import ADAPT
 from bloodcell.jobs.store import NewJob
 from bloodcell.model_store.folder import ModelInfo, list_models, read_description
 from bloodcell.plots.theme import label_words
@@ -90,7 +90,7 @@ def ask() -> Asked | None:
         check_cells(spec, cells)
         if spec.old_data and not Path(spec.old_data).is_dir():
             raise DatasetError(f"There is no data folder {spec.old_data}.")
-        return job_of(spec, home, state.who())
+        return ADAPT.make_job(spec, home, state.who())
 
     return Asked(button, make, "Adapt")
 

@@ -10,7 +10,7 @@ from bloodcell.datasets.catalog.changes import UNCHANGED, dataset_state
 from bloodcell.datasets.catalog.groups_and_splits import kept_groups, kept_splits, open_split
 from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, KEPT, SourceSpec, source_name
+from bloodcell.datasets.catalog.sources import DATASET, KEPT, SourceSpec, Unlisted, source_name
 from bloodcell.datasets.splits.split import TRAIN, VALIDATION, Split
 from bloodcell.plots.theme import label_words
 from bloodcell.training.specs.adapt_spec import decided_groups
@@ -25,7 +25,7 @@ _GROUP_WORDS = {
     PIXELS: "look for copies of one cell first",
     EACH: "every picture is a cell of its own",
 }
-_OTHERS = {"unknown": "teach the model to call them unfamiliar", "skip": "leave them out"}
+_OTHERS: dict[Unlisted, str] = {"unknown": "teach the model to call them unfamiliar", "skip": "leave them out"}
 _DEFAULT_FOLDS = 5
 
 
@@ -182,12 +182,12 @@ def ask_groups(dataset: Dataset) -> str:
     return how
 
 
-def _ask_classes(dataset: Dataset) -> tuple[tuple[str, ...], str]:
+def _ask_classes(dataset: Dataset) -> tuple[tuple[str, ...], Unlisted]:
     names = class_names_of(dataset)
     chosen = st.multiselect(
         "Classes", names, names, format_func=label_words, key=f"train-classes-{dataset.fingerprint}"
     )
-    unlisted = "unknown"
+    unlisted: Unlisted = "unknown"
     if 0 < len(chosen) < len(names):
         unlisted = st.radio(
             "Pictures of the other classes",

@@ -11,7 +11,7 @@ from bloodcell.core.errors import JobError
 from bloodcell.core.settings import load_settings
 from bloodcell.jobs import store
 from bloodcell.jobs.files import read_history
-from bloodcell.jobs.job_specs import TRAINING
+from bloodcell.jobs.kinds.table import KINDS
 from bloodcell.jobs.store import Job
 from bloodcell.ui.shared import resources
 from bloodcell.ui.shared.errors import show_errors
@@ -79,7 +79,8 @@ def _follow(job_id: int | None, was_busy: bool) -> None:
 def _tended() -> list[Job]:
     queue = resources.jobs()
     queue.tend()
-    return [job for job in store.list_jobs(queue.db) if job.kind in TRAINING]
+    trainings = {kind.name for kind in KINDS if kind.is_training}
+    return [job for job in store.list_jobs(queue.db) if job.kind in trainings]
 
 
 def _show_opened(job_id: int, jobs: Sequence[Job]) -> None:

@@ -10,7 +10,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from bloodcell.core.errors import BloodcellError
-from bloodcell.jobs.job_specs import ADAPT, KFOLD, MASKS, SEARCH, TRAIN, TRIALS
+from bloodcell.jobs.kinds.adapt import ADAPT
+from bloodcell.jobs.kinds.kfold import KFOLD
+from bloodcell.jobs.kinds.masks import MASKS
+from bloodcell.jobs.kinds.search import SEARCH
+from bloodcell.jobs.kinds.train import TRAIN
+from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import Job, NewJob
 from bloodcell.networks.registry import BY_SVM, network
 from bloodcell.ui.shared import resources
@@ -66,23 +71,25 @@ def slug(name: str) -> str:
 
 def command_of(new: NewJob, file: str) -> str:
     """The command that queues a job whose settings lie in a file."""
-    kind = [] if new.kind == TRAIN else ["--kind", new.kind]
+    kind = [] if new.kind == TRAIN.name else ["--kind", new.kind]
     return shlex.join(["python", "-m", "bloodcell", "jobs", "submit", file, *kind, "--data", new.data_dir])
 
 
 def _length(new: NewJob) -> str:
     """How long a job is, in runs and epochs; "" where the form says so itself."""
-    if new.kind in (ADAPT, MASKS):
+    if new.kind in (ADAPT.name, MASKS.name):
         return ""
     train = new.spec.get("train") or new.spec.get("base") or new.spec
     of_one = train["folds"] + 1 if train["fold"] < 0 else 1
-    runs = {TRIALS: new.spec.get("n"), KFOLD: train["folds"], SEARCH: new.spec.get("trials")}.get(new.kind) or of_one
+    runs = {TRIALS.name: new.spec.get("n"), KFOLD.name: train["folds"], SEARCH.name: new.spec.get("trials")}.get(
+        new.kind
+    ) or of_one
     if network(train["model"]).taught == BY_SVM:
         return f"{counted(runs, 'run')}; this model learns in one go, without epochs."
     words = f"{counted(runs, 'run')} of {counted(train['epochs'], 'epoch')}"
     words += f", {runs * train['epochs']:,} epochs in all" if runs > 1 else ""
-    less = "; fewer, as poor trials are given up" if new.kind == SEARCH else "; fewer if it stops early"
-    return f"{words}{less if new.kind == SEARCH or train['patience'] else ''}."
+    less = "; fewer, as poor trials are given up" if new.kind == SEARCH.name else "; fewer if it stops early"
+    return f"{words}{less if new.kind == SEARCH.name or train['patience'] else ''}."
 
 
 def _show(new: NewJob) -> None:

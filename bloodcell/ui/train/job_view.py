@@ -10,10 +10,11 @@ from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import trials_so_far
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.job_specs import ADAPT, LOAD, MASKS, TRAIN
-from bloodcell.jobs.kinds.load import LOADING
-from bloodcell.jobs.kinds.train import LEARNING, READING
+from bloodcell.jobs.kinds.load import LOAD
+from bloodcell.jobs.kinds.masks import MASKS
+from bloodcell.jobs.kinds.table import find_kind
 from bloodcell.jobs.store import Job
+from bloodcell.jobs.task import LEARNING, LOADING, READING
 from bloodcell.plots.training import accuracy_curves, dice_curves, loss_curves
 from bloodcell.ui.classify.upload_form import model_link
 from bloodcell.ui.shared import resources
@@ -25,7 +26,6 @@ from bloodcell.ui.train.results.by_kind import RESULTS, has_result
 from bloodcell.ui.train.results.fits import in_few_words, run_words
 
 LOG_LINES = 14
-GIVES_MODEL = (TRAIN, ADAPT, LOAD)  # kinds of jobs whose result is a model; that of others is a folder of figures
 MAX_RUNS = 8  # in one chart
 _NOT_YET = "-"
 
@@ -73,7 +73,7 @@ def ask_action(job: Job, n_epochs: int) -> bool:
                 icon=":material/stop:",
                 key="train-cancel",
                 disabled=bool(job.cancel_asked),
-                help=None if job.kind == LOAD else _CANCEL_HELP,
+                help=None if job.kind == LOAD.name else _CANCEL_HELP,
             ):
                 queue.cancel(job.id)
                 st.rerun()
@@ -87,7 +87,7 @@ def ask_action(job: Job, n_epochs: int) -> bool:
             if _sure("Start anew", ":material/replay:", "train-retry", _LOSES.format(n_epochs) if n_epochs else ""):
                 queue.retry(job.id)
                 st.rerun()
-        elif job.kind in GIVES_MODEL:
+        elif find_kind(job.kind).gives == "model":
             model_link(job.result)
             st.page_link(
                 "pages/models.py",
@@ -131,7 +131,7 @@ def one_line(job: Job) -> str:
 
 def result_words(job: Job) -> str:
     """What comes of a job, in a word."""
-    return "model" if job.kind in GIVES_MODEL else "U-Net" if job.kind == MASKS else "figures"
+    return find_kind(job.kind).gives
 
 
 def in_words(seconds: float) -> str:
@@ -156,14 +156,11 @@ def _phase(job: Job) -> tuple[str, float]:
     before = (at["fit"] - 1) * at["epochs"] + at["epoch"] - 1
     share = (before + at["batch"] / at["batches"]) / (at["fits"] * at["epochs"])
     if share >= 1:
-        return _LAST_WORDS.get(job.kind, "Working out the figures"), 1.0
+        return find_kind(job.kind).last_step, 1.0
     fit = f"{run_words(job, at['fit'])} of {at['fits']}, " if at["fits"] > 1 else ""
     return f"Learning: {fit}epoch {at['epoch']} of {at['epochs']}, batch {at['batch']} of {at['batches']}", share
 
 
-_LAST_WORDS = dict.fromkeys(GIVES_MODEL, "Setting the thresholds, writing and checking the model") | {
-    MASKS: "Writing and checking the U-Net"
-}
 _TIME_HELP = "Of all runs, at the present rate. Less if a run stops early or is given up."
 
 
@@ -174,7 +171,7 @@ def _figure(value: float | None, form: str) -> str:
 
 def _judged(kind: str, accuracy: float | None, last: dict) -> dict[str, str]:
     """How good it is so far: on what it learns from, and on what is held back."""
-    if kind == MASKS:
+    if kind == MASKS.name:
         return {"Right pixels": _figure(accuracy, ".1%"), "Dice, held back": _figure(last.get("val_dice"), ".3f")}
     return {"Right, learning": _figure(accuracy, ".1%"), "Right, validation": _figure(last.get("val_accuracy"), ".1%")}
 
@@ -182,7 +179,7 @@ def _judged(kind: str, accuracy: float | None, last: dict) -> dict[str, str]:
 def _live(job: Job) -> None:
     words, share = _phase(job)
     st.progress(min(1.0, share), f"{plain(words)} …")
-    if job.kind == LOAD:
+    if job.kind == LOAD.name:
         return
     at = job.progress
     is_learning = at.get("phase") == LEARNING
@@ -215,13 +212,13 @@ def _ended(job: Job, epochs: int) -> None:
         )
     elif job.status == store.QUEUED:
         st.info("It waits for the trainings before it.", icon=":material/hourglass_empty:")
-    elif job.kind == MASKS:
+    elif job.kind == MASKS.name:
         st.success(
             f"The U-Net {plain(job.result)} is taught. A new model can hide the background with it: What the model sees, "
             "Background.",
             icon=":material/check:",
         )
-    elif job.kind in GIVES_MODEL:
+    elif find_kind(job.kind).gives == "model":
         st.success(f"The model {plain(job.result)} is on the shelf.", icon=":material/check:")
     else:
         folder = load_settings().runs_dir / job.result
@@ -230,7 +227,7 @@ def _ended(job: Job, epochs: int) -> None:
 
 def _curves(job: Job, history: pd.DataFrame) -> None:
     if history.empty:
-        if job.status == store.RUNNING and job.kind != LOAD:
+        if job.status == store.RUNNING and job.kind != LOAD.name:
             st.caption("The curves begin with the first finished epoch.")
         return
     fits = sorted(int(fit) for fit in history["fit"].unique())
@@ -239,7 +236,7 @@ def _curves(job: Job, history: pd.DataFrame) -> None:
         st.caption(f"Curves of the last {MAX_RUNS} of {len(fits)} runs.")
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(loss_curves(runs), config=NO_BAR, key=f"train-loss-{job.id}", alt="Loss of every epoch")
-    if job.kind == MASKS:
+    if job.kind == MASKS.name:
         right.plotly_chart(dice_curves(runs), config=NO_BAR, key=f"train-dice-{job.id}", alt="Dice of every epoch")
         return
     right.plotly_chart(

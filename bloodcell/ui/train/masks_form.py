@@ -12,7 +12,7 @@ from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, source_name
 from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.imaging.read import encode_jpeg
-from bloodcell.jobs.job_specs import job_of
+from bloodcell.jobs.kinds.masks import MASKS
 from bloodcell.jobs.store import NewJob
 from bloodcell.plots.cell_images import outlined
 from bloodcell.training.samples.mask_samples import open_pairs
@@ -76,7 +76,7 @@ def ask() -> Asked | None:
 def _job(dataset: Dataset, spec: MasksSpec) -> NewJob:
     if spec.targets == DRAWN:
         _with_masks(dataset, spec)  # says what is wrong before anything begins
-    return job_of(spec, load_settings().home, state.who())
+    return MASKS.make_job(spec, load_settings().home, state.who())
 
 
 def _with_masks(dataset: Dataset, spec: MasksSpec) -> tuple[int, int]:

@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from bloodcell.core.errors import SpecError
+from bloodcell.core.spec import Spec
 from bloodcell.imaging.scale import SCALINGS
-from bloodcell.jobs.job_specs import KFOLD, SEARCH, TRAIN, TRIALS, JobSpec
+from bloodcell.jobs.kinds.kfold import KFOLD
+from bloodcell.jobs.kinds.kind import JobKind
+from bloodcell.jobs.kinds.search import SEARCH
+from bloodcell.jobs.kinds.train import TRAIN
+from bloodcell.jobs.kinds.trials import TRIALS
+from bloodcell.jobs.store import NewJob
 from bloodcell.networks.registry import BY_SVM
 from bloodcell.training.specs.choices import OPTIMIZERS, SCHEDULES
 from bloodcell.training.specs.search_spec import MOST_TRIALS as MOST_OF_A_SEARCH
@@ -20,38 +27,42 @@ from bloodcell.ui.train.spec_fields import Fields, whole_numbers
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How a kind of runs is offered.
+class Offer:
+    """How a kind of job is offered.
 
-    words : in the list of choices; verb : on the button; meaning : what comes of it
+    kind : the JobKind; words : in the list of choices; verb : on the button; meaning : what comes of it
     """
 
+    kind: JobKind[Any]
     words: str
     verb: str
     meaning: str
 
 
-KINDS = {
-    TRAIN: Kind("One model", "Train", ""),
-    TRIALS: Kind(
+OFFERS = {
+    TRAIN.name: Offer(TRAIN, "One model", "Train", ""),
+    TRIALS.name: Offer(
+        TRIALS,
         "Trials: the same settings with several seeds",
         "Run the trials",
         "Tells how far the figures differ by chance alone, and how many trials converge. No model is kept.",
     ),
-    KFOLD: Kind(
+    KFOLD.name: Offer(
+        KFOLD,
         "k-fold: every part held out once",
         "Train every part",
         "Each cell is answered by a run that did not learn from it, so the figures are of all cells; what is chosen "
         "under Held out does not count. No model is kept.",
     ),
-    SEARCH: Kind(
+    SEARCH.name: Offer(
+        SEARCH,
         "Search for better settings",
         "Search",
         "Tries settings within the bounds below. The best come out as a file and can be trained with at one click.",
     ),
 }
 # Kind -> fewest, most and usual number of trials.
-_NUMBERS = {TRIALS: (2, MOST_TRIALS, TrialsSpec.n), SEARCH: (1, MOST_OF_A_SEARCH, SearchSpec.trials)}
+_NUMBERS = {TRIALS.name: (2, MOST_TRIALS, TrialsSpec.n), SEARCH.name: (1, MOST_OF_A_SEARCH, SearchSpec.trials)}
 
 _TWENTIETHS = tuple(round(0.05 * number, 2) for number in range(19))  # 0 to 0.9
 _DECADES = tuple(float(f"{digit}e{power}") for power in range(-6, -1) for digit in (1, 2, 5))  # 1e-6 to 0.05
@@ -87,7 +98,7 @@ class Runs:
     prune_after : epochs that every trial of a search gets
     """
 
-    kind: str = TRAIN
+    kind: JobKind[Any] = TRAIN
     n: int = 0
     bounds: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     prune_after: int = 0
@@ -95,27 +106,32 @@ class Runs:
     @property
     def verb(self) -> str:
         """What the button says."""
-        return KINDS[self.kind].verb
+        return OFFERS[self.kind.name].verb
 
-    def spec(self, train: TrainSpec) -> JobSpec:
-        """The settings of the job; SpecError where they make no sense."""
-        if self.kind == TRIALS:
+    def make_job(self, train: TrainSpec, data_dir: Path, who: str) -> NewJob:
+        """The job that trains so; SpecError where its settings make no sense."""
+        return self.kind.make_job(self._make_spec(train), data_dir, who)
+
+    def _make_spec(self, train: TrainSpec) -> Spec:
+        if self.kind is TRIALS:
             return TrialsSpec(train, self.n)
-        if self.kind != SEARCH:
+        if self.kind is not SEARCH:
             return train
         space = tuple((name, _checked(name, values)) for name, values in self.bounds.items())
         return SearchSpec(train.name, train, space, self.n, train.seed, prune_after=self.prune_after)
 
 
-def ask_runs(kinds: Sequence[str] = tuple(KINDS)) -> Runs:
+def ask_runs(kinds: Sequence[JobKind[Any]] = (TRAIN, TRIALS, KFOLD, SEARCH)) -> Runs:
     """Ask how often it is trained; the bounds of a search are asked for by `ask_bounds`."""
-    kind = st.selectbox("How many runs", kinds, format_func=lambda one: KINDS[one].words, key="train-runs")
+    names = [kind.name for kind in kinds]
+    chosen = OFFERS[st.selectbox("How many runs", names, format_func=lambda name: OFFERS[name].words, key="train-runs")]
+    name = chosen.kind.name
     n = 0
-    if kind in _NUMBERS:
-        n = int(st.number_input("Number of trials", *_NUMBERS[kind], key=f"train-{kind}-n"))
-    if KINDS[kind].meaning:
-        st.caption(KINDS[kind].meaning)
-    return Runs(kind, n)
+    if name in _NUMBERS:
+        n = int(st.number_input("Number of trials", *_NUMBERS[name], key=f"train-{name}-n"))
+    if chosen.meaning:
+        st.caption(chosen.meaning)
+    return Runs(chosen.kind, n)
 
 
 def ask_bounds(fields: Fields, n: int) -> Runs:

@@ -7,7 +7,13 @@ import streamlit as st
 
 from bloodcell.core.errors import DatasetError, SpecError
 from bloodcell.core.settings import load_settings
-from bloodcell.jobs.job_specs import KFOLD, SEARCH, TRAIN, TRIALS, JobSpec, job_of, read_job_spec
+from bloodcell.core.spec import Spec
+from bloodcell.jobs.kinds.kfold import KFOLD
+from bloodcell.jobs.kinds.kind import JobKind
+from bloodcell.jobs.kinds.search import SEARCH
+from bloodcell.jobs.kinds.table import read_job_file
+from bloodcell.jobs.kinds.train import TRAIN
+from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import NewJob
 from bloodcell.networks.registry import BY_SVM
 from bloodcell.training.specs.choices import EVERY_IMAGE
@@ -45,7 +51,7 @@ def ask_here() -> Asked | None:
         runs = repeats_form.ask_runs()
         button = st.container()
     fields = Fields(family)
-    if runs.kind == SEARCH:
+    if runs.kind is SEARCH:
         runs = repeats_form.ask_bounds(fields, runs.n)
     network_form.compare()
     with st.expander("What the model sees: cell or whole picture, size, background", icon=":material/crop:"):
@@ -75,18 +81,18 @@ def ask_here() -> Asked | None:
         "class_names": learned.class_names,
         "weights": weights,
         "folds": learned.folds,
-        "fold": 0 if runs.kind == KFOLD else learned.fold,  # of k-fold, each is held out in its turn
+        "fold": 0 if runs.kind is KFOLD else learned.fold,  # of k-fold, each is held out in its turn
     }
     source = learned.source
 
     def make() -> NewJob:
-        if runs.kind == KFOLD and learned.is_hold_out:
+        if runs.kind is KFOLD and learned.is_hold_out:
             raise SpecError(
                 "k-fold needs a split of several parts, each held out in its turn. Received: one with the single"
                 " held-out part validation."
             )
         train = TrainSpec.for_network(family.name, name.strip(), (source,), **settings)
-        return _job(train, runs, load_settings().home)
+        return runs.make_job(train, load_settings().home, state.who())
 
     return Asked(button, make, runs.verb)
 
@@ -104,27 +110,29 @@ def ask_file() -> Asked | None:
         return None
     data, data_dir = given.getvalue(), Path(typed.strip() or load_settings().home).expanduser().resolve()
     runs = repeats_form.ask_runs((TRAIN, TRIALS, KFOLD)) if _is_training(data) else Runs()
-    return Asked(st.container(), lambda: _job(_read(data), runs, _existing(data_dir)), runs.verb)
 
+    def make() -> NewJob:
+        kind, spec = _read(data)
+        if isinstance(spec, TrainSpec):
+            return runs.make_job(spec, _existing(data_dir), state.who())
+        return kind.make_job(spec, _existing(data_dir), state.who())
 
-def _job(spec: JobSpec, runs: Runs, data_dir: Path) -> NewJob:
-    wanted = runs.spec(spec) if isinstance(spec, TrainSpec) else spec
-    return job_of(wanted, data_dir, state.who(), is_kfold=runs.kind == KFOLD)
+    return Asked(st.container(), make, runs.verb)
 
 
 def _is_training(data: bytes) -> bool:
     """Whether a file holds the settings of one training, which can be done more than once."""
     try:
-        return isinstance(_read(data), TrainSpec)
+        return isinstance(_read(data)[1], TrainSpec)
     except SpecError:
         return False
 
 
-def _read(data: bytes) -> JobSpec:
+def _read(data: bytes) -> tuple[JobKind[Any], Spec]:
     if len(data) > MAX_SPEC_BYTES:
         raise SpecError(f"A training spec has at most {MAX_SPEC_BYTES:,} bytes. Received: {len(data):,}.")
     try:
-        return read_job_spec(data.decode("utf-8"))
+        return read_job_file(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise SpecError("A training spec must be text in UTF-8.") from error
 

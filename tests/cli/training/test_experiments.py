@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from bloodcell.cli import main
-from bloodcell.core.settings import PROJECT_DIR, load_settings
+from bloodcell.core.settings import load_settings
 from bloodcell.db.database import open_database
 from bloodcell.jobs.store import list_jobs
 from bloodcell.training.specs.adapt_spec import AdaptSpec, cells_source
 from bloodcell.training.specs.search_spec import Choices, Range, SearchSpec
 from tests.conftest import step_by_step
 from tests.jobs.light_worker import wait_for
+from tests.places import ROOT
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, SPEC, write_cells
 
 pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("without_graphs")]
@@ -51,7 +52,7 @@ def killed(tmp_path_factory):
     env = os.environ | {"BLOODCELL_HOME": str(folder / "ws")}
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bloodcell", *map(str, command)], cwd=PROJECT_DIR, env=env, stdout=log, stderr=log
+            [sys.executable, "-m", "bloodcell", *map(str, command)], cwd=ROOT, env=env, stdout=log, stderr=log
         )
         try:
             wait_for(lambda: len(history(folder / "found")) >= 3 or process.poll() is not None, "the second trial", 500)

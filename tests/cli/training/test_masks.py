@@ -13,7 +13,7 @@ from bloodcell.core.settings import load_settings
 from bloodcell.db.database import open_database
 from bloodcell.inference.engine import Engine
 from bloodcell.jobs.files import job_dir, read_history
-from bloodcell.jobs.kinds.masks import run as run_job
+from bloodcell.jobs.kinds.masks import MASKS
 from bloodcell.jobs.store import NewJob, add_job, claim_next, list_jobs
 from bloodcell.jobs.task import Task
 from bloodcell.model_store.folder import list_models
@@ -80,7 +80,7 @@ def test_the_job_leaves_a_u_net_in_runs_and_its_history(tmp_path, db):
     folder = job_dir(settings, job.id)
     folder.mkdir(parents=True)
     task = Task(job, settings, folder)
-    assert run_job(task) == "it"
+    assert MASKS.run_job(task) == "it"
     assert (settings.runs_dir / "it" / MASK_FILE).is_file()
     (row,) = read_history(settings, job.id)
     assert {"val_dice", "val_iou", "val_accuracy", "loss", "rate"} <= row.keys()

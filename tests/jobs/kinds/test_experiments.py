@@ -8,8 +8,9 @@ import pytest
 from bloodcell.core.errors import DatasetError, RunError, SpecError
 from bloodcell.datasets.catalog.sources import SourceSpec
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.kinds.experiments import adapt, trials
-from bloodcell.jobs.kinds.table import KINDS, load
+from bloodcell.jobs.kinds.adapt import ADAPT
+from bloodcell.jobs.kinds.table import KINDS
+from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import NewJob, add_job, claim_next
 from bloodcell.jobs.task import Task
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
@@ -44,7 +45,7 @@ def test_trials_that_were_done_leave_a_folder_of_figures_in_runs(db, settings, t
     for fit, logits in ((1, right), (2, np.roll(right, 1, axis=1))):
         outputs = Outputs(logits, logits[:, 0], logits[:, 0])
         checkpoints.save_answers(fit, outputs, [row | {"fit": fit} for row in rows])
-    assert trials(task) == "it"
+    assert TRIALS.run_job(task) == "it"
     found = json.loads((settings.runs_dir / "it" / "trials.json").read_text())
     assert (found["converged"], found["converged_share"]) == (1, 0.5)
     assert (found["figures"]["accuracy"]["mean"], found["figures"]["balanced_accuracy"]["min"]) == (0.5, 0.0)
@@ -59,7 +60,7 @@ def test_an_adaptation_that_is_not_better_fails_with_the_reason_and_the_comparis
     slow = {"learning_rate": 1e-12, "frozen_rate": 1e-12, "epochs": 2, "frozen_epochs": 1, "images_per_epoch": 32}
     task = task_of(db, settings, "adapt", AdaptSpec("mine", str(run_dir), source, **slow), data_dir)
     with pytest.raises(RunError, match=r"The adapted model was not kept: .* held-back cells is not above that of "):
-        adapt(task)
+        ADAPT.run_job(task)
     report = json.loads((task.folder / "adapt.json").read_text())
     assert (report["is_better"], report["difference"]) == (False, 0.0)
     assert not (task.folder / "model").exists()
@@ -68,11 +69,10 @@ def test_an_adaptation_that_is_not_better_fails_with_the_reason_and_the_comparis
 
 def test_a_data_folder_that_is_gone(db, settings, tmp_path):
     with pytest.raises(DatasetError, match="There is no data folder"):
-        trials(task_of(db, settings, "trials", TrialsSpec(SPEC, 2), tmp_path / "none"))
+        TRIALS.run_job(task_of(db, settings, "trials", TrialsSpec(SPEC, 2), tmp_path / "none"))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_checks_its_settings(kind):
     with pytest.raises(SpecError):
-        load(kind.check)({"nothing": 1})
-    assert callable(load(kind.run))
+        kind.check({"nothing": 1})

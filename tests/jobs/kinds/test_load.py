@@ -8,8 +8,8 @@ import pytest
 
 from bloodcell.core.errors import ModelError, StoreError
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.job_specs import job_of
-from bloodcell.jobs.kinds.load import KEPT_DAYS, keep_file, run
+from bloodcell.jobs.kinds.load import LOAD
+from bloodcell.jobs.model_files import KEPT_DAYS, keep_file
 from bloodcell.jobs.store import add_job, claim_next
 from bloodcell.jobs.task import Task
 from bloodcell.model_import.load_spec import LoadSpec
@@ -20,7 +20,7 @@ from tests.pages.tiny_model import write_tiny_model
 
 def task_of(db, settings, data):
     spec = LoadSpec("tiny", str(keep_file(data, "My model.ZIP", settings)), "packed", "My model.ZIP")
-    new = job_of(spec, settings.home, "Ada")
+    new = LOAD.make_job(spec, settings.home, "Ada")
     assert (new.kind, new.name, new.title) == ("load", "tiny", "Load My model.ZIP")
     add_job(db, new)
     job = claim_next(db, 9)
@@ -31,7 +31,7 @@ def task_of(db, settings, data):
 def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
     folder = write_tiny_model(tmp_path / "source" / "tiny")
     task = task_of(db, settings, packed_bytes(folder))
-    assert run(task) == "tiny"
+    assert LOAD.run_job(task) == "tiny"
     assert read_model(settings.runs_dir / "tiny").sha256 == read_model(folder).sha256
     assert task.progress()["phase"] == "loading"
     assert task.progress()["step"] == "Trying it on drawn cells"
@@ -42,7 +42,7 @@ def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
 def test_a_hostile_file_leaves_its_reason_and_nothing_else(db, settings, tmp_path):
     task = task_of(db, settings, b"PK no zip")
     with pytest.raises(ModelError, match="The zip is refused as a model"):
-        run(task)
+        LOAD.run_job(task)
     assert not list(task.folder.iterdir())
     assert not settings.runs_dir.exists()
 
@@ -65,11 +65,11 @@ def test_a_full_disk(settings, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bloodcell.jobs.kinds.load.write_whole", full)
+    monkeypatch.setattr("bloodcell.jobs.model_files.write_whole", full)
     with pytest.raises(StoreError, match="The file of the model cannot be stored: No space left on device"):
         keep_file(b"bytes", "a.keras", settings)
 
 
 def test_its_settings_fit_into_a_job(settings):
     spec = LoadSpec("net", "/a/net.keras", class_names=("A", "B"))
-    assert LoadSpec.from_json(json.dumps(job_of(spec, settings.home, "Ada").spec)) == spec
+    assert LoadSpec.from_json(json.dumps(LOAD.make_job(spec, settings.home, "Ada").spec)) == spec

@@ -24,7 +24,7 @@ def test_it_is_read_back_as_it_was_written(tmp_path):
     assert AdaptSpec.from_json(ADAPT.to_json()) == ADAPT
     (tmp_path / "a.json").write_text(ADAPT.to_json())
     assert AdaptSpec.read(tmp_path / "a.json") == ADAPT
-    with pytest.raises(SpecError, match=r"The adaptation .*none\.json cannot be read: No such file"):
+    with pytest.raises(SpecError, match=r"The spec of an adaptation .*none\.json cannot be read: No such file"):
         AdaptSpec.read(tmp_path / "none.json")
 
 

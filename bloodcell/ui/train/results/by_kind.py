@@ -3,17 +3,21 @@
 from collections.abc import Callable
 
 from bloodcell.jobs import store
-from bloodcell.jobs.job_specs import ADAPT, KFOLD, MASKS, SEARCH, TRIALS
+from bloodcell.jobs.kinds.adapt import ADAPT
+from bloodcell.jobs.kinds.kfold import KFOLD
+from bloodcell.jobs.kinds.masks import MASKS
+from bloodcell.jobs.kinds.search import SEARCH
+from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import Job
 from bloodcell.ui.train.results import adapt, kfold, masks, search, trials
 
 # Each gives the job that was begun from the result, None where none was.
 RESULTS: dict[str, Callable[[Job], Job | None]] = {
-    TRIALS: trials.show,
-    KFOLD: kfold.show,
-    SEARCH: search.show,
-    ADAPT: adapt.show,
-    MASKS: masks.show,
+    TRIALS.name: trials.show,
+    KFOLD.name: kfold.show,
+    SEARCH.name: search.show,
+    ADAPT.name: adapt.show,
+    MASKS.name: masks.show,
 }
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from bloodcell.jobs.job_specs import KFOLD, SEARCH, TRAIN, TRIALS
+from bloodcell.jobs.kinds.kfold import KFOLD
+from bloodcell.jobs.kinds.search import SEARCH
+from bloodcell.jobs.kinds.train import TRAIN
+from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import WORDS
 from bloodcell.training.output.result_folder import BROKEN_OFF, DONE, GIVEN_UP
@@ -13,9 +16,9 @@ from bloodcell.ui.train.results.wording import number, percent
 
 def run_words(job: Job, fit: int) -> str:
     """What a job's run of that number is called: ``trial 3``, ``part 2``, ``run 1``."""
-    is_in_turn = job.kind == TRAIN and job.spec["fold"] < 0  # then a model of all
-    is_by_parts = job.kind == KFOLD or (is_in_turn and fit <= job.spec["folds"])
-    word = "trial" if job.kind in (TRIALS, SEARCH) else "part" if is_by_parts else "run"
+    is_in_turn = job.kind == TRAIN.name and job.spec["fold"] < 0  # then a model of all
+    is_by_parts = job.kind == KFOLD.name or (is_in_turn and fit <= job.spec["folds"])
+    word = "trial" if job.kind in (TRIALS.name, SEARCH.name) else "part" if is_by_parts else "run"
     return f"{word} {fit}"
 
 
@@ -26,10 +29,10 @@ def in_few_words(rows: Sequence[Mapping[str, str]], job: Job) -> str:
     ----------
     rows : as `experiments.results.read.trials_so_far` gives them
     """
-    if job.kind == TRIALS and rows:
+    if job.kind == TRIALS.name and rows:
         return _trials(rows)
     ended = [row for row in rows if row.get("state") != BROKEN_OFF]
-    return _search(ended, job.spec["base"]["monitor"]) if job.kind == SEARCH and ended else ""
+    return _search(ended, job.spec["base"]["monitor"]) if job.kind == SEARCH.name and ended else ""
 
 
 def _trials(rows: Sequence[Mapping[str, str]]) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import SearchResult, read_search
-from bloodcell.jobs.job_specs import job_of
+from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import WORDS, search_course, setting_effect, setting_words
 from bloodcell.training.output.result_folder import DONE
@@ -92,7 +92,7 @@ def _figures_in_words(result: SearchResult) -> str:
 
 def _ask_training(job: Job, best: TrainSpec, text: str) -> Job | None:
     """Offer to train with the best settings, and them as a file."""
-    new = job_of(best, Path(job.data_dir), state.who())
+    new = TRAIN.make_job(best, Path(job.data_dir), state.who())
     begun = None
     with st.container(horizontal=True, gap="small"):
         if st.button(

@@ -1,0 +1,44 @@
+"""Where the files that come with Bloodcell lie: beside the code in a checkout, inside the package when installed."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from bloodcell.core.errors import BloodcellError
+
+_PACKAGE = Path(str(files("bloodcell")))
+# What the wheel carries in place of a checkout's top level; pyproject.toml says which files.
+_BUNDLED = _PACKAGE / "bundled"
+IS_INSTALLED = _BUNDLED.is_dir()
+# From here the package can be imported, and `git` knows its revision.
+CODE_DIR = _PACKAGE.parent
+# app.py, pages/, models/ and specs/ lie here, in a checkout and in an installation alike.
+FILES_DIR = _BUNDLED if IS_INSTALLED else CODE_DIR
+
+
+def find_file(name: str) -> Path:
+    """Return the path of a file or folder that comes with Bloodcell.
+
+    Parameters
+    ----------
+    name : str
+        Path from the top level of a checkout, such as ``"models"`` or ``"specs/wbc4.json"``.
+
+    Returns
+    -------
+    Path
+        Where it lies here, in a checkout or in an installed package.
+
+    Raises
+    ------
+    BloodcellError
+        If this installation lacks it.
+
+    Examples
+    --------
+    >>> find_file("specs/wbc4.json").name
+    'wbc4.json'
+    """
+    path = FILES_DIR / name
+    if not path.exists():
+        raise BloodcellError(f"This installation of Bloodcell lacks {name}: install it again.")
+    return path

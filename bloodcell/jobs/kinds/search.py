@@ -1,0 +1,27 @@
+"""The kind of job "search": better settings looked for; a folder with the best spec out."""
+
+from bloodcell.jobs.kinds.kind import JobKind
+from bloodcell.jobs.task import Task, TaskProgress
+from bloodcell.training.output.result_folder import RESULT_DIR
+from bloodcell.training.specs.search_spec import SearchSpec
+
+
+def run(task: Task, spec: SearchSpec) -> str:
+    """Search; the name of the folder with the best spec."""
+    data_dir = task.find_data_dir()
+    task.log("Loading the training library ...")
+    from bloodcell.experiments.search import run_search
+
+    run_search(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))
+    return task.publish_result(RESULT_DIR)
+
+
+SEARCH = JobKind(
+    name="search",
+    spec_type=SearchSpec,
+    title=lambda spec: f"Search, {spec.trials} trials: {spec.base.title or spec.base.name}",
+    result_name=lambda spec: f"{spec.name}-search",  # the model of the best settings takes the search's own name
+    run=run,
+    marker="space",
+    is_training=True,
+)
