@@ -2,7 +2,7 @@
 
 from bloodcell.ui.shared import layout
 
-page = layout.navigation()
-layout.frame()
+page = layout.build_navigation()
+layout.draw_frame()
 page.run()
-layout.loaded()
+layout.freeze_loaded_objects()

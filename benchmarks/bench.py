@@ -21,7 +21,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from bench_page import chromium_path, measure_page
+from bench_page import find_chromium, measure_page
 
 from bloodcell.jobs.runners.spawn import WORKER_ENVIRONMENT
 
@@ -44,17 +44,17 @@ class Bar:
     figure: str
     limit: float
     unit: str
-    at_most: bool = False
+    is_upper_limit: bool = False
 
     def is_met(self, samples: Samples) -> bool:
         value = statistics.median(samples[self.figure])
-        return value <= self.limit if self.at_most else value >= self.limit
+        return value <= self.limit if self.is_upper_limit else value >= self.limit
 
 
 BARS = (
     Bar("whole path, times the plain loop", "warm / plain_loop", 20, "x"),
     Bar("whole path, share of the decoding rate", "warm / decode", 0.10, ""),
-    Bar("finder, one 640x480 field on one core", "finder median_ms", 5, "ms", at_most=True),
+    Bar("finder, one 640x480 field on one core", "finder median_ms", 5, "ms", is_upper_limit=True),
     *(
         bar
         for network, title in TRAINED.items()
@@ -63,9 +63,9 @@ BARS = (
             Bar(f"training the {title}, share of the rate on one batch in memory", f"{network} / in memory", 0.8, ""),
         )
     ),
-    Bar("page asks for images after a cold start", "page title_s", 3, "s", at_most=True),
-    Bar("first image classified after a cold start", "page answer_s", 3, "s", at_most=True),
-    Bar("memory of the app after all images", "page rss_mb", 400, "MB", at_most=True),
+    Bar("page asks for images after a cold start", "page title_s", 3, "s", is_upper_limit=True),
+    Bar("first image classified after a cold start", "page answer_s", 3, "s", is_upper_limit=True),
+    Bar("memory of the app after all images", "page rss_mb", 400, "MB", is_upper_limit=True),
 )
 
 ROWS = (
@@ -186,13 +186,13 @@ def run_all(options: argparse.Namespace, images: list[Path], fields: Path, work:
     """Measure everything `repeats` times, in turns, so that a busy moment of the machine hits all alike."""
     samples: Samples = defaultdict(list)
     home = work / "workspace"
-    new_home(home, options.model)
+    create_workspace(home, options.model)
     environment = os.environ | {
         "BLOODCELL_HOME": str(home),
         "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "benchmarks")]),
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    chromium = chromium_path()
+    chromium = find_chromium()
     small = work / "few"
     small.mkdir()
     for path in images[:TRAINING_IMAGES]:
@@ -200,20 +200,20 @@ def run_all(options: argparse.Namespace, images: list[Path], fields: Path, work:
     for repeat in range(options.repeats):
         print(f"round {repeat + 1} of {options.repeats} ...", flush=True)
         steps: dict[str, Callable[[], dict[str, float]]] = {
-            "decode": lambda: step("decode", images[0].parent, options, work, environment),
-            "plain_loop": lambda: step("plain_loop", images[0].parent, options, work, environment),
-            "warm": lambda: step("whole_path", images[0].parent, options, work, environment),
-            "cold": lambda: cold_command(images, options, work, environment),
-            "network": lambda: step("network", images[0].parent, options, work, environment),
+            "decode": lambda: run_step("decode", images[0].parent, options, work, environment),
+            "plain_loop": lambda: run_step("plain_loop", images[0].parent, options, work, environment),
+            "warm": lambda: run_step("whole_path", images[0].parent, options, work, environment),
+            "cold": lambda: run_cold_command(images, options, work, environment),
+            "network": lambda: run_step("network", images[0].parent, options, work, environment),
             **{
-                f"{network} {way}": partial(training, way, network, small, work, environment | added)
+                f"{network} {way}": partial(run_training_way, way, network, small, work, environment | added)
                 for network in TRAINED
                 for way, added in (("ours", WORKER_ENVIRONMENT), ("published", {}), ("in_memory", WORKER_ENVIRONMENT))
             },
-            "finder": lambda: step("finder", fields, options, work, environment | ONE_THREAD),
+            "finder": lambda: run_step("finder", fields, options, work, environment | ONE_THREAD),
         }
         for name, measure in steps.items():
-            add(samples, name, measure())
+            add_sample(samples, name, measure())
         for part in ("warm", "cold"):
             for other in ("plain_loop", "decode"):
                 samples[f"{part} / {other}"].append(samples[part][-1] / samples[other][-1])
@@ -224,27 +224,27 @@ def run_all(options: argparse.Namespace, images: list[Path], fields: Path, work:
             samples[f"{network} / in memory"].append(shared)
         if chromium:
             page_home = work / f"page{repeat}" / "workspace"
-            new_home(page_home, options.model)
-            add(samples, "page", measure_page(chromium, images, page_home))
+            create_workspace(page_home, options.model)
+            add_sample(samples, "page", measure_page(chromium, images, page_home))
     if not chromium:
         print("no page figures: Chromium is not installed")
     return samples
 
 
-def add(samples: Samples, name: str, figures: dict[str, float]) -> None:
+def add_sample(samples: Samples, name: str, figures: dict[str, float]) -> None:
     """Keep the figures of one measurement: a rate under the step's name, others under name and figure."""
     for figure, value in figures.items():
         samples[name if figure == "images_per_s" else f"{name} {figure}" if name != "cold" else figure].append(value)
 
 
-def new_home(home: Path, model: Path) -> None:
+def create_workspace(home: Path, model: Path) -> None:
     """An empty workspace that has the model, where it is not on the shelf already."""
     home.mkdir(parents=True)
     if model.resolve().parent != PROJECT / "models":
         shutil.copytree(model, home / "runs" / model.name)
 
 
-def step(
+def run_step(
     name: str, folder: Path, options: argparse.Namespace, work: Path, environment: dict[str, str]
 ) -> dict[str, float]:
     """One measurement of bench_steps.py, in a process of its own."""
@@ -252,13 +252,13 @@ def step(
     return json.loads(run([*command, str(work)], environment).stdout)
 
 
-def training(way: str, network: str, folder: Path, work: Path, environment: dict[str, str]) -> dict[str, float]:
+def run_training_way(way: str, network: str, folder: Path, work: Path, environment: dict[str, str]) -> dict[str, float]:
     """One way of bench_training.py, in a process of its own."""
     command = [sys.executable, str(PROJECT / "benchmarks" / "bench_training.py"), way, network, str(folder)]
     return json.loads(run([*command, str(work / "training")], environment).stdout.splitlines()[-1])
 
 
-def cold_command(
+def run_cold_command(
     images: list[Path], options: argparse.Namespace, work: Path, environment: dict[str, str]
 ) -> dict[str, float]:
     """The command `classify` as a person calls it, with the start of Python and the loading of the model."""
@@ -287,7 +287,7 @@ def write_report(samples: Samples, options: argparse.Namespace, n_images: int, l
         f"kaggle-wbc TRAIN, evenly over the classes; {repeats} rounds, all measurements in turns in each; medians, "
         "with the lowest and the highest in brackets.",
         "",
-        f"Machine: {cpu_name()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
+        f"Machine: {read_cpu_name()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
         + f". Load of the machine before the run: {load_before:.1f}. Model: {options.model.name}.",
         "",
@@ -297,17 +297,17 @@ def write_report(samples: Samples, options: argparse.Namespace, n_images: int, l
         "|---|---|---|---|",
     ]
     for bar in BARS:
-        sign = "at most" if bar.at_most else "at least"
+        sign = "at most" if bar.is_upper_limit else "at least"
         verdict = "not measured" if bar.figure not in samples else "met" if bar.is_met(samples) else "**missed**"
-        limit, measured = with_unit(f"{bar.limit:g}", bar.unit), spread(samples, bar.figure, bar.unit)
+        limit, measured = format_with_unit(f"{bar.limit:g}", bar.unit), format_spread(samples, bar.figure, bar.unit)
         lines.append(f"| {bar.what} | {sign} {limit} | {measured} | {verdict} |")
     lines += ["", "## All figures", "", "| what | measured |", "|---|---|"]
-    lines += [f"| {what} | {spread(samples, figure, unit)} |" for what, figure, unit in ROWS]
+    lines += [f"| {what} | {format_spread(samples, figure, unit)} |" for what, figure, unit in ROWS]
     lines += ["", *NOTES, ""]
     return "\n".join(lines)
 
 
-def spread(samples: Samples, figure: str, unit: str) -> str:
+def format_spread(samples: Samples, figure: str, unit: str) -> str:
     """Median and range, with as many digits as they deserve."""
     values = samples.get(figure)
     if not values:
@@ -315,15 +315,15 @@ def spread(samples: Samples, figure: str, unit: str) -> str:
     middle = statistics.median(values)
     digits = 0 if middle >= 100 else 1 if middle >= 10 else 2
     low, high = min(values), max(values)
-    return f"{with_unit(f'{middle:,.{digits}f}', unit)} ({low:,.{digits}f} to {high:,.{digits}f})"
+    return f"{format_with_unit(f'{middle:,.{digits}f}', unit)} ({low:,.{digits}f} to {high:,.{digits}f})"
 
 
-def with_unit(number: str, unit: str) -> str:
+def format_with_unit(number: str, unit: str) -> str:
     """`20 x` is written `20x`; a share has no unit."""
     return f"{number}{unit}" if unit in ("x", "") else f"{number} {unit}"
 
 
-def cpu_name() -> str:
+def read_cpu_name() -> str:
     """The processor's name where the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -27,15 +27,15 @@ CHROMIUM_ARGS = (
 WAIT_MS = 120_000
 POLL_S = 0.02
 
-Figures = dict[str, float]
+Measurements = dict[str, float]
 
 
-def chromium_path() -> str | None:
+def find_chromium() -> str | None:
     """The system's Chromium, None where there is none."""
     return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
 
 
-def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
+def measure_page(chromium: str, images: list[Path], home: Path) -> Measurements:
     """Start the app in an empty workspace and use it once.
 
     Parameters
@@ -60,19 +60,19 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
         empty_app = home.parent / "empty.py"
         empty_app.write_text("import streamlit as st\n\nst.title('Empty')\n", encoding="utf-8")
         start = time.perf_counter()
-        with served(home, str(empty_app)) as (process, url):
-            open_when_up(page, url, process)
+        with serve_app(home, str(empty_app)) as (process, url):
+            wait_and_open(page, url, process)
             page.get_by_role("heading", name="Empty").wait_for()
             empty_s = time.perf_counter() - start
         page.goto("about:blank")
         start = time.perf_counter()
-        with served(home) as (process, url):
-            open_when_up(page, url, process)
+        with serve_app(home) as (process, url):
+            wait_and_open(page, url, process)
             drop = page.locator("input[type=file]").first
             drop.wait_for(state="attached")
             page.get_by_role("heading", name="Classify white blood cells").wait_for()
             title_s = time.perf_counter() - start
-            rss_start_mb = rss(process)
+            rss_start_mb = measure_rss_mb(process)
             drop.set_input_files(images[0])
             page.locator(".tile .label").first.wait_for()
             answer_s = time.perf_counter() - start
@@ -83,7 +83,7 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
             page.get_by_text(f"{len(images) - 1} images analysed").wait_for()
             page.locator(".tile .label").first.wait_for()
             batch_s = time.perf_counter() - start
-            rss_mb = rss(process)
+            rss_mb = measure_rss_mb(process)
         browser.close()
     return {
         "empty_s": empty_s,
@@ -96,7 +96,7 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Figures:
 
 
 @contextmanager
-def served(home: Path, app: str = "app.py") -> Iterator[tuple[subprocess.Popen, str]]:
+def serve_app(home: Path, app: str = "app.py") -> Iterator[tuple[subprocess.Popen, str]]:
     """`streamlit run APP` on a free port, ended afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -116,7 +116,7 @@ def served(home: Path, app: str = "app.py") -> Iterator[tuple[subprocess.Popen, 
             process.kill()
 
 
-def open_when_up(page: Page, url: str, process: subprocess.Popen) -> None:
+def wait_and_open(page: Page, url: str, process: subprocess.Popen) -> None:
     """Go to the page as soon as the server listens."""
     while process.poll() is None:
         try:
@@ -127,7 +127,7 @@ def open_when_up(page: Page, url: str, process: subprocess.Popen) -> None:
     raise SystemExit("error: streamlit stopped before it served a page")
 
 
-def rss(process: subprocess.Popen) -> float:
+def measure_rss_mb(process: subprocess.Popen) -> float:
     """Memory in MB of the app process and all that it started."""
     whole = psutil.Process(process.pid)
-    return sum(one.memory_info().rss for one in [whole, *whole.children(recursive=True)]) / 2**20
+    return sum(one.memory_info().measure_rss_mb for one in [whole, *whole.children(recursive=True)]) / 2**20

@@ -19,7 +19,7 @@ DECODE_PASSES = 8  # 500 small JPEGs take a tenth of a second, too little to tim
 PLAIN_LOOP_IMAGES = 60  # keras predict is slow: a part of the images tells its rate
 WARM_UP_IMAGES = 32
 
-Figures = dict[str, float]
+Measurements = dict[str, float]
 
 
 def read_files(images_dir: Path) -> list[bytes]:
@@ -27,7 +27,7 @@ def read_files(images_dir: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(images_dir.iterdir())]
 
 
-def decode(images_dir: Path, _model_dir: Path, _work_dir: Path) -> Figures:
+def decode(images_dir: Path, _model_dir: Path, _work_dir: Path) -> Measurements:
     """Images a second by nothing but decoding, from memory, one thread a core."""
     cv2.setNumThreads(1)
     buffers = [np.frombuffer(data, np.uint8) for data in read_files(images_dir)] * DECODE_PASSES
@@ -43,7 +43,7 @@ def decode(images_dir: Path, _model_dir: Path, _work_dir: Path) -> Figures:
         return {"images_per_s": len(buffers) / (time.perf_counter() - start)}
 
 
-def whole_path(images_dir: Path, model_dir: Path, work_dir: Path) -> Figures:
+def whole_path(images_dir: Path, model_dir: Path, work_dir: Path) -> Measurements:
     """Images a second of the command `classify`, files to CSV, in a process that has classified before."""
     from bloodcell.cli.main import main
 
@@ -60,7 +60,7 @@ def whole_path(images_dir: Path, model_dir: Path, work_dir: Path) -> Figures:
     return {"images_per_s": len(paths) / seconds}
 
 
-def plain_loop(images_dir: Path, model_dir: Path, _work_dir: Path) -> Figures:
+def plain_loop(images_dir: Path, model_dir: Path, _work_dir: Path) -> Measurements:
     """Images a second of the loop that people write: PIL, resize, keras predict, one image after the other."""
     import keras
     from PIL import Image
@@ -83,7 +83,7 @@ def plain_loop(images_dir: Path, model_dir: Path, _work_dir: Path) -> Figures:
     return {"images_per_s": len(chosen) / (time.perf_counter() - start), "images": len(chosen)}
 
 
-def network(images_dir: Path, model_dir: Path, _work_dir: Path) -> Figures:
+def network(images_dir: Path, model_dir: Path, _work_dir: Path) -> Measurements:
     """Crops a second of the network alone, the crops lying ready."""
     from bloodcell.imaging.find import find_white_cells
     from bloodcell.imaging.read import read_rgb
@@ -102,7 +102,7 @@ def network(images_dir: Path, model_dir: Path, _work_dir: Path) -> Figures:
     return {"images_per_s": len(stacked) / (time.perf_counter() - start)}
 
 
-def finder(fields_dir: Path, _model_dir: Path, _work_dir: Path) -> Figures:
+def finder(fields_dir: Path, _model_dir: Path, _work_dir: Path) -> Measurements:
     """Milliseconds a field of the finder on one thread, decoding apart: median and 95th percentile of the fields."""
     from bloodcell.imaging.find import find_white_cells
     from bloodcell.imaging.read import read_rgb
@@ -122,7 +122,7 @@ def finder(fields_dir: Path, _model_dir: Path, _work_dir: Path) -> Figures:
     }
 
 
-STEPS: dict[str, Callable[[Path, Path, Path], Figures]] = {
+STEPS: dict[str, Callable[[Path, Path, Path], Measurements]] = {
     step.__name__: step for step in (decode, whole_path, plain_loop, network, finder)
 }
 

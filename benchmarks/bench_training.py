@@ -21,14 +21,14 @@ import keras
 import numpy as np
 
 from bloodcell.core.labels import WHITE_CELLS_4
-from bloodcell.imaging.augment import REFLECT, Variation
-from bloodcell.imaging.scale import fixed_scaling
-from bloodcell.training.fitting.batches import DrawnBatches, scaling_of
-from bloodcell.training.fitting.losses import losses_of
-from bloodcell.training.fitting.optimizers import optimizer_of
+from bloodcell.imaging.augment import REFLECT, Augmentation
+from bloodcell.imaging.scale import make_fixed_scaling
+from bloodcell.training.fitting.batches import DrawnBatches, build_scaling
+from bloodcell.training.fitting.losses import build_losses
+from bloodcell.training.fitting.optimizers import build_optimizer
 from bloodcell.training.fitting.phases import build_network
 from bloodcell.training.samples.samples import load_samples
-from bloodcell.training.specs.train_spec import AS_PUBLISHED, SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import PUBLISHED_SETTINGS, SourceSpec, TrainSpec
 
 EPOCHS = {"custom_cnn": 3, "small": 8}
 TURN_DEG = 36.0  # RandomRotation(0.1): a tenth of a full turn to both sides
@@ -36,10 +36,10 @@ CONTRAST = 0.2
 SOURCE = SourceSpec(name="bench", path="classes", groups="each")
 
 
-def spec_of(network: str) -> TrainSpec:
+def build_spec(network: str) -> TrainSpec:
     """A run as published, with any network."""
-    variation = Variation(0, 0, 0, 0, 0, 0, TURN_DEG, mirror=True, light=0, contrast=CONTRAST, fill=REFLECT)
-    fed = AS_PUBLISHED | {"epochs": EPOCHS[network], "augment": variation}
+    augmentation = Augmentation(0, 0, 0, 0, 0, 0, TURN_DEG, mirror=True, light=0, contrast=CONTRAST, fill=REFLECT)
+    fed = PUBLISHED_SETTINGS | {"epochs": EPOCHS[network], "augment": augmentation}
     return TrainSpec.for_network(network, "bench", (SOURCE,), **fed)
 
 
@@ -54,8 +54,8 @@ def lay_out(images_dir: Path, work_dir: Path) -> list[Path]:
     return paths
 
 
-def compiled(spec: TrainSpec, steps: int, model: keras.Model) -> keras.Model:
-    model.compile(optimizer=optimizer_of(spec, steps, spec.epochs, spec.learning_rate), loss=losses_of(spec))
+def compile_model(spec: TrainSpec, steps: int, model: keras.Model) -> keras.Model:
+    model.compile(optimizer=build_optimizer(spec, steps, spec.epochs, spec.learning_rate), loss=build_losses(spec))
     return model
 
 
@@ -70,7 +70,7 @@ class Clock(keras.callbacks.Callback):
         self.ends.append(time.perf_counter())
 
 
-def rates(start: float, ends: list[float], n_images: int) -> dict[str, float]:
+def compute_rates(start: float, ends: list[float], n_images: int) -> dict[str, float]:
     """Images a second of everything, and of the epochs after the first, in which graphs are built."""
     return {
         "images_per_s": len(ends) * n_images / (ends[-1] - start),
@@ -85,9 +85,9 @@ def ours(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
     start = time.perf_counter()
     samples = load_samples(spec, work_dir, work_dir / f"cache-{os.getpid()}")
     batches = DrawnBatches(samples, spec)
-    model = compiled(spec, len(batches), build_network(spec, scaling_of(spec, samples)))
+    model = compile_model(spec, len(batches), build_network(spec, build_scaling(spec, samples)))
     model.fit(batches, epochs=spec.epochs, verbose=0, callbacks=[clock])
-    return rates(start, clock.ends, n_images)
+    return compute_rates(start, clock.ends, n_images)
 
 
 class PublishedBatches(keras.utils.PyDataset):
@@ -108,12 +108,12 @@ class PublishedBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         size = self.spec.batch_size
         rows = range(index * size, min((index + 1) * size, len(self.paths)))
-        crops = np.stack([self._one(self.paths[row]) for row in rows])
+        crops = np.stack([self._load_image(self.paths[row]) for row in rows])
         labels = np.eye(len(WHITE_CELLS_4), dtype=np.float32)[[row % len(WHITE_CELLS_4) for row in rows]]
-        known = {"known": np.ones((len(crops), 1), np.float32)} if self.spec.known_head else {}
+        known = {"known": np.ones((len(crops), 1), np.float32)} if self.spec.ood_head else {}
         return crops, {"logits": labels} | known
 
-    def _one(self, path: Path) -> np.ndarray:
+    def _load_image(self, path: Path) -> np.ndarray:
         picture = keras.utils.load_img(path, target_size=(self.spec.height_px, self.spec.width_px))
         image = keras.utils.img_to_array(picture)[None]
         for layer in self.layers:
@@ -127,9 +127,9 @@ def published(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, fl
     clock = Clock()
     start = time.perf_counter()
     batches = PublishedBatches(paths, spec)
-    model = compiled(spec, len(batches), build_network(spec, fixed_scaling(spec.scaling)))
+    model = compile_model(spec, len(batches), build_network(spec, make_fixed_scaling(spec.scaling)))
     model.fit(batches, epochs=spec.epochs, verbose=0, callbacks=[clock])
-    return rates(start, clock.ends, len(paths))
+    return compute_rates(start, clock.ends, len(paths))
 
 
 def in_memory(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
@@ -140,14 +140,14 @@ def in_memory(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, fl
     batch = DrawnBatches(samples, spec)[0]
     steps = n_images // spec.batch_size
 
-    model = compiled(spec, steps, build_network(spec, scaling_of(spec, samples)))
+    model = compile_model(spec, steps, build_network(spec, build_scaling(spec, samples)))
     start = time.perf_counter()
     model.fit((batch for _ in iter(int, 1)), steps_per_epoch=steps, epochs=spec.epochs, verbose=0, callbacks=[clock])
-    return rates(start, clock.ends, steps * spec.batch_size)
+    return compute_rates(start, clock.ends, steps * spec.batch_size)
 
 
 WAYS = {way.__name__: way for way in (ours, published, in_memory)}
 
 if __name__ == "__main__":
     way, network, images, work = sys.argv[1:]
-    print(json.dumps(WAYS[way](spec_of(network), Path(images), Path(work))))
+    print(json.dumps(WAYS[way](build_spec(network), Path(images), Path(work))))

@@ -11,16 +11,16 @@ import json
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, keep, need
-from scoring import score
+from measuring import DATA, PROJECT, require_path, write_measurement
+from scoring import score_model
 
-from bloodcell.datasets.catalog.sources import open_described, source_cells
-from bloodcell.datasets.labels.listing import sorted_records
+from bloodcell.datasets.catalog.sources import assign_source_cells, open_source_file
+from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.model_store.folder import read_description
-from bloodcell.training.output.model_card import write_card
+from bloodcell.training.output.model_card import write_model_card
 
-KEPT = (
+METRIC_NAMES = (
     "images",
     "source_cells",
     "not_answered",
@@ -47,27 +47,27 @@ def main() -> None:
     parser.add_argument("--alone", type=Path, nargs="*", default=[])
     parser.add_argument("--groups", default="pixels", help="source cells of TEST: pixels, or a CSV (file,group)")
     args = parser.parse_args()
-    test = Contents(need(DATA / "kaggle-wbc" / "TEST"))
-    test_records = sorted_records(test.path)
-    groups = source_cells(args.groups, test, test_records)
-    masks, mask_records = open_described(PROJECT / "specs" / "wbc-masks.json")
+    test = Contents(require_path(DATA / "kaggle-wbc" / "TEST"))
+    test_records = list_sorted_records(test.path)
+    groups = assign_source_cells(args.groups, test, test_records)
+    masks, mask_records = open_source_file(PROJECT / "specs" / "wbc-masks.json")
     each = np.arange(len(mask_records))
-    alone = [score(folder, test, test_records, groups, KEPT) for folder in args.alone]
+    alone = [score_model(folder, test, test_records, groups, METRIC_NAMES) for folder in args.alone]
     measured = {
-        "shipped_test": score(args.shipped, test, test_records, groups, KEPT),
-        "shipped_masks": score(args.shipped, masks, mask_records, each, KEPT),
+        "shipped_test": score_model(args.shipped, test, test_records, groups, METRIC_NAMES),
+        "shipped_masks": score_model(args.shipped, masks, mask_records, each, METRIC_NAMES),
         "alone_test": alone,
-        "alone_masks": [score(folder, masks, mask_records, each, KEPT) for folder in args.alone],
+        "alone_masks": [score_model(folder, masks, mask_records, each, METRIC_NAMES) for folder in args.alone],
     }
     if alone:
         accuracies = [one["accuracy"] for one in alone]
         measured["alone_mean_accuracy"] = round(float(np.mean(accuracies)), 4)
         measured["alone_sd_accuracy"] = round(float(np.std(accuracies, ddof=1)), 4) if len(alone) > 1 else None
-    keep("classifier", measured)
-    _into_card(args.shipped, measured)
+    write_measurement("classifier", measured)
+    _write_tests(args.shipped, measured)
 
 
-def _into_card(folder: Path, measured: dict) -> None:
+def _write_tests(folder: Path, measured: dict) -> None:
     """Put the test figures into the shipped model's metrics.json and card."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     metrics["tests"] = {
@@ -75,7 +75,7 @@ def _into_card(folder: Path, measured: dict) -> None:
         "wbc-masks, a laboratory it has not seen": measured["shipped_masks"],
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    write_card(folder, read_description(folder), metrics)
+    write_model_card(folder, read_description(folder), metrics)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measuring import DATA, MEASURED, PROJECT, keep, need
+from measuring import DATA, PROJECT, RESULTS_DIR, require_path, write_measurement
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import adjusted_rand_score
@@ -28,9 +28,9 @@ from tqdm import tqdm
 
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.copies.groups import group_images
-from bloodcell.datasets.copies.groups_file import groups_csv
+from bloodcell.datasets.copies.groups_file import encode_groups_csv
 from bloodcell.datasets.copies.leaks import ImageSet, find_leaks
-from bloodcell.datasets.labels.listing import sorted_records
+from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_rgb
 
@@ -45,8 +45,8 @@ ORB_POINTS = 200
 ORB_LEVEL = 7  # OpenCV's own 20 leaves a quarter of the pale pictures without a match
 ORB_INLIERS = 20
 SAME_FIELD_OVERLAP = 0.5
-PAIRS_LOOKED_AT = 200
-PAIRS_A_SHEET = 50
+N_REVIEWED_PAIRS = 200
+PAIRS_PER_SHEET = 50
 SHEET_COLUMNS = 5
 TILE_PX = 150
 
@@ -71,14 +71,14 @@ def main() -> None:
         measure = {"test": measure_test, "train": measure_train, "pbc": measure_pbc, "leaks": measure_leaks}
         print(json.dumps(measure[options.part](options)))
         return
-    kept = MEASURED / "copies.json"
+    kept = RESULTS_DIR / "copies.json"
     figures = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for part in options.only:
-        figures[part] = in_own_process(part, options)
-        keep("copies", {name: figures[name] for name in PARTS if name in figures})
+        figures[part] = run_in_process(part, options)
+        write_measurement("copies", {name: figures[name] for name in PARTS if name in figures})
 
 
-def in_own_process(part: str, options: argparse.Namespace) -> dict:
+def run_in_process(part: str, options: argparse.Namespace) -> dict:
     """Run this script for one part; its figures are its last line."""
     command = [sys.executable, __file__, "--part", part]
     for name in ("sheets", "csv"):
@@ -90,27 +90,27 @@ def in_own_process(part: str, options: argparse.Namespace) -> dict:
 
 def measure_train(options: argparse.Namespace) -> dict:
     """Group TRAIN: the bars are 10 minutes on two cores and 2 GB."""
-    _, files, groups, _, cost = grouped(need(KAGGLE / "TRAIN"))
+    _, files, groups, _, cost = group_set(require_path(KAGGLE / "TRAIN"))
     if options.csv:
         write_groups(options.csv / "groups_train.csv", files, groups)
-    return describe("TRAIN", files, groups) | cost
+    return summarise_groups("TRAIN", files, groups) | cost
 
 
 def measure_test(options: argparse.Namespace) -> dict:
     """Group TEST in shuffled order without its names, and compare with the originals."""
-    source, files, groups, _, cost = grouped(need(KAGGLE / "TEST"), shuffled=True)
+    source, files, groups, _, cost = group_set(require_path(KAGGLE / "TEST"), shuffled=True)
     if options.csv:
         write_groups(options.csv / "groups_test.csv", files, groups)
-    return describe("TEST", files, groups) | cost | against_originals(source, files, groups)
+    return summarise_groups("TEST", files, groups) | cost | compare_with_originals(source, files, groups)
 
 
 def measure_pbc(options: argparse.Namespace) -> dict:
     """Group pbc, where nearly every image is a cell of its own, and draw the joined pairs for a person to look at."""
-    source, files, groups, compared, cost = grouped(need(DATA / "pbc.zip"))
+    source, files, groups, compared, cost = group_set(require_path(DATA / "pbc.zip"))
     pairs = sorted((files[a], files[b]) for (a, b), likeness in compared.items() if likeness.is_same_source)
     labels = [Path(file).parent.name for file in files]
     sizes = np.bincount(groups)
-    drawn = np.random.default_rng(0).permutation(len(pairs))[:PAIRS_LOOKED_AT]
+    drawn = np.random.default_rng(0).permutation(len(pairs))[:N_REVIEWED_PAIRS]
     sampled = [pairs[k] for k in sorted(drawn)]
     if options.sheets:
         pictures = [(read_rgb(source.read(a)), read_rgb(source.read(b))) for a, b in sampled]
@@ -136,15 +136,15 @@ def measure_leaks(options: argparse.Namespace) -> dict:
     """Find the cells of TRAIN that TEST shows too."""
     sets = []
     for name in ("TRAIN", "TEST"):
-        source = Contents(need(KAGGLE / name))
-        sets.append(ImageSet(name, source, sorted_records(source.path)))
+        source = Contents(require_path(KAGGLE / name))
+        sets.append(ImageSet(name, source, list_sorted_records(source.path)))
     begun = time.perf_counter(), time.process_time()
     with tqdm(file=sys.stderr) as bar:
         report = find_leaks(sets, lambda done, total: bar.update(done - bar.n))
-    cost = spent(*begun)
+    cost = measure_cost(*begun)
     if options.csv:
         (options.csv / "leaks.csv").write_bytes(report.csv())
-    shown = report.one_per_cell()
+    shown = report.pick_clearest_pairs()
     if options.sheets:
         images = [[sets[report.set_of[i]].source.read(report.records[i].file) for i in (p.a, p.b)] for p in shown]
         captions = [f"{report.records[p.a].file} {report.records[p.b].file}" for p in shown]
@@ -174,12 +174,12 @@ def measure_leaks(options: argparse.Namespace) -> dict:
             {
                 "set": one.name,
                 "images": one.images,
-                "images_touched": one.images_touched,
-                "share_of_images": round(one.images_touched / one.images, 4),
+                "images_touched": one.images_shared,
+                "share_of_images": round(one.images_shared / one.images, 4),
                 "source_cells": one.source_cells,
-                "source_cells_touched": one.source_cells_touched,
+                "source_cells_touched": one.source_cells_shared,
             }
-            for one in report.touched
+            for one in report.shared_counts
         ],
         "different_labels": sum(report.records[p.a].label != report.records[p.b].label for p in report.pairs),
         "cells": cells,
@@ -187,10 +187,10 @@ def measure_leaks(options: argparse.Namespace) -> dict:
     } | cost
 
 
-def grouped(path: Path, shuffled: bool = False) -> tuple[Contents, list[str], np.ndarray, dict, dict]:
+def group_set(path: Path, shuffled: bool = False) -> tuple[Contents, list[str], np.ndarray, dict, dict]:
     """Group the images of a set; returns source, files, their groups, the comparisons and what it cost."""
     source = Contents(path)
-    files = [record.file for record in sorted_records(source.path)]
+    files = [record.file for record in list_sorted_records(source.path)]
     if shuffled:
         files = [files[k] for k in np.random.default_rng(SHUFFLE_SEED).permutation(len(files))]
     begun = time.perf_counter(), time.process_time()
@@ -198,10 +198,10 @@ def grouped(path: Path, shuffled: bool = False) -> tuple[Contents, list[str], np
         grouping = group_images(
             lambda i: read_rgb(source.read(files[i])), len(files), lambda done, total: bar.update(done - bar.n)
         )
-    return source, files, grouping.groups, grouping.compared, spent(*begun)
+    return source, files, grouping.groups, grouping.compared, measure_cost(*begun)
 
 
-def spent(wall: float, cpu: float) -> dict:
+def measure_cost(wall: float, cpu: float) -> dict:
     """Time since then, and the most memory that this process ever had."""
     return {
         "wall_s": round(time.perf_counter() - wall, 1),
@@ -211,7 +211,7 @@ def spent(wall: float, cpu: float) -> dict:
     }
 
 
-def describe(split: str, files: list[str], groups: np.ndarray) -> dict:
+def summarise_groups(split: str, files: list[str], groups: np.ndarray) -> dict:
     """Count groups, singles and groups of more than one folder."""
     sizes = np.bincount(groups)
     labels = np.array([Path(file).parent.name for file in files])
@@ -230,25 +230,27 @@ def describe(split: str, files: list[str], groups: np.ndarray) -> dict:
     }
 
 
-def against_originals(source: Contents, files: list[str], groups: np.ndarray) -> dict:
+def compare_with_originals(source: Contents, files: list[str], groups: np.ndarray) -> dict:
     """Compare the groups with the originals of TEST_SIMPLE that ORB finds for the images."""
-    simple = Contents(need(KAGGLE / "TEST_SIMPLE"))
-    originals = [record.file for record in sorted_records(simple.path)]
+    simple = Contents(require_path(KAGGLE / "TEST_SIMPLE"))
+    originals = [record.file for record in list_sorted_records(simple.path)]
     labels = np.array([Path(file).parent.name for file in originals])
     pictures = [read_rgb(simple.read(file)) for file in originals]
-    known = [orb_points(rgb) for rgb in pictures]
-    mirrored = [orb_points(np.ascontiguousarray(rgb[:, ::-1])) for rgb in pictures]
+    known = [find_orb_points(rgb) for rgb in pictures]
+    mirrored = [find_orb_points(np.ascontiguousarray(rgb[:, ::-1])) for rgb in pictures]
 
     def nearest_original(file: str) -> int:
-        image = orb_points(read_rgb(source.read(file)))
-        inliers = [max(orb_inliers(k, image), orb_inliers(m, image)) for k, m in zip(known, mirrored, strict=True)]
+        image = find_orb_points(read_rgb(source.read(file)))
+        inliers = [
+            max(count_orb_inliers(k, image), count_orb_inliers(m, image)) for k, m in zip(known, mirrored, strict=True)
+        ]
         return int(np.argmax(inliers)) if max(inliers) >= ORB_INLIERS else -1
 
     with ThreadPoolExecutor(2) as pool:
         truth = np.array(list(tqdm(pool.map(nearest_original, files), total=len(files), file=sys.stderr, desc="ORB")))
     found = truth >= 0
     truth, told = truth[found], groups[found]
-    field = same_field(known)
+    field = number_fields(known)
     # An original (or a cell photographed twice) comes out right if its images are one whole group.
     right_original = {int(t): is_own_group(truth == t, told) for t in np.unique(truth)}
     right_field = {int(f): is_own_group(field[truth] == f, told) for f in np.unique(field[truth])}
@@ -278,7 +280,7 @@ def is_own_group(mine: np.ndarray, groups: np.ndarray) -> bool:
     return len(np.unique(groups[mine])) == 1 and not np.isin(groups[~mine], groups[mine]).any()
 
 
-def orb_points(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def find_orb_points(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Give (x, y) of ORB points, float32 (K, 2), and their descriptors, uint8 (K, 32) or None."""
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     lit = cv2.erode((cv2.medianBlur(gray, 5) > 30).astype(np.uint8), np.ones((15, 15), np.uint8), borderValue=1)
@@ -286,7 +288,7 @@ def orb_points(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return np.array([key.pt for key in keys], np.float32).reshape(-1, 2), descriptors
 
 
-def orb_map(first: tuple, second: tuple) -> tuple[int, np.ndarray | None]:
+def register_orb_points(first: tuple, second: tuple) -> tuple[int, np.ndarray | None]:
     """Register two sets of ORB points; the number of inliers and the affine map of second onto first."""
     if first[1] is None or second[1] is None:
         return 0, None
@@ -299,17 +301,17 @@ def orb_map(first: tuple, second: tuple) -> tuple[int, np.ndarray | None]:
     return (0, None) if affine is None else (int(inliers.sum()), affine)
 
 
-def orb_inliers(first: tuple, second: tuple) -> int:
+def count_orb_inliers(first: tuple, second: tuple) -> int:
     """Count the points on which two pictures agree."""
-    return orb_map(first, second)[0]
+    return register_orb_points(first, second)[0]
 
 
-def same_field(known: list[tuple]) -> np.ndarray:
+def number_fields(known: list[tuple]) -> np.ndarray:
     """Number originals so that two photographs sharing half their area get the same number; int (O,)."""
     pairs = []
     for a in range(len(known)):
         for b in range(a):
-            inliers, affine = orb_map(known[a], known[b])
+            inliers, affine = register_orb_points(known[a], known[b])
             if inliers >= ORB_INLIERS:
                 share = cv2.warpAffine(np.ones((240, 320), np.float32), affine, (320, 240)).mean()
                 if share >= SAME_FIELD_OVERLAP:
@@ -321,14 +323,14 @@ def same_field(known: list[tuple]) -> np.ndarray:
 
 def write_groups(path: Path, files: list[str], groups: np.ndarray) -> None:
     """Write file,group, sorted by file."""
-    path.write_bytes(groups_csv(dict(sorted(zip(files, map(str, groups.tolist()), strict=True)))))
+    path.write_bytes(encode_groups_csv(dict(sorted(zip(files, map(str, groups.tolist()), strict=True)))))
 
 
 def write_sheets(folder: Path, name: str, pairs: list[tuple[np.ndarray, np.ndarray]], captions: list[str]) -> None:
     """Write contact sheets of pairs side by side, 50 a sheet, each with its number; the names go into a text file."""
     height_px = TILE_PX + 14
-    for start in range(0, len(pairs), PAIRS_A_SHEET):
-        some = pairs[start : start + PAIRS_A_SHEET]
+    for start in range(0, len(pairs), PAIRS_PER_SHEET):
+        some = pairs[start : start + PAIRS_PER_SHEET]
         n_rows = -(-len(some) // SHEET_COLUMNS)
         sheet = np.full((n_rows * height_px, SHEET_COLUMNS * (2 * TILE_PX + 12), 3), 255, np.uint8)
         for k, pair in enumerate(some):
@@ -340,7 +342,7 @@ def write_sheets(folder: Path, name: str, pairs: list[tuple[np.ndarray, np.ndarr
                 at = left + side * (TILE_PX + 2)
                 sheet[top + 12 : top + 12 + size[1], at : at + size[0]] = tile
             cv2.putText(sheet, str(start + k + 1), (left, top + 10), cv2.FONT_HERSHEY_PLAIN, 0.8, (0, 0, 0))
-        cv2.imwrite(str(folder / f"{name}-{start // PAIRS_A_SHEET + 1}.png"), sheet[..., ::-1])
+        cv2.imwrite(str(folder / f"{name}-{start // PAIRS_PER_SHEET + 1}.png"), sheet[..., ::-1])
     lines = [f"{number} {caption}\n" for number, caption in enumerate(captions, start=1)]
     (folder / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
 

@@ -12,12 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import DATA, PROJECT, keep, need
+from measuring import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.errors import StoppedError
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.catalog.changes import dataset_state
-from bloodcell.datasets.catalog.library import register
+from bloodcell.datasets.catalog.changes import check_dataset_state
+from bloodcell.datasets.catalog.library import register_listing
 from bloodcell.datasets.catalog.scan import scan_images
 from bloodcell.datasets.labels.listing import list_images
 
@@ -26,28 +26,28 @@ BAR_S = 60
 BAR_MB = 500
 
 
-def peak_mb() -> float:
+def measure_peak_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
-def measure(path: Path) -> dict:
+def measure_dataset(path: Path) -> dict:
     """Register one dataset in a workspace that is thrown away."""
     # Seconds mean little where other work holds the cores: cpu_s and the load tell.
-    figures: dict = {"before_mb": peak_mb(), "load_average": round(os.getloadavg()[0], 1)}
+    figures: dict = {"before_mb": measure_peak_mb(), "load_average": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as home:
         began = time.perf_counter()
         listing = list_images(path)
         figures["list_s"] = round(time.perf_counter() - began, 2)
         table = scan_images(listing)
         figures["scan_s"] = round(time.perf_counter() - began - figures["list_s"], 2)
-        dataset = register("measured", listing, table, Settings(home=Path(home), db_url="sqlite://"))
+        dataset = register_listing("measured", listing, table, Settings(home=Path(home), db_url="sqlite://"))
         figures["total_s"] = round(time.perf_counter() - began, 2)
         figures["cpu_s"] = round(time.process_time(), 2)
-        figures["peak_mb"] = peak_mb()
+        figures["peak_mb"] = measure_peak_mb()
         began = time.perf_counter()
-        figures["state"] = dataset_state(dataset).kind
+        figures["state"] = check_dataset_state(dataset).kind
         figures["state_s"] = round(time.perf_counter() - began, 2)
-    figures["stop_s"] = stop_delay_s(listing)
+    figures["stop_s"] = measure_stop_delay_s(listing)
     sizes = sorted(set(zip(table["width_px"].tolist(), table["height_px"].tolist(), strict=True)))
     return {
         "images": dataset.n_images,
@@ -61,7 +61,7 @@ def measure(path: Path) -> dict:
     }
 
 
-def stop_delay_s(listing) -> float:
+def measure_stop_delay_s(listing) -> float:
     """Seconds from saying stop, 300 images into a scan, until it has stopped."""
     asked = 0
     said = 0.0
@@ -84,18 +84,18 @@ def stop_delay_s(listing) -> float:
 def main() -> None:
     """Measure each set in a process of its own."""
     if len(sys.argv) > 1:
-        print(json.dumps(measure(Path(sys.argv[1]))))
+        print(json.dumps(measure_dataset(Path(sys.argv[1]))))
         return
     figures: dict = {"bar": {"images": 12_000, "seconds": BAR_S, "mb": BAR_MB}}
     for name in SETS:
-        command = [sys.executable, __file__, str(need(DATA / name))]
+        command = [sys.executable, __file__, str(require_path(DATA / name))]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(done.stderr)
         figures[name] = json.loads(done.stdout)
     first = figures["kaggle-wbc"]
     figures["bar"]["met"] = first["images"] >= 12_000 and first["total_s"] <= BAR_S and first["peak_mb"] <= BAR_MB
-    keep("datasets", figures)
+    write_measurement("datasets", figures)
 
 
 if __name__ == "__main__":

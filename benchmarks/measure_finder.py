@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, keep, need
+from measuring import DATA, require_path, write_measurement
 
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.find import find_white_cells
@@ -15,8 +15,8 @@ from bloodcell.imaging.read import read_rgb
 Field = tuple[Path, list[Box]]
 
 
-def bccd_fields(split: str) -> Iterator[Field]:
-    folder = need(DATA / "bccd")
+def read_bccd_fields(split: str) -> Iterator[Field]:
+    folder = require_path(DATA / "bccd")
     for name in (folder / "ImageSets" / "Main" / f"{split}.txt").read_text().split():
         root = ElementTree.parse(folder / "Annotations" / f"{name}.xml").getroot()
         boxes = [
@@ -27,8 +27,8 @@ def bccd_fields(split: str) -> Iterator[Field]:
         yield folder / "JPEGImages" / f"{name}.jpg", boxes
 
 
-def txl_fields(split: str) -> Iterator[Field]:
-    folder = need(DATA / "txl")
+def read_txl_fields(split: str) -> Iterator[Field]:
+    folder = require_path(DATA / "txl")
     for path in sorted((folder / "images" / split).iterdir()):
         height, width = read_rgb(path.read_bytes()).shape[:2]
         boxes = []
@@ -46,9 +46,11 @@ def score_fields(fields: list[Field]) -> dict:
     for path, true in fields:
         found = find_white_cells(read_rgb(path.read_bytes())).boxes
         n_true += len(true)
-        n_hit += sum(any(_holds(box, other) for other in found) for box in true)
+        n_hit += sum(any(_contains_centre(box, other) for other in found) for box in true)
         n_met += sum(any(iou(box, other) >= 0.5 for other in found) for box in true)
-        n_false += sum(not any(_holds(box, other) or iou(box, other) >= 0.3 for box in true) for other in found)
+        n_false += sum(
+            not any(_contains_centre(box, other) or iou(box, other) >= 0.3 for box in true) for other in found
+        )
     return {
         "fields": len(fields),
         "boxes": n_true,
@@ -58,7 +60,7 @@ def score_fields(fields: list[Field]) -> dict:
     }
 
 
-def _holds(box: Box, found: Box) -> bool:
+def _contains_centre(box: Box, found: Box) -> bool:
     row, col = found.centre
     return box.top <= row <= box.bottom and box.left <= col <= box.right
 
@@ -75,8 +77,8 @@ def score_single(paths: list[Path]) -> dict:
 
 
 def main() -> None:
-    trainval, test = list(bccd_fields("trainval")), list(bccd_fields("test"))
-    txl_train, txl_val = list(txl_fields("train")), list(txl_fields("val"))
+    trainval, test = list(read_bccd_fields("trainval")), list(read_bccd_fields("test"))
+    txl_train, txl_val = list(read_txl_fields("train")), list(read_txl_fields("val"))
     figures = {
         "bccd trainval": score_fields(trainval),
         "bccd test": score_fields(test),
@@ -84,10 +86,10 @@ def main() -> None:
         "txl train": score_fields(txl_train),
         "txl val": score_fields(txl_val),
         "txl all": score_fields(txl_train + txl_val),
-        "kaggle-wbc TRAIN": score_single(sorted(need(DATA / "kaggle-wbc" / "TRAIN").glob("*/*.jpeg"))),
-        "wbc-masks": score_single(sorted(need(DATA / "wbc-masks" / "images").glob("*.bmp"))),
+        "kaggle-wbc TRAIN": score_single(sorted(require_path(DATA / "kaggle-wbc" / "TRAIN").glob("*/*.jpeg"))),
+        "wbc-masks": score_single(sorted(require_path(DATA / "wbc-masks" / "images").glob("*.bmp"))),
     }
-    keep("finder", figures)
+    write_measurement("finder", figures)
 
 
 if __name__ == "__main__":

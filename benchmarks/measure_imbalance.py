@@ -19,16 +19,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, keep, need
+from measuring import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.evaluation.metrics.summary import figures
+from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import read_description
-from bloodcell.training.samples.folds import fold_of_rows
-from bloodcell.training.samples.samples import UNKNOWN, load_samples
-from bloodcell.training.samples.served import served_answers
+from bloodcell.training.samples.folds import assign_folds
+from bloodcell.training.samples.samples import OOD, load_samples
+from bloodcell.training.samples.served import predict_with_engine
 from bloodcell.training.specs.choices import EQUAL_PARTS
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -40,11 +40,11 @@ VARIANTS = {
 }
 WITHOUT_SHORTAGE = "all NEUTROPHIL images, equal parts"
 RARE = "NEUTROPHIL"
-KEPT = ("images", "source_cells", "balanced_accuracy", "balanced_interval", "accuracy", "interval", "recall")
+METRIC_NAMES = ("images", "source_cells", "balanced_accuracy", "balanced_interval", "accuracy", "interval", "recall")
 ONE_CORE = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
-def variants() -> dict[str, TrainSpec]:
+def read_variants() -> dict[str, TrainSpec]:
     """Name -> spec, the one without shortage last."""
     specs = {name: TrainSpec.read(PROJECT / "specs" / f"{file}.json") for name, file in VARIANTS.items()}
     plain = specs["untreated"]
@@ -74,14 +74,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def train_all(specs: dict[str, TrainSpec], args: argparse.Namespace) -> dict[tuple[str, int], Path]:
     """Train every spec on every fold where that is not done yet; (name, fold) -> the folder around its run."""
     runs = args.runs or Path(tempfile.mkdtemp(prefix="measured-runs-"))
-    places = {(name, fold): runs / f"{specs[name].name}-{fold}" for fold in args.folds for name in specs}
-    wanted = [at for at, folder in places.items() if not (folder / "run" / "README.md").exists()]
+    run_folders = {(name, fold): runs / f"{specs[name].name}-{fold}" for fold in args.folds for name in specs}
+    wanted = [at for at, folder in run_folders.items() if not (folder / "run" / "README.md").exists()]
     with ThreadPoolExecutor(args.workers) as pool:
-        list(pool.map(lambda at: train(replace(specs[at[0]], fold=at[1]), places[at]), wanted))
-    return places
+        list(pool.map(lambda at: train(replace(specs[at[0]], fold=at[1]), run_folders[at]), wanted))
+    return run_folders
 
 
-def joined(parts: list[Predictions]) -> Predictions:
+def concatenate_predictions(parts: list[Predictions]) -> Predictions:
     """The answers of several folds as one; no source cell lies in two."""
     names = ("y_true", "y_pred", "probs", "status", "groups")
     arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
@@ -92,29 +92,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     args = parser.parse_args()
-    need(DATA / "kaggle-wbc" / "TRAIN")
-    specs = variants()
+    require_path(DATA / "kaggle-wbc" / "TRAIN")
+    specs = read_variants()
     plain = specs["untreated"]
     cache_dir = load_settings().home / "cache"
     load_samples(plain, DATA, cache_dir)  # into the cache, so that trainings side by side do not each cut the crops
-    places = train_all(specs, args)
+    run_folders = train_all(specs, args)
     samples = load_samples(plain, DATA, cache_dir)
-    folds = fold_of_rows(plain, samples)
+    folds = assign_folds(plain, samples)
     measured = {}
     for name, spec in specs.items():
-        run_dirs = [places[name, fold] / "run" for fold in args.folds]
-        held = [samples.take((folds == fold) & (samples.class_index != UNKNOWN)) for fold in args.folds]
-        found = figures(
-            joined([served_answers(Engine(run_dir), part) for run_dir, part in zip(run_dirs, held, strict=True)])
+        run_dirs = [run_folders[name, fold] / "run" for fold in args.folds]
+        held = [samples.take((folds == fold) & (samples.class_index != OOD)) for fold in args.folds]
+        found = summarise_metrics(
+            concatenate_predictions(
+                [predict_with_engine(Engine(run_dir), part) for run_dir, part in zip(run_dirs, held, strict=True)]
+            )
         )
         measured[name] = {
             "class_sampling": spec.class_sampling,
             "class_weights": spec.class_weights,
             "focal_gamma": spec.focal_gamma,
             "learned_from": [read_description(run_dir)["learned_from"] for run_dir in run_dirs],
-            **{figure: found[figure] for figure in KEPT},
+            **{figure: found[figure] for figure in METRIC_NAMES},
         }
-    keep(
+    write_measurement(
         "imbalance",
         {
             "protocol": f"folds {args.folds} of {plain.folds} of kaggle-wbc TRAIN held out by source cell, one training"

@@ -11,19 +11,19 @@ import argparse
 from dataclasses import replace
 
 import numpy as np
-from measure_imbalance import WITHOUT_SHORTAGE, add_options, joined, train_all, variants
-from measuring import DATA, keep, need
+from measure_imbalance import WITHOUT_SHORTAGE, add_options, concatenate_predictions, read_variants, train_all
+from measuring import DATA, require_path, write_measurement
 
 from bloodcell.core.settings import load_settings
-from bloodcell.evaluation.metrics.summary import figures
+from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.inference.engine import Engine
-from bloodcell.training.samples.folds import fold_of_rows
-from bloodcell.training.samples.samples import UNKNOWN, load_samples
-from bloodcell.training.samples.served import served_answers
+from bloodcell.training.samples.folds import assign_folds
+from bloodcell.training.samples.samples import OOD, load_samples
+from bloodcell.training.samples.served import predict_with_engine
 from bloodcell.training.specs.train_spec import TrainSpec
 
 CLOSED, AT_RANDOM = "source cells kept together", "images at random (leaky)"
-KEPT = (
+METRIC_NAMES = (
     "images",
     "source_cells",
     "accuracy",
@@ -35,9 +35,9 @@ KEPT = (
 )
 
 
-def specs() -> dict[str, TrainSpec]:
+def build_specs() -> dict[str, TrainSpec]:
     """Name of the split -> spec."""
-    closed = variants()[WITHOUT_SHORTAGE]
+    closed = read_variants()[WITHOUT_SHORTAGE]
     alone = tuple(replace(source, groups="each") for source in closed.sources)
     return {CLOSED: closed, AT_RANDOM: replace(closed, name="leaky", sources=alone)}
 
@@ -46,28 +46,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     args = parser.parse_args()
-    need(DATA / "kaggle-wbc" / "TRAIN")
+    require_path(DATA / "kaggle-wbc" / "TRAIN")
     cache_dir = load_settings().home / "cache"
-    wanted = specs()
+    wanted = build_specs()
     cells = load_samples(wanted[CLOSED], DATA, cache_dir)
-    places = train_all(wanted, args)
+    run_folders = train_all(wanted, args)
     measured = {}
     for name, spec in wanted.items():
-        folds = fold_of_rows(spec, load_samples(spec, DATA, cache_dir))
-        known = cells.class_index != UNKNOWN
+        folds = assign_folds(spec, load_samples(spec, DATA, cache_dir))
+        known = cells.class_index != OOD
         parts = [
-            served_answers(Engine(places[name, fold] / "run"), cells.take((folds == fold) & known))
+            predict_with_engine(Engine(run_folders[name, fold] / "run"), cells.take((folds == fold) & known))
             for fold in args.folds
         ]
-        found = figures(joined(parts))
+        found = summarise_metrics(concatenate_predictions(parts))
         learned = [set(cells.group[(folds != fold) & known].tolist()) for fold in args.folds]
         held = [cells.group[(folds == fold) & known] for fold in args.folds]
         also = [np.isin(groups, list(seen)) for groups, seen in zip(held, learned, strict=True)]
         measured[name] = {
             "share_with_a_learned_copy": round(float(np.concatenate(also).mean()), 4),
-            **{figure: found[figure] for figure in KEPT},
+            **{figure: found[figure] for figure in METRIC_NAMES},
         }
-    keep(
+    write_measurement(
         "leaky_split",
         {
             "protocol": f"folds {args.folds} of {wanted[CLOSED].folds} of kaggle-wbc TRAIN held out, one training each;"

@@ -20,12 +20,12 @@ import time
 from pathlib import Path
 
 import psutil
-from measuring import PROJECT, keep
+from measuring import PROJECT, write_measurement
 
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.progress import Control
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.imaging.augment import NOTHING
+from bloodcell.imaging.augment import NO_AUGMENTATION
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
 from bloodcell.training.specs.train_spec import TrainSpec
@@ -33,11 +33,11 @@ from bloodcell.training.specs.trials_spec import TrialsSpec
 
 HEIGHT_PX, WIDTH_PX = 240, 320
 SIZES = (1000, 10_000)
-DRAWN = 10  # pictures a class; the files are links to them
-TRIALS = 8
+N_DRAWN = 10  # pictures a class; the files are links to them
+N_TRIALS = 8
 BAR = 0.10
 
-WHOLE = TrainSpec(
+K_FOLD_SPEC = TrainSpec(
     name="memory",
     sources=(SourceSpec("cells", "cells", groups="each"),),
     stage_widths=(4, 4),
@@ -49,12 +49,12 @@ WHOLE = TrainSpec(
     images_per_epoch=160,
     batch_size=32,
     unknown_share=0.0,
-    augment=NOTHING,
+    augment=NO_AUGMENTATION,
     folds=2,
 )
-SMALL = TrainSpec(
+TRIALS_SPEC = TrainSpec(
     name="fits",
-    sources=WHOLE.sources,
+    sources=K_FOLD_SPEC.sources,
     stage_widths=(8, 12),
     height_px=32,
     width_px=32,
@@ -65,13 +65,13 @@ SMALL = TrainSpec(
 )
 
 
-class Watch(Control):
+class MemoryWatch(Control):
     """Notes the memory after the last epoch of each fit."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs, self.rss_mb = epochs, []
 
-    def epoch_done(self, row: dict) -> None:
+    def on_epoch(self, row: dict) -> None:
         """Called after each epoch."""
         if row["epoch"] == self.epochs:
             self.rss_mb.append(round(psutil.Process().memory_info().rss / 1e6))
@@ -85,31 +85,31 @@ def lay_out(folder: Path, n: int) -> None:
     """Make `n` files, n / 4 a class, as hard links to a few drawn pictures."""
     for index, name in enumerate(WHITE_CELLS_4):
         (folder / "cells" / name).mkdir(parents=True)
-        for number in range(DRAWN):
+        for number in range(N_DRAWN):
             field = draw_field(100 * index + number, 1, HEIGHT_PX, WIDTH_PX, class_names=[name])
             (folder / f"{name}-{number}.png").write_bytes(encode_png(field.rgb))
         for number in range(n // len(WHITE_CELLS_4)):
-            os.link(folder / f"{name}-{number % DRAWN}.png", folder / "cells" / name / f"{number}.png")
+            os.link(folder / f"{name}-{number % N_DRAWN}.png", folder / "cells" / name / f"{number}.png")
 
 
-def work(kind: str, folder: Path) -> dict:
+def train_here(kind: str, folder: Path) -> dict:
     """Train in this process; what it took."""
     from bloodcell.experiments.k_fold import run_k_fold
     from bloodcell.experiments.trials import run_trials
 
     began = time.time()
     base_mb = round(psutil.Process().memory_info().rss / 1e6)
-    watch = Watch((WHOLE if kind == "kfold" else SMALL).epochs)
+    watch = MemoryWatch((K_FOLD_SPEC if kind == "kfold" else TRIALS_SPEC).epochs)
     if kind == "kfold":
-        run_k_fold(folder / "run", WHOLE, folder, folder / "cache", watch)
+        run_k_fold(folder / "run", K_FOLD_SPEC, folder, folder / "cache", watch)
     else:
-        run_trials(folder / "run", TrialsSpec(SMALL, TRIALS), folder, folder / "cache", watch)
+        run_trials(folder / "run", TrialsSpec(TRIALS_SPEC, N_TRIALS), folder, folder / "cache", watch)
     peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 * 1.048576)
     seconds = round(time.time() - began)
     return {"library_mb": base_mb, "after_each_fit_mb": watch.rss_mb, "peak_mb": peak_mb, "seconds": seconds}
 
 
-def measured(kind: str, n: int) -> dict:
+def measure_in_process(kind: str, n: int) -> dict:
     """Lay out the files and train in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="measure-memory-") as temporary:
         lay_out(Path(temporary), n)
@@ -129,13 +129,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:
-        print(json.dumps(work(args.work, args.folder)))
+        print(json.dumps(train_here(args.work, args.folder)))
         return
-    k_fold = [measured("kfold", n) for n in args.sizes]
-    trials = measured("trials", 400)
+    k_fold = [measure_in_process("kfold", n) for n in args.sizes]
+    trials = measure_in_process("trials", 400)
     small, large = (one["peak_mb"] for one in k_fold)
     fits = trials["after_each_fit_mb"]
-    keep(
+    write_measurement(
         "training_memory",
         {
             "k_fold": k_fold,

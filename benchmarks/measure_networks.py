@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from bloodcell.networks.registry import BY_MASKS, NETWORKS, builder_of, default_settings, network
-from bloodcell.networks.table import MEASURED
+from bloodcell.networks.registry import BY_MASKS, NETWORKS, build_default_settings, get_builder, get_network
+from bloodcell.networks.table import TIMES_FILE
 
 N_CLASSES = 4
 WARM_UP_RUNS = 3
-LEAST_RUNS, MOST_RUNS, LONG_ENOUGH_S = 5, 200, 4.0
+MIN_RUNS, MAX_RUNS, MIN_TIME_S = 5, 200, 4.0
 
 
 def main() -> int:
@@ -35,9 +35,9 @@ def main() -> int:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measured(args.one)))
+        print(json.dumps(measure_network(args.one)))
         return 0
-    before = json.loads(MEASURED.read_text(encoding="utf-8"))["networks"] if MEASURED.is_file() else {}
+    before = json.loads(TIMES_FILE.read_text(encoding="utf-8"))["networks"] if TIMES_FILE.is_file() else {}
     figures = {}
     for entry in NETWORKS:
         if args.only and entry.name not in args.only and entry.name in before:
@@ -50,26 +50,26 @@ def main() -> int:
         print(entry.name, figures[entry.name], file=sys.stderr)
     content = {
         "how": "ONNX Runtime, one thread, one image at a time, at each network's own size; processor time, median",
-        "processor": _processor(),
+        "processor": _read_processor_name(),
         "cores": os.cpu_count(),
         "onnxruntime": onnxruntime.__version__,
         "networks": figures,
     }
-    MEASURED.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    TIMES_FILE.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
-def measured(name: str) -> dict[str, float | int]:
+def measure_network(name: str) -> dict[str, float | int]:
     """Export one network and time it."""
     from bloodcell.training.fitting.export import export_mask_onnx, export_onnx
 
-    settings = default_settings(name, N_CLASSES)
+    settings = build_default_settings(name, N_CLASSES)
     crops = np.random.default_rng(0).integers(0, 256, (1, settings.height_px, settings.width_px, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        write = export_mask_onnx if network(name).taught == BY_MASKS else export_onnx
-        write(builder_of(name)(settings), path, crops)
-        times_ms = _times_ms(path, crops.astype(np.float32))
+        write = export_mask_onnx if get_network(name).trained_by == BY_MASKS else export_onnx
+        write(get_builder(name)(settings), path, crops)
+        times_ms = _measure_times_ms(path, crops.astype(np.float32))
         size_mb = path.stat().st_size / 1e6
     return {
         "cpu_ms": round(statistics.median(times_ms), 2),
@@ -79,7 +79,7 @@ def measured(name: str) -> dict[str, float | int]:
     }
 
 
-def _times_ms(path: Path, batch: np.ndarray) -> list[float]:
+def _measure_times_ms(path: Path, batch: np.ndarray) -> list[float]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -88,17 +88,17 @@ def _times_ms(path: Path, batch: np.ndarray) -> list[float]:
         session.run(None, feed)
     times_ms: list[float] = []
     started = time.perf_counter()
-    while len(times_ms) < MOST_RUNS:
+    while len(times_ms) < MAX_RUNS:
         # Of the processor, not of the clock: others may be at work on this machine.
         before = time.process_time()
         session.run(None, feed)
         times_ms.append(1000 * (time.process_time() - before))
-        if len(times_ms) >= LEAST_RUNS and time.perf_counter() - started > LONG_ENOUGH_S:
+        if len(times_ms) >= MIN_RUNS and time.perf_counter() - started > MIN_TIME_S:
             break
     return times_ms
 
 
-def _processor() -> str:
+def _read_processor_name() -> str:
     """The processor's name, as Linux tells it, or what Python knows."""
     info = Path("/proc/cpuinfo")
     if info.is_file():

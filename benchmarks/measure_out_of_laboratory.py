@@ -19,22 +19,31 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, keep, need
-from scoring import score
+from measuring import DATA, PROJECT, require_path, write_measurement
+from scoring import score_model
 
 from bloodcell.core.errors import RunError
 from bloodcell.core.progress import Control
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.sources import SourceSpec, open_described, source_cells, source_records
+from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.experiments.adapt import MODEL_DIR, run_adapt
 from bloodcell.training.specs.adapt_spec import AdaptSpec
 
-MOST_CELLS = 100
+MAX_CELLS = 100
 HELD_SHARE = 0.2
 BARS = {"bccd": (0.60, 0.85), "wbc-masks": (0.62, 0.85)}
-KEPT = ("images", "source_cells", "accuracy", "interval", "balanced_accuracy", "recall", "confident_right", "held_back")
+METRIC_NAMES = (
+    "images",
+    "source_cells",
+    "accuracy",
+    "interval",
+    "balanced_accuracy",
+    "recall",
+    "confident_right",
+    "held_back",
+)
 
 
 def main() -> None:
@@ -45,15 +54,15 @@ def main() -> None:
     args = parser.parse_args()
     measured = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, model, put in (("bccd", args.bccd, put_bccd), ("wbc-masks", args.wbc_masks, put_masks)):
-            put(Path(folder) / name)
-            measured[name] = of_laboratory(name, need(model), Path(folder), args.seeds)
-    keep("out_of_laboratory", measured)
+        for name, model, copy_images in (("bccd", args.bccd, copy_bccd), ("wbc-masks", args.wbc_masks, copy_masks)):
+            copy_images(Path(folder) / name)
+            measured[name] = score_laboratory(name, require_path(model), Path(folder), args.seeds)
+    write_measurement("out_of_laboratory", measured)
 
 
-def put_bccd(folder: Path) -> None:
+def copy_bccd(folder: Path) -> None:
     """Copy the fields that have one label, a folder a class."""
-    with need(DATA / "kaggle-wbc" / "labels.csv").open(encoding="utf-8", newline="") as stream:
+    with require_path(DATA / "kaggle-wbc" / "labels.csv").open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             field = DATA / "bccd" / "JPEGImages" / f"BloodImage_{int(row['Image']):05}.jpg"
             label = row["Category"].strip()
@@ -61,9 +70,9 @@ def put_bccd(folder: Path) -> None:
                 _copy(field, folder / label)
 
 
-def put_masks(folder: Path) -> None:
+def copy_masks(folder: Path) -> None:
     """Copy wbc-masks, a folder a class; its one basophil is of no class that the model knows."""
-    images, records = open_described(PROJECT / "specs" / "wbc-masks.json")
+    images, records = open_source_file(PROJECT / "specs" / "wbc-masks.json")
     for record in records:
         if record.label != "BASOPHIL":
             _copy(images.path / record.file, folder / record.label)
@@ -74,25 +83,25 @@ def _copy(file: Path, folder: Path) -> None:
     shutil.copyfile(file, folder / file.name)
 
 
-def of_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -> dict:
+def score_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -> dict:
     images = Contents(data_dir / name)
-    records = source_records(SourceSpec(name, name), images)
-    groups = source_cells("pixels" if name == "bccd" else "each", images, records)
-    before = score(model, images, records, groups, KEPT)
+    records = list_source_records(SourceSpec(name, name), images)
+    groups = assign_source_cells("pixels" if name == "bccd" else "each", images, records)
+    before = score_model(model, images, records, groups, METRIC_NAMES)
     print(name, before, flush=True)
     adapted = []
     for seed in seeds:
-        chosen = drawn(records, groups, seed)
+        chosen = choose_images(records, groups, seed)
         rest = np.flatnonzero(~chosen)
         for row in np.flatnonzero(chosen):
             cells = data_dir / f"{name}-{seed}"
             _copy(data_dir / name / records[row].file, cells / records[row].label)
         outcome = {"seed": seed, "cells": int(chosen.sum())}
-        outcome |= adapt(model, data_dir, cells.name, seed)
+        outcome |= adapt_model(model, data_dir, cells.name, seed)
         some = [records[row] for row in rest]
         new = Path(outcome.pop("folder"))
-        outcome["rest_before"] = score(model, images, some, groups[rest], KEPT)
-        outcome["rest_after"] = score(new, images, some, groups[rest], KEPT)
+        outcome["rest_before"] = score_model(model, images, some, groups[rest], METRIC_NAMES)
+        outcome["rest_after"] = score_model(new, images, some, groups[rest], METRIC_NAMES)
         adapted.append(outcome)
         print(name, outcome, flush=True)
     accuracies = [one["rest_after"]["accuracy"] for one in adapted]
@@ -101,7 +110,7 @@ def of_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -> d
     return {"bars": bars, "unseen": before, "adapted": adapted} | mean
 
 
-def drawn(records: list[Record], groups: np.ndarray, seed: int) -> np.ndarray:
+def choose_images(records: list[Record], groups: np.ndarray, seed: int) -> np.ndarray:
     """Which images to adapt on, bool (N,): whole groups, class by class in turn, at most half of each class."""
     rng = random.Random(seed)
     sizes, taken = Counter(record.label for record in records), Counter()
@@ -115,14 +124,14 @@ def drawn(records: list[Record], groups: np.ndarray, seed: int) -> np.ndarray:
     while any(waiting.values()):
         for label, some in waiting.items():
             rows = np.flatnonzero(groups == some.pop()) if some else []
-            fits = taken[label] + len(rows) <= sizes[label] // 2 and chosen.sum() + len(rows) <= MOST_CELLS
+            fits = taken[label] + len(rows) <= sizes[label] // 2 and chosen.sum() + len(rows) <= MAX_CELLS
             if len(rows) and fits:
                 chosen[rows] = True
                 taken[label] += len(rows)
     return chosen
 
 
-def adapt(model: Path, data_dir: Path, cells: str, seed: int) -> dict:
+def adapt_model(model: Path, data_dir: Path, cells: str, seed: int) -> dict:
     """Adapt as the app does; the model before, where the new one was refused."""
     work_dir, settings = data_dir / f"{cells}-run", load_settings()
     cache = settings.home / "cache"

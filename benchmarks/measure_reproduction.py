@@ -9,10 +9,10 @@ import argparse
 import json
 from pathlib import Path
 
-from measuring import DATA, MEASURED, keep, need
+from measuring import DATA, RESULTS_DIR, require_path, write_measurement
 
-from bloodcell.cli.training.reproduce import RESULT, reproduce
-from bloodcell.training.specs.recipes import RECIPES, recipe
+from bloodcell.cli.training.reproduce import RESULT_FILE, reproduce
+from bloodcell.training.specs.recipes import RECIPES, get_recipe
 
 NAMES = [one.name for one in RECIPES]
 
@@ -22,16 +22,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs, one folder a recipe")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     args = parser.parse_args()
-    need(DATA / "kaggle-wbc" / "TRAIN")
-    path = MEASURED / "reproduction.json"
+    require_path(DATA / "kaggle-wbc" / "TRAIN")
+    path = RESULTS_DIR / "reproduction.json"
     for name in args.only:
         folder = args.out / name
         folder.mkdir(parents=True, exist_ok=True)
-        reproduce(recipe(name), DATA, folder)
+        reproduce(get_recipe(name), DATA, folder)
         # Read again, as another process may have measured another recipe meanwhile.
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        found[name] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        keep("reproduction", {known: found[known] for known in NAMES if known in found})
+        found[name] = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        write_measurement("reproduction", {known: found[known] for known in NAMES if known in found})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measuring import DATA, keep, need
+from measuring import DATA, require_path, write_measurement
 
 from bloodcell.imaging.read import read_rgb
 from bloodcell.imaging.scale import FITTED, fit_scaling
@@ -27,9 +27,9 @@ SIZES = (1_000, 10_000)
 SAMPLE = 1_000
 
 
-def crops(n: int) -> Iterator[np.ndarray]:
+def iterate_crops(n: int) -> Iterator[np.ndarray]:
     """Batches of n crops in all."""
-    files = sorted(need(DATA / "kaggle-wbc" / "TRAIN").rglob("*.jpeg"))
+    files = sorted(require_path(DATA / "kaggle-wbc" / "TRAIN").rglob("*.jpeg"))
     batch = []
     for file in itertools.islice(itertools.cycle(files), n):
         rgb = read_rgb(file.read_bytes())
@@ -43,7 +43,7 @@ def crops(n: int) -> Iterator[np.ndarray]:
         yield np.stack(batch)
 
 
-def resident_mb(field: str) -> float:
+def read_memory_mb(field: str) -> float:
     """VmRSS (now) or VmHWM (peak) of this process, from Linux; getrusage's peak would hold the parent's too."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
@@ -51,21 +51,21 @@ def resident_mb(field: str) -> float:
     raise SystemExit(f"error: /proc/self/status has no {field}: measure on Linux.")
 
 
-def one_fit(name: str, n: int) -> dict:
+def measure_fit(name: str, n: int) -> dict:
     """In this process: fit on n crops."""
-    list(crops(BATCH))  # decoder and libraries are in memory before the fit
-    before, started = resident_mb("VmRSS"), time.perf_counter()
-    images = fit_scaling(name, crops(n)).images
+    list(iterate_crops(BATCH))  # decoder and libraries are in memory before the fit
+    before, started = read_memory_mb("VmRSS"), time.perf_counter()
+    images = fit_scaling(name, iterate_crops(n)).images
     seconds = time.perf_counter() - started
     return {
         "crops": images,
         "before_mb": round(before, 1),
-        "peak_mb": round(resident_mb("VmHWM"), 1),
+        "peak_mb": round(read_memory_mb("VmHWM"), 1),
         "seconds_with_decoding": round(seconds, 1),
     }
 
 
-def largest_differences(sample: np.ndarray) -> dict:
+def compare_with_scikit_learn(sample: np.ndarray) -> dict:
     """Mean, deviation and scaled levels against StandardScaler, the crops in batches of uneven size."""
     from sklearn.preprocessing import StandardScaler
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("NAME", "N"), help="fit once, here, and print the figures")
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(one_fit(args.one[0], int(args.one[1]))))
+        print(json.dumps(measure_fit(args.one[0], int(args.one[1]))))
         return
     memory: dict[str, list] = {}
     for name in FITTED:
@@ -97,9 +97,9 @@ def main() -> None:
             command = [sys.executable, __file__, "--one", name, str(n)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             memory.setdefault(name, []).append(json.loads(done.stdout))
-    sample = np.concatenate(list(crops(SAMPLE)))
-    differences = largest_differences(sample)
-    keep(
+    sample = np.concatenate(list(iterate_crops(SAMPLE)))
+    differences = compare_with_scikit_learn(sample)
+    write_measurement(
         "scaling",
         {
             "side_px": SIDE_PX,

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pandas as pd
-from measuring import DATA, PROJECT, keep, need
+from measuring import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.datasets.catalog.exploration import compare_methods
-from bloodcell.datasets.catalog.sources import open_described
+from bloodcell.datasets.catalog.sources import open_source_file
 from bloodcell.datasets.masks.true_masks import pair_masks
 from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
 from bloodcell.imaging.segment import METHODS
 
 
-def figure(values: np.ndarray) -> dict:
+def summarise_values(values: np.ndarray) -> dict:
     """Mean over images with a 95 % bootstrap interval over images, and the median."""
     interval = cluster_bootstrap(lambda rows: float(values[rows].mean()), np.arange(len(values)))
     return {
@@ -21,27 +21,27 @@ def figure(values: np.ndarray) -> dict:
     }
 
 
-def scores(rows: pd.DataFrame) -> dict:
+def summarise_method(rows: pd.DataFrame) -> dict:
     return {
-        "dice_nucleus": figure(rows["dice_nucleus"].to_numpy()),
-        "dice_cell": figure(rows["dice_cell"].to_numpy()),
+        "dice_nucleus": summarise_values(rows["dice_nucleus"].to_numpy()),
+        "dice_cell": summarise_values(rows["dice_cell"].to_numpy()),
         "area_share_median": round(float(rows["area_share"].median()), 4),
     }
 
 
 def main() -> None:
-    need(DATA / "wbc-masks")
-    images, records = open_described(PROJECT / "specs" / "wbc-masks.json")
-    records, mask_of = pair_masks(images, records)
-    compared = compare_methods(images, records, mask_of)
+    require_path(DATA / "wbc-masks")
+    images, records = open_source_file(PROJECT / "specs" / "wbc-masks.json")
+    records, mask_by_image = pair_masks(images, records)
+    compared = compare_methods(images, records, mask_by_image)
     if compared.problems or compared.n_masks != len(records):
         raise SystemExit(f"error: not every image has a mask that can be used: {compared.problems[:3]}.")
     table = compared.table
-    keep(
+    write_measurement(
         "segmentation",
         {
             "images": compared.n_images,
-            "methods": {method: scores(table[table["method"] == method]) for method in METHODS},
+            "methods": {method: summarise_method(table[table["method"] == method]) for method in METHODS},
         },
     )
 

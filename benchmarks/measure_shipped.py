@@ -13,21 +13,21 @@ import json
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, keep, need
-from scoring import score
+from measuring import DATA, PROJECT, require_path, write_measurement
+from scoring import score_model
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.sources import SourceSpec, open_described, source_cells, source_records
-from bloodcell.datasets.labels.listing import sorted_records
+from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
+from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.splits.split import TEST
 from bloodcell.datasets.splits.split_file import read_split
-from bloodcell.evaluation.metrics.summary import figures
+from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.model_store.folder import model_sha256, read_description
-from bloodcell.training.fitting.cross_validation import scored
-from bloodcell.training.fitting.fit import OUT_OF_FOLD
+from bloodcell.training.fitting.cross_validation import build_predictions
+from bloodcell.training.fitting.fit import OUT_OF_FOLD_FILE
 from bloodcell.training.output.calibration import Outputs
-from bloodcell.training.output.model_card import write_card
+from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import load_samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -42,48 +42,50 @@ def main() -> None:
     args = parser.parse_args()
     models = PROJECT / "models"
     measured = {
-        "wbc8": of_wbc8(models / "wbc8", need(args.split)),
-        "malaria": of_malaria(need(args.malaria)),
-        OTHER_STAINS: of_test(models / OTHER_STAINS),
+        "wbc8": score_wbc8(models / "wbc8", require_path(args.split)),
+        "malaria": score_malaria(require_path(args.malaria)),
+        OTHER_STAINS: score_test(models / OTHER_STAINS),
     }
-    masks, records = open_described(PROJECT / "specs" / "wbc-masks.json")
-    unseen = score(models / OTHER_STAINS, masks, records, np.arange(len(records)))
-    into_card(models / "wbc8", {"pbc, test part (15 %)": measured["wbc8"]})
-    into_card(models / "malaria", {"malaria by patient, 5 folds, out of fold": measured["malaria"]})
+    masks, records = open_source_file(PROJECT / "specs" / "wbc-masks.json")
+    unseen = score_model(models / OTHER_STAINS, masks, records, np.arange(len(records)))
+    write_tests(models / "wbc8", {"pbc, test part (15 %)": measured["wbc8"]})
+    write_tests(models / "malaria", {"malaria by patient, 5 folds, out of fold": measured["malaria"]})
     tests = {"kaggle-wbc TEST": measured[OTHER_STAINS], "wbc-masks, a laboratory it has not seen": unseen}
-    into_card(models / OTHER_STAINS, tests)
-    keep("shipped", {name: one | {"bar": BARS[name]} for name, one in measured.items()})
+    write_tests(models / OTHER_STAINS, tests)
+    write_measurement("shipped", {name: one | {"bar": BARS[name]} for name, one in measured.items()})
 
 
-def of_wbc8(folder: Path, split: Path) -> dict:
-    images = Contents(need(DATA / "pbc.zip"))
+def score_wbc8(folder: Path, split: Path) -> dict:
+    images = Contents(require_path(DATA / "pbc.zip"))
     table = read_split(split).table
     group_of = {row.file: row.group for row in table.itertuples() if row.split == TEST}
-    records = [one for one in source_records(SourceSpec("pbc", "pbc.zip"), images) if one.file in group_of]
+    records = [one for one in list_source_records(SourceSpec("pbc", "pbc.zip"), images) if one.file in group_of]
     groups = np.unique([str(group_of[one.file]) for one in records], return_inverse=True)[1]
-    return score(folder, images, records, groups)
+    return score_model(folder, images, records, groups)
 
 
-def of_test(folder: Path) -> dict:
-    images = Contents(need(DATA / "kaggle-wbc" / "TEST"))
-    records = sorted_records(images.path)
-    return score(folder, images, records, source_cells("pixels", images, records))
+def score_test(folder: Path) -> dict:
+    images = Contents(require_path(DATA / "kaggle-wbc" / "TEST"))
+    records = list_sorted_records(images.path)
+    return score_model(folder, images, records, assign_source_cells("pixels", images, records))
 
 
-def of_malaria(run: Path) -> dict:
+def score_malaria(run: Path) -> dict:
     description = read_description(run)
     spec = TrainSpec.from_json(json.dumps(description["training"]))
     samples = load_samples(spec, DATA, load_settings().home / "cache")
-    found = figures(scored(spec, samples, Outputs.load(run / OUT_OF_FOLD), description["calibration"]))
+    found = summarise_metrics(
+        build_predictions(spec, samples, Outputs.load(run / OUT_OF_FOLD_FILE), description["calibration"])
+    )
     return {"model_sha256": model_sha256(run)} | found
 
 
-def into_card(folder: Path, tests: dict[str, dict]) -> None:
+def write_tests(folder: Path, tests: dict[str, dict]) -> None:
     """Put test figures into a model's metrics.json and card."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     metrics["tests"] = tests
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    write_card(folder, read_description(folder), metrics)
+    write_model_card(folder, read_description(folder), metrics)
 
 
 if __name__ == "__main__":

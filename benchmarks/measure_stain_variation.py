@@ -12,16 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, keep, need
-from scoring import score
+from measuring import DATA, PROJECT, require_path, write_measurement
+from scoring import score_model
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.sources import SourceSpec, open_described, source_cells, source_records
+from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.imaging.augment import Variation
+from bloodcell.imaging.augment import Augmentation
 from bloodcell.training.specs.train_spec import TrainSpec
 
-STRONG = Variation(zoom=0.25, stain=0.5, mixing=0.15, light=8.0, blur=0.4)
+STRONG = Augmentation(zoom=0.25, stain=0.5, mixing=0.15, light=8.0, blur=0.4)
 VERY_STRONG = replace(STRONG, stain=0.7, mixing=0.3, light=10.0, blur=0.5)
 RUNS = {
     "strong": ("-1..1", STRONG),
@@ -30,34 +30,40 @@ RUNS = {
     "very strong, own levels": ("crop", VERY_STRONG),
 }
 EVERY = 8
-KEPT = ("images", "source_cells", "accuracy", "interval", "balanced_accuracy", "recall")
+METRIC_NAMES = ("images", "source_cells", "accuracy", "interval", "balanced_accuracy", "recall")
 
 
-def spec_of(name: str) -> TrainSpec:
-    scaling, variation = RUNS[name]
+def build_spec(name: str) -> TrainSpec:
+    scaling, augmentation = RUNS[name]
     source = SourceSpec("pbc", "pbc.zip", groups="each", weight=0.5)
     short = {"context": 1.25, "epochs": 6, "images_per_epoch": 3000, "unknown_share": 0.1}
-    return TrainSpec(name=name, sources=(source,), scaling=scaling, augment=variation, **short)
+    return TrainSpec(name=name, sources=(source,), scaling=scaling, augment=augmentation, **short)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True)
     runs = parser.parse_args().runs
-    train = Contents(need(DATA / "kaggle-wbc" / "TRAIN"))
-    train_records = source_records(SourceSpec("TRAIN", "TRAIN"), train)[::EVERY]
-    masks, mask_records = open_described(PROJECT / "specs" / "wbc-masks.json")
+    train = Contents(require_path(DATA / "kaggle-wbc" / "TRAIN"))
+    train_records = list_source_records(SourceSpec("TRAIN", "TRAIN"), train)[::EVERY]
+    masks, mask_records = open_source_file(PROJECT / "specs" / "wbc-masks.json")
     sets = {
-        "kaggle-wbc TRAIN": (train, train_records, source_cells("pixels", train, train_records)),
+        "kaggle-wbc TRAIN": (train, train_records, assign_source_cells("pixels", train, train_records)),
         "wbc-masks": (masks, mask_records, np.arange(len(mask_records))),
     }
-    keep(
+    write_measurement(
         "stain_variation",
-        {name: {one: score(_run(name, runs), *asked, KEPT) for one, asked in sets.items()} for name in RUNS},
+        {
+            name: {
+                one: score_model(_train_if_missing(name, runs), *images_and_records, METRIC_NAMES)
+                for one, images_and_records in sets.items()
+            }
+            for name in RUNS
+        },
     )
 
 
-def _run(name: str, runs: Path) -> Path:
+def _train_if_missing(name: str, runs: Path) -> Path:
     folder = runs / name.replace(",", "").replace(" ", "-")
     if not folder.is_dir():
         from bloodcell.core.progress import Control
@@ -65,7 +71,7 @@ def _run(name: str, runs: Path) -> Path:
 
         cache = load_settings().home / "cache"
         cache.mkdir(parents=True, exist_ok=True)
-        train(spec_of(name), DATA, folder, cache, Control())
+        train(build_spec(name), DATA, folder, cache, Control())
     return folder
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 import sklearn.datasets
-from measure_finder import txl_fields
-from measuring import DATA, PROJECT, keep, need
+from measure_finder import read_txl_fields
+from measuring import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.labels import CONFIDENT
@@ -26,15 +26,15 @@ from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.synthetic.gallery import not_smears
 
-Picture = tuple[str, bytes]
+NamedImage = tuple[str, bytes]
 
 
-def drawn() -> Iterator[Picture]:
+def draw_images() -> Iterator[NamedImage]:
     for kind, rgb in not_smears(seed=1):
         yield f"drawn: {kind.rstrip('0123456789 ')}", encode_png(rgb)
 
 
-def photographs() -> Iterator[Picture]:
+def iterate_photographs() -> Iterator[NamedImage]:
     """Every picture that the two packages carry, whole and in quarters."""
     folders = [Path(skimage.data.__file__).parent, Path(sklearn.datasets.__file__).parent / "images"]
     for path in sorted(path for folder in folders for path in folder.iterdir()):
@@ -54,19 +54,19 @@ def photographs() -> Iterator[Picture]:
                 yield "photograph", encode_png(np.ascontiguousarray(rgb[top : top + height, left : left + width]))
 
 
-def red_cells() -> Iterator[Picture]:
-    with zipfile.ZipFile(need(DATA / "malaria.zip")) as archive:
+def iterate_red_cells() -> Iterator[NamedImage]:
+    with zipfile.ZipFile(require_path(DATA / "malaria.zip")) as archive:
         for name in sorted(name for name in archive.namelist() if name.endswith(".png"))[::80]:
             yield "single red cell", archive.read(name)
 
 
-def parts_without_white_cell() -> Iterator[Picture]:
+def iterate_empty_parts() -> Iterator[NamedImage]:
     """Corner squares of fields, 0.42 of their shorter side, that touch no white cell; far too large a view of them.
 
     TEST_SIMPLE has no boxes, so the finder's are avoided there; of txl the labelled ones, and the finder's too.
     """
-    fields = [(path, []) for path in sorted(need(DATA / "kaggle-wbc" / "TEST_SIMPLE").glob("*/*"))]
-    for path, boxes in [*fields, *txl_fields("val")]:
+    fields = [(path, []) for path in sorted(require_path(DATA / "kaggle-wbc" / "TEST_SIMPLE").glob("*/*"))]
+    for path, boxes in [*fields, *read_txl_fields("val")]:
         rgb = read_rgb(path.read_bytes())
         boxes = [*boxes, *find_white_cells(rgb).boxes]
         side_px = round(0.42 * min(rgb.shape[:2]))
@@ -87,9 +87,9 @@ def main() -> None:
     args = parser.parse_args()
     engine = Engine(args.model)
     pictures, found, confident = Counter(), Counter(), Counter()
-    for source in (drawn(), photographs(), red_cells(), parts_without_white_cell()):
-        kept = list(source)
-        for (kind, data), result in zip(kept, analyse(engine, (data for _, data in kept)), strict=True):
+    for source in (draw_images(), iterate_photographs(), iterate_red_cells(), iterate_empty_parts()):
+        images = list(source)
+        for (kind, data), result in zip(images, analyse(engine, (data for _, data in images)), strict=True):
             pictures[kind] += 1
             found[kind] += bool(result.cells)
             is_confident = any(cell.status == CONFIDENT for cell in result.cells)
@@ -102,7 +102,7 @@ def main() -> None:
         for kind, n in sorted(pictures.items())
     ]
     total = {"pictures": sum(pictures.values()), "with_a_confident_cell": sum(confident.values())}
-    keep("status", {"model": args.model.name, "total": total, "kinds": kinds})
+    write_measurement("status", {"model": args.model.name, "total": total, "kinds": kinds})
 
 
 if __name__ == "__main__":

@@ -13,70 +13,70 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import DATA, PROJECT, keep, need
+from measuring import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.progress import Control
 from bloodcell.datasets.catalog.open_sources import open_source
 from bloodcell.datasets.labels.records import Record
-from bloodcell.datasets.splits.split import TRAIN, VALIDATION, Split, fold_split
-from bloodcell.datasets.splits.split_file import split_csv
+from bloodcell.datasets.splits.split import TRAIN, VALIDATION, Split, split_into_folds
+from bloodcell.datasets.splits.split_file import encode_split_csv
 from bloodcell.imaging.segment import dice, intersection_over_union
-from bloodcell.imaging.threshold import otsu_cell
+from bloodcell.imaging.threshold import mask_cell_by_otsu
 from bloodcell.inference.masks import MaskEngine
 from bloodcell.model_store.io_spec import MASK_FILE
-from bloodcell.training.masks.mask_metrics import summed_up
-from bloodcell.training.masks.train_masks import teach_masks
+from bloodcell.training.masks.mask_metrics import summarise_scores
+from bloodcell.training.masks.train_masks import train_mask_model
 from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.samples.mask_samples import open_pairs
 from bloodcell.training.specs.masks_spec import DRAWN, OTSU, MasksSpec
 
 SPEC = PROJECT / "specs" / "unet-wbc-masks.json"
 N_FOLDS = 5
-PLAIN = "plain Otsu on green, nothing learned"
-WORDS = {DRAWN: "U-Net taught on drawn masks", OTSU: "U-Net taught on Otsu's masks"}
+PLAIN_OTSU = "plain Otsu on green, nothing learned"
+METHOD_TITLES = {DRAWN: "U-Net taught on drawn masks", OTSU: "U-Net taught on Otsu's masks"}
 
 
-class Lines(Control):
+class PrintedLog(Control):
     """Prints the log."""
 
     def log(self, line: str) -> None:
         print(line, flush=True)
 
 
-def split_of_fold(spec: MasksSpec, fold: int, folder: Path) -> Path:
+def write_fold_split(spec: MasksSpec, fold: int, folder: Path) -> Path:
     """Write the split that holds one fifth back; no picture shows a cell of another."""
     images, records = open_source(spec.source, DATA)
     images.close()
     table = pd.DataFrame([{"file": one.file, "label": one.label, "group": one.file} for one in records])
-    rows = fold_split(table, N_FOLDS, seed=0).table
+    rows = split_into_folds(table, N_FOLDS, seed=0).table
     rows["split"] = np.where(rows["split"] == f"fold{fold}", VALIDATION, TRAIN)
     path = folder / f"split-{fold}.csv"
-    path.write_bytes(split_csv(Split(rows)))
+    path.write_bytes(encode_split_csv(Split(rows)))
     return path
 
 
-def taught(spec: MasksSpec, targets: str, fold: int, folder: Path) -> Path:
+def train_unet(spec: MasksSpec, targets: str, fold: int, folder: Path) -> Path:
     """The folder of the U-Net taught on all but one fifth."""
     done = folder / f"{targets}-{fold}"
     if not done.exists():
-        source = replace(spec.source, split=str(split_of_fold(spec, fold, folder)))
+        source = replace(spec.source, split=str(write_fold_split(spec, fold, folder)))
         work = folder / f".{done.name}.unfinished"
-        print(f"{WORDS[targets]}, fifth {fold + 1} held back", flush=True)
-        teach_masks(work, replace(spec, source=source, targets=targets), DATA, folder / "cache", Lines())
+        print(f"{METHOD_TITLES[targets]}, fifth {fold + 1} held back", flush=True)
+        train_mask_model(work, replace(spec, source=source, targets=targets), DATA, folder / "cache", PrintedLog())
         (work / RESULT_DIR).replace(done)
         shutil.rmtree(work)
     return done
 
 
-def scores(spec: MasksSpec, folders: dict[str, Path]) -> list[dict]:
+def score_fold(spec: MasksSpec, folders: dict[str, Path]) -> list[dict]:
     """Dice and IoU against the drawn masks, a row a held-back picture and method; `folders` are of one fold."""
     held = pd.read_csv(folders[DRAWN] / "held_back.csv")["file"]
-    engines = {WORDS[targets]: MaskEngine(folder / MASK_FILE) for targets, folder in folders.items()}
+    engines = {METHOD_TITLES[targets]: MaskEngine(folder / MASK_FILE) for targets, folder in folders.items()}
     rows = []
     with open_pairs(spec, DATA) as pairs:
         for file in held:
             rgb, truth = pairs.read(Record(file, ""))
-            masks = {name: engine.mask(rgb) for name, engine in engines.items()} | {PLAIN: otsu_cell(rgb)}
+            masks = {name: engine.mask(rgb) for name, engine in engines.items()} | {PLAIN_OTSU: mask_cell_by_otsu(rgb)}
             rows += [
                 {"method": name, "file": file, "dice": dice(mask, truth), "iou": intersection_over_union(mask, truth)}
                 for name, mask in masks.items()
@@ -91,22 +91,26 @@ def main() -> None:
     parser.add_argument("--side", type=int, metavar="PX", help="of the network's input (default: the spec's)")
     parser.add_argument("--epochs", type=int, metavar="N", help="(default: the spec's)")
     args = parser.parse_args()
-    need(DATA / "wbc-masks")
+    require_path(DATA / "wbc-masks")
     args.out.mkdir(parents=True, exist_ok=True)
     spec = MasksSpec.read(SPEC)
     side = args.side or spec.height_px
     spec = replace(spec, height_px=side, width_px=side, epochs=args.epochs or spec.epochs)
     rows: list[dict] = []
     for fold in range(args.folds):
-        rows += scores(spec, {targets: taught(spec, targets, fold, args.out) for targets in WORDS})
+        rows += score_fold(spec, {targets: train_unet(spec, targets, fold, args.out) for targets in METHOD_TITLES})
         table = pd.DataFrame(rows)
         methods = {
-            name: {figure: summed_up(part[figure].to_numpy(), np.arange(len(part))) for figure in ("dice", "iou")}
+            name: {
+                figure: summarise_scores(part[figure].to_numpy(), np.arange(len(part))) for figure in ("dice", "iou")
+            }
             for name, part in table.groupby("method", sort=False)
         }
         size = {name: getattr(spec, name) for name in ("height_px", "width_px", "epochs", "batch_size", "seed")}
         n_images = table["file"].nunique()
-        keep("unet", {"images": n_images, "folds": N_FOLDS, "folds_done": fold + 1, "spec": size, "methods": methods})
+        write_measurement(
+            "unet", {"images": n_images, "folds": N_FOLDS, "folds_done": fold + 1, "spec": size, "methods": methods}
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from measuring import DATA
 from bloodcell.core.spec import build
 from bloodcell.datasets.catalog.open_sources import open_source
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.model_store.provenance import LearnedImages
+from bloodcell.model_store.provenance import Provenance
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         images, records = open_source(build(SourceSpec, values), DATA)
         with images:
             sha256 += [hashlib.sha256(images.read(record.file)).hexdigest() for record in records]
-    LearnedImages.of(sha256).save(folder)
+    Provenance.of(sha256).save(folder)
     print(f"{folder.name}: {len(set(sha256)):,} pictures noted")
 
 

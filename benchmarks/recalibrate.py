@@ -13,9 +13,9 @@ from measuring import DATA
 
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.folder import read_description
-from bloodcell.training.fitting.fit import OUT_OF_FOLD
+from bloodcell.training.fitting.fit import OUT_OF_FOLD_FILE
 from bloodcell.training.output.calibration import Outputs, calibrate
-from bloodcell.training.output.model_card import write_card
+from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import load_samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -29,14 +29,14 @@ def main() -> None:
     description = read_description(args.folder)
     spec = TrainSpec.from_json(json.dumps(description["training"]))
     samples = load_samples(spec, args.data, args.cache)
-    calibration = calibrate(spec, samples, Outputs.load(args.folder / OUT_OF_FOLD))
+    calibration = calibrate(spec, samples, Outputs.load(args.folder / OUT_OF_FOLD_FILE))
     description["calibration"] = calibration.settings
     metrics = json.loads((args.folder / "metrics.json").read_text(encoding="utf-8"))
-    metrics["validation"] |= calibration.figures
+    metrics["validation"] |= calibration.metrics
     for file, content in (("spec.json", description), ("metrics.json", metrics)):
         (args.folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    write_card(args.folder, description, metrics)
-    print(json.dumps({"calibration": calibration.settings, "validation": calibration.figures}, indent=2))
+    write_model_card(args.folder, description, metrics)
+    print(json.dumps({"calibration": calibration.settings, "validation": calibration.metrics}, indent=2))
 
 
 if __name__ == "__main__":

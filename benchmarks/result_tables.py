@@ -5,11 +5,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "none" if value is None else f"{100 * value:.{digits}f} %"
 
 
-def with_interval(value: float, interval: list[float]) -> str:
+def format_with_interval(value: float, interval: list[float]) -> str:
     return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
-def verdict(is_met: bool) -> str:
+def format_verdict(is_met: bool) -> str:
     return "met" if is_met else "**missed**"
 
 

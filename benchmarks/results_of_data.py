@@ -1,13 +1,13 @@
 """The sections of docs/results.md on datasets: loading, copies, leaks, segmentation, imbalance, scaling."""
 
-from result_tables import percent, table, verdict, with_interval
+from result_tables import format_with_interval, percent, table, verdict
 
 from bloodcell.training.specs.recipes import RECIPES
 
 RECIPE_NAMES = [one.name for one in RECIPES]
 
 
-def datasets(figures: dict) -> list[str]:
+def render_datasets(figures: dict) -> list[str]:
     bar, sets = (
         figures["bar"],
         {name: one for name, one in figures.items() if isinstance(one, dict) and "scan_s" in one},
@@ -34,12 +34,12 @@ def datasets(figures: dict) -> list[str]:
     ]
 
 
-def segmentation(figures: dict) -> list[str]:
+def render_segmentation(figures: dict) -> list[str]:
     rows = [
         [
             name,
-            with_interval(one["dice_nucleus"]["mean"], one["dice_nucleus"]["interval"]),
-            with_interval(one["dice_cell"]["mean"], one["dice_cell"]["interval"]),
+            format_with_interval(one["dice_nucleus"]["mean"], one["dice_nucleus"]["interval"]),
+            format_with_interval(one["dice_cell"]["mean"], one["dice_cell"]["interval"]),
         ]
         for name, one in figures["methods"].items()
     ]
@@ -52,13 +52,13 @@ def segmentation(figures: dict) -> list[str]:
     ]
 
 
-def unet(figures: dict) -> list[str]:
+def render_unet(figures: dict) -> list[str]:
     spec, n = figures["spec"], figures["folds_done"]
     rows = [
         [
             name,
-            with_interval(one["dice"]["mean"], one["dice"]["interval"]),
-            with_interval(one["iou"]["mean"], one["iou"]["interval"]),
+            format_with_interval(one["dice"]["mean"], one["dice"]["interval"]),
+            format_with_interval(one["iou"]["mean"], one["iou"]["interval"]),
             f"{one['dice']['least']:.3f}",
         ]
         for name, one in figures["methods"].items()
@@ -77,9 +77,9 @@ def unet(figures: dict) -> list[str]:
     ]
 
 
-def copies(figures: dict) -> list[str]:
+def render_copies(figures: dict) -> list[str]:
     if not {"test", "train", "pbc", "leaks"} <= figures.keys():
-        return _leaks(figures["leaks"]) if "leaks" in figures else []  # the rest is measured in part only
+        return _write_leaks(figures["leaks"]) if "leaks" in figures else []  # the rest is measured in part only
     test, train, pbc = figures["test"], figures["train"], figures["pbc"]
     own, of_cells = test["own_group_by_class"], test["cell_own_group_by_class"]
     bars = [
@@ -160,10 +160,10 @@ def copies(figures: dict) -> list[str]:
         f" {len(pbc['mixed'])} groups hold two labels. The bar (no two different cells joined) is **missed** by its letter.",
         "",
     ]
-    return lines + _leaks(figures["leaks"])
+    return lines + _write_leaks(figures["leaks"])
 
 
-def _leaks(found: dict) -> list[str]:
+def _write_leaks(found: dict) -> list[str]:
     lines = [
         "## What TEST shares with TRAIN",
         "",
@@ -195,7 +195,7 @@ def _leaks(found: dict) -> list[str]:
     return lines + table(["in TRAIN", "in TEST", "points that agree", "correlation", "overlap"], cells)
 
 
-def imbalance(figures: dict) -> list[str]:
+def render_imbalance(figures: dict) -> list[str]:
     rare, training = figures["rare"], figures["training"]
     rows = []
     for name, one in figures["variants"].items():
@@ -206,8 +206,8 @@ def imbalance(figures: dict) -> list[str]:
             [
                 name,
                 f"{images} of {cells}",
-                with_interval(one["balanced_accuracy"], one["balanced_interval"]),
-                with_interval(recall["recall"], recall["interval"]),
+                format_with_interval(one["balanced_accuracy"], one["balanced_interval"]),
+                format_with_interval(recall["recall"], recall["interval"]),
                 ", ".join(f"{other['recall']:.3f}" for label, other in one["recall"].items() if label != rare),
             ]
         )
@@ -232,14 +232,14 @@ def imbalance(figures: dict) -> list[str]:
     ]
 
 
-def leaky_split(figures: dict) -> list[str]:
+def render_leaky_split(figures: dict) -> list[str]:
     training = figures["training"]
     rows = [
         [
             name,
             percent(one["share_with_a_learned_copy"]),
-            with_interval(one["accuracy"], one["interval"]),
-            with_interval(one["balanced_accuracy"], one["balanced_interval"]),
+            format_with_interval(one["accuracy"], one["interval"]),
+            format_with_interval(one["balanced_accuracy"], one["balanced_interval"]),
         ]
         for name, one in figures["splits"].items()
     ]
@@ -256,7 +256,7 @@ def leaky_split(figures: dict) -> list[str]:
     ]
 
 
-def reproduction(figures: dict) -> list[str]:
+def render_reproduction(figures: dict) -> list[str]:
     lines = [
         "## Published work, on an honest split and on a leaky one",
         "",
@@ -275,7 +275,7 @@ def reproduction(figures: dict) -> list[str]:
                 [
                     variant,
                     one["published"],
-                    *(_accuracy(runs.get(split)) for split in ("honest", "leaky")),
+                    *(_format_accuracy(runs.get(split)) for split in ("honest", "leaky")),
                     str(runs["honest"]["source_cells"]),
                     one["shortened"],
                 ]
@@ -296,8 +296,8 @@ def reproduction(figures: dict) -> list[str]:
     return [*lines, *table(head, rows), *remark, *left]
 
 
-def _accuracy(run: dict | None) -> str:
-    return "not run, for want of time" if run is None else with_interval(run["accuracy"], run["interval"])
+def _format_accuracy(run: dict | None) -> str:
+    return "not run, for want of time" if run is None else format_with_interval(run["accuracy"], run["interval"])
 
 
 CHANCE_OF_FOUR = 0.25
@@ -307,7 +307,7 @@ _NOTHING_GAINED = (
 )
 
 
-def training_memory(figures: dict) -> list[str]:
+def render_training_memory(figures: dict) -> list[str]:
     small, large = figures["k_fold"]
     rows = [
         [f"k-fold, {one['images']:,} images of 240x320 px", f"{one['peak_mb']:,} MB", f"{one['seconds']} s"]
@@ -333,7 +333,7 @@ def training_memory(figures: dict) -> list[str]:
     ]
 
 
-def scaling(figures: dict) -> list[str]:
+def render_scaling(figures: dict) -> list[str]:
     rows = []
     for name, (small, large) in figures["memory"].items():
         difference = figures["largest_difference_to_standard_scaler"][name]
@@ -352,7 +352,7 @@ def scaling(figures: dict) -> list[str]:
     ]
 
 
-def evaluate_page(figures: dict) -> list[str]:
+def render_evaluate_page(figures: dict) -> list[str]:
     bars = (
         ("open_s", "opening it by the menu, until a picture stands opened", 1.0),
         ("address_s", "the same by its address, with the whole app loaded anew", 1.0),

@@ -1,15 +1,15 @@
 """The sections of docs/results.md on shipped models other than wbc4, and on laboratories that a model has not seen."""
 
-from result_tables import percent, table, verdict, with_interval
+from result_tables import format_with_interval, percent, table, verdict
 
-WHAT = {
+MODEL_TITLES = {
     "wbc8": "wbc8: pbc's eight classes, 15 % held out, stratified, copies together",
     "malaria": "malaria: infected or not, 5 folds by patient, 50 px",
     "wbc4-other-stains": "wbc4-other-stains: kaggle-wbc TEST",
 }
 
 
-def shipped(figures: dict) -> list[str]:
+def render_shipped(figures: dict) -> list[str]:
     lines = [
         "## The shipped wbc8, malaria and wbc4-other-stains",
         "",
@@ -23,11 +23,11 @@ def shipped(figures: dict) -> list[str]:
     ]
     rows = [
         [
-            WHAT[name],
+            MODEL_TITLES[name],
             f"{one['images']:,}",
             f"{one['source_cells']:,}",
-            with_interval(one["accuracy"], one["interval"]),
-            with_interval(one["balanced_accuracy"], one["balanced_interval"]),
+            format_with_interval(one["accuracy"], one["interval"]),
+            format_with_interval(one["balanced_accuracy"], one["balanced_interval"]),
             f">= {one['bar']}" if one["bar"] else "none",
             verdict(one["accuracy"] >= one["bar"]) if one["bar"] else "",
             percent(one["confident_right"]),
@@ -40,14 +40,14 @@ def shipped(figures: dict) -> list[str]:
     for name, one in figures.items():
         lines += [f"{name}, recall of each class:", ""]
         recalls = [
-            [label, with_interval(part["recall"], part["interval"]), f"{part['images']:,}"]
+            [label, format_with_interval(part["recall"], part["interval"]), f"{part['images']:,}"]
             for label, part in one["recall"].items()
         ]
         lines += table(["class", "recall", "images"], recalls)
     return lines
 
 
-def out_of_laboratory(figures: dict) -> list[str]:
+def render_out_of_laboratory(figures: dict) -> list[str]:
     lines = [
         "## A laboratory that the model has not seen, and after at most 100 of its cells",
         "",
@@ -61,12 +61,12 @@ def out_of_laboratory(figures: dict) -> list[str]:
     rows, bars = [], []
     for name, one in figures.items():
         unseen, (asked, asked_adapted) = one["unseen"], one["bars"].values()
-        rows.append([name, "unseen", f"{unseen['images']}", *_figures(unseen)])
+        rows.append([name, "unseen", f"{unseen['images']}", *_format_metrics(unseen)])
         for part in one["adapted"]:
             what = f"{part['cells']} cells, draw {part['seed']}" + (", refused" if "refused" in part else "")
             rows.append([name, f"before, on the rest of draw {part['seed']}", f"{part['rest_before']['images']}"])
-            rows[-1] += _figures(part["rest_before"])
-            rows.append([name, what, f"{part['rest_after']['images']}", *_figures(part["rest_after"])])
+            rows[-1] += _format_metrics(part["rest_before"])
+            rows.append([name, what, f"{part['rest_after']['images']}", *_format_metrics(part["rest_after"])])
         mean = one["adapted_mean_accuracy"]
         bars.append(
             [f"{name}, unseen", f">= {asked}", f"{unseen['accuracy']:.3f}", verdict(unseen["accuracy"] >= asked)]
@@ -77,16 +77,16 @@ def out_of_laboratory(figures: dict) -> list[str]:
     return lines + table(head, rows)
 
 
-def _figures(one: dict) -> list[str]:
+def _format_metrics(one: dict) -> list[str]:
     return [
-        with_interval(one["accuracy"], one["interval"]),
+        format_with_interval(one["accuracy"], one["interval"]),
         f"{one['balanced_accuracy']:.3f}",
         percent(one["confident_right"]),
         percent(one["held_back"]),
     ]
 
 
-def stain_variation(figures: dict) -> list[str]:
+def render_stain_augmentation(figures: dict) -> list[str]:
     lines = [
         "## How strongly the stain is varied while learning",
         "",
@@ -98,7 +98,7 @@ def stain_variation(figures: dict) -> list[str]:
     ]
     names = list(next(iter(figures.values())))
     rows = [
-        [name, *(with_interval(one[lab]["accuracy"], one[lab]["interval"]) for lab in names)]
+        [name, *(format_with_interval(one[lab]["accuracy"], one[lab]["interval"]) for lab in names)]
         for name, one in figures.items()
     ]
     return lines + table(["variation", *names], rows)

@@ -7,15 +7,15 @@ import numpy as np
 
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.metrics.summary import figures
-from bloodcell.evaluation.predict import evaluate
+from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.evaluation.predict import predict_records
 from bloodcell.inference.engine import Engine
 
 
-def score(
-    folder: Path, images: Contents, records: list[Record], groups: np.ndarray, kept: Collection[str] = ()
+def score_model(
+    folder: Path, images: Contents, records: list[Record], groups: np.ndarray, metric_names: Collection[str] = ()
 ) -> dict:
-    """The model's fingerprint and its figures, those of `kept` or all, by the same pipeline as the app."""
+    """The model's fingerprint and its figures, those of `metric_names` or all, by the same pipeline as the app."""
     engine = Engine(folder)
-    found = figures(evaluate(engine, images, records, groups))
-    return {"model_sha256": engine.model_sha256} | {name: found[name] for name in kept or found}
+    metrics = summarise_metrics(predict_records(engine, images, records, groups))
+    return {"model_sha256": engine.model_sha256} | {name: metrics[name] for name in metric_names or metrics}

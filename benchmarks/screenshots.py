@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from bench_page import CHROMIUM_ARGS, WAIT_MS, chromium_path, open_when_up, served
+from bench_page import CHROMIUM_ARGS, WAIT_MS, find_chromium, serve_app, wait_and_open
 from measuring import PROJECT
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
@@ -17,7 +17,7 @@ FOLDER = PROJECT / "docs" / "screenshots"
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 
 
-def take(page: Page, name: str) -> None:
+def take_screenshot(page: Page, name: str) -> None:
     page.wait_for_timeout(4000)  # pictures and charts settle
     page.screenshot(path=FOLDER / f"{name}.png")
 
@@ -44,7 +44,7 @@ def take_datasets(page: Page, url: str, images: Path) -> None:
     page.get_by_role("button", name="Find copies").click()
     page.wait_for_selector("text=Groups of one image")
     page.set_viewport_size({"width": 1440, "height": 1280})
-    take(page, "datasets")
+    take_screenshot(page, "datasets")
     page.set_viewport_size(SIZE)
 
 
@@ -61,15 +61,15 @@ def take_training(page: Page, url: str) -> None:
     page.wait_for_timeout(4000)
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_text("is on the shelf").wait_for(timeout=10 * WAIT_MS)
-    take(page, "train")
+    take_screenshot(page, "train")
 
 
-def take_judging(page: Page, url: str) -> None:
+def take_evaluation(page: Page, url: str) -> None:
     """Judge two shipped models on the registered set, and compare them."""
     page.goto(f"{url}/evaluate")
     _evaluate(page, "wbc4")
     page.set_viewport_size({"width": 1440, "height": 1280})
-    take(page, "evaluate")
+    take_screenshot(page, "evaluate")
     page.get_by_text("Evaluate a model").click()
     page.get_by_role("combobox", name="Model", exact=True).click()
     page.get_by_role("option", name="wbc4-other-stains").click()
@@ -77,7 +77,7 @@ def take_judging(page: Page, url: str) -> None:
     _evaluate(page, "wbc4-other-stains")
     page.goto(f"{url}/compare")
     page.get_by_text("McNemar's exact test").wait_for()
-    take(page, "compare")
+    take_screenshot(page, "compare")
     page.set_viewport_size(SIZE)
 
 
@@ -87,7 +87,7 @@ def _evaluate(page: Page, model: str) -> None:
 
 
 def main() -> None:
-    chromium = chromium_path()
+    chromium = find_chromium()
     if chromium is None:
         raise SystemExit("error: there is no Chromium on this machine.")
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -98,22 +98,22 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(WAIT_MS)
-        with served(home) as (process, url):
-            open_when_up(page, url, process)
+        with serve_app(home) as (process, url):
+            wait_and_open(page, url, process)
             page.wait_for_selector("text=Try the sample set")
-            take(page, "start")
+            take_screenshot(page, "start")
             page.click("text=Try the sample set")
             page.wait_for_selector("text=Least sure first")
             page.wait_for_timeout(2000)
             page.keyboard.press("Enter")
-            take(page, "classify")
+            take_screenshot(page, "classify")
             take_datasets(page, url, draw_copies(Path(folder) / "smears"))
             take_training(page, url)
-            take_judging(page, url)
+            take_evaluation(page, url)
             page.click("text=Models")
-            take(page, "models")
+            take_screenshot(page, "models")
             page.click("text=Guide")
-            take(page, "guide")
+            take_screenshot(page, "guide")
         browser.close()
 
 

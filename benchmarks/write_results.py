@@ -2,8 +2,8 @@
 
 import json
 
-from measuring import MEASURED, PROJECT
-from result_tables import percent, table, verdict, with_interval
+from measuring import PROJECT, RESULTS_DIR
+from result_tables import format_with_interval, percent, table, verdict
 from results_of_data import (
     copies,
     datasets,
@@ -27,7 +27,7 @@ Every number here was produced by a script of this repository (named in each sec
 """
 
 
-def finder(figures: dict) -> list[str]:
+def render_finder(figures: dict) -> list[str]:
     bccd, txl = figures["bccd all"], figures["txl all"]
     train, masks = figures["kaggle-wbc TRAIN"], figures["wbc-masks"]
     bars = [
@@ -69,7 +69,7 @@ def finder(figures: dict) -> list[str]:
     return lines
 
 
-def classifier(figures: dict) -> list[str]:
+def render_classifier(figures: dict) -> list[str]:
     lines = [
         "## Classified: kaggle-wbc TEST (2,487 images made from 71 photographs)",
         "",
@@ -80,8 +80,8 @@ def classifier(figures: dict) -> list[str]:
     ]
     rows = []
     for number, one in enumerate(figures["alone_test"]):
-        rows.append(_test_row(f"TRAIN alone, seed {number}", one))
-    rows.append(_test_row("**shipped wbc4**", figures["shipped_test"]))
+        rows.append(_format_test_row(f"TRAIN alone, seed {number}", one))
+    rows.append(_format_test_row("**shipped wbc4**", figures["shipped_test"]))
     head = ["model", "image accuracy", "balanced", "per-cell vote", "confident and right", "held back", "ECE"]
     lines += table(head, rows)
     shipped = figures["shipped_test"]
@@ -111,7 +111,7 @@ def classifier(figures: dict) -> list[str]:
         [
             name,
             *[str(count) for count in counts],
-            with_interval(part["recall"], part["interval"]),
+            format_with_interval(part["recall"], part["interval"]),
             str(part["source_cells"]),
         ]
         for (name, part), counts in zip(shipped["recall"].items(), shipped["confusion"], strict=True)
@@ -121,31 +121,31 @@ def classifier(figures: dict) -> list[str]:
         f"The same accuracy with the plain image-level interval, as if copies were cells: {shipped['accuracy']:.3f}"
         f" [{shipped['plain_interval'][0]:.3f}, {shipped['plain_interval'][1]:.3f}]. It is too narrow to be believed.",
         "",
-        *_validation(
+        *_write_validation(
             json.loads((PROJECT / "models" / "wbc4" / "metrics.json").read_text(encoding="utf-8"))["validation"]
         ),
         "## A laboratory that no model has seen: wbc-masks (299 cells of the four classes)",
         "",
     ]
-    rows = [_masks_row(f"TRAIN alone, seed {number}", one) for number, one in enumerate(figures["alone_masks"])]
-    rows.append(_masks_row("**shipped wbc4** (TRAIN and pbc)", figures["shipped_masks"]))
+    rows = [_format_masks_row(f"TRAIN alone, seed {number}", one) for number, one in enumerate(figures["alone_masks"])]
+    rows.append(_format_masks_row("**shipped wbc4** (TRAIN and pbc)", figures["shipped_masks"]))
     head = ["model", "accuracy", "balanced", "confident and right", "held back", "wrong ones not confident (>= half)"]
     return lines + table(head, rows)
 
 
-def _test_row(name: str, one: dict) -> list[str]:
+def _format_test_row(name: str, one: dict) -> list[str]:
     return [
         name,
-        with_interval(one["accuracy"], one["interval"]),
-        with_interval(one["balanced_accuracy"], one["balanced_interval"]),
-        with_interval(one["vote_accuracy"], one["vote_interval"]),
+        format_with_interval(one["accuracy"], one["interval"]),
+        format_with_interval(one["balanced_accuracy"], one["balanced_interval"]),
+        format_with_interval(one["vote_accuracy"], one["vote_interval"]),
         percent(one["confident_right"]),
         percent(one["held_back"]),
         f"{one['ece']:.3f}",
     ]
 
 
-def _validation(figures: dict) -> list[str]:
+def _write_validation(figures: dict) -> list[str]:
     """What the settings and thresholds were chosen on."""
     rows = [
         [
@@ -164,18 +164,18 @@ def _validation(figures: dict) -> list[str]:
     ]
 
 
-def _masks_row(name: str, one: dict) -> list[str]:
+def _format_masks_row(name: str, one: dict) -> list[str]:
     return [
         name,
-        with_interval(one["accuracy"], one["interval"]),
-        with_interval(one["balanced_accuracy"], one["balanced_interval"]),
+        format_with_interval(one["accuracy"], one["interval"]),
+        format_with_interval(one["balanced_accuracy"], one["balanced_interval"]),
         percent(one["confident_right"]),
         percent(one["held_back"]),
         f"{percent(one['wrong_not_confident'])}, {verdict((one['wrong_not_confident'] or 0) >= 0.5)}",
     ]
 
 
-def status(figures: dict) -> list[str]:
+def render_status(figures: dict) -> list[str]:
     total = figures["total"]
     none = total["with_a_confident_cell"]
     lines = [
@@ -197,12 +197,12 @@ def main() -> None:
     lines = [HEAD]
 
     sections = (
-        ("finder", finder),
-        ("classifier", classifier),
+        ("finder", render_finder),
+        ("classifier", render_classifier),
         ("stain_variation", stain_variation),
         ("out_of_laboratory", out_of_laboratory),
         ("shipped", shipped),
-        ("status", status),
+        ("status", render_status),
         ("datasets", datasets),
         ("copies", copies),
         ("segmentation", segmentation),
@@ -215,21 +215,21 @@ def main() -> None:
         ("evaluate_page", evaluate_page),
     )
     for name, section in sections:
-        path = MEASURED / f"{name}.json"
+        path = RESULTS_DIR / f"{name}.json"
         if path.exists():
             lines += section(json.loads(path.read_text(encoding="utf-8")))
     for path in sorted((PROJECT / "docs" / "measured").glob("*.md")):
         lines.append(path.read_text(encoding="utf-8"))
     (PROJECT / "docs" / "results.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
-    _into_readme()
+    _update_readme()
 
 
-def _into_readme() -> None:
+def _update_readme() -> None:
     """Put the few figures that a visitor wants between the README's two marks."""
-    figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in MEASURED.glob("*.json")}
+    figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS_DIR.glob("*.json")}
     test, masks = figures["classifier"]["shipped_test"], figures["classifier"]["shipped_masks"]
     other = figures["out_of_laboratory"]["wbc-masks"]["unseen"]
-    bccd, status = figures["finder"]["bccd all"], figures["status"]["total"]
+    bccd, render_status = figures["finder"]["bccd all"], figures["status"]["total"]
     rows = [
         [
             "white cells found, bccd (364 fields)",
@@ -237,20 +237,23 @@ def _into_readme() -> None:
         ],
         [
             "class right, kaggle-wbc TEST (71 cells, never trained on)",
-            with_interval(test["accuracy"], test["interval"]),
+            format_with_interval(test["accuracy"], test["interval"]),
         ],
-        ["the same, classes weighed equally", with_interval(test["balanced_accuracy"], test["balanced_interval"])],
+        [
+            "the same, classes weighed equally",
+            format_with_interval(test["balanced_accuracy"], test["balanced_interval"]),
+        ],
         ["right where the model says *confident*", percent(test["confident_right"])],
         ["held back for a look", percent(test["held_back"])],
         [
             "class right in a laboratory it has not seen (wbc-masks)",
-            with_interval(masks["accuracy"], masks["interval"]),
+            format_with_interval(masks["accuracy"], masks["interval"]),
         ],
         ["of its errors there, not marked confident", percent(masks["wrong_not_confident"])],
-        ["class right there, wbc4-other-stains", with_interval(other["accuracy"], other["interval"])],
+        ["class right there, wbc4-other-stains", format_with_interval(other["accuracy"], other["interval"])],
         [
             "confident cells in pictures without a white cell",
-            f"{status['with_a_confident_cell']} of {status['pictures']}",
+            f"{render_status['with_a_confident_cell']} of {render_status['pictures']}",
         ],
     ]
     text = "\n".join(table(["figure", "measured, 95 % interval over source cells"], rows))

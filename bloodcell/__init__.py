@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bloodcell.datasets.copies.leaks import find_leaks as find_leaks
     from bloodcell.datasets.splits.split import split as split
-    from bloodcell.evaluation.predict import evaluate as evaluate
+    from bloodcell.evaluation.predict import predict_records as predict_records
     from bloodcell.imaging.find import find_white_cells as find_white_cells
     from bloodcell.inference.engine import Engine as Engine
     from bloodcell.inference.pipeline import analyse as analyse

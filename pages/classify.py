@@ -4,63 +4,63 @@ import streamlit as st
 
 from bloodcell.core.settings import load_settings
 from bloodcell.review.batches import Batch
-from bloodcell.review.tables import cells_table, images_table
+from bloodcell.review.tables import read_cells_table, read_images_table
 from bloodcell.ui.classify import batch_menu, batch_summary, upload_form, workbench
-from bloodcell.ui.classify.tour import tour
+from bloodcell.ui.classify.tour import show_tour
 from bloodcell.ui.shared import explanation_view, layout, resources, state
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.progress import say_stopped
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.progress import show_stop_notice
+from bloodcell.ui.shared.text import escape_md
 
 
-def start() -> None:
+def show_start() -> None:
     """No batch is open: begin one, or choose one."""
     st.header("Classify white blood cells", anchor=False)
     batch_menu.offer_undo()
-    known = batch_menu.all_batches()
-    if not known:
-        tour(load_settings().home)
+    batches = batch_menu.read_all_batches()
+    if not batches:
+        show_tour(load_settings().home)
     with st.container(border=True):
         model = upload_form.ask_model()
         if model is not None:
-            name, files = upload_form.ask_new_batch(batch_menu.new_name())
+            name, files = upload_form.ask_new_batch(batch_menu.make_default_name())
             if files:
-                upload_form.take_files(batch_menu.begin_batch(name, model), files)
+                upload_form.store_files(batch_menu.start_batch(name, model), files)
                 st.rerun()
-    batch_menu.choose_batch(known)
+    batch_menu.choose_batch(batches)
     if model is not None:
-        resources.load_ahead(model)
+        resources.preload_engine(model)
 
 
-def opened(batch: Batch) -> None:
+def show_batch(batch: Batch) -> None:
     """A batch is open: add images, see what they came to, correct, download."""
-    db = resources.database()
-    images = images_table(db, batch.id)
-    files = batch_menu.batch_header(batch, len(images))
+    db = resources.get_database()
+    images = read_images_table(db, batch.id)
+    files = batch_menu.show_batch_header(batch, len(images))
     if images.empty:
         files = upload_form.ask_files()
     if files:
-        upload_form.take_files(batch.id, files)
+        upload_form.store_files(batch.id, files)
         st.rerun()
-    notice = state.take_notice()
+    notice = state.pop_notice()
     if notice:
-        st.toast(plain(notice), icon=":material/check:")
-    say_stopped()
-    upload_form.show_waiting(batch)
+        st.toast(escape_md(notice), icon=":material/check:")
+    show_stop_notice()
+    upload_form.show_analysis(batch)
     if images.empty:
         return
-    workbench.prepare_bench(batch.id, cells_table(db, batch.id))
-    workbench.workbench(batch, len(images))
-    batch_summary.images_without_cells(images)
-    explanation_view.follow()
+    workbench.prepare_bench(batch.id, read_cells_table(db, batch.id))
+    workbench.show_workbench(batch, len(images))
+    batch_summary.show_images_without_cells(images)
+    explanation_view.watch_jobs()
 
 
-layout.through_app()
+layout.ensure_run_by_app()
 slot = st.empty()  # an opened batch clears the start view at once, not only when its analysis is done
 with show_errors(stop=True):
-    batch = batch_menu.opened_batch()
+    batch = batch_menu.find_open_batch()
     if batch is None:
         with slot.container():
-            start()
+            show_start()
     else:
-        opened(batch)
+        show_batch(batch)

@@ -6,20 +6,20 @@ from bloodcell.ui.compare import leaderboard, model_comparison, one_image, trial
 from bloodcell.ui.shared import layout
 from bloodcell.ui.shared.errors import show_errors
 
-VERDICT, MATRICES, DISAGREE, CURVES = "Verdict", "Matrices", "Where they differ", "Learning curves"
+VERDICT, MATRICES, DISAGREEMENTS, CURVES = "Verdict", "Matrices", "Where they differ", "Learning curves"
 VIEWS = {
     VERDICT: model_comparison.show_verdicts,
     MATRICES: model_comparison.show_matrices,
-    DISAGREE: model_comparison.show_disagreements,
+    DISAGREEMENTS: model_comparison.show_disagreements,
     CURVES: model_comparison.show_curves,
 }
-MODELS, PICTURE, TRIALS = "Models on labelled pictures", "One picture", "Trials of one spec"
+MODELS, IMAGE, TRIALS = "Models on labelled pictures", "One picture", "Trials of one spec"
 
-layout.through_app()
+layout.ensure_run_by_app()
 st.header("Compare", anchor=False)
-what = st.segmented_control(
+mode = st.segmented_control(
     "What",
-    [MODELS, PICTURE, TRIALS],
+    [MODELS, IMAGE, TRIALS],
     default=MODELS,
     required=True,
     key="compare-what",
@@ -27,9 +27,9 @@ what = st.segmented_control(
     bind="query-params",
 )
 with show_errors():
-    if what == PICTURE:
+    if mode == IMAGE:
         one_image.show()
-    elif what == TRIALS:
+    elif mode == TRIALS:
         trials_comparison.show()
     else:
         on_board, chosen = leaderboard.choose()

@@ -12,11 +12,11 @@ from bloodcell.ui.datasets import (
 )
 from bloodcell.ui.shared import layout
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.progress import say_stopped
+from bloodcell.ui.shared.progress import show_stop_notice
 
 VIEWS = {
     "Overview": overview_tab.show,
-    "Pictures": overview_tab.show_pictures,
+    "Pictures": overview_tab.show_images,
     "Gray levels": gray_levels_tab.show,
     "Segmentation": segmentation_tab.show,
     "Copies": copies_tab.show,
@@ -24,13 +24,13 @@ VIEWS = {
     "Problems": overview_tab.show_problems,
 }
 
-layout.through_app()
+layout.ensure_run_by_app()
 st.header("Datasets", anchor=False)
 with show_errors(stop=True):
     dataset = dataset_library.choose()
     dataset_library.add(is_first=dataset is None)
 if dataset is None:
-    say_stopped()
+    show_stop_notice()
     st.stop()
 head = st.container()
 view = st.segmented_control(
@@ -42,9 +42,9 @@ view = st.segmented_control(
     label_visibility="collapsed",
     bind="query-params",
 )
-body = dataset_library.cleared_for(dataset, view)
+body = dataset_library.clear_for_view(dataset, view)
 with head, show_errors(stop=True):
-    dataset_library.header(dataset)
+    dataset_library.show_header(dataset)
 with body, show_errors():
-    say_stopped()
+    show_stop_notice()
     VIEWS[view](dataset)

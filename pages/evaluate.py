@@ -13,36 +13,36 @@ from bloodcell.ui.evaluate import (
 from bloodcell.ui.shared import explanation_view, layout
 from bloodcell.ui.shared.errors import show_errors
 
-FIGURES, PICTURES, CALIBRATION, LOOKS = "Figures", "Matrix and pictures", "How sure", "Where it looks"
+METRICS, CONFUSION, CALIBRATION, ATTENTION = "Figures", "Matrix and pictures", "How sure", "Where it looks"
 
-layout.through_app()
+layout.ensure_run_by_app()
 st.header("Evaluate", anchor=False)
-evaluation_library.take_next()
+evaluation_library.open_scheduled()
 with show_errors(stop=True):
     info = evaluation_library.choose()
     evaluation_form.ask(is_first=info is None)
-    evaluation_form.follow()
+    evaluation_form.show_pending_jobs()
 if info is None:
     st.stop()
-dataset = evaluation_library.dataset_of(info)
+dataset = evaluation_library.find_dataset(info)
 with show_errors(stop=True):
-    evaluation_library.header(info)
+    evaluation_library.show_header(info)
 view = st.segmented_control(
     "Show",
-    [PICTURES, FIGURES, CALIBRATION, LOOKS],
-    default=PICTURES,
+    [CONFUSION, METRICS, CALIBRATION, ATTENTION],
+    default=CONFUSION,
     required=True,
     key="evaluation-view",
     label_visibility="collapsed",
     bind="query-params",
 )
 with show_errors():
-    if view == FIGURES:
+    if view == METRICS:
         metrics_tab.show(info)
     elif view == CALIBRATION:
         calibration_tab.show(info)
-    elif view == LOOKS:
+    elif view == ATTENTION:
         attention_tab.show(info, dataset)
     else:
         confusion_tab.show(info, dataset)
-explanation_view.follow()
+explanation_view.watch_jobs()

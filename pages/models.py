@@ -8,26 +8,26 @@ from bloodcell.ui.classify import upload_form
 from bloodcell.ui.models import import_form, model_library
 from bloodcell.ui.shared import layout
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.text import escape_md
 
-layout.through_app()
+layout.ensure_run_by_app()
 st.header("Models", anchor=False)
 settings = load_settings()
-import_form.load_here()
+import_form.ask_import()
 with show_errors(stop=True):
     models = list_models(settings)
 if not models:
     st.info(
         "There is no model on the shelf, so nothing can be classified. Load one above, or train one: it appears here by "
-        f"itself. A model is a folder in {plain(str(settings.runs_dir))}.",
+        f"itself. A model is a folder in {escape_md(str(settings.runs_dir))}.",
         icon=":material/inventory_2:",
     )
     st.stop()
 model = model_library.choose_model(models)
 with show_errors():
     model_library.offer_download(model)
-upload_form.say_limits(model)
+upload_form.show_limits(model)
 with show_errors():
-    model_library.show_figures_of(model)
+    model_library.show_metrics(model)
 with show_errors():
     model_library.show_card(model)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from bloodcell.cli.models.judging_parsers import add_judging_commands, add_model_commands
+from bloodcell.cli.models.judging_parsers import add_evaluation_commands, add_model_commands
 from bloodcell.cli.shared.parsers import DATASET_HELP, add_command, add_reading_options
 from bloodcell.cli.training.training_parsers import add_training_commands
 from bloodcell.core.errors import BloodcellError
@@ -116,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--data", default="../shared/data", metavar="DIR", help="(default: %(default)s)")
     reproduce.add_argument("--out", metavar="DIR", help="folder of the runs (default: workspace/reproduced/NAME)")
 
-    add_judging_commands(commands)
+    add_evaluation_commands(commands)
 
     explore = add_command(
         commands,

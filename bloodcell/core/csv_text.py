@@ -12,22 +12,22 @@ from bloodcell.core.errors import DatasetError
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[Any]], bom: bool = True) -> bytes:
-    """Write a header and rows as CSV for spreadsheets: UTF-8, CR LF, texts escaped by `escape`."""
+def encode_csv(header: Iterable[str], rows: Iterable[Iterable[Any]], bom: bool = True) -> bytes:
+    """Write a header and rows as CSV for spreadsheets: UTF-8, CR LF, texts escaped by `escape_formula`."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
-    writer.writerows([escape(value) if isinstance(value, str) else value for value in row] for row in rows)
+    writer.writerows([escape_formula(value) if isinstance(value, str) else value for value in row] for row in rows)
     return (codecs.BOM_UTF8 if bom else b"") + text.getvalue().encode("utf-8")
 
 
-def escape(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Put a quote before text that a spreadsheet would run as a formula: after = + - @ TAB or CR."""
     return "'" + text if text.startswith(_FORMULA_STARTS) else text
 
 
-def unescape(text: str) -> str:
-    """Take away the quote that `escape` puts there; a text that began with ' and = by itself loses its quote too."""
+def unescape_formula(text: str) -> str:
+    """Take away the quote that `escape_formula` puts there; a text that began with ' and = by itself loses its quote too."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_STARTS) else text
 
 
@@ -65,4 +65,4 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise DatasetError(
             f"{path.name} must have the columns {', '.join(columns)}. Found: {', '.join(found) or 'none'}."
         )
-    return [{name: unescape(value) for name, value in row.items() if isinstance(value, str)} for row in rows]
+    return [{name: unescape_formula(value) for name, value in row.items() if isinstance(value, str)} for row in rows]

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes) -> None:
     """Write beside `path`, flush to the disk, then rename; the temporary file is gone in every case."""
-    with writing_whole(path) as stream:
+    with open_atomic(path) as stream:
         stream.write(data)
 
 
 @contextmanager
-def writing_whole(path: Path) -> Iterator[BinaryIO]:
-    """Give a stream whose content is at `path` after the block, as by `write_whole`, unless the block failed."""
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """Give a stream whose content is at `path` after the block, as by `write_atomic`, unless the block failed."""
     handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -23,7 +23,7 @@ UNREADABLE: Final = "unreadable"
 IMAGE_STATUSES: Final = (HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADABLE)
 
 # Words for the plain CSV where an image has no class to give.
-PLAIN_WORDS: Final = {
+PER_IMAGE_WORDS: Final = {
     NO_WHITE_CELL: "NO_WHITE_CELL",
     NOT_A_SMEAR: "NOT_A_SMEAR",
     UNREADABLE: "UNREADABLE",

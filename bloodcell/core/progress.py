@@ -41,7 +41,7 @@ class Control:
     def progress(self, at: Progress) -> None:
         """Called after a batch, at most every `PROGRESS_EVERY_S`, and after the last of an epoch."""
 
-    def epoch_done(self, row: dict) -> None:
+    def on_epoch(self, row: dict) -> None:
         """Called with the epoch's row of history.csv, after its checkpoint is on the disk."""
 
     def log(self, line: str) -> None:
@@ -52,7 +52,7 @@ class Control:
         return False
 
 
-def stop_if_asked(control: Control) -> None:
+def raise_if_stopped(control: Control) -> None:
     """Raise StoppedError if the run's user has asked for it."""
     if control.should_stop():
         raise StoppedError("Training was stopped; the epochs that were finished are kept.")
@@ -70,20 +70,20 @@ class Pace:
     def __init__(self, fit: int, fits: int, epochs: int, batches: int, batch_size: int) -> None:
         self.fit, self.fits, self.epochs, self.batches, self.batch_size = fit, fits, epochs, batches, batch_size
         self.epoch = 0
-        self.began_at = self.told_at = 0.0
+        self.epoch_started_at = self.reported_at = 0.0
 
     def begin(self, epoch: int) -> None:
         """Begin an epoch, counted from 1."""
         self.epoch = epoch
-        self.began_at = time.monotonic()
+        self.epoch_started_at = time.monotonic()
 
     def after(self, batch: int, loss: float, accuracy: float) -> Progress | None:
         """Where the run stands after a batch, counted from 1; None where it was told of a moment ago."""
         now = time.monotonic()
-        if now - self.told_at < PROGRESS_EVERY_S and batch < self.batches:
+        if now - self.reported_at < PROGRESS_EVERY_S and batch < self.batches:
             return None
-        self.told_at = now
-        batches_per_s = batch / max(now - self.began_at, 1e-6)
+        self.reported_at = now
+        batches_per_s = batch / max(now - self.epoch_started_at, 1e-6)
         batches_left = ((self.fits - self.fit + 1) * self.epochs - self.epoch + 1) * self.batches - batch
         return Progress(
             fit=self.fit,

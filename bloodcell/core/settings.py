@@ -18,7 +18,7 @@ class Settings:
     home : the workspace folder (BLOODCELL_HOME, default ./workspace: beside the code, or in the current folder where the
         package is installed)
     db_url : SQLAlchemy URL (BLOODCELL_DB, default SQLite in the workspace)
-    shelf : folder of shipped models
+    shipped_models_dir : folder of shipped models
     jobs_at_once : how many jobs run at a time (BLOODCELL_JOBS, default 1); the others wait
     runner : what runs them (BLOODCELL_RUNNER, default "local": processes of this machine), see `jobs.runners.table`
     ray_address : of the Ray cluster where the runner is "ray" (RAY_ADDRESS)
@@ -26,7 +26,7 @@ class Settings:
 
     home: Path
     db_url: str
-    shelf: Path = FILES_DIR / "models"
+    shipped_models_dir: Path = FILES_DIR / "models"
     jobs_at_once: int = 1
     runner: str = "local"
     ray_address: str = ""
@@ -42,7 +42,7 @@ class Settings:
         return self.home / "runs"
 
     @property
-    def models_in_dir(self) -> Path:
+    def incoming_models_dir(self) -> Path:
         """Files of models that were handed over and are to be loaded (`jobs.kinds.load`)."""
         return self.home / "models-in"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from bloodcell.core.errors import SpecError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 
-_WORDS_OF_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 class Spec:
@@ -70,7 +70,7 @@ class Spec:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Make a spec of one JSON object; errors as for `from_dict`."""
-        return cls.from_dict(json_object(text))
+        return cls.from_dict(parse_json_object(text))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -92,10 +92,10 @@ class Spec:
 
     def write(self, path: Path) -> None:
         """Write the spec to a JSON file, whole or not at all."""
-        write_whole(path, self.to_json().encode())
+        write_atomic(path, self.to_json().encode())
 
 
-def json_object(text: str) -> dict[str, Any]:
+def parse_json_object(text: str) -> dict[str, Any]:
     """Read one JSON object.
 
     Raises
@@ -166,7 +166,7 @@ def _fit(value: Any, hint: Any, name: str) -> Any:
 def _fit_plain(value: Any, hint: type, name: str) -> Any:
     wanted = {int: numbers.Integral, float: numbers.Real}.get(hint, hint)
     fits = isinstance(value, wanted) and (hint is bool or not isinstance(value, bool))
-    require(fits, f"{name} must be {_WORDS_OF_TYPES.get(hint, hint.__name__)}. Received: {value!r}.")
+    require(fits, f"{name} must be {_TYPE_NAMES.get(hint, hint.__name__)}. Received: {value!r}.")
     # JSON knows no integers of NumPy; a whole number where a float is allowed stays as it was written.
     return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else value
 

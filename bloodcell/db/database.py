@@ -79,10 +79,10 @@ def open_database(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
 
 
 @contextmanager
-def reading(db: Engine) -> Iterator[Connection]:
+def begin_read(db: Engine) -> Iterator[Connection]:
     """Give a connection for a consistent read; the database's errors come out as StoreError."""
-    with _plain_errors():
-        _heal(db)
+    with _translate_errors():
+        _recreate_if_missing(db)
         with db.connect() as connection:
             if connection.dialect.name == "postgresql":  # by itself it would let each query see a later state
                 connection.execution_options(isolation_level="REPEATABLE READ")
@@ -91,20 +91,20 @@ def reading(db: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(db: Engine) -> Iterator[Connection]:
+def begin_write(db: Engine) -> Iterator[Connection]:
     """Give a connection whose changes are all kept at the end, or none of them.
 
     SQLite takes the write lock at once: a transaction that reads first and asks for the lock later would
     be refused without waiting whenever another one wrote in between.
     """
-    with _plain_errors():
-        _heal(db)
+    with _translate_errors():
+        _recreate_if_missing(db)
         with db.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE") as connection, connection.begin():
             yield connection
 
 
-def one_at_a_time(connection: Connection, key: int) -> None:
-    """Let no other process pass this place with the same `key` until the transaction of `writing` ends.
+def take_lock(connection: Connection, key: int) -> None:
+    """Let no other process pass this place with the same `key` until the transaction of `begin_write` ends.
 
     SQLite has one writer anyway; PostgreSQL would let two count the same rows.
     """
@@ -117,12 +117,15 @@ def _create_engine(url: str, busy_timeout_s: float) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return create_engine(
-                parsed, pool_pre_ping=True, json_serializer=_json, connect_args=_server_args(parsed, busy_timeout_s)
+                parsed,
+                pool_pre_ping=True,
+                json_serializer=_dump_json,
+                connect_args=_make_server_args(parsed, busy_timeout_s),
             )
         connect_args = {"timeout": busy_timeout_s, "check_same_thread": False}
         # NullPool: a kept connection would go on writing into a database file that has been deleted.
         pool = StaticPool if _sqlite_path(parsed) is None else NullPool
-        db = create_engine(parsed, connect_args=connect_args, poolclass=pool, json_serializer=_json)
+        db = create_engine(parsed, connect_args=connect_args, poolclass=pool, json_serializer=_dump_json)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(f"The database address cannot be used: {str(error).splitlines()[0]}") from error
     event.listen(db, "connect", _on_sqlite_connect)
@@ -130,26 +133,26 @@ def _create_engine(url: str, busy_timeout_s: float) -> Engine:
     return db
 
 
-def _server_args(url: URL, busy_timeout_s: float) -> dict[str, Any]:
+def _make_server_args(url: URL, busy_timeout_s: float) -> dict[str, Any]:
     """What PostgreSQL's driver is told besides the address."""
     if url.get_backend_name() != "postgresql":
         return {}
     return {"connect_timeout": CONNECT_TIMEOUT_S, "options": f"-c lock_timeout={round(busy_timeout_s * 1000)}"}
 
 
-def _json(value: Any) -> str:
+def _dump_json(value: Any) -> str:
     """JSON without NaN and infinity, which it does not know and PostgreSQL refuses: they become null."""
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
-        return json.dumps(_without_nan(value))
+        return json.dumps(_replace_nan(value))
 
 
-def _without_nan(value: Any) -> Any:
+def _replace_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {key: _replace_nan(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
+        return [_replace_nan(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -169,7 +172,7 @@ def _sqlite_path(url: URL) -> Path | None:
     return Path(str(url.database))
 
 
-def _heal(db: Engine) -> None:
+def _recreate_if_missing(db: Engine) -> None:
     """Make the database anew if its file is gone."""
     path = _sqlite_path(db.url)
     if path is not None and not path.exists():
@@ -184,9 +187,9 @@ def _prepare(db: Engine) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The workspace folder cannot be made: {error.strerror}.") from error
-    with _plain_errors():
+    with _translate_errors():
         with db.connect() as connection, connection.begin():
-            revision = _revision(connection)
+            revision = _read_revision(connection)
         if revision == HEAD_REVISION:
             return
         if path is not None:
@@ -195,7 +198,7 @@ def _prepare(db: Engine) -> None:
             _upgrade(connection)
 
 
-def _revision(connection: Connection) -> str | None:
+def _read_revision(connection: Connection) -> str | None:
     """Return the version of the tables, None where there are none yet."""
     if not inspect(connection).has_table("alembic_version"):
         return None
@@ -213,7 +216,7 @@ def _switch_to_wal(db: Engine) -> None:
                 return
             except sqlite3.OperationalError as error:
                 if time.monotonic() >= give_up_at:
-                    raise StoreError(_plain_reason(error)) from error
+                    raise StoreError(_describe_error(error)) from error
                 time.sleep(0.02)
     finally:
         raw.close()
@@ -221,8 +224,8 @@ def _switch_to_wal(db: Engine) -> None:
 
 def _upgrade(connection: Connection) -> None:
     """Run the migrations that are missing, inside the transaction of `connection`."""
-    one_at_a_time(connection, MIGRATION_LOCK_KEY)
-    revision = _revision(connection)  # again: another process may have been quicker
+    take_lock(connection, MIGRATION_LOCK_KEY)
+    revision = _read_revision(connection)  # again: another process may have been quicker
     if revision == HEAD_REVISION:
         return
     if connection.dialect.name == "sqlite" and _sqlite_path(connection.engine.url) is None:
@@ -252,14 +255,14 @@ def _upgrade(connection: Connection) -> None:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(_plain_reason(error.orig or error)) from error
+        raise StoreError(_describe_error(error.orig or error)) from error
 
 
-def _plain_reason(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     """Put what the driver said into one sentence."""
     said = str(error)
     for words, sentence in _REASONS:

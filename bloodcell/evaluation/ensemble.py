@@ -8,13 +8,13 @@ import numpy as np
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import CHECK, CONFIDENT, UNFAMILIAR
 from bloodcell.db.schema import now_utc
-from bloodcell.evaluation.evaluation_folder import Evaluation, answers_table
-from bloodcell.evaluation.leak_check import LEAKS, LeakFound, leak_of_words
-from bloodcell.evaluation.metrics.measure import report
-from bloodcell.evaluation.metrics.predictions import NOT_ANSWERED, Predictions
+from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
+from bloodcell.evaluation.leak_check import LEAKS, LeakSummary, count_leaks
+from bloodcell.evaluation.metrics.measure import compute_report
+from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 
 
-def ensemble(members: Sequence[Evaluation]) -> Evaluation:
+def build_ensemble(members: Sequence[Evaluation]) -> Evaluation:
     """Judge the mean of some models' probabilities on pictures that all of them were asked about.
 
     A picture is answered if any member answers it, by the mean over those that do. It is Confident only if every member
@@ -39,23 +39,25 @@ def ensemble(members: Sequence[Evaluation]) -> Evaluation:
             f" {len(members)} models, {len(classes)} sets of classes, {len(same)} sets of pictures."
         )
     answers = [one.predictions() for one in members]
-    answered = np.stack([one.y_pred != NOT_ANSWERED for one in answers])
+    answered = np.stack([one.y_pred != NO_PREDICTION for one in answers])
     probs = np.stack([one.probs for one in answers])
     n_answers = answered.sum(axis=0)
     mean = (probs * answered[..., None]).sum(axis=0) / np.maximum(n_answers, 1)[:, None]
-    y_pred = np.where(n_answers > 0, mean.argmax(axis=1), NOT_ANSWERED)
-    together = Predictions(
+    y_pred = np.where(n_answers > 0, mean.argmax(axis=1), NO_PREDICTION)
+    combined = Predictions(
         first.class_names,
         answers[0].y_true,
         y_pred,
         mean.astype(np.float32),
-        _statuses(answers, y_pred),
+        _combine_statuses(answers, y_pred),
         answers[0].groups,
         answers[0].boxes,
     )
-    table = answers_table(first.answers["file"].tolist(), together)
-    words = np.array([_worst(row) for row in zip(*(one.answers["leak"] for one in members), strict=True)], object)
-    leaks = [LeakFound.from_json(one.protocol["leak"]) for one in members]
+    table = build_prediction_table(first.answers["file"].tolist(), combined)
+    words = np.array(
+        [_choose_worst_leak(row) for row in zip(*(one.answers["leak"] for one in members), strict=True)], object
+    )
+    leaks = [LeakSummary.from_json(one.protocol["leak"]) for one in members]
     names = [one.protocol["model"] for one in members]
     protocol = first.protocol | {
         "model": " + ".join(names),
@@ -65,25 +67,25 @@ def ensemble(members: Sequence[Evaluation]) -> Evaluation:
         "members": [{"model": one.protocol["model"], "model_sha256": one.protocol["model_sha256"]} for one in members],
         "title": f"{' + '.join(names)} on {first.protocol['dataset']}",
         "created": now_utc(),
-        "leak": replace(leak_of_words(words, leaks[0]), is_known=all(one.is_known for one in leaks)).to_json(),
-        "images_per_s": _together([one.protocol["images_per_s"] for one in members]),
+        "leak": replace(count_leaks(words, leaks[0]), is_known=all(one.is_known for one in leaks)).to_json(),
+        "images_per_s": _combine_rates([one.protocol["images_per_s"] for one in members]),
     }
-    return Evaluation(protocol, table.assign(leak=words, sha256=first.answers["sha256"]), report(together))
+    return Evaluation(protocol, table.assign(leak=words, sha256=first.answers["sha256"]), compute_report(combined))
 
 
-def _statuses(answers: list[Predictions], y_pred: np.ndarray) -> np.ndarray:
+def _combine_statuses(answers: list[Predictions], y_pred: np.ndarray) -> np.ndarray:
     statuses = np.stack([one.status for one in answers])
     agree = np.stack([one.y_pred == y_pred for one in answers]).all(axis=0)
     found = np.where((statuses == CONFIDENT).all(axis=0) & agree, CONFIDENT, CHECK)
     found = np.where((statuses == UNFAMILIAR).any(axis=0), UNFAMILIAR, found)
-    return np.where(y_pred == NOT_ANSWERED, "", found)
+    return np.where(y_pred == NO_PREDICTION, "", found)
 
 
-def _worst(words: tuple[str, ...]) -> str:
+def _choose_worst_leak(words: tuple[str, ...]) -> str:
     """What stands for several members: the leak that says most, else what something was chosen on."""
     return next((kind for kind in LEAKS if kind in words), max(words))
 
 
-def _together(rates: list[float]) -> float:
+def _combine_rates(rates: list[float]) -> float:
     """Pictures a second if one model after the other is asked."""
     return round(1 / sum(1 / rate for rate in rates), 1)

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from bloodcell.core.errors import RunError
-from bloodcell.core.io import write_whole
-from bloodcell.evaluation.metrics.predictions import NOT_ANSWERED, Predictions
+from bloodcell.core.io import write_atomic
+from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 from bloodcell.imaging.boxes import Box
 
-ANSWERS_FILE, EVALUATION_FILE = "answers.parquet", "evaluation.json"
-BOX = ("top", "left", "bottom", "right")
-PROB = "prob_"
-FORMAT = 1
+PREDICTIONS_FILE, EVALUATION_FILE = "answers.parquet", "evaluation.json"
+BOX_COLUMNS = ("top", "left", "bottom", "right")
+PROB_PREFIX = "prob_"
+FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Evaluation:
         model does not know -> images), created, seconds, versions, revision; to find the pictures again, dataset_id (""
         if not registered), dataset_sha256 and path; to repeat it, spec and data_dir of a job, or command
     answers : table, a row an image: file, label, prediction ("" where not answered), status, source_cell (int64), the
-        cell's box (`BOX`, -1 where there is none), `PROB` + class for each class (float32), and maybe leak (of
+        cell's box (`BOX_COLUMNS`, -1 where there is none), `PROB_PREFIX` + class for each class (float32), and maybe leak (of
         `leak_check`, "" for none) and sha256 of the picture's bytes
-    report : `evaluation.metrics.measure.report` of it
+    report : `evaluation.metrics.measure.compute_report` of it
     """
 
     protocol: dict[str, Any]
@@ -48,19 +48,19 @@ class Evaluation:
         table, names = self.answers, self.class_names
         return Predictions(
             names,
-            _numbers(table["label"], names),
-            _numbers(table["prediction"], names),
-            table[[PROB + name for name in names]].to_numpy(np.float32),
+            _encode_labels(table["label"], names),
+            _encode_labels(table["prediction"], names),
+            table[[PROB_PREFIX + name for name in names]].to_numpy(np.float32),
             table["status"].to_numpy(str),
             table["source_cell"].to_numpy(np.int64),
-            table[list(BOX)].to_numpy(np.int64),
+            table[list(BOX_COLUMNS)].to_numpy(np.int64),
         )
 
 
-def answers_table(files: Sequence[str], predictions: Predictions) -> pd.DataFrame:
+def build_prediction_table(files: Sequence[str], predictions: Predictions) -> pd.DataFrame:
     """The table of `Evaluation`; `files` are the N names of the images."""
     names = np.array([*predictions.class_names, ""])
-    boxes = np.full((len(files), len(BOX)), -1) if predictions.boxes is None else predictions.boxes
+    boxes = np.full((len(files), len(BOX_COLUMNS)), -1) if predictions.boxes is None else predictions.boxes
     columns: dict[str, Any] = {
         "file": list(files),
         "label": names[predictions.y_true],
@@ -68,19 +68,19 @@ def answers_table(files: Sequence[str], predictions: Predictions) -> pd.DataFram
         "status": predictions.status,
         "source_cell": predictions.groups.astype(np.int64),
     }
-    columns |= {side: boxes[:, index] for index, side in enumerate(BOX)}
-    columns |= {PROB + name: predictions.probs[:, index] for index, name in enumerate(predictions.class_names)}
+    columns |= {side: boxes[:, index] for index, side in enumerate(BOX_COLUMNS)}
+    columns |= {PROB_PREFIX + name: predictions.probs[:, index] for index, name in enumerate(predictions.class_names)}
     return pd.DataFrame(columns)
 
 
-def sureness(answers: pd.DataFrame) -> np.ndarray:
+def max_probabilities(answers: pd.DataFrame) -> np.ndarray:
     """Probability of each answer of `Evaluation.answers`, 0 where there is none; float (N,)."""
-    return answers[[name for name in answers.columns if name.startswith(PROB)]].to_numpy(float).max(axis=1)
+    return answers[[name for name in answers.columns if name.startswith(PROB_PREFIX)]].to_numpy(float).max(axis=1)
 
 
-def box_of(one: Any) -> Box | None:
+def read_box(one: Any) -> Box | None:
     """The cell that was answered for in a row of the answers; None where there is none."""
-    sides = [int(getattr(one, side)) for side in BOX]
+    sides = [int(getattr(one, side)) for side in BOX_COLUMNS]
     return Box(*sides) if sides[0] >= 0 else None
 
 
@@ -88,9 +88,9 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     """Write an evaluation into a folder that is there; its description last, so that it is there whole or not at all."""
     stream = io.BytesIO()
     evaluation.answers.to_parquet(stream, index=False)
-    write_whole(folder / ANSWERS_FILE, stream.getvalue())
-    described = {"format": FORMAT, "protocol": evaluation.protocol, "report": evaluation.report}
-    write_whole(folder / EVALUATION_FILE, (json.dumps(described, indent=2, allow_nan=False) + "\n").encode())
+    write_atomic(folder / PREDICTIONS_FILE, stream.getvalue())
+    document = {"format": FORMAT_VERSION, "protocol": evaluation.protocol, "report": evaluation.report}
+    write_atomic(folder / EVALUATION_FILE, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
 
 
 def read_evaluation(folder: Path) -> Evaluation:
@@ -101,10 +101,10 @@ def read_evaluation(folder: Path) -> Evaluation:
     RunError
         If it is gone, damaged, or of a later version of Bloodcell.
     """
-    described = read_described(folder)
+    document = read_evaluation_summary(folder)
     try:
-        answers = pd.read_parquet(folder / ANSWERS_FILE)
-        found = Evaluation(described["protocol"], answers, described["report"])
+        answers = pd.read_parquet(folder / PREDICTIONS_FILE)
+        found = Evaluation(document["protocol"], answers, document["report"])
         found.predictions()  # what is damaged shows here
     except OSError as error:
         raise RunError(f"The evaluation {folder.name} cannot be read: {error.strerror or error}.") from error
@@ -113,20 +113,20 @@ def read_evaluation(folder: Path) -> Evaluation:
     return found
 
 
-def read_described(folder: Path) -> dict[str, Any]:
+def read_evaluation_summary(folder: Path) -> dict[str, Any]:
     """The protocol and report of an evaluation, without its answers; errors as `read_evaluation`."""
     try:
-        described = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
-        if described["format"] != FORMAT:
-            raise RunError(f"The evaluation {folder.name} is of another version of Bloodcell ({described['format']}).")
-        return {name: dict(described[name]) for name in ("protocol", "report")}
+        document = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
+        if document["format"] != FORMAT_VERSION:
+            raise RunError(f"The evaluation {folder.name} is of another version of Bloodcell ({document['format']}).")
+        return {name: dict(document[name]) for name in ("protocol", "report")}
     except OSError as error:
         raise RunError(f"The evaluation {folder.name} cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"The evaluation {folder.name} is damaged: {type(error).__name__}, {error}.") from error
 
 
-def _numbers(labels: pd.Series, names: tuple[str, ...]) -> np.ndarray:
-    """Labels as numbers of classes, "" as `NOT_ANSWERED`; KeyError for any other."""
-    number = {name: index for index, name in enumerate(names)} | {"": NOT_ANSWERED}
+def _encode_labels(labels: pd.Series, names: tuple[str, ...]) -> np.ndarray:
+    """Labels as numbers of classes, "" as `NO_PREDICTION`; KeyError for any other."""
+    number = {name: index for index, name in enumerate(names)} | {"": NO_PREDICTION}
     return np.array([number[label] for label in labels], np.int64)

@@ -10,12 +10,12 @@ import pandas as pd
 
 from bloodcell.core.errors import ModelError
 from bloodcell.core.settings import Settings
-from bloodcell.evaluation.leak_check import LeakFound
+from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.model_store.folder import get_model
 
 
-def boards(evaluations: Sequence[EvaluationInfo]) -> dict[str, list[EvaluationInfo]]:
+def group_by_images(evaluations: Sequence[EvaluationInfo]) -> dict[str, list[EvaluationInfo]]:
     """Evaluations by what was judged (same pictures, labels and source cells), the newest of each model alone.
 
     Parameters
@@ -32,7 +32,7 @@ def boards(evaluations: Sequence[EvaluationInfo]) -> dict[str, list[EvaluationIn
     return {next(iter(some.values())).name: list(some.values()) for some in by_images.values()}
 
 
-def leaderboard(evaluations: Sequence[EvaluationInfo], settings: Settings) -> pd.DataFrame:
+def build_leaderboard(evaluations: Sequence[EvaluationInfo], settings: Settings) -> pd.DataFrame:
     """A row a model, the best balanced accuracy first.
 
     Returns
@@ -44,23 +44,23 @@ def leaderboard(evaluations: Sequence[EvaluationInfo], settings: Settings) -> pd
     """
     rows = []
     for one in evaluations:
-        found = one.report["figures"]
-        leak = LeakFound.from_json(one.protocol["leak"])
-        low, high = found["accuracy"]["interval"] or (None, None)
-        balanced_low, balanced_high = found["balanced_accuracy"]["interval"] or (None, None)
+        metrics_by_name = one.report["figures"]
+        leak = LeakSummary.from_json(one.protocol["leak"])
+        low, high = metrics_by_name["accuracy"]["interval"] or (None, None)
+        balanced_low, balanced_high = metrics_by_name["balanced_accuracy"]["interval"] or (None, None)
         rows.append(
             {
                 "evaluation": one.name,
                 "model": one.protocol["model"],
-                "accuracy": found["accuracy"]["value"],
+                "accuracy": metrics_by_name["accuracy"]["value"],
                 "accuracy_low": low,
                 "accuracy_high": high,
-                "balanced_accuracy": found["balanced_accuracy"]["value"],
+                "balanced_accuracy": metrics_by_name["balanced_accuracy"]["value"],
                 "balanced_low": balanced_low,
                 "balanced_high": balanced_high,
-                "ece": found["ece"]["value"],
-                "held_back": found["held_back"]["value"],
-                **_of_model(one.protocol, settings),
+                "ece": metrics_by_name["ece"]["value"],
+                "held_back": metrics_by_name["held_back"]["value"],
+                **_read_model_costs(one.protocol, settings),
                 "ms": 1000 / one.protocol["images_per_s"] if one.protocol.get("images_per_s") else None,
                 "leaking": leak.leaking if leak.is_known else None,
             }
@@ -71,28 +71,28 @@ def leaderboard(evaluations: Sequence[EvaluationInfo], settings: Settings) -> pd
     return table.sort_values("balanced_accuracy", ascending=False, ignore_index=True)
 
 
-def _of_model(protocol: dict[str, Any], settings: Settings) -> dict[str, float | None]:
+def _read_model_costs(protocol: dict[str, Any], settings: Settings) -> dict[str, float | None]:
     nothing: dict[str, float | None] = {"size_mb": None, "parameters": None, "training_s": None}
     if protocol.get("members"):
-        parts = [_of_model(member, settings) for member in protocol["members"]]
-        return {name: _sum([part[name] for part in parts]) for name in nothing}
+        parts = [_read_model_costs(member, settings) for member in protocol["members"]]
+        return {name: _sum_if_complete([part[name] for part in parts]) for name in nothing}
     with suppress(ModelError):
         model = get_model(protocol["model"], settings)
         if model.sha256 == protocol["model_sha256"]:
-            told = _told(model.folder)
+            metrics = _read_metrics(model.folder)
             size = (model.folder / "model.onnx").stat().st_size / 1e6
-            return {"size_mb": size, "parameters": told.get("parameters"), "training_s": told.get("seconds")}
+            return {"size_mb": size, "parameters": metrics.get("parameters"), "training_s": metrics.get("seconds")}
     return nothing
 
 
-def _sum(parts: list[float | None]) -> float | None:
+def _sum_if_complete(parts: list[float | None]) -> float | None:
     known = [part for part in parts if part is not None]
     return sum(known) if len(known) == len(parts) else None
 
 
-def _told(folder: Path) -> dict[str, Any]:
+def _read_metrics(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return metrics if isinstance(metrics, dict) else {}

@@ -9,21 +9,21 @@ import numpy as np
 import pandas as pd
 
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.catalog.library import images_table, list_datasets
+from bloodcell.datasets.catalog.library import list_datasets, read_images_table
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.copies.leaks import ImageSet, find_leaks
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.model_store.provenance import LearnedImages
+from bloodcell.model_store.provenance import Provenance
 
-LEARNED, SAME_CELL, NEAR_COPY, CHOSEN_ON = "learned", "same cell", "near copy", "chosen on"
-LEAKS = (LEARNED, SAME_CELL, NEAR_COPY)  # not those that something was only chosen on
+TRAINED_ON, SAME_CELL, NEAR_COPY, CHOSEN_ON = "learned", "same cell", "near copy", "chosen on"
+LEAKS = (TRAINED_ON, SAME_CELL, NEAR_COPY)  # not those that something was only chosen on
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class LeakFound:
+class LeakSummary:
     """What a model has seen of N pictures.
 
     is_known : whether the model says what it learned from; if not, all else is empty
@@ -53,7 +53,7 @@ class LeakFound:
         """Whether it is known that the model learned from none of them."""
         return self.is_known and not self.leaking
 
-    def sentences(self) -> list[str]:
+    def describe(self) -> list[str]:
         """What it comes to, for people; the first is the one to show."""
         if not self.is_known:
             return [
@@ -89,17 +89,17 @@ class LeakFound:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "LeakFound":
+    def from_json(cls, values: dict[str, Any]) -> "LeakSummary":
         return cls(**values | {"compared_with": tuple(values["compared_with"])})
 
 
-def look_for_leaks(
-    learned: LearnedImages | None,
+def check_leaks(
+    learned: Provenance | None,
     sha256: Sequence[str],
-    learned_groups: set[int],
+    trained_groups: set[int],
     groups: np.ndarray,
     near_copies: tuple[np.ndarray, tuple[str, ...]] | None = None,
-) -> tuple[LeakFound, np.ndarray]:
+) -> tuple[LeakSummary, np.ndarray]:
     """Say what a model has seen of N pictures.
 
     Parameters
@@ -108,59 +108,59 @@ def look_for_leaks(
     sha256 : of the bytes of each picture, in hexadecimal
     learned_groups : source cells of which the model learned a picture, that need not be among the N
     groups : int array of shape (N,), source cell of each picture
-    near_copies : bool array of shape (N,) and the names of the datasets compared with, as `near_copies_of` finds them;
+    near_copies : bool array of shape (N,) and the names of the datasets compared with, as `find_near_copies` finds them;
         None where that was not looked for
 
     Returns
     -------
-    LeakFound, and an object array of shape (N,): `LEARNED`, `SAME_CELL`, `NEAR_COPY`, `CHOSEN_ON` or ""
+    LeakFound, and an object array of shape (N,): `TRAINED_ON`, `SAME_CELL`, `NEAR_COPY`, `CHOSEN_ON` or ""
     """
     words = np.full(len(groups), "", object)
     if learned is None:
-        return LeakFound(False, len(groups)), words
-    taught = learned.taught(sha256)
-    words[learned.chose(sha256)] = CHOSEN_ON
+        return LeakSummary(False, len(groups)), words
+    is_trained_on = learned.is_trained_on(sha256)
+    words[learned.is_selected_on(sha256)] = CHOSEN_ON
     if near_copies is not None:
         words[near_copies[0]] = NEAR_COPY
-    words[np.isin(groups, list(learned_groups | set(groups[taught].tolist())))] = SAME_CELL
-    words[taught] = LEARNED
+    words[np.isin(groups, list(trained_groups | set(groups[is_trained_on].tolist())))] = SAME_CELL
+    words[is_trained_on] = TRAINED_ON
     compared = () if near_copies is None else near_copies[1]
-    found = leak_of_words(
-        words, LeakFound(True, 0, near_copies=None if near_copies is None else 0, compared_with=compared)
+    found = count_leaks(
+        words, LeakSummary(True, 0, near_copies=None if near_copies is None else 0, compared_with=compared)
     )
     return found, words
 
 
-def leak_of_words(words: np.ndarray, how: LeakFound) -> LeakFound:
+def count_leaks(words: np.ndarray, how: LeakSummary) -> LeakSummary:
     """Count what stands beside the pictures of an evaluation, found as `how` was.
 
     Parameters
     ----------
-    words : object array of shape (N,), as `look_for_leaks` gives it
+    words : object array of shape (N,), as `check_leaks` gives it
     """
     count = Counter(words.tolist())
     return replace(
         how,
         images=len(words),
-        learned=count[LEARNED],
+        learned=count[TRAINED_ON],
         same_cell=count[SAME_CELL],
         near_copies=None if how.near_copies is None else count[NEAR_COPY],
         chosen_on=count[CHOSEN_ON],
     )
 
 
-def learned_here(learned: LearnedImages, settings: Settings) -> list[tuple[Dataset, pd.DataFrame]]:
+def find_training_datasets(learned: Provenance, settings: Settings) -> list[tuple[Dataset, pd.DataFrame]]:
     """The registered datasets that hold learned pictures, each with the rows of its images table that were learned."""
     found = []
     for dataset in list_datasets(settings):
-        table = images_table(dataset)
-        rows = table[(table["problem"] == "") & learned.taught(table["sha256"])]
+        table = read_images_table(dataset)
+        rows = table[(table["problem"] == "") & learned.is_trained_on(table["sha256"])]
         if len(rows):
             found.append((dataset, rows))
     return found
 
 
-def near_copies_of(
+def find_near_copies(
     learned: Sequence[tuple[Dataset, pd.DataFrame]],
     images: Contents,
     records: Sequence[Record],
@@ -171,7 +171,7 @@ def near_copies_of(
 
     Parameters
     ----------
-    learned : datasets and their learned rows, as `learned_here` gives them
+    learned : datasets and their learned rows, as `find_training_datasets` gives them
     images, records : the N pictures to judge
 
     Returns
@@ -191,13 +191,13 @@ def near_copies_of(
     is_copy = np.zeros(len(records), bool)
     for dataset, rows in learned:
 
-        def told(done: int, total: int, name: str = dataset.name) -> None:
+        def report_progress(done: int, total: int, name: str = dataset.name) -> None:
             if on_progress is not None:
                 on_progress(f"near copies in {name}", done, total)
 
-        with Contents(dataset.path) as theirs:
-            before = [Record(file, label) for file, label in rows[["file", "label"]].itertuples(index=False)]
-            sets = (ImageSet("learned", theirs, before), ImageSet("judged", images, records))
-            report = find_leaks(sets, told, should_stop)
-        is_copy[[pair.b - len(before) for pair in report.pairs]] = True
+        with Contents(dataset.path) as dataset_images:
+            trained_records = [Record(file, label) for file, label in rows[["file", "label"]].itertuples(index=False)]
+            sets = (ImageSet("learned", dataset_images, trained_records), ImageSet("judged", images, records))
+            report = find_leaks(sets, report_progress, should_stop)
+        is_copy[[pair.b - len(trained_records) for pair in report.pairs]] = True
     return is_copy, tuple(dataset.name for dataset, _ in learned)

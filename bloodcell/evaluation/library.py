@@ -8,7 +8,12 @@ from typing import Any
 
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import Settings
-from bloodcell.evaluation.evaluation_folder import EVALUATION_FILE, Evaluation, read_described, write_evaluation
+from bloodcell.evaluation.evaluation_folder import (
+    EVALUATION_FILE,
+    Evaluation,
+    read_evaluation_summary,
+    write_evaluation,
+)
 from bloodcell.model_store.publish import move_to_free_name
 
 
@@ -28,7 +33,7 @@ def list_evaluations(settings: Settings) -> list[EvaluationInfo]:
     for file in settings.evaluations_dir.glob(f"*/{EVALUATION_FILE}"):
         if not file.parent.name.startswith("."):
             with suppress(RunError):
-                found.append(_info(file.parent))
+                found.append(_read_info(file.parent))
     return sorted(found, key=lambda one: (one.protocol.get("created", ""), one.name), reverse=True)
 
 
@@ -38,11 +43,11 @@ def get_evaluation(name: str, settings: Settings) -> EvaluationInfo:
     if name in known:
         return known[name]
     if name in {folder.name for folder in settings.evaluations_dir.glob("*/")}:
-        return _info(settings.evaluations_dir / name)
+        return _read_info(settings.evaluations_dir / name)
     raise RunError(f"There is no evaluation {name[:100]!r}. It may have been deleted.")
 
 
-def keep_evaluation(evaluation: Evaluation, folder: Path, name: str, settings: Settings) -> str:
+def store_evaluation(evaluation: Evaluation, folder: Path, name: str, settings: Settings) -> str:
     """Write an evaluation by way of an unfinished folder; its name on the shelf.
 
     Parameters
@@ -53,8 +58,8 @@ def keep_evaluation(evaluation: Evaluation, folder: Path, name: str, settings: S
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_evaluation(folder, evaluation)
-    shelf = settings.evaluations_dir
-    return move_to_free_name(folder, shelf, name, lambda tried: (shelf / tried).exists())
+    library_dir = settings.evaluations_dir
+    return move_to_free_name(folder, library_dir, name, lambda tried: (library_dir / tried).exists())
 
 
 def remove_evaluation(info: EvaluationInfo) -> None:
@@ -62,6 +67,6 @@ def remove_evaluation(info: EvaluationInfo) -> None:
     shutil.rmtree(info.folder, ignore_errors=True)
 
 
-def _info(folder: Path) -> EvaluationInfo:
-    described = read_described(folder)
-    return EvaluationInfo(folder.name, folder, described["protocol"], described["report"])
+def _read_info(folder: Path) -> EvaluationInfo:
+    document = read_evaluation_summary(folder)
+    return EvaluationInfo(folder.name, folder, document["protocol"], document["report"])

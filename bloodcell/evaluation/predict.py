@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.labels.layouts import folded
+from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.metrics.predictions import NOT_ANSWERED, Predictions
+from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 
 Progress = Callable[[int, int], None]
 
 
-def known_records(records: Iterable[Record], class_names: Sequence[str]) -> list[Record]:
+def match_records_to_classes(records: Iterable[Record], class_names: Sequence[str]) -> list[Record]:
     """Images of a model's classes, their labels written as the model does, whatever their capitals.
 
     Raises
@@ -27,14 +27,16 @@ def known_records(records: Iterable[Record], class_names: Sequence[str]) -> list
         If there are none.
     """
     records = list(records)
-    names = {folded(name): name for name in class_names}
-    known = [replace(one, label=names[folded(one.label)]) for one in records if folded(one.label) in names]
+    names = {normalise_label(name): name for name in class_names}
+    known = [
+        replace(one, label=names[normalise_label(one.label)]) for one in records if normalise_label(one.label) in names
+    ]
     if not known:
-        raise _none_known(records, class_names)
+        raise _no_matching_label_error(records, class_names)
     return known
 
 
-def evaluate(
+def predict_records(
     engine: Engine,
     images: Contents,
     records: Sequence[Record],
@@ -45,7 +47,7 @@ def evaluate(
 
     Parameters
     ----------
-    records : labelled images (see `known_records`); labels outside the model's classes are left out
+    records : labelled images (see `match_records_to_classes`); labels outside the model's classes are left out
     groups : array of shape (len(records),), source cell of each
 
     Raises
@@ -56,13 +58,13 @@ def evaluate(
     """
     rows = [row for row, record in enumerate(records) if record.label in engine.class_names]
     if not rows:
-        raise _none_known(records, engine.class_names)
+        raise _no_matching_label_error(records, engine.class_names)
     y_true = np.array([engine.class_names.index(records[row].label) for row in rows])
-    y_pred = np.full(len(rows), NOT_ANSWERED)
+    y_pred = np.full(len(rows), NO_PREDICTION)
     probs = np.zeros((len(rows), len(engine.class_names)), np.float32)
     status = np.full(len(rows), "", dtype="<U12")
     boxes = np.full((len(rows), 4), -1)
-    for at, result in enumerate(analyse(engine, (_bytes(images, records[row].file) for row in rows))):
+    for at, result in enumerate(analyse(engine, (_read_bytes(images, records[row].file) for row in rows))):
         if result.cells:
             cell = max(result.cells, key=lambda found: found.box.area_px)
             y_pred[at] = engine.class_names.index(cell.class_name)
@@ -73,7 +75,7 @@ def evaluate(
     return Predictions(engine.class_names, y_true, y_pred, probs, status, groups[rows], boxes)
 
 
-def predictions_csv(records: Sequence[Record], predictions: Predictions) -> str:
+def format_predictions_csv(records: Sequence[Record], predictions: Predictions) -> str:
     """One row an image: file, label, prediction ("" if not answered), status, source cell, probabilities."""
     names = predictions.class_names
     known = [record for record in records if record.label in names]
@@ -82,20 +84,20 @@ def predictions_csv(records: Sequence[Record], predictions: Predictions) -> str:
     writer.writerow(["file", "label", "prediction", "status", "source_cell", *[f"prob_{name}" for name in names]])
     for row, record in enumerate(known):
         pred = int(predictions.y_pred[row])
-        answer = names[pred] if pred != NOT_ANSWERED else ""
+        answer = names[pred] if pred != NO_PREDICTION else ""
         shares = [f"{prob:.5f}" for prob in predictions.probs[row]]
         group = predictions.groups[row]
         writer.writerow([record.file, record.label, answer, predictions.status[row], group, *shares])
     return text.getvalue()
 
 
-def _bytes(images: Contents, file: str) -> bytes:
+def _read_bytes(images: Contents, file: str) -> bytes:
     try:
         return images.read(file)
     except DatasetError as error:
         raise DatasetError(f"{file} cannot be used: {error}") from error
 
 
-def _none_known(records: Sequence[Record], class_names: Sequence[str]) -> DatasetError:
+def _no_matching_label_error(records: Sequence[Record], class_names: Sequence[str]) -> DatasetError:
     found = sorted({record.label for record in records})[:12]
     return DatasetError(f"No image is labelled {', '.join(class_names)}. Labels found: {found}.")

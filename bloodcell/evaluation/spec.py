@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from bloodcell.core.spec import Spec, require
 from bloodcell.datasets.catalog.sources import SourceSpec
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class EvaluateSpec(Spec):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(
-            NAME.fullmatch(self.name) is not None,
+            NAME_PATTERN.fullmatch(self.name) is not None,
             "`name` must be up to 80 small letters, digits, dots, dashes and underscores, the first a letter or digit."
             f" Received: {self.name[:100]!r}.",
         )

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.db.schema import now_utc
-from bloodcell.evaluation.evaluate import images_sha256
+from bloodcell.evaluation.evaluate import hash_evaluated_images
 from bloodcell.evaluation.evaluation_folder import Evaluation
-from bloodcell.evaluation.leak_check import LeakFound, leak_of_words
-from bloodcell.evaluation.metrics.measure import report
+from bloodcell.evaluation.leak_check import LeakSummary, count_leaks
+from bloodcell.evaluation.metrics.measure import compute_report
 
 
-def without(evaluation: Evaluation, marked: Collection[str]) -> Evaluation:
+def exclude_images(evaluation: Evaluation, marked: Collection[str]) -> Evaluation:
     """Leave out pictures whose labels are marked as wrong, and say so in the protocol.
 
     Parameters
@@ -27,12 +27,12 @@ def without(evaluation: Evaluation, marked: Collection[str]) -> Evaluation:
     answers = evaluation.answers[~is_marked].reset_index(drop=True)
     if answers.empty:
         raise DatasetError(f"All {len(is_marked)} pictures are marked as label errors, so none is left to judge.")
-    leak = leak_of_words(answers["leak"].to_numpy(), LeakFound.from_json(evaluation.protocol["leak"]))
+    leak = count_leaks(answers["leak"].to_numpy(), LeakSummary.from_json(evaluation.protocol["leak"]))
     protocol = evaluation.protocol | {
         "created": now_utc(),
         "left_out_marked": [*evaluation.protocol["left_out_marked"], *evaluation.answers["file"][is_marked]],
         "leak": leak.to_json(),
-        "images_sha256": images_sha256(answers),
+        "images_sha256": hash_evaluated_images(answers),
     }
-    left = Evaluation(protocol, answers, {})
-    return replace(left, report=report(left.predictions()))
+    remaining = Evaluation(protocol, answers, {})
+    return replace(remaining, report=compute_report(remaining.predictions()))

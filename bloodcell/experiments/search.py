@@ -14,8 +14,8 @@ from optuna.trial import TrialState
 from bloodcell.core.errors import BloodcellError, ModelError, RunError, SpecError
 from bloodcell.core.progress import Control, Progress
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR
-from bloodcell.training.fitting.cross_validation import answers_of_fold, final_figures, how_judged
-from bloodcell.training.fitting.run_setup import Opened, open_run
+from bloodcell.training.fitting.cross_validation import compute_final_metrics, format_selection_note, predict_fold
+from bloodcell.training.fitting.run_setup import TrainingRun, open_training_run
 from bloodcell.training.output.result_folder import (
     BEST_FILE,
     BROKEN_OFF,
@@ -25,18 +25,18 @@ from bloodcell.training.output.result_folder import (
     IMPOSSIBLE,
     SEARCH_FILE,
     TRIALS_TABLE,
-    new_result,
+    create_result_folder,
     write_histories,
     write_json,
     write_table,
 )
-from bloodcell.training.specs.search_spec import JUDGED_BY, Range, SearchSpec
+from bloodcell.training.specs.search_spec import MONITORED_METRICS, Range, SearchSpec
 from bloodcell.training.specs.train_spec import TrainSpec
 
 STUDY_FILE = "study.db"
-ENDED = (DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE)
+ENDED_STATES = (DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE)
 # Fewer tell nothing about which setting matters.
-LEAST_FOR_IMPORTANCE = 8
+MIN_TRIALS_FOR_IMPORTANCE = 8
 
 
 def run_search(work_dir: Path, search: SearchSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict[str, Any]:
@@ -68,71 +68,73 @@ def run_search(work_dir: Path, search: SearchSpec, data_dir: Path, cache_dir: Pa
     RunError
         If the folder holds another search, or no trial came to an end.
     """
-    opened = open_run(work_dir, search.base, data_dir, cache_dir, search.trials, control)
+    training_run = open_training_run(work_dir, search.base, data_dir, cache_dir, search.trials, control)
     with _open_study(work_dir / CHECKPOINT_DIR / STUDY_FILE, search) as study:
         _retry_broken_off(study)
-        _do_trials(study, search, opened, work_dir / TRIALS_TABLE)
-        summary, found = _summary(study, search, opened)
-    result = new_result(work_dir)
+        _run_trials(study, search, training_run, work_dir / TRIALS_TABLE)
+        summary, found = _summarise_search(study, search, training_run)
+    result = create_result_folder(work_dir)
     write_json(result / SEARCH_FILE, summary)
     write_table(result / TRIALS_TABLE, summary["trials"])
     write_json(result / BEST_FILE, json.loads(found.to_json()))
-    write_histories(result, opened.work.checkpoints.rows(), "trial")
+    write_histories(result, training_run.work.checkpoints.rows(), "trial")
     return summary
 
 
-def _do_trials(study: optuna.Study, search: SearchSpec, opened: Opened, table: Path) -> None:
+def _run_trials(study: optuna.Study, search: SearchSpec, training_run: TrainingRun, table: Path) -> None:
     """Do trials until as many as are asked for have ended."""
-    control = opened.work.control
-    while (n_ended := sum(_state(trial) in ENDED for trial in study.trials)) < search.trials:
-        study.sampler = _sampler(search, len(study.trials))
+    control = training_run.work.control
+    while (n_ended := sum(_read_state(trial) in ENDED_STATES for trial in study.trials)) < search.trials:
+        study.sampler = _build_sampler(search, len(study.trials))
         trial = study.ask()
         if "fit" not in trial.user_attrs:
             trial.set_user_attr("fit", trial.number + 1)
-        settings = _suggested(trial, search)
+        settings = _suggest_settings(trial, search)
         control.log(f"trial {n_ended + 1} of {search.trials}: {json.dumps(settings)}")
-        _do_trial(study, trial, search, settings, opened)
-        write_table(table, _rows(study, search, opened))
-        control.log(f"trial {n_ended + 1} of {search.trials}: {_state(study.trials[trial.number])}")
+        _run_trial(study, trial, search, settings, training_run)
+        write_table(table, _build_rows(study, search, training_run))
+        control.log(f"trial {n_ended + 1} of {search.trials}: {_read_state(study.trials[trial.number])}")
 
 
-def _summary(study: optuna.Study, search: SearchSpec, opened: Opened) -> tuple[dict[str, Any], TrainSpec]:
+def _summarise_search(
+    study: optuna.Study, search: SearchSpec, training_run: TrainingRun
+) -> tuple[dict[str, Any], TrainSpec]:
     """What search.json holds, and the best settings; RunError if no trial came to an end."""
-    rows = _rows(study, search, opened)
+    rows = _build_rows(study, search, training_run)
     if not any(row["state"] == DONE for row in rows):
         raise RunError("No trial came to an end: all diverged or cannot be built. Search within other bounds.")
     best = study.best_trial
-    figure, direction = JUDGED_BY[search.base.monitor]
+    metric, direction = MONITORED_METRICS[search.base.monitor]
     summary = {
         "kind": "search",
         "name": search.name,
-        "judged_by": {"figure": figure, "direction": direction},
+        "judged_by": {"figure": metric, "direction": direction},
         "protocol": f"fold {search.base.fold} of {search.base.folds}, source cells that no trial learned from; the best of"
         f" {search.trials} trials was chosen by them, so its figures are too kind",
-        "note": how_judged(search.base),
-        "leaky": opened.leaky,
+        "note": format_selection_note(search.base),
+        "leaky": training_run.leaky,
         "best": next(row for row in rows if row["trial"] == best.number + 1),
-        "importance": _importance(study),
+        "importance": _measure_importance(study),
         "trials": rows,
-        "seconds": round(time.time() - opened.started),
+        "seconds": round(time.time() - training_run.started),
         "search": json.loads(search.to_json()),
     }
-    return summary, replace(search.spec_of(_settings(best, search)), name=search.name)
+    return summary, replace(search.build_spec(_read_settings(best, search)), name=search.name)
 
 
 class _GivenUpError(BloodcellError):
     """A trial that is worse than those before it at the same epoch."""
 
 
-class _Watch(Control):
+class _TrialControl(Control):
     """Follows one trial: tells Optuna each epoch's figure and gives the trial up where that says so."""
 
     def __init__(self, control: Control, trial: optuna.Trial, search: SearchSpec, earlier: list[dict]) -> None:
         self.control, self.trial, self.search = control, trial, search
         for row in earlier:
-            self._tell(row)
+            self._report(row)
 
-    def _tell(self, row: dict) -> None:
+    def _report(self, row: dict) -> None:
         if self.search.base.monitor in row:
             self.trial.report(row[self.search.base.monitor], row["epoch"])
 
@@ -142,9 +144,9 @@ class _Watch(Control):
     def progress(self, at: Progress) -> None:
         self.control.progress(at)
 
-    def epoch_done(self, row: dict) -> None:
-        self.control.epoch_done(row)
-        self._tell(row)
+    def on_epoch(self, row: dict) -> None:
+        self.control.on_epoch(row)
+        self._report(row)
         if row["epoch"] < self.search.base.epochs and self.trial.should_prune():
             raise _GivenUpError(f"Given up after epoch {row['epoch']}.")
 
@@ -155,18 +157,18 @@ class _Watch(Control):
         return self.control.should_stop()
 
 
-def _do_trial(
-    study: optuna.Study, trial: optuna.Trial, search: SearchSpec, settings: dict[str, Any], opened: Opened
+def _run_trial(
+    study: optuna.Study, trial: optuna.Trial, search: SearchSpec, settings: dict[str, Any], training_run: TrainingRun
 ) -> None:
-    fit, work = trial.user_attrs["fit"], opened.work
-    watch = _Watch(work.control, trial, search, work.checkpoints.rows(fit))
-    watched = replace(opened, work=replace(work, control=watch, fits=max(work.fits, fit)))
+    fit, work = trial.user_attrs["fit"], training_run.work
+    watch = _TrialControl(work.control, trial, search, work.checkpoints.rows(fit))
+    watched = replace(training_run, work=replace(work, control=watch, fits=max(work.fits, fit)))
     base = search.base
     if work.checkpoints.is_given_up(fit):  # it was killed before Optuna knew
         study.tell(trial, state=TrialState.PRUNED)
         return
     try:
-        outputs, _ = answers_of_fold(search.spec_of(settings), watched, base.fold, fit)
+        outputs, _ = predict_fold(search.build_spec(settings), watched, base.fold, fit)
     except _GivenUpError as error:
         work.control.log(str(error))
         work.checkpoints.give_up(fit, work.checkpoints.rows(fit))
@@ -177,9 +179,9 @@ def _do_trial(
         trial.set_user_attr("state", IMPOSSIBLE)
         study.tell(trial, state=TrialState.FAIL)
         return
-    figures = final_figures(opened.samples.take(opened.folds == base.fold), outputs)
-    trial.set_user_attr("figures", figures)
-    value = figures[JUDGED_BY[base.monitor][0]]
+    metrics = compute_final_metrics(training_run.samples.take(training_run.folds == base.fold), outputs)
+    trial.set_user_attr("figures", metrics)
+    value = metrics[MONITORED_METRICS[base.monitor][0]]
     if value is not None:
         study.tell(trial, value)
     else:
@@ -196,7 +198,7 @@ def _open_study(path: Path, search: SearchSpec) -> Iterator[optuna.Study]:
         study = optuna.create_study(
             storage=storage,
             study_name=search.name,
-            direction=JUDGED_BY[search.base.monitor][1],
+            direction=MONITORED_METRICS[search.base.monitor][1],
             pruner=optuna.pruners.MedianPruner(search.startup_trials, search.prune_after + 1),
             load_if_exists=True,
         )
@@ -222,22 +224,22 @@ def _retry_broken_off(study: optuna.Study) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
 
 
-def _sampler(search: SearchSpec, number: int) -> optuna.samplers.BaseSampler:
+def _build_sampler(search: SearchSpec, number: int) -> optuna.samplers.BaseSampler:
     """A sampler whose draws depend on the trials so far and their number alone, not on how often the search was stopped."""
     return optuna.samplers.TPESampler(seed=search.seed * 10_007 + number, n_startup_trials=search.startup_trials)
 
 
-def _suggested(trial: optuna.Trial, search: SearchSpec) -> dict[str, Any]:
+def _suggest_settings(trial: optuna.Trial, search: SearchSpec) -> dict[str, Any]:
     """Settings for a trial; what is no plain value is kept as JSON by Optuna."""
     for name, values in search.space:
         if isinstance(values, Range):
             trial.suggest_float(name, values.low, values.high, log=values.log)
         else:
             trial.suggest_categorical(name, [json.dumps(one) for one in values.choices])
-    return _settings(trial, search)
+    return _read_settings(trial, search)
 
 
-def _settings(trial: optuna.Trial | optuna.trial.FrozenTrial, search: SearchSpec) -> dict[str, Any]:
+def _read_settings(trial: optuna.Trial | optuna.trial.FrozenTrial, search: SearchSpec) -> dict[str, Any]:
     """A trial's settings as the spec takes them."""
     found = {}
     for name, values in search.space:
@@ -248,27 +250,27 @@ def _settings(trial: optuna.Trial | optuna.trial.FrozenTrial, search: SearchSpec
     return found
 
 
-def _state(trial: optuna.trial.FrozenTrial) -> str:
+def _read_state(trial: optuna.trial.FrozenTrial) -> str:
     if trial.state == TrialState.FAIL:
         return trial.user_attrs.get("state", BROKEN_OFF)
     states = {TrialState.COMPLETE: DONE, TrialState.PRUNED: GIVEN_UP}
     return states.get(trial.state, "waiting")
 
 
-def _rows(study: optuna.Study, search: SearchSpec, opened: Opened) -> list[dict[str, Any]]:
+def _build_rows(study: optuna.Study, search: SearchSpec, training_run: TrainingRun) -> list[dict[str, Any]]:
     """A row a trial that has ended: number, state, settings, figures, epochs, seconds."""
     epochs: dict[int, list[dict]] = {}
-    for row in opened.work.checkpoints.rows():
+    for row in training_run.work.checkpoints.rows():
         epochs.setdefault(row["fit"], []).append(row)
     rows = []
     for trial in study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
         mine = epochs.get(trial.user_attrs.get("fit", 0), [])
-        figures = trial.user_attrs.get("figures", {})
-        settings = _settings(trial, search)
+        metrics = trial.user_attrs.get("figures", {})
+        settings = _read_settings(trial, search)
         rows.append(
-            {"trial": trial.number + 1, "state": _state(trial)}
+            {"trial": trial.number + 1, "state": _read_state(trial)}
             | {name: settings.get(name) for name, _ in search.space}
-            | {name: figures.get(name) for name, _ in JUDGED_BY.values()}
+            | {name: metrics.get(name) for name, _ in MONITORED_METRICS.values()}
             | {
                 "epochs": len(mine),
                 "seconds": mine[-1]["seconds"] if mine else None,
@@ -278,7 +280,7 @@ def _rows(study: optuna.Study, search: SearchSpec, opened: Opened) -> list[dict[
     return rows
 
 
-def _importance(study: optuna.Study) -> dict[str, float]:
-    if len(study.get_trials(states=(TrialState.COMPLETE,))) < LEAST_FOR_IMPORTANCE:
+def _measure_importance(study: optuna.Study) -> dict[str, float]:
+    if len(study.get_trials(states=(TrialState.COMPLETE,))) < MIN_TRIALS_FOR_IMPORTANCE:
         return {}
     return {name: round(share, 4) for name, share in optuna.importance.get_param_importances(study).items()}

@@ -5,35 +5,35 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bloodcell.core.errors import ExplainError, ImageError
-from bloodcell.datasets.labels.layouts import folded
+from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.inference.engine import Engine
-from bloodcell.inference.pipeline import seen_crop
+from bloodcell.inference.pipeline import crop_model_input
 
 # A mean over so many cells no longer changes to the eye, and takes less than a minute.
-MOST_CELLS = 64
+MAX_CELLS = 64
 
 Progress = Callable[[int, int], None]
 
 
-def class_index(class_names: Sequence[str], name: str) -> int:
+def find_class_index(class_names: Sequence[str], name: str) -> int:
     """Place of a class, whatever its capitals; ExplainError names those there are."""
-    names = [folded(one) for one in class_names]
-    if folded(name) not in names:
+    names = [normalise_label(one) for one in class_names]
+    if normalise_label(name) not in names:
         raise ExplainError(f"The class must be one of {', '.join(class_names)}. Received: {name!r}.")
-    return names.index(folded(name))
+    return names.index(normalise_label(name))
 
 
-def class_crops(
+def cut_class_crops(
     engine: Engine,
     images: Contents,
     records: Sequence[Record],
     class_name: str,
-    most: int = MOST_CELLS,
+    most: int = MAX_CELLS,
     on_progress: Progress | None = None,
 ) -> np.ndarray:
     """Cut the largest cell out of each image of a class, of more than `most` images evenly over their order.
@@ -55,31 +55,31 @@ def class_crops(
     """
     if most < 1:
         raise ExplainError(f"A mean needs 1 cell or more. Received: {most}.")
-    class_index(engine.class_names, class_name)
-    mine = [record for record in records if folded(record.label) == folded(class_name)]
-    places = np.linspace(0, len(mine) - 1, min(most, len(mine))).round().astype(int)
+    find_class_index(engine.class_names, class_name)
+    class_records = [record for record in records if normalise_label(record.label) == normalise_label(class_name)]
+    places = np.linspace(0, len(class_records) - 1, min(most, len(class_records))).round().astype(int)
     crops = []
     for done, place in enumerate(places.tolist(), start=1):
         try:
-            rgb = read_rgb(images.read(mine[place].file))
+            rgb = read_rgb(images.read(class_records[place].file))
             boxes = find_white_cells(rgb).boxes
         except ImageError:
             boxes = ()
         if boxes:
-            crops.append(seen_crop(engine.framing, rgb, max(boxes, key=lambda box: box.area_px)))
+            crops.append(crop_model_input(engine.framing, rgb, max(boxes, key=lambda box: box.area_px)))
         if on_progress is not None:
             on_progress(done, len(places))
     if not crops:
-        raise ExplainError(f"No image labelled {class_name} shows a white cell, of {len(mine)} of that label.")
+        raise ExplainError(f"No image labelled {class_name} shows a white cell, of {len(class_records)} of that label.")
     return np.stack(crops)
 
 
-def mean_crop(crops: np.ndarray) -> np.ndarray:
+def average_crops(crops: np.ndarray) -> np.ndarray:
     """The mean picture of crops, uint8 (N, H, W, 3) -> uint8 (H, W, 3)."""
     return crops.mean(axis=0).round().astype(np.uint8)
 
 
-def mean_occlusion(engine: Engine, crops: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
+def average_occlusion_maps(engine: Engine, crops: np.ndarray, on_progress: Progress | None = None) -> np.ndarray:
     """The mean of `occlusion_maps` over crops, uint8 (N, H, W, 3) -> float32 (C, H, W); cells done are told."""
     total = np.zeros((len(engine.class_names), *crops.shape[1:3]), np.float64)
     for done, crop in enumerate(crops, start=1):

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from bloodcell.explain.class_cells import mean_crop, mean_occlusion
+from bloodcell.explain.class_cells import average_crops, average_occlusion_maps
 from bloodcell.explain.explanation import GRADCAM, LAYERS, OCCLUSION, Explanation
-from bloodcell.explain.spec import cam_layer_of, needs_keras
+from bloodcell.explain.spec import find_cam_layer, needs_keras
 from bloodcell.inference.engine import Engine
 
 Progress = Callable[[int, int], None]
 
 
-def explain(
+def explain_crops(
     engine: Engine,
     model_dir: Path,
     crops: np.ndarray,
@@ -39,22 +39,22 @@ def explain(
     ExplainError
         If the model cannot be looked into, or has no such layer.
     """
-    given: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     if needs_keras(tuple(methods)):
-        family_layer = cam_layer_of(model_dir)
-        from bloodcell.explain.network.gradcam import grad_cam, last_map_layer, map_layers
-        from bloodcell.explain.network.layer_outputs import layer_pictures
+        family_layer = find_cam_layer(model_dir)
+        from bloodcell.explain.network.gradcam import find_last_map_layer, grad_cam, list_map_layers
+        from bloodcell.explain.network.layer_outputs import compute_layer_maps
         from bloodcell.networks.builders.saved import load_network
 
         model = load_network(model_dir)
         if GRADCAM in methods:
             # A family built with fewer stages than its own lacks the layer that it names.
-            places = map_layers(model)
-            name = layer or (family_layer if family_layer in places else last_map_layer(model))
-            given |= {GRADCAM: grad_cam(model, crops, name).mean(axis=0), "gradcam_layer": name}
-            given["gradcam_places"] = places[name]
+            map_sizes = list_map_layers(model)
+            name = layer or (family_layer if family_layer in map_sizes else find_last_map_layer(model))
+            results |= {GRADCAM: grad_cam(model, crops, name).mean(axis=0), "gradcam_layer": name}
+            results["gradcam_places"] = map_sizes[name]
         if LAYERS in methods:
-            given[LAYERS] = layer_pictures(model, crops)
+            results[LAYERS] = compute_layer_maps(model, crops)
     if OCCLUSION in methods:
-        given[OCCLUSION] = mean_occlusion(engine, crops, on_progress)
-    return Explanation(engine.class_names, mean_crop(crops), len(crops), of_class, **given)
+        results[OCCLUSION] = average_occlusion_maps(engine, crops, on_progress)
+    return Explanation(engine.class_names, average_crops(crops), len(crops), of_class, **results)

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from bloodcell.core.errors import ExplainError, StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 
-MAPS_FILE, ABOUT_FILE = "maps.npz", "explain.json"
+MAPS_FILE, EXPLANATION_FILE = "maps.npz", "explain.json"
 OCCLUSION, GRADCAM, LAYERS = "occlusion", "gradcam", "layers"
 METHODS = (OCCLUSION, GRADCAM, LAYERS)
 CONVOLUTION, POOLING = "convolution", "pooling"
 # Why Grad-CAM and pictures of layers cannot be had; what can.
 USE_OCCLUSION = "A map by occlusion works for it."
-NOT_A_REASON = "It shows where this network looked, not a medical reason."
+NOT_A_MEDICAL_REASON = "It shows where this network looked, not a medical reason."
 OCCLUSION_UNIT, GRADCAM_UNIT = "drop of probability where covered", "speaks for the class (largest = 1)"
 
 
@@ -83,11 +83,11 @@ class Explanation:
             If the disk is full or refuses.
         """
         arrays = {"crop": self.crop}
-        arrays |= {name: made for name in (OCCLUSION, GRADCAM) if (made := getattr(self, name)) is not None}
+        arrays |= {name: array for name in (OCCLUSION, GRADCAM) if (array := getattr(self, name)) is not None}
         arrays |= {_layer_key(at): layer.maps.astype(np.float16) for at, layer in enumerate(self.layers)}
         packed = io.BytesIO()
         np.savez_compressed(packed, allow_pickle=False, **arrays)
-        about: dict[str, Any] = {
+        document: dict[str, Any] = {
             "class_names": list(self.class_names),
             "n_cells": self.n_cells,
             "of_class": self.of_class,
@@ -97,32 +97,32 @@ class Explanation:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / MAPS_FILE, packed.getvalue())
-            write_whole(folder / ABOUT_FILE, (json.dumps(about, indent=2) + "\n").encode())
+            write_atomic(folder / MAPS_FILE, packed.getvalue())
+            write_atomic(folder / EXPLANATION_FILE, (json.dumps(document, indent=2) + "\n").encode())
         except OSError as error:
             raise StoreError(f"The maps cannot be written to {folder}: {error.strerror}.") from error
 
 
 def read_explanation(folder: Path) -> Explanation | None:
     """Read what `Explanation.save` wrote; None where nothing finished is there, ExplainError where it is damaged."""
-    if not (folder / ABOUT_FILE).is_file():
+    if not (folder / EXPLANATION_FILE).is_file():
         return None
     try:
-        about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
+        document = json.loads((folder / EXPLANATION_FILE).read_text(encoding="utf-8"))
         with np.load(folder / MAPS_FILE, allow_pickle=False) as arrays:
             layers = tuple(
                 LayerMaps(**one | {"channels": tuple(one["channels"])}, maps=arrays[_layer_key(at)].astype(np.float32))
-                for at, one in enumerate(about["layers"])
+                for at, one in enumerate(document["layers"])
             )
             return Explanation(
-                tuple(about["class_names"]),
+                tuple(document["class_names"]),
                 arrays["crop"],
-                about["n_cells"],
-                about["of_class"],
+                document["n_cells"],
+                document["of_class"],
                 arrays.get(OCCLUSION),
                 arrays.get(GRADCAM),
-                about["gradcam_layer"],
-                tuple(about["gradcam_places"]),
+                document["gradcam_layer"],
+                tuple(document["gradcam_places"]),
                 layers,
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:

@@ -7,17 +7,21 @@ import numpy as np
 from bloodcell.core.errors import ExplainError
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.imaging.stain import find_background
-from bloodcell.inference.engine import BATCH, Engine
-from bloodcell.model_store.io_spec import CELL, MASK_NONE, Takes
+from bloodcell.inference.engine import BATCH_SIZE, Engine
+from bloodcell.model_store.io_spec import CELL, MASK_NONE, ModelIOSpec
 
 # Of the crop's shorter side. A fifth covers about a lobe of a nucleus; smaller patches change too little to be seen.
-PATCH, STRIDE = 1 / 5, 1 / 12
+PATCH_SHARE, STRIDE_SHARE = 1 / 5, 1 / 12
 
 Progress = Callable[[int, int], None]
 
 
 def occlusion_maps(
-    engine: Engine, crop: np.ndarray, patch: float = PATCH, stride: float = STRIDE, on_progress: Progress | None = None
+    engine: Engine,
+    crop: np.ndarray,
+    patch: float = PATCH_SHARE,
+    stride: float = STRIDE_SHARE,
+    on_progress: Progress | None = None,
 ) -> np.ndarray:
     """Cover a crop part by part and see how the model's answer changes [1]_.
 
@@ -62,31 +66,31 @@ def occlusion_maps(
         for top in range(stride_px - patch_px, height, stride_px)
         for left in range(stride_px - patch_px, width, stride_px)
     ]
-    fill = fill_colour(engine.takes, crop)
+    fill = choose_fill_colour(engine.io_spec, crop)
     drops = np.zeros((len(whole), height, width), np.float64)
-    times = np.zeros((height, width), np.int64)
-    for start in range(0, len(parts), BATCH):
-        some = parts[start : start + BATCH]
+    n_covered = np.zeros((height, width), np.int64)
+    for start in range(0, len(parts), BATCH_SIZE):
+        some = parts[start : start + BATCH_SIZE]
         covered = np.repeat(crop[None], len(some), axis=0)
         for one, (rows, cols) in zip(covered, some, strict=True):
             one[rows, cols] = fill
         for probs, (rows, cols) in zip(engine.classify(covered).probs, some, strict=True):
             drops[:, rows, cols] += (whole - probs)[:, None, None]
-            times[rows, cols] += 1
+            n_covered[rows, cols] += 1
         if on_progress is not None:
             on_progress(start + len(some), len(parts))
-    return (drops / times).astype(np.float32)
+    return (drops / n_covered).astype(np.float32)
 
 
-def fill_colour(takes: Takes, crop: np.ndarray) -> tuple[int, int, int]:
+def choose_fill_colour(io_spec: ModelIOSpec, crop: np.ndarray) -> tuple[int, int, int]:
     """The colour that means "nothing here" to a network: the clear background of what it takes.
 
     Cells are cut out with their background brought to one level; of whole pictures with a hidden background it is
     black, of others the colour found in the picture, or the median of one that has none.
     """
-    if takes.input == CELL:
+    if io_spec.input == CELL:
         return (BACKGROUND_LEVEL,) * 3
-    if takes.mask != MASK_NONE:
+    if io_spec.mask != MASK_NONE:
         return (0, 0, 0)
     background = find_background(crop)
     if background is not None:

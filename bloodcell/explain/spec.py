@@ -10,9 +10,9 @@ from bloodcell.core.errors import ExplainError, SpecError
 from bloodcell.core.spec import Spec, require
 from bloodcell.explain.explanation import METHODS, OCCLUSION, USE_OCCLUSION
 from bloodcell.model_store.folder import read_description
-from bloodcell.networks.registry import BY_STEPS, network
+from bloodcell.networks.registry import BY_STEPS, get_network
 
-FORMAT = 1  # of what is kept; another number makes all be worked out anew
+FORMAT_VERSION = 1  # of what is kept; another number makes all be worked out anew
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class ExplainSpec(Spec):
     @property
     def key(self) -> str:
         """What the explanation is kept under: SHA-256 of all that it depends on, in hexadecimal."""
-        return hashlib.sha256(f"{FORMAT} {json.dumps(self.to_dict(), sort_keys=True)}".encode()).hexdigest()
+        return hashlib.sha256(f"{FORMAT_VERSION} {json.dumps(self.to_dict(), sort_keys=True)}".encode()).hexdigest()
 
 
-def cam_layer_of(model_dir: Path) -> str:
+def find_cam_layer(model_dir: Path) -> str:
     """The layer that a model's family names for Grad-CAM, "" for one of no known family: then it is found in the network.
 
     Raises
@@ -60,10 +60,10 @@ def cam_layer_of(model_dir: Path) -> str:
     if not (model_dir / "model.keras").is_file():
         raise ExplainError(f"The model {model_dir.name} has no model.keras to look into. {USE_OCCLUSION}")
     try:
-        family = network(str(training.get("model", "")))
+        family = get_network(str(training.get("model", "")))
     except SpecError:
         return ""
-    if family.taught != BY_STEPS:
+    if family.trained_by != BY_STEPS:
         raise ExplainError(f"In the model {model_dir.name} a support vector machine decides. {USE_OCCLUSION}")
     return family.cam_layer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodcell.core.errors import ExplainError, StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 
 CROPS_FILE = "crops.npz"
 
@@ -23,7 +23,7 @@ def store_crops(folder: Path, crops: np.ndarray) -> None:
     np.savez_compressed(packed, allow_pickle=False, crops=crops)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / CROPS_FILE, packed.getvalue())
+        write_atomic(folder / CROPS_FILE, packed.getvalue())
     except OSError as error:
         raise StoreError(f"The cells cannot be kept in {folder}: {error.strerror}.") from error
 

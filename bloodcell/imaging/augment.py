@@ -16,7 +16,7 @@ FILLS: Final = get_args(Fill)
 
 
 @dataclass(frozen=True)
-class Variation(Spec):
+class Augmentation(Spec):
     """How far augmentation may go; what is 0 or false is left out.
 
     zoom : largest change of size (log scale, uniform)
@@ -56,11 +56,11 @@ class Variation(Spec):
         require_range(self, 0, 180, "turn_deg")
 
 
-NOTHING = Variation(0, 0, 0, 0, 0, 0, turn_deg=0, mirror=False, light=0)
+NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, turn_deg=0, mirror=False, light=0)
 
 
-def vary_crop(
-    wide: np.ndarray, height_px: int, width_px: int, variation: Variation, rng: np.random.Generator
+def augment_crop(
+    wide: np.ndarray, height_px: int, width_px: int, augmentation: Augmentation, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw one variation of a cell.
 
@@ -76,25 +76,25 @@ def vary_crop(
     -------
     uint8 array of shape (height_px, width_px, 3)
     """
-    varied = _turn(wide, height_px, width_px, variation, rng)
-    if variation.stain > 0 or variation.light > 0:
-        table = stain_table(rng.normal(0, variation.stain, 3), rng.normal(0, variation.light, 3))
-        varied = cv2.LUT(varied, table)
-    if variation.contrast > 0:
-        varied = _change_contrast(varied, np.exp(rng.uniform(-variation.contrast, variation.contrast)))
-    if variation.mixing > 0:
-        mixing = np.eye(3) + rng.normal(0, variation.mixing, (3, 3))
+    augmented = _turn(wide, height_px, width_px, augmentation, rng)
+    if augmentation.stain > 0 or augmentation.light > 0:
+        table = build_stain_table(rng.normal(0, augmentation.stain, 3), rng.normal(0, augmentation.light, 3))
+        augmented = cv2.LUT(augmented, table)
+    if augmentation.contrast > 0:
+        augmented = _change_contrast(augmented, np.exp(rng.uniform(-augmentation.contrast, augmentation.contrast)))
+    if augmentation.mixing > 0:
+        mixing = np.eye(3) + rng.normal(0, augmentation.mixing, (3, 3))
         mixing /= mixing.sum(axis=1, keepdims=True)  # white stays white
-        varied = cv2.transform(varied, mixing.astype(np.float32))
+        augmented = cv2.transform(augmented, mixing.astype(np.float32))
     chance = rng.random()
-    if chance < variation.blur:
-        varied = cv2.GaussianBlur(varied, (0, 0), rng.uniform(0.4, 1.3))
-    elif chance < 1.5 * variation.blur:
-        noise = rng.normal(0, rng.uniform(2, 7), varied.shape)
-        varied = np.clip(varied + noise, 0, 255).astype(np.uint8)
-    if rng.random() < variation.cut:
-        varied = _end_picture(varied, rng)
-    return varied
+    if chance < augmentation.blur:
+        augmented = cv2.GaussianBlur(augmented, (0, 0), rng.uniform(0.4, 1.3))
+    elif chance < 1.5 * augmentation.blur:
+        noise = rng.normal(0, rng.uniform(2, 7), augmented.shape)
+        augmented = np.clip(augmented + noise, 0, 255).astype(np.uint8)
+    if rng.random() < augmentation.cut:
+        augmented = _end_image(augmented, rng)
+    return augmented
 
 
 def _change_contrast(crop: np.ndarray, factor: float) -> np.ndarray:
@@ -104,7 +104,7 @@ def _change_contrast(crop: np.ndarray, factor: float) -> np.ndarray:
     return cv2.LUT(crop, np.clip(levels + 0.5, 0, 255).astype(np.uint8))
 
 
-def _end_picture(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _end_image(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Fill one or two sides as `crop_cell` does where a picture ends, at most a quarter of the crop deep."""
     for _ in range(rng.integers(1, 3)):
         depth = int(rng.integers(1, min(crop.shape[:2]) // 4))
@@ -115,18 +115,18 @@ def _end_picture(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _turn(
-    wide: np.ndarray, height_px: int, width_px: int, variation: Variation, rng: np.random.Generator
+    wide: np.ndarray, height_px: int, width_px: int, augmentation: Augmentation, rng: np.random.Generator
 ) -> np.ndarray:
-    angle = np.deg2rad(rng.uniform(-variation.turn_deg, variation.turn_deg))
-    size = np.exp(rng.uniform(-variation.zoom, variation.zoom))
+    angle = np.deg2rad(rng.uniform(-augmentation.turn_deg, augmentation.turn_deg))
+    size = np.exp(rng.uniform(-augmentation.zoom, augmentation.zoom))
     cos, sin = size * np.cos(angle), size * np.sin(angle)
-    mirror = -1.0 if variation.mirror and rng.random() < 0.5 else 1.0
+    mirror = -1.0 if augmentation.mirror and rng.random() < 0.5 else 1.0
     turn = np.array([[mirror * cos, -sin], [mirror * sin, cos]])
     sides = np.array([width_px, height_px])
-    shift = rng.uniform(-variation.shift, variation.shift, 2) * sides
+    shift = rng.uniform(-augmentation.shift, augmentation.shift, 2) * sides
     middle = (np.array([wide.shape[1], wide.shape[0]]) - 1) / 2
     offset = (sides - 1) / 2 + shift - turn @ middle
-    border = cv2.BORDER_REFLECT_101 if variation.fill == REFLECT else cv2.BORDER_CONSTANT
+    border = cv2.BORDER_REFLECT_101 if augmentation.fill == REFLECT else cv2.BORDER_CONSTANT
     return cv2.warpAffine(
         wide,
         np.column_stack([turn, offset]),
@@ -137,7 +137,7 @@ def _turn(
     )
 
 
-def stain_table(strength: np.ndarray, lamp: np.ndarray) -> np.ndarray:
+def build_stain_table(strength: np.ndarray, lamp: np.ndarray) -> np.ndarray:
     """Look-up table that stains stronger or weaker per channel and changes the lamp.
 
     Parameters

@@ -55,7 +55,7 @@ def crop_cell(
     fill = background_rgb or (255, 255, 255)
     cut = rgb[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     if background_rgb is not None:
-        cut = cv2.LUT(_without_black_corners(cut, background_rgb), _balance_table(background_rgb))
+        cut = cv2.LUT(_fill_black_corners(cut, background_rgb), _build_balance_table(background_rgb))
         fill = (BACKGROUND_LEVEL,) * 3
     filled = cv2.copyMakeBorder(
         cut,
@@ -66,10 +66,10 @@ def crop_cell(
         cv2.BORDER_CONSTANT,
         value=[float(level) for level in fill],
     )
-    return _resized(filled, side_px, width_px)
+    return _resize(filled, side_px, width_px)
 
 
-def whole_picture(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+def resize_image(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     """Resize a picture, whatever its shape, with its own levels, as published networks take it.
 
     Parameters
@@ -80,26 +80,26 @@ def whole_picture(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     -------
     uint8 array of shape (height_px, width_px, 3)
     """
-    return _resized(rgb, height_px, width_px)
+    return _resize(rgb, height_px, width_px)
 
 
-def middle_of(wide: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+def crop_middle(wide: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     """The middle of crops, uint8 (..., H, W, 3) -> (..., height_px, width_px, 3)."""
     top, left = (wide.shape[-3] - height_px) // 2, (wide.shape[-2] - width_px) // 2
     return wide[..., top : top + height_px, left : left + width_px, :]
 
 
-def _resized(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+def _resize(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     shrinks = rgb.shape[0] > height_px
     return cv2.resize(rgb, (width_px, height_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def _balance_table(background_rgb: tuple[int, int, int]) -> np.ndarray:
+def _build_balance_table(background_rgb: tuple[int, int, int]) -> np.ndarray:
     gain = BACKGROUND_LEVEL / np.maximum(np.array(background_rgb, np.float32), 1)
     return np.clip(np.arange(256, dtype=np.float32)[:, None] * gain + 0.5, 0, 255).astype(np.uint8)[None]
 
 
-def _without_black_corners(cut: np.ndarray, background_rgb: tuple[int, int, int]) -> np.ndarray:
+def _fill_black_corners(cut: np.ndarray, background_rgb: tuple[int, int, int]) -> np.ndarray:
     """Fill black parts that reach the edge of the cut; a dark nucleus inside stays."""
     dark = cv2.inRange(cut, np.zeros(3, np.uint8), np.full(3, BLACK_BORDER_LEVEL, np.uint8))
     on_edge = dark[0].any() or dark[-1].any() or dark[:, 0].any() or dark[:, -1].any()

@@ -15,7 +15,7 @@ import numpy as np
 from bloodcell.core.errors import ImageError
 from bloodcell.imaging import nuclei
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.stain import Background, find_background, optical_density
+from bloodcell.imaging.stain import Background, find_background, measure_optical_density
 
 # The search runs on a small copy: a field of 640x480 becomes 160x120, where a white cell spans 35-75 px.
 WORK_SIDE_PX = 160
@@ -73,14 +73,14 @@ def find_white_cells(rgb: np.ndarray) -> Finding:
     .. [2] Ruifrok & Johnston (2001), Anal. Quant. Cytol. Histol. 23:291-299 (stain densities)
     """
     _require_image(rgb)
-    small, scale = _work_copy(rgb)
+    small, scale = _make_work_copy(rgb)
     background = find_background(small)
-    reason = _why_no_smear(background)
+    reason = _explain_no_smear(background)
     if background is None or reason:
         return Finding((), False, reason, (0, 0, 0) if background is None else background.rgb)
-    seen = _search(small, background)
-    work_boxes = nuclei.grow_cells(seen.found, seen.labels, seen.matter, seen.is_close_up)
-    boxes = sorted(_to_original(box, scale, *rgb.shape[:2]) for box in work_boxes)
+    result = _search(small, background)
+    work_boxes = nuclei.grow_cells(result.found_nuclei, result.labels, result.matter, result.is_close_up)
+    boxes = sorted(_scale_box_back(box, scale, *rgb.shape[:2]) for box in work_boxes)
     return Finding(tuple(boxes), True, "", background.rgb)
 
 
@@ -95,7 +95,7 @@ class CellMasks(NamedTuple):
     cell: np.ndarray
 
 
-def white_cell_masks(rgb: np.ndarray) -> CellMasks:
+def mask_white_cells(rgb: np.ndarray) -> CellMasks:
     """Mark the pixels of the white cells that `find_white_cells` boxes.
 
     The search runs on the same small copy, so the outlines are as fine as that copy is: a field of 640x480 pixels is
@@ -116,18 +116,18 @@ def white_cell_masks(rgb: np.ndarray) -> CellMasks:
         If `rgb` is not uint8 with three channels, or empty.
     """
     _require_image(rgb)
-    small, _ = _work_copy(rgb)
+    small, _ = _make_work_copy(rgb)
     background = find_background(small)
-    if background is None or _why_no_smear(background):
+    if background is None or _explain_no_smear(background):
         return CellMasks(np.zeros(rgb.shape[:2], bool), np.zeros(rgb.shape[:2], bool))
-    seen = _search(small, background)
-    kept = np.isin(seen.labels, [nucleus.label for nucleus in seen.found])
-    nucleus = _full_size(kept & (seen.nucleus > 0), rgb)
-    cell = _full_size(nuclei.cell_region(seen.found, seen.labels, seen.matter, seen.is_close_up), rgb)
+    result = _search(small, background)
+    is_nucleus = np.isin(result.labels, [nucleus.label for nucleus in result.found_nuclei])
+    nucleus = _resize_mask(is_nucleus & (result.nucleus > 0), rgb)
+    cell = _resize_mask(nuclei.mask_cells(result.found_nuclei, result.labels, result.matter, result.is_close_up), rgb)
     return CellMasks(nucleus, cell | nucleus)
 
 
-def _full_size(mask: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+def _resize_mask(mask: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     height, width = rgb.shape[:2]
     how = cv2.INTER_AREA if mask.size > height * width else cv2.INTER_LINEAR
     return cv2.resize(mask.astype(np.float32), (width, height), interpolation=how) > 0.5
@@ -138,15 +138,15 @@ def _require_image(rgb: np.ndarray) -> None:
         raise ImageError(f"An image must be uint8 of shape (H, W, 3). Received: {rgb.dtype} {rgb.shape}.")
 
 
-def _work_copy(rgb: np.ndarray) -> tuple[np.ndarray, float]:
+def _make_work_copy(rgb: np.ndarray) -> tuple[np.ndarray, float]:
     """The small copy that is searched, and its scale."""
     height, width = rgb.shape[:2]
-    scale = _work_scale(height, width)
+    scale = _compute_work_scale(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), scale
 
 
-def _why_no_smear(background: Background | None) -> str:
+def _explain_no_smear(background: Background | None) -> str:
     """Plain words for a picture that can be no smear, "" for one that can."""
     if background is None:
         return "The image is almost black."
@@ -157,14 +157,14 @@ def _why_no_smear(background: Background | None) -> str:
     return ""
 
 
-def _work_scale(height: int, width: int) -> float:
+def _compute_work_scale(height: int, width: int) -> float:
     long_side = max(height, width)
     if long_side <= FULL_FIELD_SIDE_PX:
         return WORK_SIDE_PX / long_side
     return min(WORK_SIDE_PX / FULL_FIELD_SIDE_PX, MAX_WORK_SIDE_PX / long_side)
 
 
-def _to_original(box: Box, scale: float, height: int, width: int) -> Box:
+def _scale_box_back(box: Box, scale: float, height: int, width: int) -> Box:
     margin = MARGIN * max(box.height, box.width)
     return Box(
         max(0, int((box.top - margin) / scale)),
@@ -174,7 +174,7 @@ def _to_original(box: Box, scale: float, height: int, width: int) -> Box:
     )
 
 
-class _Seen(NamedTuple):
+class _SearchResult(NamedTuple):
     """What the search finds on the small copy, before nuclei grow to cells.
 
     nucleus : uint8 (h, w), 1 in what was cut as nucleus
@@ -184,30 +184,30 @@ class _Seen(NamedTuple):
 
     nucleus: np.ndarray
     labels: np.ndarray
-    found: list[nuclei.Nucleus]
+    found_nuclei: list[nuclei.Nucleus]
     matter: np.ndarray
     is_close_up: bool
 
 
-def _search(small: np.ndarray, background: Background) -> _Seen:
-    green = optical_density(small, 1, background)
-    blue = optical_density(small, 2, background)
+def _search(small: np.ndarray, background: Background) -> _SearchResult:
+    green = measure_optical_density(small, 1, background)
+    blue = measure_optical_density(small, 2, background)
     contrast = cv2.GaussianBlur(np.maximum(green - blue, 0), (3, 3), 0)
-    nucleus, threshold, largest_px = nuclei.nucleus_mask(contrast, background.valid)
+    nucleus, threshold, largest_px = nuclei.mask_nuclei(contrast, background.valid)
     if largest_px == 0:
-        return _Seen(nucleus, np.zeros(nucleus.shape, np.uint16), [], nucleus, False)
-    stained = (green + blue + optical_density(small, 0, background) > STAINED_DENSITY).astype(np.uint8)
+        return _SearchResult(nucleus, np.zeros(nucleus.shape, np.uint16), [], nucleus, False)
+    stained = (green + blue + measure_optical_density(small, 0, background) > STAINED_DENSITY).astype(np.uint8)
     reach = int(0.3 * np.sqrt(largest_px)) + 2
     elsewhere = stained & (nuclei.dilate_square(nucleus, reach) == 0)
-    red_share = nuclei.share_of(elsewhere)
+    red_share = nuclei.measure_share(elsewhere)
     red_level = _upper_quartile(contrast[elsewhere > 0]) if red_share > 0.03 else 0.0
-    is_close_up = red_share < CLOSE_UP_RED_SHARE or nuclei.share_of(nucleus) > CLOSE_UP_NUCLEUS_SHARE
+    is_close_up = red_share < CLOSE_UP_RED_SHARE or nuclei.measure_share(nucleus) > CLOSE_UP_NUCLEUS_SHARE
 
     level = max(CYTOPLASM_LEVEL * threshold, CYTOPLASM_OVER_RED * red_level)
     level = min(level, MAX_CYTOPLASM_LEVEL * threshold)
     matter = ((contrast > level) & background.valid).astype(np.uint8)
-    labels, found = nuclei.label_nuclei(nucleus, contrast, background.valid, is_close_up)
-    return _Seen(nucleus, labels, found, matter, is_close_up)
+    labels, found_nuclei = nuclei.label_nuclei(nucleus, contrast, background.valid, is_close_up)
+    return _SearchResult(nucleus, labels, found_nuclei, matter, is_close_up)
 
 
 def _upper_quartile(values: np.ndarray) -> float:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bloodcell.core.errors import ImageError
-from bloodcell.imaging.histogram import gray, gray_histogram
-from bloodcell.imaging.stain import lit_pixels
-from bloodcell.imaging.threshold import otsu_where
+from bloodcell.imaging.histogram import compute_gray_histogram, convert_to_gray
+from bloodcell.imaging.stain import mask_lit_pixels
+from bloodcell.imaging.threshold import find_otsu_threshold_within
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class GrayLevels:
     """Grey levels of one image.
 
     counts : int64 (256,), all pixels of each grey level
-    lit : int64 (256,), the same without the black borders of a rotation (see `stain.lit_pixels`)
+    lit : int64 (256,), the same without the black borders of a rotation (see `stain.mask_lit_pixels`)
     otsu : Otsu's threshold of the pixels outside the black borders; 0 where there are none
     """
 
@@ -50,7 +50,7 @@ class LevelStatistics:
     n_black: int
 
 
-def gray_levels(rgb: np.ndarray) -> GrayLevels:
+def count_gray_levels(rgb: np.ndarray) -> GrayLevels:
     """Count the grey levels of one image, with and without black borders.
 
     Parameters
@@ -66,13 +66,13 @@ def gray_levels(rgb: np.ndarray) -> GrayLevels:
     ImageError
         If `rgb` is not uint8 with three channels.
     """
-    counts = gray_histogram(rgb)
-    levels, where = gray(rgb), lit_pixels(rgb)
+    counts = compute_gray_histogram(rgb)
+    levels, where = convert_to_gray(rgb), mask_lit_pixels(rgb)
     lit = np.bincount(levels[where], minlength=256).astype(np.int64)
-    return GrayLevels(counts, lit, otsu_where(levels, where))
+    return GrayLevels(counts, lit, find_otsu_threshold_within(levels, where))
 
 
-def level_statistics(images: Sequence[GrayLevels], *, ignore_black: bool = True) -> LevelStatistics:
+def summarise_levels(images: Sequence[GrayLevels], *, ignore_black: bool = True) -> LevelStatistics:
     """Sum up the grey levels of several images.
 
     Each histogram is divided by its own sum first, so a large picture counts no more than a small one.
@@ -98,7 +98,7 @@ def level_statistics(images: Sequence[GrayLevels], *, ignore_black: bool = True)
     return LevelStatistics(len(shares), shares.mean(axis=0), shares.std(axis=0), border, otsu, n_black)
 
 
-def statistics_by_class(
+def summarise_levels_by_class(
     images: Sequence[GrayLevels], labels: Sequence[str], *, ignore_black: bool = True
 ) -> dict[str, LevelStatistics]:
     """Sum up the grey levels of each class.
@@ -106,7 +106,7 @@ def statistics_by_class(
     Parameters
     ----------
     images, labels : one of each an image
-    ignore_black : as for `level_statistics`
+    ignore_black : as for `summarise_levels`
 
     Returns
     -------
@@ -120,7 +120,7 @@ def statistics_by_class(
     if len(images) != len(labels):
         raise ImageError(f"Each image needs one label. Received: {len(images)} images and {len(labels)} labels.")
     return {
-        name: level_statistics(
+        name: summarise_levels(
             [image for image, label in zip(images, labels, strict=True) if label == name], ignore_black=ignore_black
         )
         for name in sorted(set(labels))

@@ -6,7 +6,7 @@ import numpy as np
 from bloodcell.imaging.read import require_rgb
 
 
-def gray(rgb: np.ndarray) -> np.ndarray:
+def convert_to_gray(rgb: np.ndarray) -> np.ndarray:
     """Luminance by ITU-R BT.601 (0.299 R + 0.587 G + 0.114 B), rounded.
 
     Parameters
@@ -26,7 +26,7 @@ def gray(rgb: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
 
 
-def gray_histogram(rgb: np.ndarray, *, ignore_black: bool = False) -> np.ndarray:
+def compute_gray_histogram(rgb: np.ndarray, *, ignore_black: bool = False) -> np.ndarray:
     """Count the pixels of each grey value.
 
     Parameters
@@ -45,7 +45,7 @@ def gray_histogram(rgb: np.ndarray, *, ignore_black: bool = False) -> np.ndarray
     ImageError
         If `rgb` is not uint8 with three channels.
     """
-    counts = np.bincount(gray(rgb).ravel(), minlength=256).astype(np.int64)
+    counts = np.bincount(convert_to_gray(rgb).ravel(), minlength=256).astype(np.int64)
     if ignore_black:
         counts[0] = 0
     return counts

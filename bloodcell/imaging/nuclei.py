@@ -35,7 +35,7 @@ class Nucleus(NamedTuple):
     at_border: bool
 
 
-def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, float, int]:
+def mask_nuclei(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, float, int]:
     """Cut nuclei from the rest by Otsu's threshold.
 
     Parameters
@@ -56,7 +56,7 @@ def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, f
     for _ in range(3):
         mask = ((contrast > threshold) & valid).astype(np.uint8)
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        stats = _components(mask)[1][1:]
+        stats = _label_components(mask)[1][1:]
         left, top, right, bottom = (
             stats[:, 0],
             stats[:, 1],
@@ -64,7 +64,9 @@ def nucleus_mask(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, f
             stats[:, 1] + stats[:, 3],
         )
         sides = (left <= 1) * 1 + (top <= 1) + (right >= width - 1) + (bottom >= height - 1)
-        is_crowd = share_of(mask) > CROWD_SHARE and (stats[:, 4] > MIN_NUCLEUS_SHARE * mask.size).sum() >= CROWD_PARTS
+        is_crowd = (
+            measure_share(mask) > CROWD_SHARE and (stats[:, 4] > MIN_NUCLEUS_SHARE * mask.size).sum() >= CROWD_PARTS
+        )
         if not (sides >= 3).any() and not is_crowd:
             break
         threshold = max(_otsu(contrast[mask > 0]), 1.15 * threshold)
@@ -79,13 +81,13 @@ def _otsu(values: np.ndarray) -> float:
     return level * top / 255
 
 
-def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Connected parts of a mask: uint16 labels (twice as fast as int32), and left, top, width, height, area each."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
     return labels, stats
 
 
-def share_of(mask: np.ndarray) -> float:
+def measure_share(mask: np.ndarray) -> float:
     """Part of a uint8 mask that is not 0."""
     return cv2.countNonZero(mask) / mask.size
 
@@ -117,7 +119,7 @@ def label_nuclei(
 
     Parameters
     ----------
-    mask : uint8 array of shape (H, W), from `nucleus_mask`
+    mask : uint8 array of shape (H, W), from `mask_nuclei`
     contrast : float32 array of shape (H, W)
     valid : bool array of shape (H, W)
     is_close_up : bool, one cell fills the picture, so that its lobes lie far apart
@@ -129,10 +131,10 @@ def label_nuclei(
     """
     height = mask.shape[0]
     closed = _close(mask, CLOSE_UP_LOBE_GAP_PX if is_close_up else LOBE_GAP_PX)
-    labels, stats = _components(closed)
+    labels, stats = _label_components(closed)
     border = dilate_square((~valid).astype(np.uint8), 2)
     border[:2], border[-2:], border[:, :2], border[:, -2:] = 1, 1, 1, 1
-    found = []
+    candidates = []
     for label, (left, top, cols, rows, _) in enumerate(stats.tolist()):
         if label == 0:
             continue
@@ -144,18 +146,20 @@ def label_nuclei(
             continue
         at_border = bool(border[window][region].any())
         density = float(contrast[window][stained].mean())
-        found.append(Nucleus(label, left, top, cols, rows, area_px, density, at_border))
-    if not found:
+        candidates.append(Nucleus(label, left, top, cols, rows, area_px, density, at_border))
+    if not candidates:
         return labels, []
-    largest_px = max(n.area_px for n in found)
-    darkest = max(n.density for n in found)
-    kept = [
-        n for n in found if n.area_px >= _least_share(n) * largest_px and n.density >= MIN_DENSITY_OF_DARKEST * darkest
+    largest_px = max(n.area_px for n in candidates)
+    darkest = max(n.density for n in candidates)
+    large_nuclei = [
+        n
+        for n in candidates
+        if n.area_px >= _get_min_share(n) * largest_px and n.density >= MIN_DENSITY_OF_DARKEST * darkest
     ]
-    return labels, kept
+    return labels, large_nuclei
 
 
-def _least_share(nucleus: Nucleus) -> float:
+def _get_min_share(nucleus: Nucleus) -> float:
     if not nucleus.at_border:
         return MIN_SHARE_OF_LARGEST
     return MIN_SHARE_OF_STRONG_AT_BORDER if nucleus.density >= STRONG_DENSITY else MIN_SHARE_AT_BORDER
@@ -175,10 +179,10 @@ def grow_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is
     -------
     list of Box, in pixels of the small copy
     """
-    return [box for _, box in _joined_cells(nuclei, labels, matter, is_close_up)]
+    return [box for _, box in _join_cells(nuclei, labels, matter, is_close_up)]
 
 
-def cell_region(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool) -> np.ndarray:
+def mask_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool) -> np.ndarray:
     """Mark the pixels of the cells that `grow_cells` boxes; parameters as there.
 
     Returns
@@ -186,50 +190,50 @@ def cell_region(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, i
     uint8 array of shape (H, W), 1 in nucleus and cytoplasm; gaps inside a cell are filled
     """
     region = np.zeros(labels.shape, np.uint8)
-    for members, _ in _joined_cells(nuclei, labels, matter, is_close_up):
-        top, left, grown = _grown(members, labels, matter)
+    for members, _ in _join_cells(nuclei, labels, matter, is_close_up):
+        top, left, grown = _grow_region(members, labels, matter)
         outlines, _ = cv2.findContours(grown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(region, outlines, -1, 1, cv2.FILLED, offset=(left, top))
     return region
 
 
-def _joined_cells(
+def _join_cells(
     nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool
 ) -> list[tuple[list[Nucleus], Box]]:
     """The nuclei of each cell, and its box."""
-    least_overlap = 0.0 if is_close_up else SAME_CELL_OVERLAP
-    cells = [([n], _grow([n], labels, matter)) for n in nuclei]
+    min_overlap = 0.0 if is_close_up else SAME_CELL_OVERLAP
+    cells = [([n], _grow_box([n], labels, matter)) for n in nuclei]
     i = 0
     while i < len(cells):
         partner = next(
-            (j for j in range(i + 1, len(cells)) if _shared_part(cells[i][1], cells[j][1]) > least_overlap),
+            (j for j in range(i + 1, len(cells)) if _measure_overlap(cells[i][1], cells[j][1]) > min_overlap),
             None,
         )
         if partner is None:
             i += 1
             continue
         members = cells[i][0] + cells.pop(partner)[0]
-        cells[i] = (members, _grow(members, labels, matter))
+        cells[i] = (members, _grow_box(members, labels, matter))
         i = 0
     return cells
 
 
-def _shared_part(a: Box, b: Box) -> float:
+def _measure_overlap(a: Box, b: Box) -> float:
     """Shared area over the area of the smaller box."""
     height = min(a.bottom, b.bottom) - max(a.top, b.top)
     width = min(a.right, b.right) - max(a.left, b.left)
     return max(0, height) * max(0, width) / min(a.area_px, b.area_px)
 
 
-def _grow(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> Box:
-    """Box of `_grown`."""
-    top, left, grown = _grown(members, labels, matter)
+def _grow_box(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> Box:
+    """Box of `_grow_region`."""
+    top, left, grown = _grow_region(members, labels, matter)
     rows = np.flatnonzero(grown.any(axis=1))
     cols = np.flatnonzero(grown.any(axis=0))
     return Box(int(top + rows[0]), int(left + cols[0]), int(top + rows[-1] + 1), int(left + cols[-1] + 1))
 
 
-def _grown(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> tuple[int, int, np.ndarray]:
+def _grow_region(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> tuple[int, int, np.ndarray]:
     """The members' nuclei and the matter that hangs on to them within reach: a bool window, its top and its left."""
     left, top = min(n.left for n in members), min(n.top for n in members)
     right, bottom = max(n.left + n.width for n in members), max(n.top + n.height for n in members)

@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 
 from bloodcell.core.errors import ImageError
-from bloodcell.imaging.histogram import gray
+from bloodcell.imaging.histogram import convert_to_gray
 from bloodcell.imaging.read import require_rgb
 
 MASK_NAMES: Final = ("gray", "red", "green", "blue")
 
 
-def otsu_threshold(channel: np.ndarray, *, ignore_black: bool = False) -> int:
+def find_otsu_threshold(channel: np.ndarray, *, ignore_black: bool = False) -> int:
     """Find the threshold that separates the values into two classes best.
 
     Parameters
@@ -71,13 +71,13 @@ def mask_below(channel: np.ndarray, threshold: int) -> np.ndarray:
     return channel.astype(np.int16) <= threshold
 
 
-def otsu_masks(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, np.ndarray]:
+def mask_by_otsu(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, np.ndarray]:
     """Mark the dark pixels of grey and of each channel by Otsu's threshold.
 
     Parameters
     ----------
     rgb : uint8 array of shape (H, W, 3)
-    ignore_black : bool, as for `otsu_threshold`; black pixels are then in no mask
+    ignore_black : bool, as for `find_otsu_threshold`; black pixels are then in no mask
 
     Returns
     -------
@@ -90,15 +90,15 @@ def otsu_masks(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, np.n
         If `rgb` is not uint8 with three channels.
     """
     require_rgb(rgb)
-    channels = (gray(rgb), rgb[..., 0], rgb[..., 1], rgb[..., 2])
+    channels = (convert_to_gray(rgb), rgb[..., 0], rgb[..., 1], rgb[..., 2])
     masks = {}
     for name, channel in zip(MASK_NAMES, channels, strict=True):
-        mask = mask_below(channel, otsu_threshold(channel, ignore_black=ignore_black))
+        mask = mask_below(channel, find_otsu_threshold(channel, ignore_black=ignore_black))
         masks[name] = mask & (channel > 0) if ignore_black else mask
     return masks
 
 
-def overlay(
+def overlay_mask(
     rgb: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = (0, 200, 0), opacity: float = 0.45
 ) -> np.ndarray:
     """Tint the marked pixels.

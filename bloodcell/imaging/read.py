@@ -75,7 +75,7 @@ _JPEG_END: Final = b"\xff\xd9"
 _TAG_BITS_PER_SAMPLE: Final = 258
 _TAG_PHOTOMETRIC: Final = 262
 _TAG_SUBFILE_TYPE: Final = 254
-_MAX_TIFF_PAGES_LOOKED_AT: Final = 32
+_MAX_TIFF_PAGES_CHECKED: Final = 32
 
 _warnings_lock = threading.Lock()
 
@@ -102,7 +102,7 @@ def read_rgb(data: bytes) -> np.ndarray:
         than `MIN_SIDE_PX`; hold several pictures (multi-page TIFF, animated PNG: using the first page alone
         would lose cells in silence); or hold 32-bit or floating-point values, of unknown white level.
     """
-    image, kind, orientation = _open_checked(data)
+    image, kind, orientation = _open_image(data)
     try:
         if kind == "JPEG" and image.mode in ("RGB", "L") and data.endswith(_JPEG_END):
             rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -111,26 +111,26 @@ def read_rgb(data: bytes) -> np.ndarray:
         else:
             rgb = _decode_strictly(image, kind, data)
     except _DECODING_ERRORS as error:
-        raise ImageError(_damage_sentence(kind, error)) from error
+        raise ImageError(_describe_damage(kind, error)) from error
     return _orient(rgb, orientation)
 
 
-def image_size(data: bytes) -> tuple[int, int]:
+def read_image_size(data: bytes) -> tuple[int, int]:
     """(height, width) in pixels as `read_rgb` will give it, from the header alone; ImageError likewise."""
-    _, height, width = image_header(data)
+    _, height, width = read_image_header(data)
     return height, width
 
 
-def image_header(data: bytes) -> tuple[str, int, int]:
+def read_image_header(data: bytes) -> tuple[str, int, int]:
     """(format, height, width): one of `ALLOWED_FORMATS`, and the size as `read_rgb` will give it; ImageError likewise."""
-    image, kind, orientation = _open_checked(data)
+    image, kind, orientation = _open_image(data)
     width, height = image.size
     return (kind, width, height) if _ORIENTATIONS[orientation][0] else (kind, height, width)
 
 
-def image_format(data: bytes) -> str:
+def read_image_format(data: bytes) -> str:
     """One of `ALLOWED_FORMATS`, told by the first bytes alone; ImageError for anything else."""
-    return _signature(data)[0]
+    return _match_signature(data)[0]
 
 
 def encode_png(rgb: np.ndarray) -> bytes:
@@ -160,14 +160,14 @@ def _encode(rgb: np.ndarray, suffix: str, options: list[int]) -> bytes:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_warnings() -> Iterator[None]:
     """Keep Pillow's warnings about odd metadata to ourselves; the filters are global, hence the lock."""
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def _signature(data: bytes) -> tuple[str, type[ImageFile]]:
+def _match_signature(data: bytes) -> tuple[str, type[ImageFile]]:
     if not data:
         raise ImageError("The file is empty (0 bytes).")
     for start, kind, opener in _SIGNATURES:
@@ -176,18 +176,18 @@ def _signature(data: bytes) -> tuple[str, type[ImageFile]]:
     raise ImageError(f"The file is no picture Bloodcell can read. Allowed: {', '.join(ALLOWED_FORMATS)}.")
 
 
-def _open_checked(data: bytes) -> tuple[ImageFile, str, int]:
+def _open_image(data: bytes) -> tuple[ImageFile, str, int]:
     """Read the header: the unread Pillow image, its format's name and its EXIF orientation."""
-    kind, opener = _signature(data)
+    kind, opener = _match_signature(data)
     try:
-        with _quiet():
+        with _silence_warnings():
             image = opener(io.BytesIO(data))
             _check_size(image)
             _check_single(image, kind)
             # Pillow turns TIFF pictures itself while decoding, and its size is already the turned one.
             orientation = 1 if kind == "TIFF" else image.getexif().get(ExifTags.Base.Orientation, 1)
     except _DECODING_ERRORS as error:
-        raise ImageError(_damage_sentence(kind, error)) from error
+        raise ImageError(_describe_damage(kind, error)) from error
     return image, kind, orientation if orientation in _ORIENTATIONS else 1
 
 
@@ -211,18 +211,18 @@ def _check_single(image: ImageFile, kind: str) -> None:
         raise ImageError("The PNG is an animation; save the picture to be read as a file of its own.")
     if not isinstance(image, TiffImageFile):
         return
-    for page in range(1, _MAX_TIFF_PAGES_LOOKED_AT + 1):
+    for page in range(1, _MAX_TIFF_PAGES_CHECKED + 1):
         try:
             image.seek(page)
         except EOFError:
             break
         is_reduced = image.tag_v2.get(_TAG_SUBFILE_TYPE, 0) & 1
-        if not is_reduced or page == _MAX_TIFF_PAGES_LOOKED_AT:
+        if not is_reduced or page == _MAX_TIFF_PAGES_CHECKED:
             raise ImageError("The TIFF holds several pages; save each page as a file of its own.")
     image.seek(0)
 
 
-def _damage_sentence(kind: str, error: BaseException) -> str:
+def _describe_damage(kind: str, error: BaseException) -> str:
     if "truncated" in str(error).lower():
         return f"The {kind} picture is cut short: the end of the file is missing."
     return f"The {kind} picture is damaged and cannot be decoded."
@@ -232,7 +232,7 @@ def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
     """Decode through Pillow, which refuses a file that ends early where OpenCV would fill up with grey."""
     if isinstance(image, TiffImageFile):
         white_is_zero = image.tag_v2.get(_TAG_PHOTOMETRIC) == 0
-        with _quiet():
+        with _silence_warnings():
             image.load()
     else:
         white_is_zero = False
@@ -242,14 +242,14 @@ def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
         return np.repeat((255 - gray if white_is_zero else gray)[..., None], 3, axis=2)
     if image.mode in ("I", "F"):
         raise ImageError(f"The {kind} picture holds 32-bit values, of unknown white level; save it with 8 or 16 bits.")
-    if _bits_per_channel(image, kind, data) == 16:
+    if _get_bits_per_channel(image, kind, data) == 16:
         return _decode_16_bit_colour(image, data)
     if image.has_transparency_data:
-        return _over_white(np.asarray(image.convert("RGBA")))
+        return _blend_over_white(np.asarray(image.convert("RGBA")))
     return np.array(image.convert("RGB"))
 
 
-def _bits_per_channel(image: ImageFile, kind: str, data: bytes) -> int:
+def _get_bits_per_channel(image: ImageFile, kind: str, data: bytes) -> int:
     if kind == "PNG":
         return data[24]  # IHDR: 8 signature + 8 chunk head + 4 width + 4 height
     if isinstance(image, TiffImageFile):
@@ -261,12 +261,12 @@ def _decode_16_bit_colour(image: ImageFile, data: bytes) -> np.ndarray:
     """Pillow keeps the high byte, right for a full-range picture; only a darker one needs all 16 bits."""
     high = np.asarray(image.convert("RGBA"))
     if high[..., :3].max() >= 1 << (14 - 8):
-        return _over_white(high)
+        return _blend_over_white(high)
     whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if whole is None or whole.dtype != np.uint16 or whole.shape[:2] != high.shape[:2] or whole.ndim != 3:
         raise ImageError("The 16-bit picture is of a kind that cannot be decoded; save it with 8 bits.")
     rgb = _to_8_bit(whole[..., 2::-1])
-    return _over_white(np.dstack([rgb, high[..., 3]]))
+    return _blend_over_white(np.dstack([rgb, high[..., 3]]))
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
@@ -276,7 +276,7 @@ def _to_8_bit(values: np.ndarray) -> np.ndarray:
     return (values >> (bits - 8)).astype(np.uint8)
 
 
-def _over_white(rgba: np.ndarray) -> np.ndarray:
+def _blend_over_white(rgba: np.ndarray) -> np.ndarray:
     """Lay uint8 (H, W, 4) over white, rounding to the nearest value."""
     alpha = rgba[..., 3:].astype(np.uint16)
     colour = rgba[..., :3].astype(np.uint16)

@@ -18,16 +18,16 @@ FIXED: dict[str, tuple[float | tuple[float, ...], float | tuple[float, ...]]] = 
     "255": (0.0, 255.0),
     "imagenet torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "imagenet caffe": ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0)),
-    "crop": (0.0, 1.0),  # then by each crop's own, see `Scaling.is_own`
+    "crop": (0.0, 1.0),  # then by each crop's own, see `Scaling.is_per_crop`
 }
-OWN = "crop"
+PER_CROP = "crop"
 # Added to the variance of a crop's own levels, in levels squared, so that an even crop does not become noise.
-OWN_VARIANCE = 1.0
+PER_CROP_VARIANCE = 1.0
 BGR = ("imagenet caffe",)
 ScalingName = Literal["-1..1", "255", "imagenet torch", "imagenet caffe", "crop", "channel", "global", "pixel"]
 SCALINGS: tuple[ScalingName, ...] = get_args(ScalingName)
 # Crops that are turned to float64 at a time, however many come in one batch.
-PART = 64
+CROPS_PER_CHUNK = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Scaling:
     mean: np.ndarray
     sd: np.ndarray
     images: int = 0
-    fingerprint: str = ""
+    crops_sha256: str = ""
 
     @property
     def is_bgr(self) -> bool:
@@ -60,21 +60,21 @@ class Scaling:
         return self.name in BGR
 
     @property
-    def is_own(self) -> bool:
+    def is_per_crop(self) -> bool:
         """Whether each crop is scaled by its own mean and deviation."""
-        return self.name == OWN
+        return self.name == PER_CROP
 
     def apply(self, crops: np.ndarray) -> np.ndarray:
         """Scale crops outside a network: uint8 (N, H, W, 3) -> float64 (N, H, W, 3)."""
-        if self.is_own:
+        if self.is_per_crop:
             levels = crops.astype(np.float64)
-            spread = np.sqrt(levels.var(axis=(1, 2), keepdims=True) + OWN_VARIANCE)
+            spread = np.sqrt(levels.var(axis=(1, 2), keepdims=True) + PER_CROP_VARIANCE)
             return (levels - levels.mean(axis=(1, 2), keepdims=True)) / spread
         scaled = (crops - self.mean) / self.sd
         return scaled[..., ::-1] if self.is_bgr else scaled
 
 
-def fixed_scaling(name: str) -> Scaling:
+def make_fixed_scaling(name: str) -> Scaling:
     """A scaling of `FIXED`, which needs no data.
 
     Raises
@@ -129,10 +129,10 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
     images, count = 0, 0
     mean, squares = np.array(0.0), np.array(0.0)
     for batch in batches:
-        _check(batch, size)
+        _check_batch(batch, size)
         size = batch.shape[1:3]
-        for start in range(0, len(batch), PART):
-            part = np.ascontiguousarray(batch[start : start + PART])
+        for start in range(0, len(batch), CROPS_PER_CHUNK):
+            part = np.ascontiguousarray(batch[start : start + CROPS_PER_CHUNK])
             digest.update(part.data)
             levels = part.astype(np.float64)
             part_mean = levels.mean(axis=axes)
@@ -150,7 +150,7 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
     return Scaling(name, mean, np.where(sd == 0, 1.0, sd), images, digest.hexdigest())
 
 
-def _check(batch: np.ndarray, size: tuple[int, ...] | None) -> None:
+def _check_batch(batch: np.ndarray, size: tuple[int, ...] | None) -> None:
     is_crops = batch.ndim == 4 and batch.shape[3] == 3
     if batch.dtype != np.uint8 or not is_crops or size not in (None, batch.shape[1:3]):
         height, width = size or ("H", "W")

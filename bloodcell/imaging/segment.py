@@ -19,12 +19,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bloodcell.core.errors import ImageError
-from bloodcell.imaging.find import white_cell_masks
-from bloodcell.imaging.histogram import gray
+from bloodcell.imaging.find import mask_white_cells
+from bloodcell.imaging.histogram import convert_to_gray
 from bloodcell.imaging.otsu import MASK_NAMES, mask_below
 from bloodcell.imaging.read import require_rgb
-from bloodcell.imaging.stain import find_background, lit_pixels, optical_density
-from bloodcell.imaging.threshold import otsu_where
+from bloodcell.imaging.stain import find_background, mask_lit_pixels, measure_optical_density
+from bloodcell.imaging.threshold import find_otsu_threshold_within
 
 METHODS: Final = {
     "otsu_gray": "Otsu, gray",
@@ -51,7 +51,7 @@ class TrueMask(NamedTuple):
     cell: np.ndarray
 
 
-def segment(rgb: np.ndarray) -> dict[str, np.ndarray]:
+def segment_cell(rgb: np.ndarray) -> dict[str, np.ndarray]:
     """Mark the cell by every method of `METHODS`.
 
     Black borders of a rotation are in no mask and in no threshold.
@@ -72,36 +72,36 @@ def segment(rgb: np.ndarray) -> dict[str, np.ndarray]:
         If `rgb` is not uint8 with three channels.
     """
     require_rgb(rgb)
-    lit = lit_pixels(rgb)
-    channels = (gray(rgb), rgb[..., 0], rgb[..., 1], rgb[..., 2])
+    lit = mask_lit_pixels(rgb)
+    channels = (convert_to_gray(rgb), rgb[..., 0], rgb[..., 1], rgb[..., 2])
     masks = {
-        f"otsu_{name}": mask_below(channel, otsu_where(channel, lit)) & lit
+        f"otsu_{name}": mask_below(channel, find_otsu_threshold_within(channel, lit)) & lit
         for name, channel in zip(MASK_NAMES, channels, strict=True)
     }
     background = find_background(rgb)
     if background is None:
         masks["otsu_green_less_blue"] = masks["otsu_all_densities"] = np.zeros(lit.shape, bool)
     else:
-        red, green, blue = (optical_density(rgb, channel, background) for channel in range(3))
-        masks["otsu_green_less_blue"] = _dense(np.maximum(green - blue, 0), lit)
-        masks["otsu_all_densities"] = _dense(red + green + blue, lit)
-    found = white_cell_masks(rgb)
+        red, green, blue = (measure_optical_density(rgb, channel, background) for channel in range(3))
+        masks["otsu_green_less_blue"] = _mask_dense(np.maximum(green - blue, 0), lit)
+        masks["otsu_all_densities"] = _mask_dense(red + green + blue, lit)
+    found = mask_white_cells(rgb)
     masks["finder_nucleus"], masks["finder_cell"] = found.nucleus & lit, found.cell & lit
     return masks
 
 
-def _dense(density: np.ndarray, lit: np.ndarray) -> np.ndarray:
+def _mask_dense(density: np.ndarray, lit: np.ndarray) -> np.ndarray:
     """Mark what lies above Otsu's threshold of a density, cut in 256 steps of its range."""
     top = float(density.max())
     if top == 0:
         return np.zeros(lit.shape, bool)
     levels = (density * (255 / top)).astype(np.uint8)
-    return (levels > otsu_where(levels, lit)) & lit
+    return (levels > find_otsu_threshold_within(levels, lit)) & lit
 
 
-def area_share(mask: np.ndarray, rgb: np.ndarray) -> float:
+def measure_area_share(mask: np.ndarray, rgb: np.ndarray) -> float:
     """Part of a picture, 0 to 1, that a bool (H, W) mask marks; black borders are no part of it, and 0 if all is."""
-    n_lit = int(lit_pixels(rgb).sum())
+    n_lit = int(mask_lit_pixels(rgb).sum())
     return float(mask.sum()) / n_lit if n_lit else 0.0
 
 
@@ -136,7 +136,7 @@ def intersection_over_union(mask: np.ndarray, truth: np.ndarray) -> float:
     return shared / (2 - shared)
 
 
-def true_mask(rgb: np.ndarray) -> TrueMask:
+def decode_true_mask(rgb: np.ndarray) -> TrueMask:
     """Read the picture of a true mask: 0 background, 128 cytoplasm, 255 nucleus.
 
     Parameters

@@ -26,7 +26,7 @@ class Background(NamedTuple):
     valid: np.ndarray
 
 
-def lit_pixels(rgb: np.ndarray) -> np.ndarray:
+def mask_lit_pixels(rgb: np.ndarray) -> np.ndarray:
     """Tell the picture from the black borders that a rotation left in it.
 
     Parameters
@@ -38,7 +38,7 @@ def lit_pixels(rgb: np.ndarray) -> np.ndarray:
     bool array of shape (H, W)
         False where no channel exceeds `BLACK_BORDER_LEVEL`, and in the pixel next to that, which JPEG blurs.
     """
-    return _lit(*cv2.split(rgb)) > 0
+    return _mask_lit(*cv2.split(rgb)) > 0
 
 
 def find_background(rgb: np.ndarray) -> Background | None:
@@ -53,13 +53,13 @@ def find_background(rgb: np.ndarray) -> Background | None:
     Background, or None where more than four fifths of the image are black.
     """
     red, green, blue = cv2.split(rgb)
-    valid = _lit(red, green, blue)
+    valid = _mask_lit(red, green, blue)
     n_valid = int(cv2.countNonZero(valid))
     if n_valid < 0.2 * valid.size:
         return None
     total = cv2.add(cv2.add(red, green, dtype=cv2.CV_16U), blue, dtype=cv2.CV_16U)
-    bright = cv2.bitwise_and(cv2.inRange(total, (_level_below(total, valid, 0.75),), (3 * 255,)), valid)
-    colour = (_level_below(red, bright, 0.5), _level_below(green, bright, 0.5), _level_below(blue, bright, 0.5))
+    bright = cv2.bitwise_and(cv2.inRange(total, (_find_level(total, valid, 0.75),), (3 * 255,)), valid)
+    colour = (_find_level(red, bright, 0.5), _find_level(green, bright, 0.5), _find_level(blue, bright, 0.5))
     lowest = tuple(level - BACKGROUND_TOLERANCE for level in colour)
     highest = tuple(level + BACKGROUND_TOLERANCE for level in colour)
     near = cv2.inRange(rgb, lowest, highest)
@@ -67,19 +67,19 @@ def find_background(rgb: np.ndarray) -> Background | None:
     return Background(colour, share, valid > 0)
 
 
-def _lit(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
+def _mask_lit(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
     lit = cv2.inRange(cv2.max(cv2.max(red, green), blue), (BLACK_BORDER_LEVEL + 1,), (255,))
     return cv2.erode(lit, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=255)
 
 
-def _level_below(values: np.ndarray, mask: np.ndarray, share: float) -> int:
+def _find_level(values: np.ndarray, mask: np.ndarray, share: float) -> int:
     """The smallest level that at least `share` of the masked values do not exceed."""
     n_levels = 256 if values.dtype == np.uint8 else 3 * 255 + 1
     reached = np.cumsum(cv2.calcHist([values], [0], mask, [n_levels], [0, n_levels]))
     return int(np.searchsorted(reached, share * reached[-1]))
 
 
-def optical_density(rgb: np.ndarray, channel: int, background: Background) -> np.ndarray:
+def measure_optical_density(rgb: np.ndarray, channel: int, background: Background) -> np.ndarray:
     """Measure how much one channel absorbs beyond the background (Beer-Lambert, natural logarithm).
 
     Parameters

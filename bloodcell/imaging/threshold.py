@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 
 from bloodcell.core.errors import ImageError
-from bloodcell.imaging.histogram import gray
-from bloodcell.imaging.otsu import mask_below, otsu_threshold
+from bloodcell.imaging.histogram import convert_to_gray
+from bloodcell.imaging.otsu import find_otsu_threshold, mask_below
 from bloodcell.imaging.read import require_rgb
-from bloodcell.imaging.stain import lit_pixels
+from bloodcell.imaging.stain import mask_lit_pixels
 
 # Grey level up to which a pixel counts as dark, by what is then marked: the dark nucleus of the one white cell, all
 # cells (red ones too), all but the clear background.
@@ -17,7 +17,7 @@ OTSU: Final = "Otsu"
 CHOICES: Final = (*PRESETS, OTSU)
 
 
-def threshold_level(rgb: np.ndarray, choice: str | int) -> int:
+def find_threshold_level(rgb: np.ndarray, choice: str | int) -> int:
     """Look up or compute the grey level up to which a pixel counts as dark.
 
     Parameters
@@ -35,23 +35,23 @@ def threshold_level(rgb: np.ndarray, choice: str | int) -> int:
     ImageError
         If `rgb` is not uint8 with three channels, or `choice` is none of these.
     """
-    levels = gray(rgb)
+    levels = convert_to_gray(rgb)
     if isinstance(choice, int) and 0 <= choice <= 255:
         return choice
     if choice in PRESETS:
         return PRESETS[str(choice)]
     if choice == OTSU:
-        return otsu_where(levels, lit_pixels(rgb))
+        return find_otsu_threshold_within(levels, mask_lit_pixels(rgb))
     raise ImageError(f"A threshold must be one of {CHOICES} or from 0 to 255. Received: {choice!r}.")
 
 
-def threshold_mask(rgb: np.ndarray, choice: str | int, *, ignore_black: bool = True) -> np.ndarray:
+def mask_by_threshold(rgb: np.ndarray, choice: str | int, *, ignore_black: bool = True) -> np.ndarray:
     """Mark the pixels that are dark by a threshold on grey.
 
     Parameters
     ----------
     rgb : uint8 array of shape (H, W, 3)
-    choice : as for `threshold_level`
+    choice : as for `find_threshold_level`
     ignore_black : bool, leave the black borders of a rotation unmarked
 
     Returns
@@ -61,13 +61,13 @@ def threshold_mask(rgb: np.ndarray, choice: str | int, *, ignore_black: bool = T
     Raises
     ------
     ImageError
-        As `threshold_level`.
+        As `find_threshold_level`.
     """
-    mask = mask_below(gray(rgb), threshold_level(rgb, choice))
-    return mask & lit_pixels(rgb) if ignore_black else mask
+    mask = mask_below(convert_to_gray(rgb), find_threshold_level(rgb, choice))
+    return mask & mask_lit_pixels(rgb) if ignore_black else mask
 
 
-def otsu_cell(rgb: np.ndarray) -> np.ndarray:
+def mask_cell_by_otsu(rgb: np.ndarray) -> np.ndarray:
     """Mark what Otsu's threshold on green takes for stained: the nucleus, and with it the cell, stands out most in green.
 
     Parameters
@@ -84,11 +84,11 @@ def otsu_cell(rgb: np.ndarray) -> np.ndarray:
         If `rgb` is not uint8 with three channels.
     """
     require_rgb(rgb)
-    lit, green = lit_pixels(rgb), rgb[..., 1]
-    return mask_below(green, otsu_where(green, lit)) & lit
+    lit, green = mask_lit_pixels(rgb), rgb[..., 1]
+    return mask_below(green, find_otsu_threshold_within(green, lit)) & lit
 
 
-def otsu_where(channel: np.ndarray, where: np.ndarray) -> int:
+def find_otsu_threshold_within(channel: np.ndarray, where: np.ndarray) -> int:
     """Otsu's threshold of the pixels of a uint8 (H, W) channel where a bool (H, W) mask is True; 0 if none is."""
     values = channel[where]
-    return otsu_threshold(values[None]) if values.size else 0
+    return find_otsu_threshold(values[None]) if values.size else 0

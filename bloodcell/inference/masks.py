@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from bloodcell.core.errors import ModelError
-from bloodcell.imaging.crop import whole_picture
+from bloodcell.imaging.crop import resize_image
 from bloodcell.imaging.read import require_rgb
 
 
@@ -28,13 +28,13 @@ class MaskEngine:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own classes share no parent
             raise ModelError(f"The network of masks {path.name} is missing or damaged: {error}.") from error
-        takes, *_ = self._session.get_inputs()
-        gives = self._session.get_outputs()
-        self.height_px, self.width_px = takes.shape[1:3]
-        if len(gives) != 1 or len(gives[0].shape) != 4 or gives[0].shape[-1] != 1:
-            shapes = [one.shape for one in gives]
+        graph_input, *_ = self._session.get_inputs()
+        graph_outputs = self._session.get_outputs()
+        self.height_px, self.width_px = graph_input.shape[1:3]
+        if len(graph_outputs) != 1 or len(graph_outputs[0].shape) != 4 or graph_outputs[0].shape[-1] != 1:
+            shapes = [one.shape for one in graph_outputs]
             raise ModelError(f"A network of masks must give one map (N, H, W, 1). {path.name} gives {shapes}.")
-        self._input = takes.name
+        self._input = graph_input.name
 
     def mask(self, rgb: np.ndarray) -> np.ndarray:
         """Mark the cell's pixels in a picture of any size; the network sees it resized to its own.
@@ -54,6 +54,6 @@ class MaskEngine:
             If `rgb` is not uint8 with three channels.
         """
         require_rgb(rgb)
-        small = whole_picture(rgb, self.height_px, self.width_px)[None].astype(np.float32)
+        small = resize_image(rgb, self.height_px, self.width_px)[None].astype(np.float32)
         logits = self._session.run(None, {self._input: small})[0][0, :, :, 0]
         return cv2.resize(logits, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR) > 0

@@ -13,7 +13,7 @@ RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
-class Typical:
+class FeatureStatistics:
     """Where the features of known cells lie: one mean per class, one covariance for all.
 
     means : float32 (C, F)
@@ -49,7 +49,7 @@ class Typical:
         np.savez_compressed(path, means=self.means, whitening=self.whitening)
 
 
-def fit_typical(features: np.ndarray, class_index: np.ndarray) -> Typical:
+def fit_feature_statistics(features: np.ndarray, class_index: np.ndarray) -> FeatureStatistics:
     """Fit the class means and the shared covariance.
 
     Parameters
@@ -61,18 +61,21 @@ def fit_typical(features: np.ndarray, class_index: np.ndarray) -> Typical:
     covariance = np.cov((features - means[class_index]).T.astype(np.float64))
     covariance += RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     whitening = np.linalg.cholesky(np.linalg.inv(covariance))
-    return Typical(means.astype(np.float32), whitening.astype(np.float32))
+    return FeatureStatistics(means.astype(np.float32), whitening.astype(np.float32))
 
 
-def load_typical(path: Path) -> Typical:
-    """Read what `Typical.save` wrote; ModelError if it is missing or damaged."""
+def load_feature_statistics(path: Path) -> FeatureStatistics:
+    """Read what `FeatureStatistics.save` wrote; ModelError if it is missing or damaged."""
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
-            typical = Typical(stored["means"], stored["whitening"])
+            feature_statistics = FeatureStatistics(stored["means"], stored["whitening"])
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"The model folder {path.parent.name} lacks a usable {path.name}.") from error
-    n_features = typical.means.shape[-1] if typical.means.ndim == 2 else -1
-    are_numbers = all(part.dtype.kind == "f" and np.isfinite(part).all() for part in (typical.means, typical.whitening))
-    if not are_numbers or typical.whitening.shape != (n_features, n_features):
+    n_features = feature_statistics.means.shape[-1] if feature_statistics.means.ndim == 2 else -1
+    are_numbers = all(
+        part.dtype.kind == "f" and np.isfinite(part).all()
+        for part in (feature_statistics.means, feature_statistics.whitening)
+    )
+    if not are_numbers or feature_statistics.whitening.shape != (n_features, n_features):
         raise ModelError(f"{path.name} of the model folder {path.parent.name} holds no means and whitening that fit.")
-    return typical
+    return feature_statistics

@@ -28,12 +28,12 @@ CHUNK_IMAGES = 8
 # OpenCV and ONNX Runtime let other threads run, so chunks go side by side, each on one thread.
 WORKERS = max(1, os.cpu_count() or 1)
 # What people are shown of a cell: a little more of its surroundings than the network sees.
-SHOWN_CONTEXT = 1.5
+DISPLAY_CONTEXT = 1.5
 
-ImageBytes = bytes | BloodcellError
+ImageBytesOrError = bytes | BloodcellError
 
 
-def analyse(engine: Engine, images: Iterable[ImageBytes]) -> Iterator[ImageResult]:
+def analyse(engine: Engine, images: Iterable[ImageBytesOrError]) -> Iterator[ImageResult]:
     """Find and classify the white cells of images.
 
     Parameters
@@ -46,32 +46,32 @@ def analyse(engine: Engine, images: Iterable[ImageBytes]) -> Iterator[ImageResul
     ImageResult, one an image, in the order given. An image that cannot be used is unreadable, with the reason. A model
     that takes whole pictures names the largest cell of each; a picture without a white cell gets no answer from it.
     """
-    yield from _in_chunks(images, partial(_analyse_chunk, engine))
+    yield from _map_chunks(images, partial(_analyse_chunk, engine))
 
 
-def find_only(images: Iterable[ImageBytes]) -> Iterator[ImageResult]:
+def find_cells(images: Iterable[ImageBytesOrError]) -> Iterator[ImageResult]:
     """Find white cells without a model: the cells' class_name is "" and their probs are ()."""
-    yield from _in_chunks(images, lambda chunk: [_found(image)[0] for image in chunk])
+    yield from _map_chunks(images, lambda chunk: [_read_and_find(image)[0] for image in chunk])
 
 
-def cell_crop(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
+def crop_for_display(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
     """Cut a cell for people to look at, in the picture's own colours: uint8 (side_px, side_px, 3)."""
-    return crop_cell(rgb, box, side_px, SHOWN_CONTEXT)
+    return crop_cell(rgb, box, side_px, DISPLAY_CONTEXT)
 
 
-def enlarging(framing: Framing, side_px: int) -> int:
-    """How many times a side of what a network sees goes into `side_px`, 1 at least; for `seen_crop`."""
-    return max(1, side_px // max(framing.takes.height_px, framing.takes.width_px))
+def compute_magnification(framing: Framing, side_px: int) -> int:
+    """How many times a side of what a network sees goes into `side_px`, 1 at least; for `crop_model_input`."""
+    return max(1, side_px // max(framing.io_spec.height_px, framing.io_spec.width_px))
 
 
-def seen_crop(framing: Framing, rgb: np.ndarray, box: Box, enlarged: int = 1) -> np.ndarray:
-    """Cut a cell as its network sees it in `analyse`; uint8 (height_px, width_px, 3), each side times `enlarged`."""
+def crop_model_input(framing: Framing, rgb: np.ndarray, box: Box, magnification: int = 1) -> np.ndarray:
+    """Cut a cell as its network sees it in `analyse`; uint8 (height_px, width_px, 3), each side times `magnification`."""
     background_rgb = find_white_cells(rgb).background_rgb
-    return framing.cut(framing.hide(rgb, background_rgb), box, background_rgb, enlarged)
+    return framing.cut(framing.hide_background(rgb, background_rgb), box, background_rgb, magnification)
 
 
-def _in_chunks(
-    images: Iterable[ImageBytes], work: Callable[[list[ImageBytes]], list[ImageResult]]
+def _map_chunks(
+    images: Iterable[ImageBytesOrError], work: Callable[[list[ImageBytesOrError]], list[ImageResult]]
 ) -> Iterator[ImageResult]:
     """Run `work` on chunks in threads and give the results in order, never more than a few chunks ahead."""
     waiting = iter(images)
@@ -85,27 +85,28 @@ def _in_chunks(
             yield from running.popleft().result()
 
 
-def _analyse_chunk(engine: Engine, images: list[ImageBytes]) -> list[ImageResult]:
+def _analyse_chunk(engine: Engine, images: list[ImageBytesOrError]) -> list[ImageResult]:
     results, crops = [], []
     for image in images:
-        result, rgb, background_rgb = _found(image, engine.takes.needs_white_cell)
+        result, rgb, background_rgb = _read_and_find(image, engine.io_spec.needs_white_cell)
         results.append(result)
         if rgb is not None:
-            if engine.takes.input == IMAGE and engine.takes.needs_white_cell:
-                results[-1] = _of_whole_picture(result)
+            if engine.io_spec.input == IMAGE and engine.io_spec.needs_white_cell:
+                results[-1] = _keep_largest_cell(result)
             boxes = [cell.box for cell in results[-1].cells]
-            seen = engine.framing.hide(rgb, background_rgb)
+            seen = engine.framing.hide_background(rgb, background_rgb)
             crops += [engine.framing.cut(seen, box, background_rgb) for box in boxes]
     if not crops:
         return results
     scores = engine.classify(np.stack(crops))
     rows = iter(zip(scores.probs, scores.status, strict=True))
     return [
-        replace(result, cells=tuple(_named(engine, cell, *next(rows)) for cell in result.cells)) for result in results
+        replace(result, cells=tuple(_classify_cell(engine, cell, *next(rows)) for cell in result.cells))
+        for result in results
     ]
 
 
-def _of_whole_picture(result: ImageResult) -> ImageResult:
+def _keep_largest_cell(result: ImageResult) -> ImageResult:
     """A network of whole pictures gives one answer: it is the largest cell's, and that is said where there are more."""
     largest = max(result.cells, key=lambda cell: cell.box.area_px)
     others = len(result.cells) - 1
@@ -113,12 +114,12 @@ def _of_whole_picture(result: ImageResult) -> ImageResult:
     return replace(result, cells=(largest,), message=message if others else "")
 
 
-def _named(engine: Engine, cell: CellResult, probs: np.ndarray, status: str) -> CellResult:
+def _classify_cell(engine: Engine, cell: CellResult, probs: np.ndarray, status: str) -> CellResult:
     return CellResult(cell.box, engine.class_names[int(probs.argmax())], tuple(probs.tolist()), str(status))
 
 
-def _found(
-    image: ImageBytes, needs_white_cell: bool = True
+def _read_and_find(
+    image: ImageBytesOrError, needs_white_cell: bool = True
 ) -> tuple[ImageResult, np.ndarray | None, tuple[int, int, int]]:
     """Read one image and find its cells: the result without classes, the pixels, the background's colour.
 

@@ -22,7 +22,7 @@ class Thresholds:
     max_distance: float
 
 
-def cell_statuses(
+def assign_statuses(
     probs: np.ndarray, known: np.ndarray | None, distance: np.ndarray | None, thresholds: Thresholds | None
 ) -> np.ndarray:
     """Give each cell its status.

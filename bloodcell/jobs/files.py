@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.core.errors import StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import Settings
 
 CHECKPOINT_DIR, HISTORY_FILE, LOG_FILE, SPEC_FILE = "checkpoint", "history.csv", "log.txt", "spec.json"
@@ -25,7 +25,7 @@ def make_job_dir(settings: Settings, job_id: int, spec: dict[str, Any]) -> Path:
     folder = job_dir(settings, job_id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / SPEC_FILE, (json.dumps(spec, indent=2) + "\n").encode())
+        write_atomic(folder / SPEC_FILE, (json.dumps(spec, indent=2) + "\n").encode())
     except OSError as error:
         raise StoreError(f"The job's folder cannot be written: {error.strerror}.") from error
     return folder
@@ -43,7 +43,7 @@ def remove_checkpoint(settings: Settings, job_id: int) -> None:
     (folder / HISTORY_FILE).unlink(missing_ok=True)
 
 
-def drop_older(folder: Path, days: int) -> None:
+def delete_old_files(folder: Path, days: int) -> None:
     """Delete what lies in a folder and was last written so many days ago or more; what cannot be deleted stays."""
     limit = time.time() - days * 24 * 3600
     for path in folder.iterdir() if folder.is_dir() else ():

@@ -24,7 +24,7 @@ class ProcessId:
     created: float
 
 
-def process_id(pid: int) -> ProcessId | None:
+def find_process(pid: int) -> ProcessId | None:
     """The process that has this id now; None if there is none."""
     try:
         return ProcessId(pid, psutil.Process(pid).create_time())
@@ -42,7 +42,7 @@ def is_alive(process: ProcessId) -> bool:
         return False
 
 
-def stop(process: ProcessId, asked_at: float) -> None:
+def stop_process(process: ProcessId, asked_at: float) -> None:
     """Wait for a process that was asked to stop, then end it and all of its session by SIGTERM, then SIGKILL; wait for it.
 
     Only processes that belong to it are signalled: it must lead a session of its own, and its creation time must be
@@ -56,34 +56,34 @@ def stop(process: ProcessId, asked_at: float) -> None:
     members = [process]
     for at_s, number in ((TERM_AFTER_S, signal.SIGTERM), (KILL_AFTER_S, signal.SIGKILL)):
         while time.time() < asked_at + at_s:
-            members = _session_of(process) or members
+            members = _list_session(process) or members
             if not any(map(is_alive, members)):
                 return
             time.sleep(POLL_S)
-        members = _session_of(process) or members
+        members = _list_session(process) or members
         for member in members:
-            _send(member, number)
+            _send_signal(member, number)
     give_up_at = time.time() + GONE_AFTER_S
     while any(map(is_alive, members)) and time.time() < give_up_at:  # who sees to the queue next must find them gone
         time.sleep(POLL_S)
 
 
-def _session_of(leader: ProcessId) -> list[ProcessId]:
+def _list_session(leader: ProcessId) -> list[ProcessId]:
     """The leader and all of its session; empty where it is gone or leads none, as then nobody can tell whose they are."""
-    if not is_alive(leader) or _session(leader.pid) != leader.pid:
+    if not is_alive(leader) or _get_session_id(leader.pid) != leader.pid:
         return []
-    found = (process_id(pid) for pid in psutil.pids() if _session(pid) == leader.pid)
+    found = (find_process(pid) for pid in psutil.pids() if _get_session_id(pid) == leader.pid)
     return [one for one in found if one is not None]
 
 
-def _session(pid: int) -> int:
+def _get_session_id(pid: int) -> int:
     try:
         return os.getsid(pid)
     except OSError:
         return -1
 
 
-def _send(process: ProcessId, number: signal.Signals) -> None:
+def _send_signal(process: ProcessId, number: signal.Signals) -> None:
     if is_alive(process):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, number)

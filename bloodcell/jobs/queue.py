@@ -12,7 +12,7 @@ from bloodcell.jobs import store
 from bloodcell.jobs.files import make_job_dir, remove_checkpoint, remove_job_dir
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.kinds.table import KINDS, find_kind
-from bloodcell.jobs.runners.table import Runner, runner_of
+from bloodcell.jobs.runners.table import Runner, make_runner
 from bloodcell.jobs.store import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, UNFINISHED, Job, NewJob
 
 _NAME = re.compile(r"\w[\w.-]{0,79}")
@@ -33,7 +33,7 @@ class JobQueue:
         self, db: Engine, settings: Settings, runner: Runner | None = None, kinds: tuple[JobKind[Any], ...] = KINDS
     ) -> None:
         self.db, self.settings, self.kinds = db, settings, kinds
-        self.runner = runner or runner_of(settings)
+        self.runner = runner or make_runner(settings)
 
     def submit(self, new: NewJob) -> Job:
         """Check and queue a job, and start it if there is room.
@@ -48,28 +48,28 @@ class JobQueue:
             If the workspace cannot be written to.
         """
         find_kind(new.kind, self.kinds).check(new.spec)
-        check_name(new.name)
+        check_result_name(new.name)
         job_id = store.add_job(self.db, new)
         try:
             make_job_dir(self.settings, job_id, new.spec)
         except StoreError:
             store.remove_job(self.db, job_id)
             raise
-        self.tend()
+        self.dispatch()
         return store.get_job(self.db, job_id)
 
-    def tend(self) -> None:
+    def dispatch(self) -> None:
         """Note which workers have died, and start what can be started; quick where nothing is to be done."""
-        self._note_the_dead()
+        self._mark_interrupted()
         short = [kind.name for kind in self.kinds if kind.is_short]
         while job_to_start := store.claim_next(self.db, self.settings.jobs_at_once, short):
             try:
                 process = self.runner.start(job_to_start)
             except JobError as error:
-                store.end(self.db, job_to_start, FAILED, error=str(error))
+                store.end_attempt(self.db, job_to_start, FAILED, error=str(error))
                 continue
             if process is not None:
-                store.register(self.db, job_to_start, *process)
+                store.register_process(self.db, job_to_start, *process)
 
     def cancel(self, job_id: int) -> None:
         """Take a job out of the queue, or stop it at the next batch: its processes are gone within five seconds.
@@ -77,20 +77,20 @@ class JobQueue:
         The finished epochs are kept.
         """
         job = self._get(job_id, (QUEUED, RUNNING), "cancelled")
-        store.ask_cancel(self.db, job.id)
+        store.request_cancel(self.db, job.id)
         if (job := store.get_job(self.db, job_id)).status == RUNNING:
             self.runner.stop(job)
 
     def resume(self, job_id: int) -> Job:
         """Queue an unfinished job again, to go on from its last finished epoch."""
         self._get(job_id, UNFINISHED, "resumed")
-        return self._queue_again(job_id)
+        return self._requeue(job_id)
 
     def retry(self, job_id: int) -> Job:
         """Queue an unfinished job again, to start anew."""
         self._get(job_id, UNFINISHED, "tried again")
         remove_checkpoint(self.settings, job_id)
-        return self._queue_again(job_id)
+        return self._requeue(job_id)
 
     def delete(self, job_id: int) -> None:
         """Delete a job that does not run, with its log and checkpoint; a model that came of it stays."""
@@ -98,25 +98,25 @@ class JobQueue:
             self._get(job_id, (QUEUED, store.DONE, *UNFINISHED), "deleted")
         remove_job_dir(self.settings, job_id)
 
-    def _note_the_dead(self) -> None:
+    def _mark_interrupted(self) -> None:
         for job in store.list_jobs(self.db, (RUNNING,)):
             if self.runner.is_gone(job):
-                store.end(self.db, job, CANCELLED if job.cancel_asked else INTERRUPTED)
+                store.end_attempt(self.db, job, CANCELLED if job.cancel_asked else INTERRUPTED)
 
-    def _queue_again(self, job_id: int) -> Job:
-        store.queue_again(self.db, job_id)
-        self.tend()
+    def _requeue(self, job_id: int) -> Job:
+        store.requeue_job(self.db, job_id)
+        self.dispatch()
         return store.get_job(self.db, job_id)
 
     def _get(self, job_id: int, statuses: tuple[str, ...], done: str) -> Job:
-        self._note_the_dead()
+        self._mark_interrupted()
         job = store.get_job(self.db, job_id)
         if job.status not in statuses:
             raise JobError(f"A job that is {' or '.join(statuses)} can be {done}; job {job_id} is {job.status}.")
         return job
 
 
-def check_name(name: str) -> None:
+def check_result_name(name: str) -> None:
     """Raise JobError unless a result can be called so."""
     if not _NAME.fullmatch(name):
         raise JobError(

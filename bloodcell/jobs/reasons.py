@@ -8,7 +8,7 @@ FULL_DISK = "The disk is full: make some room, then resume; the finished epochs 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def reason_of(error: BaseException) -> str:
+def describe_failure(error: BaseException) -> str:
     """Say what went wrong; a full disk is found behind what a library made of it.
 
     Returns

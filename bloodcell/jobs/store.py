@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, Select, delete, insert, select, update
 
 from bloodcell.core.errors import JobError
-from bloodcell.db.database import one_at_a_time, reading, writing
+from bloodcell.db.database import begin_read, begin_write, take_lock
 from bloodcell.db.schema import jobs
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
@@ -89,13 +89,13 @@ def add_job(db: Engine, new: NewJob) -> int:
         "error": "",
         "result": "",
     }
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         return connection.execute(insert(jobs).values(row).returning(jobs.c.id)).scalar_one()
 
 
 def get_job(db: Engine, job_id: int) -> Job:
     """One job; JobError if there is none of that number."""
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         row = connection.execute(select(*_COLUMNS).where(jobs.c.id == job_id)).mappings().first()
     if row is None:
         raise JobError(f"There is no job {job_id}.")
@@ -107,7 +107,7 @@ def list_jobs(db: Engine, statuses: tuple[str, ...] = ()) -> list[Job]:
     query = select(*_COLUMNS).order_by(jobs.c.id.desc())
     if statuses:
         query = query.where(jobs.c.status.in_(statuses))
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         return [Job(**row) for row in connection.execute(query).mappings()]
 
 
@@ -121,11 +121,11 @@ def claim_next(db: Engine, most: int, short: Collection[str] = ()) -> Job | None
     Job or None
         The claimed job, which the caller must start; its process is not known yet.
     """
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         if connection.scalar(_next_queued()) is None:
             return None
-    with writing(db) as connection:
-        one_at_a_time(connection, CLAIM_LOCK_KEY)
+    with begin_write(db) as connection:
+        take_lock(connection, CLAIM_LOCK_KEY)
         running = [kind in short for kind in connection.scalars(select(jobs.c.kind).where(jobs.c.status == RUNNING))]
         waiting = _next_queued()
         if running.count(False) >= most:
@@ -149,15 +149,15 @@ def claim_next(db: Engine, most: int, short: Collection[str] = ()) -> Job | None
     return get_job(db, job_id)
 
 
-def register(db: Engine, job: Job, host: str, pid: int, pid_created: float) -> bool:
+def register_process(db: Engine, job: Job, host: str, pid: int, pid_created: float) -> bool:
     """Note the process of a claimed job, by who started it and by itself; False if the job is another's or over."""
     changes = {"host": host, "pid": pid, "pid_created": pid_created, "heartbeat_at": time.time()}
     is_free = jobs.c.pid.is_(None) | (jobs.c.pid == pid)
-    with writing(db) as connection:
-        return connection.execute(update(jobs).where(_mine(job), is_free).values(changes)).rowcount == 1
+    with begin_write(db) as connection:
+        return connection.execute(update(jobs).where(_match_attempt(job), is_free).values(changes)).rowcount == 1
 
 
-def beat(db: Engine, job: Job, progress: Mapping[str, Any]) -> bool | None:
+def write_heartbeat(db: Engine, job: Job, progress: Mapping[str, Any]) -> bool | None:
     """Give a sign of life and tell of the progress.
 
     Returns
@@ -165,40 +165,40 @@ def beat(db: Engine, job: Job, progress: Mapping[str, Any]) -> bool | None:
     bool or None
         Whether the job shall stop; None if it is no longer this attempt's.
     """
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         changes = {"heartbeat_at": time.time(), "progress": dict(progress)}
-        if connection.execute(update(jobs).where(_mine(job)).values(changes)).rowcount == 0:
+        if connection.execute(update(jobs).where(_match_attempt(job)).values(changes)).rowcount == 0:
             return None
         return bool(connection.scalar(select(jobs.c.cancel_asked).where(jobs.c.id == job.id)))
 
 
-def end(db: Engine, job: Job, status: str, error: str = "", result: str = "") -> bool:
+def end_attempt(db: Engine, job: Job, status: str, error: str = "", result: str = "") -> bool:
     """Write how an attempt ended; False if it is no longer running."""
     changes = {"status": status, "error": error, "result": result, "ended_at": time.time()}
-    with writing(db) as connection:
-        return connection.execute(update(jobs).where(_mine(job)).values(changes)).rowcount == 1
+    with begin_write(db) as connection:
+        return connection.execute(update(jobs).where(_match_attempt(job)).values(changes)).rowcount == 1
 
 
-def ask_cancel(db: Engine, job_id: int) -> None:
+def request_cancel(db: Engine, job_id: int) -> None:
     """Take a job out of the queue, or ask its process to stop; one that is over stays as it is."""
-    mine = jobs.c.id == job_id
-    with writing(db) as connection:
-        waiting = update(jobs).where(mine, jobs.c.status == QUEUED)
+    is_job = jobs.c.id == job_id
+    with begin_write(db) as connection:
+        waiting = update(jobs).where(is_job, jobs.c.status == QUEUED)
         connection.execute(waiting.values(status=CANCELLED, ended_at=time.time()))
-        connection.execute(update(jobs).where(mine, jobs.c.status == RUNNING).values(cancel_asked=1))
+        connection.execute(update(jobs).where(is_job, jobs.c.status == RUNNING).values(cancel_asked=1))
 
 
-def queue_again(db: Engine, job_id: int) -> bool:
+def requeue_job(db: Engine, job_id: int) -> bool:
     """Put an unfinished job at the end of the queue; False if it is not one."""
     row = update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(UNFINISHED))
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         changed = connection.execute(row.values(status=QUEUED, queued_at=time.time(), cancel_asked=0, error=""))
         return changed.rowcount == 1
 
 
 def remove_job(db: Engine, job_id: int) -> bool:
     """Delete the row of a job; False if it runs or is not there."""
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         return connection.execute(delete(jobs).where(jobs.c.id == job_id, jobs.c.status != RUNNING)).rowcount == 1
 
 
@@ -206,6 +206,6 @@ def _next_queued() -> Select[int]:
     return select(jobs.c.id).where(jobs.c.status == QUEUED).order_by(jobs.c.queued_at, jobs.c.id).limit(1)
 
 
-def _mine(job: Job) -> Any:
+def _match_attempt(job: Job) -> Any:
     """This attempt of the job, while it runs: a worker that was given up must not write into the next attempt."""
     return (jobs.c.id == job.id) & (jobs.c.attempt == job.attempt) & (jobs.c.status == RUNNING)

@@ -17,10 +17,10 @@ from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.progress import Control, Progress
 from bloodcell.core.settings import Settings
 from bloodcell.jobs.files import CHECKPOINT_DIR
-from bloodcell.jobs.store import Job, beat
+from bloodcell.jobs.store import Job, write_heartbeat
 from bloodcell.model_store.publish import publish
 
-BEAT_S = 1.0
+HEARTBEAT_INTERVAL_S = 1.0
 # What a job's progress may say of its phase.
 READING, LEARNING, LOADING = "reading", "learning", "loading"
 
@@ -82,7 +82,7 @@ class Task:
 class TaskProgress(Control):
     """Tells of a training run in the job's progress and log.
 
-    The progress holds `phase`: "reading" with source, done, total; or "learning" with what `core.progress.Progress`
+    The progress holds `phase`: "reading" with source, done, total; or "learning" with what `core.progress.OnProgress`
     holds, and once an epoch is finished that epoch's row of history.csv as `last_epoch`.
     """
 
@@ -97,7 +97,7 @@ class TaskProgress(Control):
         """Tell where the run stands."""
         self.task.report(phase=LEARNING, **asdict(at))
 
-    def epoch_done(self, row: dict) -> None:
+    def on_epoch(self, row: dict) -> None:
         """Tell the figures of an epoch."""
         self.task.report(last_epoch=row)
 
@@ -110,7 +110,7 @@ class TaskProgress(Control):
         return self.task.should_stop()
 
 
-class Heart:
+class Heartbeat:
     """A thread that gives a sign of life every second, with the progress, and learns whether to stop.
 
     A database that is locked or full for a while is tried again at the next beat.
@@ -121,7 +121,7 @@ class Heart:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
-    def __enter__(self) -> "Heart":
+    def __enter__(self) -> "Heartbeat":
         self._beat()
         self._thread.start()
         return self
@@ -132,18 +132,18 @@ class Heart:
         self._beat()
 
     def _run(self) -> None:
-        while not self._ended.wait(BEAT_S):
+        while not self._ended.wait(HEARTBEAT_INTERVAL_S):
             self._beat()
 
     def _beat(self) -> None:
         try:
-            if beat(self.db, self.task.job, self.task.progress()) is not False:
+            if write_heartbeat(self.db, self.task.job, self.task.progress()) is not False:
                 self.task.stop()
         except StoreError as error:
             self.task.log(f"no sign of life could be given: {error}")
 
 
-def patiently(write: Callable[[], object], tries: int = 30) -> None:
+def retry_write(write: Callable[[], object], tries: int = 30) -> None:
     """Write to a database that may be locked or full for a moment; StoreError where it stays so for `tries` seconds."""
     for left in reversed(range(tries)):
         try:

@@ -14,11 +14,11 @@ from bloodcell.core.errors import JobError, StoppedError
 from bloodcell.jobs import store
 from bloodcell.jobs.files import LOG_FILE, job_dir
 from bloodcell.jobs.kinds.table import find_kind
-from bloodcell.jobs.processes import process_id
+from bloodcell.jobs.processes import find_process
 from bloodcell.jobs.queue import JobQueue, open_queue
-from bloodcell.jobs.reasons import reason_of
-from bloodcell.jobs.runners.local import host
-from bloodcell.jobs.task import Heart, Task, patiently
+from bloodcell.jobs.reasons import describe_failure
+from bloodcell.jobs.runners.local import get_host_name
+from bloodcell.jobs.task import Heartbeat, Task, retry_write
 
 
 def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
@@ -38,21 +38,27 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     job = store.get_job(queue.db, int(args[0]))
     folder = job_dir(queue.settings, job.id)
     if folder.is_dir():
-        _write_too_to(folder / LOG_FILE)
-    mine = process_id(os.getpid())
-    if job.attempt != int(args[1]) or mine is None or not store.register(queue.db, job, host(), mine.pid, mine.created):
+        _tee_output(folder / LOG_FILE)
+    worker = find_process(os.getpid())
+    if (
+        job.attempt != int(args[1])
+        or worker is None
+        or not store.register_process(queue.db, job, get_host_name(), worker.pid, worker.created)
+    ):
         sys.stdout.write(f"attempt {args[1]} of job {job.id} is no longer wanted\n")
         return 1
     task = Task(job, queue.settings, folder)
-    task.log(f"job {job.id} ({job.kind}: {job.title}), attempt {job.attempt}, process {mine.pid} on {host()}")
+    task.log(
+        f"job {job.id} ({job.kind}: {job.title}), attempt {job.attempt}, process {worker.pid} on {get_host_name()}"
+    )
     status, error, result = store.DONE, "", ""
     try:
-        with Heart(queue.db, task):
+        with Heartbeat(queue.db, task):
             if task.should_stop():
                 raise StoppedError("It was stopped before it began.")
             if not folder.is_dir():
                 raise JobError(
-                    f"{host()} does not see the job's folder {folder}: every machine that runs jobs must see the"
+                    f"{get_host_name()} does not see the job's folder {folder}: every machine that runs jobs must see the"
                     " workspace under the same path."
                 )
             result = find_kind(job.kind, queue.kinds).run_job(task)
@@ -60,15 +66,15 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
         status = store.CANCELLED
         task.log(str(stopped))
     except Exception as failure:  # noqa: BLE001 - whatever it is, the job must end as failed with the reason
-        status, error = store.FAILED, reason_of(failure)
+        status, error = store.FAILED, describe_failure(failure)
         task.log(traceback.format_exc())
     task.log(" ".join([status, error or result]).strip())
-    patiently(lambda: store.end(queue.db, job, status, error, result))
-    queue.tend()
+    retry_write(lambda: store.end_attempt(queue.db, job, status, error, result))
+    queue.dispatch()
     return 1 if status == store.FAILED else 0
 
 
-def _write_too_to(log: Path) -> None:
+def _tee_output(log: Path) -> None:
     """Copy all that this process writes to the job's log, unless its runner lets it go there anyway."""
     if log.exists() and os.path.samestat(log.stat(), os.fstat(1)):
         return

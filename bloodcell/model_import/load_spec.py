@@ -12,7 +12,7 @@ from bloodcell.model_store.io_spec import CELL, Input
 
 Format = Literal["keras", "packed"]
 KERAS: Final = "keras"
-PACKED: Final = "packed"
+ZIPPED: Final = "packed"
 # Level of white that a network wants, -1 standing for -1 to 1 -> how levels 0-255 are brought there.
 LEVELS: Final = {255: "as they are, 0 to 255", 1: "divided by 255", -1: "scaled to -1..1"}
 # Of a found cell, what is cut out in units of its longer side: as Bloodcell's own networks see it.
@@ -51,13 +51,13 @@ class LoadSpec(Spec):
             check_class_names(self.class_names)
 
 
-def format_of(file_name: str) -> Format:
+def detect_format(file_name: str) -> Format:
     """Which `Format` a file is by its name; ModelError for any other."""
     suffix = Path(file_name).suffix.lower()
     if suffix == ".keras":
         return KERAS
     if suffix == ".zip":
-        return PACKED
+        return ZIPPED
     reasons = {
         **dict.fromkeys((".h5", ".hdf5"), "the old HDF5 format (.h5) can hold code; save the network as .keras"),
         **dict.fromkeys(
@@ -69,11 +69,11 @@ def format_of(file_name: str) -> Format:
     raise ModelError(f"This file is not taken: {reason}.")
 
 
-def class_names_in(text: str) -> tuple[str, ...]:
+def parse_class_names(text: str) -> tuple[str, ...]:
     """Class names as people write them: one a line, or with commas between them."""
     return tuple(name for part in re.split(r"[,\n]", text) if (name := " ".join(part.split())))
 
 
-def named_after(file_name: str) -> str:
+def make_model_name(file_name: str) -> str:
     """A name for the model of a file that can be a folder's name: letters, digits, '.', '_' and '-'."""
     return re.sub(r"[^\w.-]+", "-", Path(file_name.replace("\\", "/")).stem).strip("-._")[:60] or "model"

@@ -13,14 +13,14 @@ from typing import Any
 
 from bloodcell.core.errors import ModelError, RunError
 from bloodcell.core.installation import CODE_DIR
-from bloodcell.core.progress import Control, stop_if_asked
-from bloodcell.model_import.load_spec import PACKED, LoadSpec
-from bloodcell.model_import.sandbox_files import ANSWER_FILE, MADE_DIR, OUTPUT_FILE, REQUEST_FILE, STEPS_FILE
+from bloodcell.core.progress import Control, raise_if_stopped
+from bloodcell.model_import.load_spec import ZIPPED, LoadSpec
+from bloodcell.model_import.sandbox_files import MODEL_DIR, OUTPUT_FILE, REQUEST_FILE, RESPONSE_FILE, STEPS_FILE
 from bloodcell.model_store.folder import read_model
 from bloodcell.model_store.model_zip import PACKED_FILES
 
 POLL_S = 0.1
-MAX_ANSWER_BYTES = 2**20
+MAX_RESPONSE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Limits:
     max_file_bytes: int = 2**30
 
 
-def load_limited(
+def load_in_sandbox(
     work_dir: Path, spec: LoadSpec, control: Control, limits: Limits | None = None
 ) -> tuple[Path, dict[str, Any]]:
     """Look through a model's file, make a model folder of it and try that, all in a limited process.
@@ -51,7 +51,7 @@ def load_limited(
     Returns
     -------
     folder : Path of the model folder, in `work_dir`
-    trial : dict, as `model_import.sandboxed.trial.Trial`
+    trial : dict, as `model_import.sandboxed.trial.SmokeTest`
 
     Raises
     ------
@@ -69,19 +69,19 @@ def load_limited(
     shutil.rmtree(work_dir, ignore_errors=True)
     inside.mkdir(parents=True)
     # Under a name that Keras knows, wherever it lay before.
-    copied = inside / f"source.{'zip' if spec.format == PACKED else 'keras'}"
+    copied = inside / f"source.{'zip' if spec.format == ZIPPED else 'keras'}"
     shutil.copyfile(source, copied)
     request = {"file": copied.name, "spec": asdict(spec)} | asdict(limits)
     (inside / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
-    answer = _answer(inside, limits, control)
+    answer = _run_process(inside, limits, control)
     if "error" in answer:
         raise ModelError(" ".join(str(answer["error"]).split()))
-    return _taken_over(inside / MADE_DIR, work_dir / "model"), answer["made"]
+    return _move_model(inside / MODEL_DIR, work_dir / "model"), answer["made"]
 
 
-def _answer(inside: Path, limits: Limits, control: Control) -> dict[str, Any]:
+def _run_process(inside: Path, limits: Limits, control: Control) -> dict[str, Any]:
     """Run the process, and read what it answers."""
-    began, told = time.monotonic(), 0
+    began, n_logged = time.monotonic(), 0
     with (inside / OUTPUT_FILE).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bloodcell.model_import.sandboxed.child"],
@@ -89,28 +89,28 @@ def _answer(inside: Path, limits: Limits, control: Control) -> dict[str, Any]:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=inside,
-            env=_environment(inside),
+            env=_make_environment(inside),
             start_new_session=True,
         )
     try:
         while process.poll() is None:
-            told = _tell_steps(inside, told, control)
-            stop_if_asked(control)
+            n_logged = _log_new_steps(inside, n_logged, control)
+            raise_if_stopped(control)
             if time.monotonic() - began > limits.max_s:
                 raise RunError(f"Loading the model took longer than {limits.max_s} s and was ended.")
             time.sleep(POLL_S)
     finally:
-        _end(process)
-    _tell_steps(inside, told, control)
-    path = inside / ANSWER_FILE
-    if not path.is_file() or path.is_symlink() or path.stat().st_size > MAX_ANSWER_BYTES:
-        control.log(_last_lines(inside / OUTPUT_FILE))
-        raise RunError(_why_silent(process.returncode, limits))
+        _kill_process(process)
+    _log_new_steps(inside, n_logged, control)
+    path = inside / RESPONSE_FILE
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > MAX_RESPONSE_BYTES:
+        control.log(_read_last_lines(inside / OUTPUT_FILE))
+        raise RunError(_describe_exit(process.returncode, limits))
     answer = json.loads(path.read_text(encoding="utf-8"))
     return answer if isinstance(answer, dict) else {"error": "The process gave no answer."}
 
 
-def _environment(inside: Path) -> dict[str, str]:
+def _make_environment(inside: Path) -> dict[str, str]:
     """No address of a database, no password, no home: only what Python and TensorFlow need."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     return kept | {
@@ -124,26 +124,26 @@ def _environment(inside: Path) -> dict[str, str]:
     }
 
 
-def _end(process: subprocess.Popen) -> None:
+def _kill_process(process: subprocess.Popen) -> None:
     """End the process with all that it started; nothing where it has ended."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _tell_steps(inside: Path, told: int, control: Control) -> int:
+def _log_new_steps(inside: Path, n_logged: int, control: Control) -> int:
     path = inside / STEPS_FILE
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    for line in lines[told:]:
+    for line in lines[n_logged:]:
         control.log(line)
     return len(lines)
 
 
-def _last_lines(path: Path, n: int = 20) -> str:
+def _read_last_lines(path: Path, n: int = 20) -> str:
     return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-n:])
 
 
-def _why_silent(returncode: int, limits: Limits) -> str:
+def _describe_exit(returncode: int, limits: Limits) -> str:
     if returncode == -signal.SIGXCPU:
         return f"Loading the model took more than {limits.max_cpu_s} s of processor time and was ended."
     return (
@@ -152,7 +152,7 @@ def _why_silent(returncode: int, limits: Limits) -> str:
     )
 
 
-def _taken_over(made: Path, folder: Path) -> Path:
+def _move_model(made: Path, folder: Path) -> Path:
     """The files of a model alone, and no links, out of the folder of the process."""
     folder.mkdir()
     for name in PACKED_FILES:

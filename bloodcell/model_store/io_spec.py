@@ -14,19 +14,19 @@ MASK_NONE: Final = "none"
 MASK_OTSU: Final = "otsu"
 MASK_UNET: Final = "unet"
 MASKS: Final = get_args(Mask)
-MOST_CONTEXT = 10.0
+MAX_CONTEXT = 10.0
 # The U-Net of a model that hides what it takes for background lies in the model's folder.
 MASK_FILE = "mask.onnx"
-LOGITS, KNOWN, FEATURES = "logits", "known", "features"
+LOGITS, IN_DISTRIBUTION, FEATURES = "logits", "known", "features"
 # Of models from before spec.json named them.
-ALL_OUTPUTS = (LOGITS, KNOWN, FEATURES)
+ALL_OUTPUTS = (LOGITS, IN_DISTRIBUTION, FEATURES)
 # A network from elsewhere has only its answer: nothing says how far to trust it.
-UNJUDGED_OUTPUTS = (LOGITS,)
-ALLOWED_OUTPUTS = (ALL_OUTPUTS, (LOGITS, FEATURES), UNJUDGED_OUTPUTS)
+LOGITS_ONLY = (LOGITS,)
+ALLOWED_OUTPUTS = (ALL_OUTPUTS, (LOGITS, FEATURES), LOGITS_ONLY)
 
 
 @dataclass(frozen=True)
-class Takes:
+class ModelIOSpec:
     """The doors of a network.
 
     height_px, width_px : of what it takes, uint8 (N, height_px, width_px, 3)
@@ -47,17 +47,17 @@ class Takes:
     needs_white_cell: bool = True
 
     @property
-    def knows_strangers(self) -> bool:
+    def has_ood_head(self) -> bool:
         """Whether the network answers if a crop shows a cell of one of its classes at all."""
-        return KNOWN in self.outputs
+        return IN_DISTRIBUTION in self.outputs
 
     @property
-    def is_judged(self) -> bool:
+    def has_thresholds(self) -> bool:
         """Whether its answers are judged by thresholds and by typical.npz; without, every cell is to be checked."""
-        return self.outputs != UNJUDGED_OUTPUTS
+        return self.outputs != LOGITS_ONLY
 
     def to_description(self) -> dict[str, Any]:
-        """The part of spec.json that `takes_of` reads; a square of cells also under its older name, side_px."""
+        """The part of spec.json that `read_io_spec` reads; a square of cells also under its older name, side_px."""
         side = {"side_px": self.height_px} if self.height_px == self.width_px else {}
         return {
             **side,
@@ -71,7 +71,7 @@ class Takes:
         }
 
 
-def takes_of(description: dict[str, Any], name: str) -> Takes:
+def read_io_spec(description: dict[str, Any], name: str) -> ModelIOSpec:
     """Read what spec.json of the model `name` says.
 
     Raises
@@ -92,9 +92,9 @@ def takes_of(description: dict[str, Any], name: str) -> Takes:
     if not all(isinstance(side, int) and side >= 1 for side in size):
         raise ModelError(f"The input of the model {name} must be 1 px or more a side. Received: {size}.")
     context = description.get("context", 1.0)
-    if isinstance(context, bool) or not isinstance(context, int | float) or not 0 < context <= MOST_CONTEXT:
+    if isinstance(context, bool) or not isinstance(context, int | float) or not 0 < context <= MAX_CONTEXT:
         raise ModelError(
-            f"`context` of the model {name} must be above 0 and at most {MOST_CONTEXT:g}. Received: {context!r}."
+            f"`context` of the model {name} must be above 0 and at most {MAX_CONTEXT:g}. Received: {context!r}."
         )
     named = description.get("outputs", ALL_OUTPUTS)
     outputs = tuple(named) if isinstance(named, list | tuple) else named
@@ -108,4 +108,4 @@ def takes_of(description: dict[str, Any], name: str) -> Takes:
         raise ModelError(
             f"`needs_white_cell` of the model {name} must be true, or false where it takes whole pictures. Received: {needs!r}."
         )
-    return Takes(*size, input=kind, context=float(context), outputs=outputs, mask=mask, needs_white_cell=needs)
+    return ModelIOSpec(*size, input=kind, context=float(context), outputs=outputs, mask=mask, needs_white_cell=needs)

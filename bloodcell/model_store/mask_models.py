@@ -30,7 +30,7 @@ class MaskModel:
     title: str
     height_px: int
     width_px: int
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def read_mask_model(folder: Path) -> MaskModel:
             title=str(description.get("title") or folder.name),
             height_px=int(description["height_px"]),
             width_px=int(description["width_px"]),
-            figures=dict(metrics["held_back"]),
+            metrics=dict(metrics["held_back"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"What the folder {folder.name} says of its U-Net cannot be read: {error}.") from error

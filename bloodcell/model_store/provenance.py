@@ -10,12 +10,12 @@ import numpy as np
 
 from bloodcell.core.errors import ModelError
 
-LEARNED_FILE: Final = "learned.npz"
+PROVENANCE_FILE: Final = "learned.npz"
 _BYTES: Final = 8  # of each SHA-256: enough to tell millions of pictures apart
 
 
 @dataclass(frozen=True)
-class LearnedImages:
+class Provenance:
     """Pictures by the beginnings of the SHA-256 of their bytes.
 
     learned : the network was taught on these
@@ -26,49 +26,49 @@ class LearnedImages:
     chosen_on: frozenset[bytes] = frozenset()
 
     @classmethod
-    def of(cls, learned: Iterable[str], chosen_on: Iterable[str] = ()) -> "LearnedImages":
+    def of(cls, learned: Iterable[str], chosen_on: Iterable[str] = ()) -> "Provenance":
         """From SHA-256 in hexadecimal; a picture that was learned is not one that was held out."""
-        taught = frozenset(map(_short, learned))
-        return cls(taught, frozenset(map(_short, chosen_on)) - taught)
+        trained_on = frozenset(map(_truncate_hash, learned))
+        return cls(trained_on, frozenset(map(_truncate_hash, chosen_on)) - trained_on)
 
-    def __or__(self, other: "LearnedImages") -> "LearnedImages":
+    def __or__(self, other: "Provenance") -> "Provenance":
         learned = self.learned | other.learned
-        return LearnedImages(learned, (self.chosen_on | other.chosen_on) - learned)
+        return Provenance(learned, (self.chosen_on | other.chosen_on) - learned)
 
-    def taught(self, sha256: Iterable[str]) -> np.ndarray:
+    def is_trained_on(self, sha256: Iterable[str]) -> np.ndarray:
         """Whether each picture, by its SHA-256 in hexadecimal, was learned from; bool (N,)."""
-        return np.array([_short(one) in self.learned for one in sha256], bool)
+        return np.array([_truncate_hash(one) in self.learned for one in sha256], bool)
 
-    def chose(self, sha256: Iterable[str]) -> np.ndarray:
+    def is_selected_on(self, sha256: Iterable[str]) -> np.ndarray:
         """Whether something was chosen on each picture; bool (N,)."""
-        return np.array([_short(one) in self.chosen_on for one in sha256], bool)
+        return np.array([_truncate_hash(one) in self.chosen_on for one in sha256], bool)
 
     def save(self, folder: Path) -> None:
         """Write them into a model's folder."""
-        np.savez(folder / LEARNED_FILE, learned=_array(self.learned), chosen_on=_array(self.chosen_on))
+        np.savez(folder / PROVENANCE_FILE, learned=_pack_hashes(self.learned), chosen_on=_pack_hashes(self.chosen_on))
 
 
-def read_learned(folder: Path) -> LearnedImages | None:
+def read_provenance(folder: Path) -> Provenance | None:
     """What a model's folder says that it learned from; None where it does not say, ModelError if it is damaged."""
     try:
-        with np.load(folder / LEARNED_FILE, allow_pickle=False) as stored:
-            learned, chosen_on = (_set(stored[name]) for name in ("learned", "chosen_on"))
+        with np.load(folder / PROVENANCE_FILE, allow_pickle=False) as stored:
+            learned, chosen_on = (_unpack_hashes(stored[name]) for name in ("learned", "chosen_on"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{LEARNED_FILE} of the model {folder.name} is damaged: {error}.") from error
-    return LearnedImages(learned, chosen_on)
+        raise ModelError(f"{PROVENANCE_FILE} of the model {folder.name} is damaged: {error}.") from error
+    return Provenance(learned, chosen_on)
 
 
-def _short(sha256: str) -> bytes:
+def _truncate_hash(sha256: str) -> bytes:
     return bytes.fromhex(sha256[: 2 * _BYTES])
 
 
-def _array(some: frozenset[bytes]) -> np.ndarray:
+def _pack_hashes(some: frozenset[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(sorted(some)), np.uint8).reshape(-1, _BYTES)
 
 
-def _set(rows: np.ndarray) -> frozenset[bytes]:
+def _unpack_hashes(rows: np.ndarray) -> frozenset[bytes]:
     if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != _BYTES:
         raise ValueError(f"expected uint8 (N, {_BYTES}), found {rows.dtype} {rows.shape}")
     return frozenset(row.tobytes() for row in rows)

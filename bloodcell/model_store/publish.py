@@ -8,7 +8,7 @@ from bloodcell.core.errors import RunError
 from bloodcell.core.settings import Settings
 
 
-def unfinished_dir(run_dir: Path) -> Path:
+def get_unfinished_dir(run_dir: Path) -> Path:
     """Where a run is kept until its model is whole, beside the folder that it will be."""
     return run_dir.with_name(f".{run_dir.name}.unfinished")
 
@@ -28,9 +28,9 @@ def publish(folder: Path, name: str, settings: Settings) -> str:
     RunError
         If there is no such folder, or it cannot be moved.
     """
-    shelves = (settings.shelf, settings.runs_dir)
+    libraries = (settings.shipped_models_dir, settings.runs_dir)
     return move_to_free_name(
-        folder, settings.runs_dir, name, lambda tried: any((one / tried).exists() for one in shelves)
+        folder, settings.runs_dir, name, lambda tried: any((one / tried).exists() for one in libraries)
     )
 
 

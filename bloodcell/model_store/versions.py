@@ -14,7 +14,7 @@ def versions() -> dict[str, str]:
     return {name: installed[name] for name in names if name in installed}
 
 
-def revision() -> str:
+def read_revision() -> str:
     """The commit of this code; of an installed package its version; "unknown" in a checkout where there is no git."""
     if IS_INSTALLED:  # git would tell of the repository around the virtual environment
         return __version__

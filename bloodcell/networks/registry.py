@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bloodcell.core.errors import SpecError
-from bloodcell.imaging.scale import fixed_scaling
+from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.networks.settings import NetworkSettings
 
 BY_STEPS, BY_SVM, BY_MASKS = "steps", "svm", "masks"
@@ -42,12 +42,12 @@ class Network:
     source: str
     scaling: str = "-1..1"
     dropout: float = 0.3
-    known_head: bool = False
+    ood_head: bool = False
     pretrained: bool = False
     top1: float | None = None
     augmentation: tuple[str, ...] = ()
-    least_stages: int = 1
-    taught: str = BY_STEPS
+    min_stages: int = 1
+    trained_by: str = BY_STEPS
 
     @property
     def size_mb(self) -> float:
@@ -67,7 +67,7 @@ NETWORKS = (
         cam_layer="stage3_out",
         note="our own for crops of one cell, minutes on two cores; what wbc4 uses",
         source="Bloodcell, after He et al. 2016",
-        known_head=True,
+        ood_head=True,
     ),
     Network(
         name="cnn",
@@ -95,7 +95,7 @@ NETWORKS = (
         source="published work on the Kaggle blood cells",
         scaling="255",
         dropout=0.1,
-        least_stages=2,
+        min_stages=2,
     ),
     Network(
         name="cnn_batch_norm",
@@ -185,7 +185,7 @@ NETWORKS = (
         scaling="imagenet caffe",
         pretrained=True,
         top1=0.749,
-        taught=BY_SVM,
+        trained_by=BY_SVM,
     ),
     Network(
         name="xception",
@@ -229,12 +229,12 @@ NETWORKS = (
         source="Ronneberger et al. 2015",
         scaling="255",
         dropout=0.1,
-        taught=BY_MASKS,
+        trained_by=BY_MASKS,
     ),
 )
 
 
-def network(name: str) -> Network:
+def get_network(name: str) -> Network:
     """The family called `name`; SpecError names those there are."""
     for one in NETWORKS:
         if one.name == name:
@@ -244,26 +244,26 @@ def network(name: str) -> Network:
 
 def check_stages(name: str, stage_widths: tuple[int, ...]) -> None:
     """Raise SpecError if a family cannot be built with so few stages; () stands for its own."""
-    least = network(name).least_stages
+    least = get_network(name).min_stages
     if stage_widths and len(stage_widths) < least:
         raise SpecError(f"`stage_widths` of {name!r} must name {least} stages or more. Received: {stage_widths}.")
 
 
-def builder_of(name: str) -> Callable[[NetworkSettings], Any]:
+def get_builder(name: str) -> Callable[[NetworkSettings], Any]:
     """The function that builds a network from its settings; SpecError names the families there are."""
-    module, function = network(name).builder.split(":")
+    module, function = get_network(name).builder.split(":")
     return getattr(importlib.import_module(module), function)
 
 
-def default_settings(name: str, n_classes: int, **changes: Any) -> NetworkSettings:
+def build_default_settings(name: str, n_classes: int, **changes: Any) -> NetworkSettings:
     """What a family is built with: its own settings, from scratch, and `changes` of fields of NetworkSettings."""
-    family = network(name)
+    family = get_network(name)
     settings = NetworkSettings(
         height_px=family.height_px,
         width_px=family.width_px,
         n_classes=n_classes,
         dropout=family.dropout,
-        scaling=fixed_scaling(family.scaling),
-        known_head=family.known_head,
+        scaling=make_fixed_scaling(family.scaling),
+        ood_head=family.ood_head,
     )
     return replace(settings, **changes)

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 
 from bloodcell.core.spec import require
-from bloodcell.imaging.scale import Scaling, fixed_scaling
+from bloodcell.imaging.scale import Scaling, make_fixed_scaling
 
 FROM_SCRATCH, IMAGENET = "none", "imagenet"
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """Size, heads and start of one network; `registry.default_settings` gives those of a family.
+    """Size, heads and start of one network; `registry.build_default_settings` gives those of a family.
 
     height_px, width_px : of the input, which is float32 (N, height_px, width_px, 3) with levels 0-255
     n_classes : int
@@ -27,8 +27,8 @@ class NetworkSettings:
     width_px: int
     n_classes: int
     dropout: float = 0.3
-    scaling: Scaling = field(default_factory=lambda: fixed_scaling("-1..1"))
-    known_head: bool = False
+    scaling: Scaling = field(default_factory=lambda: make_fixed_scaling("-1..1"))
+    ood_head: bool = False
     weights: str = FROM_SCRATCH
     stage_widths: tuple[int, ...] = ()
     kernel_px: int = 0

@@ -8,7 +8,7 @@ from bloodcell.core.errors import ModelError
 from bloodcell.core.installation import FILES_DIR
 from bloodcell.networks.registry import NETWORKS, Network
 
-MEASURED = FILES_DIR / "docs" / "measured" / "networks.json"
+TIMES_FILE = FILES_DIR / "docs" / "measured" / "networks.json"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class NetworkRow:
     cpu_ms: float | None
 
 
-def network_rows(measured: Path = MEASURED) -> list[NetworkRow]:
+def read_network_rows(measured: Path = TIMES_FILE) -> list[NetworkRow]:
     """Every family in the order of the registry, with the time that `scripts/measure_networks.py` measured.
 
     Parameters
@@ -35,13 +35,13 @@ def network_rows(measured: Path = MEASURED) -> list[NetworkRow]:
     ModelError
         If the file is there but is not what the script writes.
     """
-    times = _times(measured) if measured.is_file() else {}
+    times = _read_times(measured) if measured.is_file() else {}
     return [NetworkRow(network, times.get(network.name)) for network in NETWORKS]
 
 
-def _times(measured: Path) -> dict[str, float]:
+def _read_times(measured: Path) -> dict[str, float]:
     try:
         networks = json.loads(measured.read_text(encoding="utf-8"))["networks"]
-        return {name: float(figures["cpu_ms"]) for name, figures in networks.items()}
+        return {name: float(metrics["cpu_ms"]) for name, metrics in networks.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"The measured times in {measured} cannot be read: {error}.") from error

@@ -5,12 +5,12 @@ import plotly.graph_objects as go
 
 from bloodcell.plots import theme
 
-WHENS = ("before", "after")
+STAGES = ("before", "after")
 ROW_PX = 56
-_LOOKS = {"before": (theme.BAR_COLOUR, "circle-open", -0.14), "after": (theme.ACCENT_COLOUR, "circle", 0.14)}
+_STYLES = {"before": (theme.BAR_COLOUR, "circle-open", -0.14), "after": (theme.ACCENT_COLOUR, "circle", 0.14)}
 
 
-def recall_before_after(table: pd.DataFrame) -> go.Figure:
+def plot_recall_before_after(table: pd.DataFrame) -> go.Figure:
     """Draw two points with their intervals for each class, one above the other.
 
     Parameters
@@ -24,13 +24,13 @@ def recall_before_after(table: pd.DataFrame) -> go.Figure:
     """
     rows = list(range(len(table)))
     figure = go.Figure()
-    for when in WHENS:
-        colour, symbol, shift = _LOOKS[when]
-        value, low, high = (table[name].astype(float) for name in (when, f"{when}_low", f"{when}_high"))
+    for stage in STAGES:
+        colour, symbol, shift = _STYLES[stage]
+        value, low, high = (table[name].astype(float) for name in (stage, f"{stage}_low", f"{stage}_high"))
         figure.add_scatter(
             x=value.tolist(),
             y=[row + shift for row in rows],
-            name=when,
+            name=stage,
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
             error_x={
@@ -43,10 +43,13 @@ def recall_before_after(table: pd.DataFrame) -> go.Figure:
                 "width": 5,
             },
             customdata=[[100 * a, 100 * b] for a, b in zip(low, high, strict=True)],
-            hovertemplate=when + ": %{x:.1%} (%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
+            hovertemplate=stage + ": %{x:.1%} (%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
         )
-    words = [f"{theme.chart_words(name)} ({n})" for name, n in table[["class_name", "n_cells"]].itertuples(index=False)]
-    titled = theme.titled(figure, "Recall of each class", ROW_PX * len(rows) + 130)
+    words = [
+        f"{theme.format_chart_label(name)} ({n})"
+        for name, n in table[["class_name", "n_cells"]].itertuples(index=False)
+    ]
+    titled = theme.apply_titled_layout(figure, "Recall of each class", ROW_PX * len(rows) + 130)
     titled.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right", "traceorder": "normal"},
         dragmode=False,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.histogram import gray
+from bloodcell.imaging.histogram import convert_to_gray
 from bloodcell.plots import theme
 
 
@@ -28,7 +28,7 @@ def fit_inside(rgb: np.ndarray, longest_px: int, shortest_px: int = 0) -> tuple[
     return cv2.resize(rgb, size, interpolation=how), scale
 
 
-def close_up(rgb: np.ndarray, box: Box, context: float, longest_px: int = 240) -> np.ndarray:
+def crop_close_up(rgb: np.ndarray, box: Box, context: float, longest_px: int = 240) -> np.ndarray:
     """Cut a cell with its surroundings, as far as the image goes: no pixel is made up at its edge.
 
     Parameters
@@ -50,7 +50,7 @@ def close_up(rgb: np.ndarray, box: Box, context: float, longest_px: int = 240) -
     return fit_inside(cut, longest_px)[0]
 
 
-def field_with_boxes(rgb: np.ndarray, boxes: Sequence[Box], chosen: int | None, longest_px: int = 640) -> np.ndarray:
+def draw_boxes(rgb: np.ndarray, boxes: Sequence[Box], chosen: int | None, longest_px: int = 640) -> np.ndarray:
     """Draw where the cells of a field are: the chosen one thick, the others thin.
 
     Parameters
@@ -64,23 +64,23 @@ def field_with_boxes(rgb: np.ndarray, boxes: Sequence[Box], chosen: int | None, 
     -------
     uint8 array of shape (h, w, 3)
     """
-    picture, scale = fit_inside(rgb, longest_px, longest_px // 2)
-    picture = picture.copy()
-    thick = max(2, round(max(picture.shape[:2]) / 240))
+    image, scale = fit_inside(rgb, longest_px, longest_px // 2)
+    image = image.copy()
+    thick = max(2, round(max(image.shape[:2]) / 240))
     order = [index for index in range(len(boxes)) if index != chosen]
     for index in order if chosen is None else [*order, chosen]:
         box = boxes[index]
         start = (round(box.left * scale), round(box.top * scale))
         end = (max(start[0], round(box.right * scale) - 1), max(start[1], round(box.bottom * scale) - 1))
         if index == chosen:
-            cv2.rectangle(picture, start, end, (255, 255, 255), thick + 2)
-            cv2.rectangle(picture, start, end, theme.OUTLINE_RGB, thick)
+            cv2.rectangle(image, start, end, (255, 255, 255), thick + 2)
+            cv2.rectangle(image, start, end, theme.OUTLINE_RGB, thick)
         else:
-            cv2.rectangle(picture, start, end, theme.OTHER_OUTLINE_RGB, 1)
-    return picture
+            cv2.rectangle(image, start, end, theme.OTHER_OUTLINE_RGB, 1)
+    return image
 
 
-def square(rgb: np.ndarray, side_px: int) -> np.ndarray:
+def pad_to_square(rgb: np.ndarray, side_px: int) -> np.ndarray:
     """Fit a picture into a square of `side_px`, in its middle, with white beside it; small pictures are enlarged."""
     fitted = fit_inside(rgb, side_px, side_px)[0]
     height, width = fitted.shape[:2]
@@ -90,12 +90,14 @@ def square(rgb: np.ndarray, side_px: int) -> np.ndarray:
     return canvas
 
 
-def gray_picture(rgb: np.ndarray) -> np.ndarray:
+def render_gray(rgb: np.ndarray) -> np.ndarray:
     """Show the grey levels of a picture: uint8 (H, W, 3) of three equal channels."""
-    return np.repeat(gray(rgb)[..., None], 3, axis=2)
+    return np.repeat(convert_to_gray(rgb)[..., None], 3, axis=2)
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], n_columns: int, side_px: int = 120, gap_px: int = 6) -> np.ndarray:
+def build_contact_sheet(
+    images: Sequence[np.ndarray], n_columns: int, side_px: int = 120, gap_px: int = 6
+) -> np.ndarray:
     """Lay pictures out in rows on white.
 
     Parameters
@@ -110,17 +112,17 @@ def contact_sheet(pictures: Sequence[np.ndarray], n_columns: int, side_px: int =
     uint8 array of shape (rows * (side_px + gap_px) - gap_px, likewise for columns, 3)
         One white square where there is no picture.
     """
-    n_rows = max(1, -(-len(pictures) // n_columns))
-    columns = max(1, min(n_columns, len(pictures)))
+    n_rows = max(1, -(-len(images) // n_columns))
+    columns = max(1, min(n_columns, len(images)))
     step = side_px + gap_px
     sheet = np.full((n_rows * step - gap_px, columns * step - gap_px, 3), 255, np.uint8)
-    for number, rgb in enumerate(pictures):
+    for number, rgb in enumerate(images):
         row, column = divmod(number, n_columns)
-        sheet[row * step : row * step + side_px, column * step : column * step + side_px] = square(rgb, side_px)
+        sheet[row * step : row * step + side_px, column * step : column * step + side_px] = pad_to_square(rgb, side_px)
     return sheet
 
 
-def outlined(rgb: np.ndarray, mask: np.ndarray, side_px: int = 160) -> np.ndarray:
+def draw_outline(rgb: np.ndarray, mask: np.ndarray, side_px: int = 160) -> np.ndarray:
     """Draw the outline of a mask on a picture, dark on light, so that it shows on any stain.
 
     Parameters
@@ -133,16 +135,16 @@ def outlined(rgb: np.ndarray, mask: np.ndarray, side_px: int = 160) -> np.ndarra
     -------
     uint8 array of shape (h, w, 3)
     """
-    picture = fit_inside(rgb, side_px, side_px)[0].copy()
-    size = (picture.shape[1], picture.shape[0])
+    image = fit_inside(rgb, side_px, side_px)[0].copy()
+    size = (image.shape[1], image.shape[0])
     fitted = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     outlines, _ = cv2.findContours(fitted, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, outlines, -1, (255, 255, 255), 3)
-    cv2.drawContours(picture, outlines, -1, theme.OUTLINE_RGB, 1)
-    return picture
+    cv2.drawContours(image, outlines, -1, (255, 255, 255), 3)
+    cv2.drawContours(image, outlines, -1, theme.OUTLINE_RGB, 1)
+    return image
 
 
-def mask_picture(mask: np.ndarray) -> np.ndarray:
+def render_mask(mask: np.ndarray) -> np.ndarray:
     """Show a mask as a picture: marked pixels black on white, as dark stain is.
 
     Parameters
@@ -153,5 +155,5 @@ def mask_picture(mask: np.ndarray) -> np.ndarray:
     -------
     uint8 array of shape (H, W, 3)
     """
-    gray = np.where(mask, 0, 255).astype(np.uint8)
-    return np.repeat(gray[..., None], 3, axis=2)
+    convert_to_gray = np.where(mask, 0, 255).astype(np.uint8)
+    return np.repeat(convert_to_gray[..., None], 3, axis=2)

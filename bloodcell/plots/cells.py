@@ -12,7 +12,7 @@ from bloodcell.plots import theme
 ROW_PX = 26
 
 
-def class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
+def plot_class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
     """Count the cells of each label, split by status.
 
     Parameters
@@ -29,18 +29,18 @@ def class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
     labels = list(class_names) + [name for name in EXTRA_DECISIONS if (table["label"] == name).any()]
     counts = pd.crosstab(table["label"], table["status"]) if len(table) else pd.DataFrame()
     counts = counts.reindex(index=labels, columns=list(CELL_STATUSES), fill_value=0).fillna(0).astype(int)
-    words = [theme.label_words(label) for label in labels]
+    words = [theme.format_label(label) for label in labels]
     totals = counts.sum(axis=1).to_numpy()
     figure = go.Figure()
     for status in CELL_STATUSES:
-        look = theme.STATUS_LOOKS[status]
+        style = theme.STATUS_STYLES[status]
         figure.add_bar(
-            name=f"{look.sign} {look.word}",
+            name=f"{style.sign} {style.word}",
             orientation="h",
             y=words,
             x=counts[status].tolist(),
-            marker_color=look.colour,
-            hovertemplate="%{y}: %{x} " + look.word.lower() + "<extra></extra>",
+            marker_color=style.colour,
+            hovertemplate="%{y}: %{x} " + style.word.lower() + "<extra></extra>",
         )
     figure.add_scatter(
         y=words,
@@ -59,10 +59,10 @@ def class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", title=None, ticksuffix="  ")
     figure.update_xaxes(visible=False, range=[0, max(int(totals.max(initial=0)) * 1.12, 1)])
-    return theme.compact(figure, ROW_PX * len(labels) + 44)
+    return theme.apply_compact_layout(figure, ROW_PX * len(labels) + 44)
 
 
-def probabilities(class_names: Sequence[str], probs: Sequence[float], label: str = "") -> go.Figure:
+def plot_probabilities(class_names: Sequence[str], probs: Sequence[float], label: str = "") -> go.Figure:
     """Draw one cell's probabilities, one horizontal bar a class in the model's order.
 
     Parameters
@@ -76,14 +76,14 @@ def probabilities(class_names: Sequence[str], probs: Sequence[float], label: str
     plotly Figure
     """
     values = np.asarray(probs, dtype=float)
-    words = [theme.label_words(name) for name in class_names]
+    words = [theme.format_label(name) for name in class_names]
     ticks = [f"<b>{word}</b>" if name == label else word for name, word in zip(class_names, words, strict=True)]
     figure = go.Figure(
         go.Bar(
             orientation="h",
             y=ticks,
             x=values.tolist(),
-            marker_color=[theme.class_colour(name) for name in class_names],
+            marker_color=[theme.get_class_colour(name) for name in class_names],
             text=[f"{100 * value:.1f} %" for value in values],
             textposition="outside",
             cliponaxis=False,
@@ -93,4 +93,4 @@ def probabilities(class_names: Sequence[str], probs: Sequence[float], label: str
     figure.update_yaxes(autorange="reversed", ticksuffix="  ")
     figure.update_xaxes(visible=False, range=[0, 1.2])
     figure.update_layout(bargap=0.35)
-    return theme.compact(figure, ROW_PX * len(words) + 8)
+    return theme.apply_compact_layout(figure, ROW_PX * len(words) + 8)

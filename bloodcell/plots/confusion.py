@@ -8,22 +8,24 @@ import plotly.graph_objects as go
 
 from bloodcell.plots import theme
 
-COUNTS, BY_LABEL, BY_ANSWER = "counts", "label", "answer"
+COUNTS, ROW_NORMALISED, COLUMN_NORMALISED = "counts", "label", "answer"
 ROW_PX: Final = 46
 _SHADES: Final = [[0.0, "#ffffff"], [0.02, "#f3eef6"], [0.5, "#b795c4"], [1.0, "#54246a"]]
-_GAINS: Final = [[0.0, "#d55e00"], [0.5, "#ffffff"], [1.0, "#0072b2"]]
-_DARK_FROM: Final = 0.55  # share of the scale from which letters are white
-_NOT_ANSWERED: Final = "No answer"
+_DIFFERENCE_SHADES: Final = [[0.0, "#d55e00"], [0.5, "#ffffff"], [1.0, "#0072b2"]]
+_WHITE_TEXT_FROM: Final = 0.55  # share of the scale from which letters are white
+_NO_PREDICTION: Final = "No answer"
 
 
-def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str], shows: str = COUNTS) -> go.Figure:
+def plot_confusion_matrix(
+    matrix: Sequence[Sequence[int]], class_names: Sequence[str], normalisation: str = COUNTS
+) -> go.Figure:
     """Draw a confusion matrix whose cells can be clicked.
 
     Parameters
     ----------
     matrix : counts (C, C + 1), rows true, columns predicted, the last not answered; that one is shown if it holds any
     class_names : C
-    shows : `COUNTS`; `BY_LABEL`, shares of each row; or `BY_ANSWER`, shares of each column
+    shows : `COUNTS`; `ROW_NORMALISED`, shares of each row; or `COLUMN_NORMALISED`, shares of each column
 
     Returns
     -------
@@ -34,19 +36,25 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     table = np.asarray(matrix, float)
     n_columns = table.shape[1] if table[:, -1].any() else table.shape[1] - 1
     table = table[:, :n_columns]
-    whole = {COUNTS: np.ones_like(table), BY_LABEL: table.sum(axis=1, keepdims=True)}.get(
-        shows, table.sum(axis=0, keepdims=True)
+    whole = {COUNTS: np.ones_like(table), ROW_NORMALISED: table.sum(axis=1, keepdims=True)}.get(
+        normalisation, table.sum(axis=0, keepdims=True)
     )
     values = np.divide(table, whole, out=np.zeros_like(table), where=whole > 0)
     of_row = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    shade = of_row if shows == COUNTS else values
-    words = [[f"{n:,.0f}" if shows == COUNTS else f"{100 * n:.1f} %" for n in row] for row in values]
-    return _clickable(
-        shade, words, table, _columns(class_names, n_columns), class_names, [[0, 1], _SHADES], _share_words(table)
+    shade = of_row if normalisation == COUNTS else values
+    words = [[f"{n:,.0f}" if normalisation == COUNTS else f"{100 * n:.1f} %" for n in row] for row in values]
+    return _build_clickable_figure(
+        shade,
+        words,
+        table,
+        _list_column_names(class_names, n_columns),
+        class_names,
+        [[0, 1], _SHADES],
+        _format_shares(table),
     )
 
 
-def confusion_difference(
+def plot_confusion_difference(
     first: Sequence[Sequence[int]], second: Sequence[Sequence[int]], class_names: Sequence[str]
 ) -> go.Figure:
     """Draw what the second of two models answers more or less often than the first, on the same pictures; as above."""
@@ -57,17 +65,23 @@ def confusion_difference(
     words = [[f"{n:+,.0f}" if n else "0" for n in row] for row in gained]
     # Blue is better: more on the diagonal, fewer beside it.
     sign = np.where(np.eye(len(first), n_columns, dtype=bool), 1, -1)
-    return _clickable(
-        gained * sign / reach, words, gained, _columns(class_names, n_columns), class_names, [[-1, 1], _GAINS], None
+    return _build_clickable_figure(
+        gained * sign / reach,
+        words,
+        gained,
+        _list_column_names(class_names, n_columns),
+        class_names,
+        [[-1, 1], _DIFFERENCE_SHADES],
+        None,
     )
 
 
-def _columns(class_names: Sequence[str], n_columns: int) -> list[str]:
-    words = [theme.chart_words(name) for name in class_names]
-    return words + [_NOT_ANSWERED] * (n_columns - len(class_names))
+def _list_column_names(class_names: Sequence[str], n_columns: int) -> list[str]:
+    words = [theme.format_chart_label(name) for name in class_names]
+    return words + [_NO_PREDICTION] * (n_columns - len(class_names))
 
 
-def _share_words(table: np.ndarray) -> list[list[str]]:
+def _format_shares(table: np.ndarray) -> list[list[str]]:
     rows, columns = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
     return [
         [
@@ -79,16 +93,16 @@ def _share_words(table: np.ndarray) -> list[list[str]]:
     ]
 
 
-def _clickable(
+def _build_clickable_figure(
     shade: np.ndarray,
     words: list[list[str]],
     table: np.ndarray,
     columns: list[str],
     class_names: Sequence[str],
     scale: list[Any],
-    more: list[list[str]] | None,
+    shares: list[list[str]] | None,
 ) -> go.Figure:
-    labels = [theme.chart_words(name) for name in class_names]
+    labels = [theme.format_chart_label(name) for name in class_names]
     (low, high), colours = scale
     n_rows, n_columns = shade.shape
     figure = go.Figure()
@@ -96,7 +110,7 @@ def _clickable(
         z=shade, zmin=low, zmax=high, colorscale=colours, showscale=False, xgap=3, ygap=3, hoverinfo="skip"
     )
     cells = [(row, column) for row in range(n_rows) for column in range(n_columns)]
-    dark = [abs(shade[cell]) > _DARK_FROM * high for cell in cells]
+    dark = [abs(shade[cell]) > _WHITE_TEXT_FROM * high for cell in cells]
     figure.add_scatter(
         x=[column for _, column in cells],
         y=[row for row, _ in cells],
@@ -109,13 +123,13 @@ def _clickable(
         customdata=[list(cell) for cell in cells],
         hovertext=[
             f"{labels[row]} called {columns[column].lower()}: "
-            + (more[row][column] if more else f"{words[row][column]} pictures")
+            + (shares[row][column] if shares else f"{words[row][column]} pictures")
             for row, column in cells
         ],
         hovertemplate="%{hovertext}<extra></extra>",
         showlegend=False,
     )
-    theme.compact(figure, ROW_PX * n_rows + 70)
+    theme.apply_compact_layout(figure, ROW_PX * n_rows + 70)
     figure.update_layout(
         clickmode="event+select", hovermode="closest", hoverdistance=60, margin={"l": 0, "r": 0, "t": 46, "b": 0}
     )

@@ -14,7 +14,7 @@ MAX_LABELLED_BUBBLES = 12
 LARGEST_BUBBLE_PX = 46
 
 
-def class_balance(counts: Mapping[str, int]) -> go.Figure:
+def plot_class_balance(counts: Mapping[str, int]) -> go.Figure:
     """Draw how many images each class has.
 
     Parameters
@@ -27,33 +27,33 @@ def class_balance(counts: Mapping[str, int]) -> go.Figure:
         One trace; one horizontal bar a class with its count and its share.
     """
     names, values = list(counts), [int(value) for value in counts.values()]
-    looks = theme.class_looks(names)
-    return _bars(
-        [theme.chart_words(name) for name in names],
+    styles = theme.assign_class_styles(names)
+    return _plot_bars(
+        [theme.format_chart_label(name) for name in names],
         values,
-        [looks[name].colour for name in names],
+        [styles[name].colour for name in names],
         "Images per class",
     )
 
 
-def formats(table: pd.DataFrame) -> go.Figure:
+def plot_formats(table: pd.DataFrame) -> go.Figure:
     """Draw how many images each file format has, those that cannot be read as well.
 
     Parameters
     ----------
-    table : `datasets.catalog.survey.survey`; the column `format` is read, "" counts as unreadable
+    table : `datasets.catalog.survey.survey_images`; the column `format` is read, "" counts as unreadable
     """
     counts = table["format"].replace("", "unreadable").value_counts()
     colours = [theme.OTHER_COLOUR if name == "unreadable" else theme.ACCENT_COLOUR for name in counts.index]
-    return _bars(counts.index.tolist(), counts.tolist(), colours, "Images per file format")
+    return _plot_bars(counts.index.tolist(), counts.tolist(), colours, "Images per file format")
 
 
-def image_sizes(table: pd.DataFrame) -> go.Figure:
+def plot_image_sizes(table: pd.DataFrame) -> go.Figure:
     """Draw which sizes the images have and how many have each.
 
     Parameters
     ----------
-    table : `datasets.catalog.survey.survey`; images without a size (0) are left out
+    table : `datasets.catalog.survey.survey_images`; images without a size (0) are left out
 
     Returns
     -------
@@ -93,7 +93,7 @@ def image_sizes(table: pd.DataFrame) -> go.Figure:
         )
     figure.update_xaxes(title="Width (px)", range=_axis_range(known["width_px"]))
     figure.update_yaxes(title="Height (px)", range=_axis_range(known["height_px"]))
-    return theme.titled(figure, "Image sizes", 380)
+    return theme.apply_titled_layout(figure, "Image sizes", 380)
 
 
 def _axis_range(values: pd.Series) -> list[float]:
@@ -105,7 +105,7 @@ def _axis_range(values: pd.Series) -> list[float]:
     return [max(0.0, low - room), high + room]
 
 
-def _bars(words: list[str], values: list[int], colours: list[str], title: str) -> go.Figure:
+def _plot_bars(words: list[str], values: list[int], colours: list[str], title: str) -> go.Figure:
     """Horizontal bars; they are placed by number, as two names may read alike."""
     total = max(sum(values), 1)
     rows = list(range(len(words)))
@@ -126,4 +126,4 @@ def _bars(words: list[str], values: list[int], colours: list[str], title: str) -
     figure.update_layout(bargap=0.3)
     figure.update_xaxes(title="Images", range=[0, max(values, default=1) * 1.22 or 1], tickformat=",d")
     figure.update_yaxes(tickvals=rows, ticktext=[f"{word}  " for word in words], autorange="reversed", showgrid=False)
-    return theme.titled(figure, title, ROW_PX * len(words) + 120)
+    return theme.apply_titled_layout(figure, title, ROW_PX * len(words) + 120)

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from bloodcell.evaluation.metrics.ranking import counts, ranked
+from bloodcell.evaluation.metrics.ranking import count_positives, rank_scores
 from bloodcell.evaluation.metrics.reliability import Bin
 from bloodcell.plots import theme
 
-CURVE_POINTS: Final = 600  # of a curve, more cannot be told apart
+MAX_CURVE_POINTS: Final = 600  # of a curve, more cannot be told apart
 
 
-def figures_with_intervals(figures: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+def plot_metric_intervals(metrics: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     """Draw shares with their interval over source cells, and the one over images in grey.
 
     Parameters
@@ -26,7 +26,7 @@ def figures_with_intervals(figures: Mapping[str, Mapping[str, Any]]) -> go.Figur
     -------
     plotly Figure, with the traces "single pictures" and "source cells"
     """
-    rows = [(name, one) for name, one in figures.items() if one["value"] is not None]
+    rows = [(name, one) for name, one in metrics.items() if one["value"] is not None]
     figure = go.Figure()
     for way, key, colour, width, shift in (
         ("over single pictures", "plain_interval", "#b9b6c4", 7, 0.16),
@@ -53,7 +53,7 @@ def figures_with_intervals(figures: Mapping[str, Mapping[str, Any]]) -> go.Figur
             + way
             + "<extra></extra>",
         )
-    theme.titled(figure, "With 95 % intervals", 40 * len(rows) + 120)
+    theme.apply_titled_layout(figure, "With 95 % intervals", 40 * len(rows) + 120)
     figure.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}, dragmode=False
     )
@@ -69,12 +69,12 @@ def figures_with_intervals(figures: Mapping[str, Mapping[str, Any]]) -> go.Figur
     return figure
 
 
-def accuracies(table: pd.DataFrame) -> go.Figure:
+def plot_accuracies(table: pd.DataFrame) -> go.Figure:
     """Draw accuracy and balanced accuracy of each model with intervals over source cells.
 
     Parameters
     ----------
-    table : as `evaluation.leaderboard.leaderboard` gives it; the models stand in its order, from the top
+    table : as `evaluation.leaderboard.build_leaderboard` gives it; the models stand in its order, from the top
     """
     rows = list(range(len(table)))
     figure = go.Figure()
@@ -99,7 +99,7 @@ def accuracies(table: pd.DataFrame) -> go.Figure:
             },
             hovertemplate="%{x:.1%} " + words + "<extra></extra>",
         )
-    theme.titled(figure, "With 95 % intervals", 44 * len(rows) + 130)
+    theme.apply_titled_layout(figure, "With 95 % intervals", 44 * len(rows) + 130)
     figure.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}, dragmode=False
     )
@@ -115,7 +115,7 @@ def accuracies(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def roc_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str]) -> go.Figure:
+def plot_roc_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str]) -> go.Figure:
     """Draw the ROC curve of each class against the others; a class with all pictures or none has none.
 
     Parameters
@@ -123,41 +123,45 @@ def roc_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str]
     y_true : int array of shape (N,)
     probs : float array of shape (N, C)
     """
-    figure = _curves(y_true, probs, class_names, lambda true, false: (false / false[-1], true / true[-1]))
-    _diagonal(figure)
-    theme.titled(figure, "ROC, each class against the others", 380)
-    return _shares(figure, "False alarms, of the other classes", "Found, of the class")
+    figure = _plot_class_curves(y_true, probs, class_names, lambda true, false: (false / false[-1], true / true[-1]))
+    _add_diagonal(figure)
+    theme.apply_titled_layout(figure, "ROC, each class against the others", 380)
+    return _set_share_axes(figure, "False alarms, of the other classes", "Found, of the class")
 
 
-def precision_recall_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str]) -> go.Figure:
-    """Draw precision against recall of each class; parameters as `roc_curves`."""
-    figure = _curves(y_true, probs, class_names, lambda true, false: (true / true[-1], true / (true + false)))
-    theme.titled(figure, "Precision and recall of each class", 380)
-    return _shares(figure, "Recall: found, of the class", "Precision: right, of so called")
+def plot_precision_recall_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str]) -> go.Figure:
+    """Draw precision against recall of each class; parameters as `plot_roc_curves`."""
+    figure = _plot_class_curves(
+        y_true, probs, class_names, lambda true, false: (true / true[-1], true / (true + false))
+    )
+    theme.apply_titled_layout(figure, "Precision and recall of each class", 380)
+    return _set_share_axes(figure, "Recall: found, of the class", "Precision: right, of so called")
 
 
-def _curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str], points: Any) -> go.Figure:
-    figure, looks = go.Figure(), theme.class_looks(class_names)
+def _plot_class_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str], points: Any) -> go.Figure:
+    figure, styles = go.Figure(), theme.assign_class_styles(class_names)
     for index, name in enumerate(class_names):
         positive = y_true == index
         if positive.all() or not positive.any():
             continue
-        true, false = (one[0] for one in counts(ranked(positive, probs[:, index]), np.ones((1, len(y_true)))))
+        true, false = (
+            one[0] for one in count_positives(rank_scores(positive, probs[:, index]), np.ones((1, len(y_true))))
+        )
         x, y = points(true, false)
-        some = np.unique(np.linspace(0, len(x) - 1, min(len(x), CURVE_POINTS)).round().astype(int))
-        look = looks[name]
+        some = np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_CURVE_POINTS)).round().astype(int))
+        style = styles[name]
         figure.add_scatter(
             x=x[some].tolist(),
             y=y[some].tolist(),
-            name=theme.chart_words(name),
+            name=theme.format_chart_label(name),
             mode="lines",
-            line={"color": look.colour, "dash": look.dash, "width": 2},
-            hovertemplate=theme.chart_words(name) + ": %{x:.3f}, %{y:.3f}<extra></extra>",
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            hovertemplate=theme.format_chart_label(name) + ": %{x:.3f}, %{y:.3f}<extra></extra>",
         )
     return figure
 
 
-def reliability(bins: Sequence[Bin]) -> go.Figure:
+def plot_reliability(bins: Sequence[Bin]) -> go.Figure:
     """Draw how often answers are right against how sure the model was; a well calibrated model follows the diagonal."""
     figure = go.Figure()
     figure.add_bar(
@@ -181,12 +185,12 @@ def reliability(bins: Sequence[Bin]) -> go.Figure:
         hoverinfo="skip",
         showlegend=False,
     )
-    _diagonal(figure)
-    theme.titled(figure, "Does a probability mean what it says?", 380)
-    return _shares(figure, "Probability of the answer", "Right answers")
+    _add_diagonal(figure)
+    theme.apply_titled_layout(figure, "Does a probability mean what it says?", 380)
+    return _set_share_axes(figure, "Probability of the answer", "Right answers")
 
 
-def risk_against_coverage(
+def plot_risk_coverage(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]], points: Mapping[str, tuple[float, float]]
 ) -> go.Figure:
     """Draw the share of wrong answers among the surest pictures against the share that is answered.
@@ -198,7 +202,7 @@ def risk_against_coverage(
     """
     figure = go.Figure()
     for number, (name, (coverage, risk)) in enumerate(curves.items()):
-        some = np.unique(np.linspace(0, len(coverage) - 1, min(len(coverage), CURVE_POINTS)).round().astype(int))
+        some = np.unique(np.linspace(0, len(coverage) - 1, min(len(coverage), MAX_CURVE_POINTS)).round().astype(int))
         figure.add_scatter(
             x=coverage[some].tolist(),
             y=risk[some].tolist(),
@@ -216,19 +220,19 @@ def risk_against_coverage(
             marker={"size": 12, "symbol": "diamond", "color": theme.ACCENT_COLOUR},
             hovertemplate=name + ": answered %{x:.1%}, of them wrong %{y:.2%}<extra></extra>",
         )
-    theme.titled(figure, "Wrong answers, if only the surest are given", 380)
-    _shares(figure, "Pictures answered, the surest first", "Wrong among them")
+    theme.apply_titled_layout(figure, "Wrong answers, if only the surest are given", 380)
+    _set_share_axes(figure, "Pictures answered, the surest first", "Wrong among them")
     figure.update_yaxes(range=None, rangemode="tozero", tickformat=".1%")
     return figure
 
 
-def _diagonal(figure: go.Figure) -> None:
+def _add_diagonal(figure: go.Figure) -> None:
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": "#a9a4ba", "dash": "dot"}, showlegend=False, hoverinfo="skip"
     )
 
 
-def _shares(figure: go.Figure, x: str, y: str) -> go.Figure:
+def _set_share_axes(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_layout(
         legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "xanchor": "left"}, dragmode=False
     )

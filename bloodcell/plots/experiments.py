@@ -9,15 +9,15 @@ from plotly.subplots import make_subplots
 
 from bloodcell.plots import theme
 
-WORDS = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "log_loss": "Log loss"}
+METRIC_TITLES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "log_loss": "Log loss"}
 COLOURS = {"accuracy": theme.PALETTE[0], "balanced_accuracy": theme.PALETTE[1]}
 HEIGHT_PX, SETTING_HEIGHT_PX = 340, 260
-ASIDE = 0.08  # of a run's width, so that equal figures do not hide each other
-ROW_OF_MARKS = 0.07  # of the height, for each state of trials that have no figure
+DOT_OFFSET = 0.08  # of a run's width, so that equal figures do not hide each other
+STATE_ROW_SHARE = 0.07  # of the height, for each state of trials that have no figure
 MAX_TICKS = 20
 
 
-def run_dots(
+def plot_runs(
     runs: pd.DataFrame,
     word: str,
     means: Mapping[str, float],
@@ -44,7 +44,7 @@ def run_dots(
     figure = go.Figure()
     if interval is not None:
         figure.add_hrect(*interval, fillcolor=COLOURS["accuracy"], opacity=0.12, line_width=0)
-    for aside, (name, colour) in zip((-ASIDE, ASIDE), COLOURS.items(), strict=True):
+    for offset, (name, colour) in zip((-DOT_OFFSET, DOT_OFFSET), COLOURS.items(), strict=True):
         figure.add_hline(means[name], line={"color": colour, "width": 1.5, "dash": "dash"})
         for symbol, words, rows in (
             ("circle", "", runs[converged]),
@@ -53,13 +53,13 @@ def run_dots(
             if rows.empty:
                 continue
             figure.add_scatter(
-                x=(rows[number] + aside).tolist(),
+                x=(rows[number] + offset).tolist(),
                 y=rows[name].tolist(),
                 customdata=rows[number].tolist(),
-                name=WORDS[name] + words,
+                name=METRIC_TITLES[name] + words,
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": symbol, "line": {"width": 2, "color": colour}},
-                hovertemplate=f"{number} %{{customdata}}{words}: {WORDS[name].lower()} %{{y:.1%}}<extra></extra>",
+                hovertemplate=f"{number} %{{customdata}}{words}: {METRIC_TITLES[name].lower()} %{{y:.1%}}<extra></extra>",
             )
     _lay_out(figure, f"Figures of each {number}, dashed: {mean_words}", HEIGHT_PX)
     _number_runs(figure, runs[number], word)
@@ -67,7 +67,7 @@ def run_dots(
     return figure
 
 
-def search_course(trials: pd.DataFrame, figure: str, *, is_less_better: bool) -> go.Figure:
+def plot_search_progress(trials: pd.DataFrame, figure: str, *, is_minimised: bool) -> go.Figure:
     """Draw the figure of every trial of a search as a dot, and the best so far as a line.
 
     Parameters
@@ -82,18 +82,18 @@ def search_course(trials: pd.DataFrame, figure: str, *, is_less_better: bool) ->
     ordered = trials.sort_values("trial")
     done, others = ordered[ordered[figure].notna()], ordered[ordered[figure].isna()]
     states = list(dict.fromkeys(others["state"]))
-    strip = max(0.001, ROW_OF_MARKS * len(states))
-    drawn = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[1 - strip, strip], vertical_spacing=0.04)
-    drawn.add_scatter(
+    strip = max(0.001, STATE_ROW_SHARE * len(states))
+    plot = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[1 - strip, strip], vertical_spacing=0.04)
+    plot.add_scatter(
         x=done["trial"].tolist(),
         y=done[figure].tolist(),
         name="one trial",
         mode="markers",
         marker={"color": theme.PALETTE[0], "size": 9},
-        hovertemplate=f"trial %{{x}}: {WORDS[figure].lower()} %{{y:.4f}}<extra></extra>",
+        hovertemplate=f"trial %{{x}}: {METRIC_TITLES[figure].lower()} %{{y:.4f}}<extra></extra>",
     )
-    best = done[figure].cummin() if is_less_better else done[figure].cummax()
-    drawn.add_scatter(
+    best = done[figure].cummin() if is_minimised else done[figure].cummax()
+    plot.add_scatter(
         x=done["trial"].tolist(),
         y=best.tolist(),
         name="best so far",
@@ -103,7 +103,7 @@ def search_course(trials: pd.DataFrame, figure: str, *, is_less_better: bool) ->
     )
     for state in states:
         rows = others[others["state"] == state]
-        drawn.add_scatter(
+        plot.add_scatter(
             x=rows["trial"].tolist(),
             y=[state] * len(rows),
             customdata=rows["epochs"].tolist(),
@@ -114,15 +114,15 @@ def search_course(trials: pd.DataFrame, figure: str, *, is_less_better: bool) ->
             row=2,
             col=1,
         )
-    better = "less" if is_less_better else "more"
-    _lay_out(drawn, f"{WORDS[figure]} of each trial ({better} is better)", HEIGHT_PX)
-    _number_runs(drawn, ordered["trial"], "Trial")
-    drawn.update_xaxes(title="", row=1, col=1)
-    drawn.update_yaxes(showgrid=False, row=2, col=1)
-    return drawn
+    better = "less" if is_minimised else "more"
+    _lay_out(plot, f"{METRIC_TITLES[figure]} of each trial ({better} is better)", HEIGHT_PX)
+    _number_runs(plot, ordered["trial"], "Trial")
+    plot.update_xaxes(title="", row=1, col=1)
+    plot.update_yaxes(showgrid=False, row=2, col=1)
+    return plot
 
 
-def setting_effect(
+def plot_setting_effect(
     trials: pd.DataFrame, setting: str, words: str, figure: str, best: int, values: Mapping[str, Any]
 ) -> go.Figure:
     """Draw one searched setting against the figure, a dot a trial; the best trial is marked.
@@ -140,10 +140,10 @@ def setting_effect(
     """
     done = trials[trials[figure].notna()]
     is_range = "choices" not in values
-    x = done[setting].tolist() if is_range else [setting_words(one) for one in done[setting]]
+    x = done[setting].tolist() if is_range else [format_setting(one) for one in done[setting]]
     is_best = (done["trial"] == best).tolist()
-    drawn = go.Figure()
-    drawn.add_scatter(
+    plot = go.Figure()
+    plot.add_scatter(
         x=x,
         y=done[figure].tolist(),
         customdata=done["trial"].tolist(),
@@ -154,21 +154,21 @@ def setting_effect(
             "symbol": ["star" if one else "circle" for one in is_best],
             "opacity": 0.85,
         },
-        hovertemplate=f"%{{x}}: {WORDS[figure].lower()} %{{y:.4f}}, trial %{{customdata}}<extra></extra>",
+        hovertemplate=f"%{{x}}: {METRIC_TITLES[figure].lower()} %{{y:.4f}}, trial %{{customdata}}<extra></extra>",
     )
-    theme.titled(drawn, words, SETTING_HEIGHT_PX)
-    drawn.update_layout(showlegend=False, dragmode=False)
-    drawn.update_yaxes(title=WORDS[figure], fixedrange=True)
+    theme.apply_titled_layout(plot, words, SETTING_HEIGHT_PX)
+    plot.update_layout(showlegend=False, dragmode=False)
+    plot.update_yaxes(title=METRIC_TITLES[figure], fixedrange=True)
     if is_range:
-        drawn.update_xaxes(type="log" if values.get("log") else "linear", fixedrange=True)
+        plot.update_xaxes(type="log" if values.get("log") else "linear", fixedrange=True)
     else:
-        order = [setting_words(one) for one in values["choices"]]
-        drawn.update_xaxes(type="category", categoryorder="array", categoryarray=order, fixedrange=True)
-        drawn.update_xaxes(range=[-0.5, len(order) - 0.5])
-    return drawn
+        order = [format_setting(one) for one in values["choices"]]
+        plot.update_xaxes(type="category", categoryorder="array", categoryarray=order, fixedrange=True)
+        plot.update_xaxes(range=[-0.5, len(order) - 0.5])
+    return plot
 
 
-def setting_words(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """A value of a setting, for people: ``8, 12`` for a list, a number with three figures."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
@@ -176,7 +176,7 @@ def setting_words(value: Any) -> str:
 
 
 def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:
-    theme.titled(figure, title, height_px)
+    theme.apply_titled_layout(figure, title, height_px)
     figure.update_layout(
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         showlegend=True,

@@ -8,23 +8,23 @@ import plotly.graph_objects as go
 
 from bloodcell.imaging.read import encode_png
 from bloodcell.plots import theme
-from bloodcell.plots.cell_images import gray_picture
+from bloodcell.plots.cell_images import render_gray
 
 HEIGHT_PX = 270
-MOST_PLACES = 96  # a side of what is sent to the browser; it smooths between them
+MAX_MAP_SIDE = 96  # a side of what is sent to the browser; it smooths between them
 # How strongly the strongest value covers the picture. Weak ones are clear, so the cell stays visible where nothing is.
 OPACITY = 0.85
 FOR_RGB, AGAINST_RGB = (213, 94, 0), (0, 114, 178)  # orange and blue of `theme.PALETTE`: told apart by every eye
 # A drop of probability below this is not drawn stronger than it is: one map in strong colours would say too much.
-LEAST_RANGE = 0.1
+MIN_RANGE = 0.1
 
 
-def map_range(values: np.ndarray) -> float:
+def find_map_range(values: np.ndarray) -> float:
     """What the strongest colour of a map of probability drops shall stand for: its largest drop or rise, 0.1 at least."""
-    return max(LEAST_RANGE, float(np.abs(values).max()))
+    return max(MIN_RANGE, float(np.abs(values).max()))
 
 
-def map_figure(rgb: np.ndarray, values: np.ndarray, words: str, most: float, *, signed: bool) -> go.Figure:
+def plot_map(rgb: np.ndarray, values: np.ndarray, words: str, max_value: float, *, signed: bool) -> go.Figure:
     """Draw a map over its crop in gray, with a bar that says what the colours mean.
 
     Parameters
@@ -39,22 +39,22 @@ def map_figure(rgb: np.ndarray, values: np.ndarray, words: str, most: float, *, 
     -------
     plotly Figure with two traces: the picture, and the map
     """
-    scale = min(1.0, MOST_PLACES / max(values.shape))
+    scale = min(1.0, MAX_MAP_SIDE / max(values.shape))
     height, width = (max(1, round(side * scale)) for side in values.shape)
-    sent = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    downscaled = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     step_x, step_y = rgb.shape[1] / width, rgb.shape[0] / height
-    source = "data:image/png;base64," + base64.b64encode(encode_png(gray_picture(rgb))).decode("ascii")
+    source = "data:image/png;base64," + base64.b64encode(encode_png(render_gray(rgb))).decode("ascii")
     figure = go.Figure(go.Image(source=source, hoverinfo="skip"))
     figure.add_heatmap(
-        z=sent,
+        z=downscaled,
         x0=(step_x - 1) / 2,
         dx=step_x,
         y0=(step_y - 1) / 2,
         dy=step_y,
-        zmin=-most if signed else 0,
-        zmax=most,
+        zmin=-max_value if signed else 0,
+        zmax=max_value,
         zsmooth="best",
-        colorscale=_colours(signed),
+        colorscale=_build_colour_scale(signed),
         hovertemplate="%{z:.3f}<extra></extra>",
         colorbar={
             "orientation": "h",
@@ -68,14 +68,14 @@ def map_figure(rgb: np.ndarray, values: np.ndarray, words: str, most: float, *, 
             "outlinewidth": 0,
         },
     )
-    theme.compact(figure, HEIGHT_PX)
+    theme.apply_compact_layout(figure, HEIGHT_PX)
     figure.update_xaxes(visible=False, range=[-0.5, rgb.shape[1] - 0.5], constrain="domain")
     figure.update_yaxes(visible=False, range=[rgb.shape[0] - 0.5, -0.5], constrain="domain", scaleanchor="x")
     return figure
 
 
-def map_picture(rgb: np.ndarray, values: np.ndarray, most: float) -> np.ndarray:
-    """Colour a map over its crop in gray, as `map_figure` does; the map is brought to the crop's size.
+def render_map(rgb: np.ndarray, values: np.ndarray, max_value: float) -> np.ndarray:
+    """Colour a map over its crop in gray, as `plot_map` does; the map is brought to the crop's size.
 
     Parameters
     ----------
@@ -88,13 +88,13 @@ def map_picture(rgb: np.ndarray, values: np.ndarray, most: float) -> np.ndarray:
     uint8 array of shape (H, W, 3)
     """
     size = (rgb.shape[1], rgb.shape[0])
-    share = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None] / most
+    share = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None] / max_value
     colour = np.where(share >= 0, np.array(FOR_RGB, np.float32), np.array(AGAINST_RGB, np.float32))
     cover = OPACITY * np.clip(np.abs(share), 0, 1)
-    return (gray_picture(rgb) * (1 - cover) + colour * cover).round().astype(np.uint8)
+    return (render_gray(rgb) * (1 - cover) + colour * cover).round().astype(np.uint8)
 
 
-def channel_picture(values: np.ndarray, side_px: int = 64) -> np.ndarray:
+def render_channel(values: np.ndarray, side_px: int = 64) -> np.ndarray:
     """Show what one channel of a layer put out: 0 black, 1 white; each place a square of the same size.
 
     Parameters
@@ -112,7 +112,7 @@ def channel_picture(values: np.ndarray, side_px: int = 64) -> np.ndarray:
     return np.repeat(enlarged[..., None], 3, axis=2)
 
 
-def _colours(signed: bool) -> list[tuple[float, str]]:
+def _build_colour_scale(signed: bool) -> list[tuple[float, str]]:
     strong, none = (_rgba(FOR_RGB, OPACITY), _rgba(FOR_RGB, 0))
     if not signed:
         return [(0.0, none), (1.0, strong)]

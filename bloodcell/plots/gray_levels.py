@@ -22,7 +22,7 @@ MAX_COLUMNS = 4
 LINE_COLOUR = "#777777"
 
 
-def image_histogram(levels: GrayLevels, name: str, *, ignore_black: bool = True) -> go.Figure:
+def plot_image_histogram(levels: GrayLevels, name: str, *, ignore_black: bool = True) -> go.Figure:
     """Draw the grey levels of one image, with the presets and its own Otsu threshold as lines.
 
     Parameters
@@ -39,20 +39,22 @@ def image_histogram(levels: GrayLevels, name: str, *, ignore_black: bool = True)
     figure = go.Figure(
         go.Bar(
             x=LEVELS,
-            y=_percent(counts / max(int(counts.sum()), 1)),
+            y=_to_percent(counts / max(int(counts.sum()), 1)),
             marker={"color": theme.BAR_COLOUR, "line": {"width": 0}},
             hovertemplate="Gray %{x}: %{y:.2f} % of the pixels<extra></extra>",
             showlegend=False,
         )
     )
     figure.update_layout(bargap=0)
-    _threshold_lines(figure, levels.otsu)
-    cut = _level_axes(figure)
-    title = f"Gray levels of {theme.chart_words(name)} · black border {100 * levels.border_share:.1f} %{cut}"
-    return theme.titled(figure, title, 300)
+    _add_threshold_lines(figure, levels.otsu)
+    peak_note = _set_level_axes(figure)
+    title = (
+        f"Gray levels of {theme.format_chart_label(name)} · black border {100 * levels.border_share:.1f} %{peak_note}"
+    )
+    return theme.apply_titled_layout(figure, title, 300)
 
 
-def images_by_class(
+def plot_images_by_class(
     images: Sequence[GrayLevels], labels: Sequence[str], names: Sequence[str], *, ignore_black: bool = True
 ) -> go.Figure:
     """Draw the grey levels of single images, a thin line each, in one panel a class.
@@ -67,17 +69,17 @@ def images_by_class(
     plotly Figure with one trace an image
     """
     classes = sorted(set(labels))
-    figure, places = _panels([theme.chart_words(name) for name in classes])
-    looks = theme.class_looks(classes)
+    figure, places = _make_panels([theme.format_chart_label(name) for name in classes])
+    styles = theme.assign_class_styles(classes)
     for levels, label, name in zip(images, labels, names, strict=True):
         counts = levels.lit if ignore_black else levels.counts
         figure.add_scatter(
             x=LEVELS,
-            y=_percent(counts / max(int(counts.sum()), 1)),
+            y=_to_percent(counts / max(int(counts.sum()), 1)),
             mode="lines",
-            line={"color": looks[label].colour, "width": 1},
+            line={"color": styles[label].colour, "width": 1},
             opacity=0.6,
-            name=theme.chart_words(name),
+            name=theme.format_chart_label(name),
             hovertemplate="Gray %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
             showlegend=False,
             row=places[classes.index(label)][0],
@@ -86,29 +88,29 @@ def images_by_class(
     return _finish_panels(figure, len(classes), "Gray levels of single images")
 
 
-def means_by_class(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
+def plot_class_means(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
     """Draw mean and spread of each class in a panel of its own.
 
     Parameters
     ----------
-    statistics : class name -> LevelStatistics, from `gray_levels.statistics_by_class`
+    statistics : class name -> LevelStatistics, from `gray_levels.summarise_levels_by_class`
 
     Returns
     -------
     plotly Figure
         Two traces a class: the band of mean ± one standard deviation over the images (cut at 0), and the mean.
     """
-    looks = theme.class_looks(list(statistics))
-    titles = [f"{theme.chart_words(name)} · {one.n_images:,}" for name, one in statistics.items()]
-    figure, places = _panels(titles)
+    styles = theme.assign_class_styles(list(statistics))
+    titles = [f"{theme.format_chart_label(name)} · {one.n_images:,}" for name, one in statistics.items()]
+    figure, places = _make_panels(titles)
     for (name, one), (row, column) in zip(statistics.items(), places, strict=True):
-        words = theme.chart_words(name)
-        low, high = _percent(np.maximum(one.mean - one.spread, 0)), _percent(one.mean + one.spread)
+        words = theme.format_chart_label(name)
+        low, high = _to_percent(np.maximum(one.mean - one.spread, 0)), _to_percent(one.mean + one.spread)
         figure.add_scatter(
             x=LEVELS + LEVELS[::-1],
             y=high + low[::-1],
             fill="toself",
-            fillcolor=_see_through(looks[name].colour),
+            fillcolor=_make_transparent(styles[name].colour),
             line={"width": 0},
             hoverinfo="skip",
             name=f"{words}, spread",
@@ -118,11 +120,11 @@ def means_by_class(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
         )
         figure.add_scatter(
             x=LEVELS,
-            y=_percent(one.mean),
+            y=_to_percent(one.mean),
             mode="lines",
-            line={"color": looks[name].colour, "width": 2},
+            line={"color": styles[name].colour, "width": 2},
             name=words,
-            customdata=_percent(one.spread),
+            customdata=_to_percent(one.spread),
             hovertemplate="Gray %{x}: %{y:.2f} ± %{customdata:.2f} %<extra>%{fullData.name}</extra>",
             showlegend=False,
             row=row,
@@ -131,7 +133,7 @@ def means_by_class(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
     return _finish_panels(figure, len(statistics), "Mean gray levels, with the spread over images (± 1 SD)")
 
 
-def classes_overlaid(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
+def plot_classes_overlaid(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
     """Draw the mean grey levels of all classes in one chart.
 
     Parameters
@@ -143,36 +145,38 @@ def classes_overlaid(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
     plotly Figure
         One trace a class; the legend gives its images and its share of black border.
     """
-    looks = theme.class_looks(list(statistics))
+    styles = theme.assign_class_styles(list(statistics))
     figure = go.Figure()
     for name, one in statistics.items():
         border = f"border {100 * one.border_share:.1f} %"
         figure.add_scatter(
             x=LEVELS,
-            y=_percent(one.mean),
+            y=_to_percent(one.mean),
             mode="lines",
-            line={"color": looks[name].colour, "dash": looks[name].dash, "width": 2},
-            name=f"{theme.chart_words(name)} · {one.n_images:,} images · {border}",
+            line={"color": styles[name].colour, "dash": styles[name].dash, "width": 2},
+            name=f"{theme.format_chart_label(name)} · {one.n_images:,} images · {border}",
             hovertemplate="Gray %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
             showlegend=True,
         )
-    _threshold_lines(figure)
-    cut = _level_axes(figure)
-    theme.titled(figure, f"Mean gray levels of all classes{cut}", max(420, 22 * len(statistics) + 120))
+    _add_threshold_lines(figure)
+    peak_note = _set_level_axes(figure)
+    theme.apply_titled_layout(
+        figure, f"Mean gray levels of all classes{peak_note}", max(420, 22 * len(statistics) + 120)
+    )
     figure.update_layout(legend={"x": 1.01, "y": 1, "yanchor": "top"})
     return figure
 
 
-def _percent(share: np.ndarray) -> list[float]:
+def _to_percent(share: np.ndarray) -> list[float]:
     return (100 * share).round(4).tolist()
 
 
-def _see_through(colour: str) -> str:
+def _make_transparent(colour: str) -> str:
     red, green, blue = hex_to_rgb(colour)
     return f"rgba({red},{green},{blue},0.22)"
 
 
-def _threshold_lines(figure: go.Figure, otsu: int | None = None) -> None:
+def _add_threshold_lines(figure: go.Figure, otsu: int | None = None) -> None:
     """The presets as dashed lines with their names above the chart; Otsu's as a solid one."""
     lines = [(level, f"{level} {name}", "dash") for name, level in PRESETS.items()]
     if otsu is not None:
@@ -193,14 +197,14 @@ def _threshold_lines(figure: go.Figure, otsu: int | None = None) -> None:
         )
 
 
-def _level_axes(figure: go.Figure) -> str:
+def _set_level_axes(figure: go.Figure) -> str:
     """Name and scale the axes; words for the title where peaks are cut."""
     figure.update_xaxes(title=LEVEL_TITLE, range=[-1, 256], tickvals=[0, 50, 100, 150, 200, 255])
     figure.update_yaxes(title=SHARE_TITLE)
-    return _scale(figure)
+    return _set_share_range(figure)
 
 
-def _scale(figure: go.Figure) -> str:
+def _set_share_range(figure: go.Figure) -> str:
     """Set the range of all y axes (panels share it, which Plotly's own range gets wrong); say where peaks are cut."""
     values = np.concatenate([[0.0], *(np.asarray(trace.y, float) for trace in figure.data)])
     top = float(values.max())
@@ -209,7 +213,7 @@ def _scale(figure: go.Figure) -> str:
     return f" · peaks above {limit:.1f} % are cut" if top > limit else ""
 
 
-def _panels(titles: Sequence[str]) -> tuple[go.Figure, list[tuple[int, int]]]:
+def _make_panels(titles: Sequence[str]) -> tuple[go.Figure, list[tuple[int, int]]]:
     """One panel a title, at most `MAX_COLUMNS` a row; rows and columns count from 1, as Plotly does."""
     n_columns = max(1, min(MAX_COLUMNS, len(titles)))
     n_rows = max(1, -(-len(titles) // n_columns))
@@ -246,7 +250,7 @@ def _finish_panels(figure: go.Figure, n_panels: int, title: str) -> go.Figure:
         ]
     )
     figure.update_annotations(font_size=13)
-    theme.titled(figure, title + _scale(figure), PANEL_PX * n_rows + 110)
+    theme.apply_titled_layout(figure, title + _set_share_range(figure), PANEL_PX * n_rows + 110)
     figure.update_xaxes(range=[-1, 256], tickvals=[0, 100, 200], showticklabels=True)
     figure.update_xaxes(title={"text": "Gray level", "font": {"size": 13}}, row=n_rows)
     figure.update_yaxes(title={"text": SHARE_TITLE, "font": {"size": 13}}, col=1)

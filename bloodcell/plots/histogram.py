@@ -8,7 +8,7 @@ from bloodcell.plots import theme
 HEIGHT_PX = 170
 
 
-def gray_histogram(counts: np.ndarray, threshold: int, otsu: int) -> go.Figure:
+def plot_gray_histogram(counts: np.ndarray, threshold: int, otsu: int) -> go.Figure:
     """Draw how many pixels of a crop have each gray level.
 
     Parameters
@@ -51,4 +51,4 @@ def gray_histogram(counts: np.ndarray, threshold: int, otsu: int) -> go.Figure:
     )
     figure.update_xaxes(range=[-1, 256], tickvals=[0, 50, 100, 150, 200, 255], title=None)
     figure.update_yaxes(title=None, showticklabels=False)
-    return theme.compact(figure, HEIGHT_PX)
+    return theme.apply_compact_layout(figure, HEIGHT_PX)

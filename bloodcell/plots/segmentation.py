@@ -12,7 +12,7 @@ MIN_ROW_PX, CLASS_ROW_PX = 46, 15
 MAX_CLASSES = 10
 
 
-def dice_boxes(table: pd.DataFrame) -> go.Figure:
+def plot_dice(table: pd.DataFrame) -> go.Figure:
     """Draw Dice's coefficient of every method against the true masks.
 
     Parameters
@@ -34,7 +34,7 @@ def dice_boxes(table: pd.DataFrame) -> go.Figure:
     return _finish(figure, "How well each method meets the true masks", ROW_PX * len(METHODS) + 150)
 
 
-def area_boxes(table: pd.DataFrame, *, by_class: bool = False) -> go.Figure:
+def plot_areas(table: pd.DataFrame, *, by_class: bool = False) -> go.Figure:
     """Draw how much of the picture every method marks.
 
     Parameters
@@ -50,11 +50,11 @@ def area_boxes(table: pd.DataFrame, *, by_class: bool = False) -> go.Figure:
     labels = sorted(set(table["label"]))
     is_split = by_class and 1 < len(labels) <= MAX_CLASSES
     if is_split:
-        looks = theme.class_looks(labels)
+        styles = theme.assign_class_styles(labels)
         for label in labels:
             part = table[table["label"] == label]
-            words = theme.chart_words(label)
-            _add_boxes(figure, part, 100 * part["area_share"], words, looks[label].colour, "%{x:.1f} %")
+            words = theme.format_chart_label(label)
+            _add_boxes(figure, part, 100 * part["area_share"], words, styles[label].colour, "%{x:.1f} %")
     else:
         _add_boxes(figure, table, 100 * table["area_share"], "All classes", theme.ACCENT_COLOUR, "%{x:.1f} %")
     figure.update_xaxes(title="Area marked (% of the picture, black border left out)", rangemode="tozero")
@@ -71,7 +71,7 @@ def _add_boxes(figure: go.Figure, part: pd.DataFrame, values: pd.Series, name: s
         marker={"color": colour, "size": 3},
         line={"width": 1.5},
         boxpoints="outliers",
-        text=[theme.chart_words(file) for file in part["file"]],
+        text=[theme.format_chart_label(file) for file in part["file"]],
         hovertemplate=hover + "<br>%{text}<extra>%{fullData.name}</extra>",
     )
 
@@ -87,4 +87,4 @@ def _finish(figure: go.Figure, title: str, height_px: int) -> go.Figure:
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
         showlegend=len(figure.data) > 1,
     )
-    return theme.titled(figure, title, height_px)
+    return theme.apply_titled_layout(figure, title, height_px)

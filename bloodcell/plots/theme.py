@@ -36,7 +36,7 @@ MASK_RGB: Final = (255, 214, 0)  # yellow: the one colour that stain, red cells 
 
 
 @dataclass(frozen=True)
-class StatusLook:
+class StatusStyle:
     """How a status is shown: a word, a sign and a colour; what it means, in short and in full."""
 
     word: str
@@ -46,8 +46,8 @@ class StatusLook:
     meaning: str
 
 
-STATUS_LOOKS: Final = {
-    labels.CONFIDENT: StatusLook(
+STATUS_STYLES: Final = {
+    labels.CONFIDENT: StatusStyle(
         "Confident",
         "✓",
         "#00725a",
@@ -55,14 +55,14 @@ STATUS_LOOKS: Final = {
         "The model is sure, and the cell looks like those it learned from. Some are wrong all the same: the page "
         "Models says how many.",
     ),
-    labels.CHECK: StatusLook(
+    labels.CHECK: StatusStyle(
         "Check",
         "?",
         "#b35900",
         "the model is not sure; look yourself.",
         "The model leans to one class but is not sure. Look at this cell yourself.",
     ),
-    labels.UNFAMILIAR: StatusLook(
+    labels.UNFAMILIAR: StatusStyle(
         "Unfamiliar",
         "!",
         "#a3195b",
@@ -73,14 +73,14 @@ STATUS_LOOKS: Final = {
 
 
 @dataclass(frozen=True)
-class ClassLook:
+class ClassStyle:
     """How one of many classes is drawn: a colour and, as eyes tell few colours apart, a kind of line."""
 
     colour: str
     dash: str
 
 
-def class_looks(class_names: Sequence[str]) -> dict[str, ClassLook]:
+def assign_class_styles(class_names: Sequence[str]) -> dict[str, ClassStyle]:
     """Give every class a look of its own, for any number of classes.
 
     Parameters
@@ -93,31 +93,31 @@ def class_looks(class_names: Sequence[str]) -> dict[str, ClassLook]:
         Classes of `CLASS_COLOURS` keep their colour. Up to eight classes differ by colour, up to forty by colour or
         kind of line; after that looks come again.
     """
-    looks = {name: ClassLook(CLASS_COLOURS[name], DASHES[0]) for name in class_names if name in CLASS_COLOURS}
-    every = [ClassLook(colour, dash) for dash, colour in product(DASHES, PALETTE)]
-    free = [look for look in every if look not in looks.values()]
-    others = [name for name in class_names if name not in looks]
-    looks |= {name: free[number % len(free)] for number, name in enumerate(others)}
-    return {name: looks[name] for name in class_names}
+    styles = {name: ClassStyle(CLASS_COLOURS[name], DASHES[0]) for name in class_names if name in CLASS_COLOURS}
+    every = [ClassStyle(colour, dash) for dash, colour in product(DASHES, PALETTE)]
+    free = [style for style in every if style not in styles.values()]
+    others = [name for name in class_names if name not in styles]
+    styles |= {name: free[number % len(free)] for number, name in enumerate(others)}
+    return {name: styles[name] for name in class_names}
 
 
-def chart_words(label: str) -> str:
-    """Return a label for a chart: as `label_words`, cut to `MAX_NAME_LENGTH`, and safe.
+def format_chart_label(label: str) -> str:
+    """Return a label for a chart: as `format_label`, cut to `MAX_NAME_LENGTH`, and safe.
 
     Plotly reads tags in its texts, links among them, so a folder's name must not hold any.
     """
-    words = " ".join(label_words(label).split())
+    words = " ".join(format_label(label).split())
     if len(words) > MAX_NAME_LENGTH:
         words = words[: MAX_NAME_LENGTH - 1] + "…"
     return html.escape(words, quote=False)
 
 
-def class_colour(class_name: str) -> str:
+def get_class_colour(class_name: str) -> str:
     """Return the colour of a class, grey for a name that has none."""
     return CLASS_COLOURS.get(class_name, OTHER_COLOUR)
 
 
-def label_words(label: str) -> str:
+def format_label(label: str) -> str:
     """Return a label as people write it: ``NOT_A_CELL`` becomes ``Not a white cell``.
 
     One of up to `MAX_SHORT_LENGTH` letters, all capitals or none, is taken for short words and stands in capitals:
@@ -132,7 +132,7 @@ def label_words(label: str) -> str:
     return label.replace("_", " ").capitalize() or "-"
 
 
-def compact(figure: go.Figure, height_px: int) -> go.Figure:
+def apply_compact_layout(figure: go.Figure, height_px: int) -> go.Figure:
     """Give a figure the house layout: small margins, no tool bar space, no zoom by accident."""
     figure.update_layout(
         height=height_px,
@@ -148,7 +148,7 @@ def compact(figure: go.Figure, height_px: int) -> go.Figure:
     return figure
 
 
-def titled(figure: go.Figure, title: str, height_px: int) -> go.Figure:
+def apply_titled_layout(figure: go.Figure, title: str, height_px: int) -> go.Figure:
     """Give a figure that stands by itself the house layout: title, light grid, room for the names of its axes."""
     figure.update_layout(
         title={

@@ -16,13 +16,13 @@ ACCURACY_LINES = {
     "val_balanced": ("validation, classes equal", "dash"),
 }
 MASK_LINES = {"val_dice": ("Dice", "solid"), "val_iou": ("IoU", "dash")}
-_DASH_WORDS = {"dot": "dotted", "solid": "solid", "dash": "dashed"}
+_DASH_NAMES = {"dot": "dotted", "solid": "solid", "dash": "dashed"}
 HEIGHT_PX = 340
 MAX_TICKS = 12
 MAX_MARKED = 30  # epochs; markers on more would hide the line
 
 
-def loss_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
+def plot_loss_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
     """Draw the loss of every epoch, low is good.
 
     Parameters
@@ -35,30 +35,30 @@ def loss_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
     -------
     plotly Figure with a trace for each run and column that it has
     """
-    return _curves(runs, LOSS_LINES, "Loss", "%{y:.3f}")
+    return _plot_curves(runs, LOSS_LINES, "Loss", "%{y:.3f}")
 
 
-def accuracy_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
-    """Draw the share of right answers of every epoch, from 0 to 100 %; `runs` as in `loss_curves`.
+def plot_accuracy_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Draw the share of right answers of every epoch, from 0 to 100 %; `runs` as in `plot_loss_curves`.
 
     Columns: accuracy, val_accuracy and val_balanced, the mean of the classes' recalls.
     """
-    figure = _curves(runs, ACCURACY_LINES, "Right answers", "%{y:.1%}")
+    figure = _plot_curves(runs, ACCURACY_LINES, "Right answers", "%{y:.1%}")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 
 
-def dice_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
-    """Draw how well the masks of held-back pictures are met in every epoch, from 0 to 1; `runs` as in `loss_curves`.
+def plot_dice_curves(runs: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Draw how well the masks of held-back pictures are met in every epoch, from 0 to 1; `runs` as in `plot_loss_curves`.
 
     Columns: val_dice and val_iou.
     """
-    figure = _curves(runs, MASK_LINES, "Masks met, held-back pictures", "%{y:.3f}")
+    figure = _plot_curves(runs, MASK_LINES, "Masks met, held-back pictures", "%{y:.3f}")
     figure.update_yaxes(rangemode="tozero")
     return figure
 
 
-def _curves(
+def _plot_curves(
     runs: Mapping[str, pd.DataFrame], lines: Mapping[str, tuple[str, str]], title: str, value: str
 ) -> go.Figure:
     figure, is_alone = go.Figure(), len(runs) == 1
@@ -81,9 +81,9 @@ def _curves(
                 hovertemplate=f"epoch %{{x}}, {words}: {value}",
             )
             in_legend = False
-    titled = theme.titled(figure, title, HEIGHT_PX)
+    titled = theme.apply_titled_layout(figure, title, HEIGHT_PX)
     if not is_alone:
-        words = ", ".join(f"{_DASH_WORDS[dash]} {words}" for words, dash in lines.values())
+        words = ", ".join(f"{_DASH_NAMES[dash]} {words}" for words, dash in lines.values())
         titled.update_layout(title_subtitle={"text": words, "font": {"size": 13, "weight": "normal"}}, margin_t=76)
     titled.update_layout(
         legend={"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0}, showlegend=True, dragmode=False

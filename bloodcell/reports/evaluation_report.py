@@ -5,140 +5,161 @@ from dataclasses import dataclass
 from typing import Final
 
 from bloodcell.core.errors import RunError
-from bloodcell.evaluation.confident_errors import WrongAnswer, WrongAnswers
+from bloodcell.evaluation.confident_errors import WrongPrediction, WrongPredictions
 from bloodcell.evaluation.evaluation_folder import Evaluation
-from bloodcell.evaluation.leak_check import LeakFound
-from bloodcell.evaluation.metrics.reliability import how_sure
+from bloodcell.evaluation.leak_check import LeakSummary
+from bloodcell.evaluation.metrics.reliability import analyse_confidence
 from bloodcell.plots import evaluation
-from bloodcell.plots.confusion import BY_ANSWER, BY_LABEL, COUNTS, confusion_matrix
+from bloodcell.plots.confusion import COLUMN_NORMALISED, COUNTS, ROW_NORMALISED, plot_confusion_matrix
 from bloodcell.reports import evaluation_words as words
 from bloodcell.reports import html_page
-from bloodcell.reports.numbers import counted, percent
+from bloodcell.reports.numbers import format_count, format_percent
 
 N_COLUMNS: Final = 8
-USE: Final = "For research and teaching, no medical device"
-_NEEDED: Final = ("title", "model", "model_sha256", "dataset", "part", "groups", "leak", "left_out", "left_out_marked")
-_NEEDED_TOO: Final = ("images_sha256", "created", "versions", "revision")
+INTENDED_USE: Final = "For research and teaching, no medical device"
+_REQUIRED_FIELDS: Final = (
+    "title",
+    "model",
+    "model_sha256",
+    "dataset",
+    "part",
+    "groups",
+    "leak",
+    "left_out",
+    "left_out_marked",
+)
+_REQUIRED_PROVENANCE: Final = ("images_sha256", "created", "versions", "revision")
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationContent:
     """What a report tells: an evaluation, and its wrong answers."""
 
     evaluation: Evaluation
-    wrong: WrongAnswers
+    wrong: WrongPredictions
 
     def __post_init__(self) -> None:
         """RunError if the evaluation lacks what a report needs."""
-        missing = [name for name in (*_NEEDED, *_NEEDED_TOO) if name not in self.evaluation.protocol]
+        missing = [name for name in (*_REQUIRED_FIELDS, *_REQUIRED_PROVENANCE) if name not in self.evaluation.protocol]
         if missing:
             raise RunError(
                 f"The evaluation is of an earlier version of Bloodcell (it lacks {', '.join(missing)}): evaluate again."
             )
 
     @property
-    def leak(self) -> LeakFound:
+    def leak(self) -> LeakSummary:
         """What the model has seen of the pictures."""
-        return LeakFound.from_json(self.evaluation.protocol["leak"])
+        return LeakSummary.from_json(self.evaluation.protocol["leak"])
 
     @property
-    def gallery_words(self) -> str:
+    def gallery_caption(self) -> str:
         """What stands above the wrong answers."""
         if not self.wrong.n:
             return "No answer is wrong."
-        shown = len(self.wrong.surest)
+        shown = len(self.wrong.most_confident)
         which = "all of them" if shown == self.wrong.n else f"the {shown} surest of them"
-        return f"{counted(self.wrong.n, 'wrong answer')}; here {which}. First the label, then what the model says."
+        return f"{format_count(self.wrong.n, 'wrong answer')}; here {which}. First the label, then what the model says."
 
 
-def evaluation_report(found: Judged) -> bytes:
+def render_evaluation_html(content: EvaluationContent) -> bytes:
     """Write the report as one HTML file that fetches nothing; bytes in UTF-8."""
-    protocol = found.evaluation.protocol
+    protocol = content.evaluation.protocol
     return html_page.page(
         protocol["title"],
-        f"Evaluation of {protocol['model']} on {words.judged_words(protocol)}, {protocol['created'][:10]}. {USE}.",
+        f"Evaluation of {protocol['model']} on {words.describe_dataset(protocol)}, {protocol['created'][:10]}. {INTENDED_USE}.",
         [
-            ("What the model has seen", _leak(found)),
-            ("What was judged", _judged(found)),
-            ("Figures", _figures(found)),
-            ("Confusion matrix", _matrix(found)),
-            ("Each class", _classes(found)),
-            ("How sure, how right", _calibration(found)),
-            ("Wrong answers", _wrong(found)),
-            ("How to repeat it", _repeat(found)),
+            ("What the model has seen", _render_leak(content)),
+            ("What was judged", _render_images(content)),
+            ("Figures", _render_metrics(content)),
+            ("Confusion matrix", _render_confusion_matrices(content)),
+            ("Each class", _render_classes(content)),
+            ("How sure, how right", _render_calibration(content)),
+            ("Wrong answers", _render_wrong_predictions(content)),
+            ("How to repeat it", _render_reproduction(content)),
         ],
     )
 
 
-def _leak(found: Judged) -> list[str]:
-    first, *others = found.leak.sentences()
-    said = html_page.words(first) if found.leak.is_clean else html_page.warning(first, is_mild=not found.leak.leaking)
-    return [said, *map(html_page.words, others)]
+def _render_leak(content: EvaluationContent) -> list[str]:
+    first, *others = content.leak.describe()
+    sentence = (
+        html_page.paragraph(first)
+        if content.leak.is_clean
+        else html_page.warning(first, is_mild=not content.leak.leaking)
+    )
+    return [sentence, *map(html_page.paragraph, others)]
 
 
-def _judged(found: Judged) -> list[str]:
-    report, protocol = found.evaluation.report, found.evaluation.protocol
+def _render_images(content: EvaluationContent) -> list[str]:
+    report, protocol = content.evaluation.report, content.evaluation.protocol
     facts = [
         (f"{report['images']:,}", "pictures"),
         (f"{report['source_cells']:,}", "source cells"),
         (f"{report['effective_cells']:,.0f}", "independent cells would tell as much"),
-        (percent(report["figures"]["accuracy"]["value"]), "right"),
-        (percent(report["figures"]["balanced_accuracy"]["value"]), "right, classes equal"),
+        (format_percent(report["figures"]["accuracy"]["value"]), "right"),
+        (format_percent(report["figures"]["balanced_accuracy"]["value"]), "right, classes equal"),
     ]
-    return [html_page.facts(facts), *(html_page.words(one) for one in words.remarks(protocol, report))]
+    return [html_page.facts(facts), *(html_page.paragraph(one) for one in words.list_remarks(protocol, report))]
 
 
-def _figures(found: Judged) -> list[str]:
-    report = found.evaluation.report
+def _render_metrics(content: EvaluationContent) -> list[str]:
+    report = content.evaluation.report
     return [
-        html_page.chart(evaluation.figures_with_intervals(words.main_and_recalls(report)), "figures"),
-        html_page.table(words.FIGURES_HEADER, words.figure_rows(report), n_grey=1),
-        html_page.words(words.INTERVALS, note=True),
+        html_page.chart(evaluation.plot_metric_intervals(words.select_main_metrics(report)), "figures"),
+        html_page.table(words.METRICS_HEADER, words.format_metric_rows(report), n_grey=1),
+        html_page.paragraph(words.INTERVALS_NOTE, note=True),
     ]
 
 
-def _matrix(found: Judged) -> list[str]:
-    matrix, names = found.evaluation.report["confusion"], found.evaluation.class_names
-    shown = ((COUNTS, "Pictures"), (BY_LABEL, "Share of each label"), (BY_ANSWER, "Share of each answer"))
+def _render_confusion_matrices(content: EvaluationContent) -> list[str]:
+    matrix, names = content.evaluation.report["confusion"], content.evaluation.class_names
+    shown = ((COUNTS, "Pictures"), (ROW_NORMALISED, "Share of each label"), (COLUMN_NORMALISED, "Share of each answer"))
     return [
-        html_page.beside(
+        html_page.side_by_side(
             [
-                html_page.heading(title) + html_page.chart(confusion_matrix(matrix, names, shows), f"matrix-{shows}")
-                for shows, title in shown
+                html_page.heading(title)
+                + html_page.chart(plot_confusion_matrix(matrix, names, normalisation), f"matrix-{normalisation}")
+                for normalisation, title in shown
             ]
         )
     ]
 
 
-def _classes(found: Judged) -> list[str]:
+def _render_classes(content: EvaluationContent) -> list[str]:
     rows = [
-        [name, f"{n:,}", f"{cells:,}", *rest] for name, n, cells, *rest in words.class_rows(found.evaluation.report)
+        [name, f"{n:,}", f"{cells:,}", *rest]
+        for name, n, cells, *rest in words.format_class_rows(content.evaluation.report)
     ]
-    answers = found.evaluation.predictions()
+    answers = content.evaluation.predictions()
     curves = (
-        (evaluation.roc_curves(answers.y_true, answers.probs, answers.class_names), "roc"),
-        (evaluation.precision_recall_curves(answers.y_true, answers.probs, answers.class_names), "precision-recall"),
+        (evaluation.plot_roc_curves(answers.y_true, answers.probs, answers.class_names), "roc"),
+        (
+            evaluation.plot_precision_recall_curves(answers.y_true, answers.probs, answers.class_names),
+            "precision-recall",
+        ),
     )
     return [
         html_page.table(words.CLASSES_HEADER, rows),
-        html_page.words("In brackets the 95 % interval over source cells.", note=True),
-        html_page.beside([html_page.chart(*one) for one in curves]),
+        html_page.paragraph("In brackets the 95 % interval over source cells.", note=True),
+        html_page.side_by_side([html_page.chart(*one) for one in curves]),
     ]
 
 
-def _calibration(found: Judged) -> list[str]:
-    answers = found.evaluation.predictions()
-    sure = how_sure(answers)
-    if sure is None:
-        return [html_page.words("The model answered for none of these pictures.")]
-    risk = evaluation.risk_against_coverage({"by probability": (sure.coverage, sure.risk)}, words.confident_point(sure))
-    rows = [[status, f"{n:,}", f"{wrong:,}", *rest] for status, n, wrong, *rest in words.status_table(answers)]
+def _render_calibration(content: EvaluationContent) -> list[str]:
+    answers = content.evaluation.predictions()
+    analysis = analyse_confidence(answers)
+    if analysis is None:
+        return [html_page.paragraph("The model answered for none of these pictures.")]
+    risk = evaluation.plot_risk_coverage(
+        {"by probability": (analysis.coverage, analysis.risk)}, words.find_confident_point(analysis)
+    )
+    rows = [[status, f"{n:,}", f"{wrong:,}", *rest] for status, n, wrong, *rest in words.format_status_rows(answers)]
     return [
-        html_page.beside(
+        html_page.side_by_side(
             [
-                html_page.chart(evaluation.reliability(sure.bins), "reliability")
-                + html_page.words(words.calibration_words(found.evaluation.report), note=True),
-                html_page.chart(risk, "risk") + html_page.words(words.risk_words(sure), note=True),
+                html_page.chart(evaluation.plot_reliability(analysis.bins), "reliability")
+                + html_page.paragraph(words.describe_calibration(content.evaluation.report), note=True),
+                html_page.chart(risk, "risk") + html_page.paragraph(words.describe_risk(analysis), note=True),
             ]
         ),
         html_page.heading("What the statuses catch and miss"),
@@ -146,22 +167,26 @@ def _calibration(found: Judged) -> list[str]:
     ]
 
 
-def _wrong(found: Judged) -> list[str]:
+def _render_wrong_predictions(content: EvaluationContent) -> list[str]:
     """The gallery; those that cannot be shown as a table."""
-    parts = [html_page.words(found.gallery_words)]
-    parts += [html_page.words(found.wrong.problem)] if found.wrong.problem else []
-    pictures = [(one.jpeg, one.file, words.wrong_words(one)) for one in found.wrong.surest if one.jpeg]
-    parts += [html_page.picture_row(pictures, N_COLUMNS)] if pictures else []
-    others = [one for one in found.wrong.surest if not one.jpeg]
-    return parts + ([html_page.table(("Picture", "Label and answer"), _rows(others), n_text=2)] if others else [])
+    parts = [html_page.paragraph(content.gallery_caption)]
+    parts += [html_page.paragraph(content.wrong.problem)] if content.wrong.problem else []
+    thumbnails = [
+        (one.jpeg, one.file, words.describe_wrong_prediction(one)) for one in content.wrong.most_confident if one.jpeg
+    ]
+    parts += [html_page.image_row(thumbnails, N_COLUMNS)] if thumbnails else []
+    others = [one for one in content.wrong.most_confident if not one.jpeg]
+    return parts + (
+        [html_page.table(("Picture", "Label and answer"), _format_rows(others), n_text=2)] if others else []
+    )
 
 
-def _rows(wrong: Sequence[WrongAnswer]) -> list[tuple[str, str]]:
-    return [(one.file, words.wrong_words(one)) for one in wrong]
+def _format_rows(wrong: Sequence[WrongPrediction]) -> list[tuple[str, str]]:
+    return [(one.file, words.describe_wrong_prediction(one)) for one in wrong]
 
 
-def _repeat(found: Judged) -> list[str]:
-    protocol = found.evaluation.protocol
-    said, command, spec = words.repeat_words(protocol)
-    parts = [html_page.words(said), *(html_page.code(text) for text in (command, spec) if text)]
-    return [*parts, html_page.table(("What", "Value"), words.made_of(protocol), n_text=2)]
+def _render_reproduction(content: EvaluationContent) -> list[str]:
+    protocol = content.evaluation.protocol
+    sentence, command, spec = words.describe_reproduction(protocol)
+    parts = [html_page.paragraph(sentence), *(html_page.code(text) for text in (command, spec) if text)]
+    return [*parts, html_page.table(("What", "Value"), words.list_provenance(protocol), n_text=2)]

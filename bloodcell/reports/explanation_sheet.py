@@ -6,17 +6,17 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from bloodcell.explain.explanation import LayerMaps
-from bloodcell.plots.cell_images import square
-from bloodcell.plots.explanation_maps import channel_picture, map_picture
+from bloodcell.plots.cell_images import pad_to_square
+from bloodcell.plots.explanation_maps import render_channel, render_map
 
 SIDE_PX, GAP_PX, LINE_PX = 360, 16, 24
 BAR_PX = 16
 CHANNEL_PX, NAME_PX = 64, 300
 TEXT_PX, SMALL_PX = 16, 13
-INK, FAINT = (38, 34, 47), (107, 107, 118)
+INK, FAINT_INK = (38, 34, 47), (107, 107, 118)
 
 
-def map_sheet(
+def draw_map_sheet(
     rgb: np.ndarray, values: np.ndarray, most: float, *, signed: bool, lines: Sequence[str], unit: str
 ) -> np.ndarray:
     """Put a crop, its map and a bar of its colours on one white sheet, under some lines of text.
@@ -32,7 +32,7 @@ def map_sheet(
     -------
     uint8 array of shape (h, w, 3)
     """
-    picture, drawn = square(rgb, SIDE_PX), square(map_picture(rgb, values, most), SIDE_PX)
+    picture, drawn = pad_to_square(rgb, SIDE_PX), pad_to_square(render_map(rgb, values, most), SIDE_PX)
     width = 2 * SIDE_PX + 3 * GAP_PX
     top = GAP_PX + LINE_PX * len(lines) + GAP_PX // 2
     sheet = Image.new("RGB", (width, top + SIDE_PX + GAP_PX + BAR_PX + 2 * LINE_PX + GAP_PX), "white")
@@ -42,17 +42,17 @@ def map_sheet(
     sheet.paste(Image.fromarray(picture), (GAP_PX, top))
     sheet.paste(Image.fromarray(drawn), (right, top))
     ramp = np.linspace(-most if signed else 0, most, SIDE_PX)[None].repeat(BAR_PX, axis=0)
-    bar = map_picture(np.full((BAR_PX, SIDE_PX, 3), 255, np.uint8), ramp, most)
-    at = top + SIDE_PX + GAP_PX
-    sheet.paste(Image.fromarray(bar), (right, at))
+    bar = render_map(np.full((BAR_PX, SIDE_PX, 3), 255, np.uint8), ramp, most)
+    bar_top = top + SIDE_PX + GAP_PX
+    sheet.paste(Image.fromarray(bar), (right, bar_top))
     ends = (f"{-most if signed else 0:.2g}", unit, f"{most:.2g}")
     for words, anchor, x in zip(ends, ("la", "ma", "ra"), (right, right + SIDE_PX // 2, right + SIDE_PX), strict=True):
-        draw.text((x, at + BAR_PX + 4), words, FAINT, _font(SMALL_PX), anchor=anchor)
-    draw.text((GAP_PX, at), "What the network was shown", FAINT, _font(SMALL_PX))
+        draw.text((x, bar_top + BAR_PX + 4), words, FAINT_INK, _load_font(SMALL_PX), anchor=anchor)
+    draw.text((GAP_PX, bar_top), "What the network was shown", FAINT_INK, _load_font(SMALL_PX))
     return np.asarray(sheet)
 
 
-def layer_sheet(layers: Sequence[LayerMaps], lines: Sequence[str]) -> np.ndarray:
+def draw_layer_sheet(layers: Sequence[LayerMaps], lines: Sequence[str]) -> np.ndarray:
     """Put the layers of a network below each other, each with its most active channels.
 
     Parameters
@@ -72,19 +72,19 @@ def layer_sheet(layers: Sequence[LayerMaps], lines: Sequence[str]) -> np.ndarray
     _write_lines(draw, lines)
     for row, layer in enumerate(layers):
         y = top + row * step
-        draw.text((GAP_PX, y + 8), layer.name, INK, _font(TEXT_PX))
-        draw.text((GAP_PX, y + 8 + LINE_PX), layer.words, FAINT, _font(SMALL_PX))
+        draw.text((GAP_PX, y + 8), layer.name, INK, _load_font(TEXT_PX))
+        draw.text((GAP_PX, y + 8 + LINE_PX), layer.words, FAINT_INK, _load_font(SMALL_PX))
         for column, values in enumerate(layer.maps):
-            tile = square(channel_picture(values, CHANNEL_PX), CHANNEL_PX)
+            tile = pad_to_square(render_channel(values, CHANNEL_PX), CHANNEL_PX)
             sheet.paste(Image.fromarray(tile), (NAME_PX + column * step, y))
     return np.asarray(sheet)
 
 
 def _write_lines(draw: ImageDraw.ImageDraw, lines: Sequence[str]) -> None:
     for number, words in enumerate(lines):
-        colour, size = (INK, TEXT_PX) if number == 0 else (FAINT, SMALL_PX)
-        draw.text((GAP_PX, GAP_PX + number * LINE_PX), words, colour, _font(size))
+        colour, size = (INK, TEXT_PX) if number == 0 else (FAINT_INK, SMALL_PX)
+        draw.text((GAP_PX, GAP_PX + number * LINE_PX), words, colour, _load_font(size))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _load_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=size)

@@ -49,7 +49,7 @@ figcaption { font-size: 11.5px; line-height: 1.3; color: #5d5868; margin-top: 2p
 _CHART_SETTINGS = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 
 
-def words(text: str, note: bool = False) -> str:
+def paragraph(text: str, note: bool = False) -> str:
     """A paragraph; small and grey as a note."""
     return f"<p{' class=note' if note else ''}>{html.escape(text)}</p>"
 
@@ -69,7 +69,7 @@ def code(text: str) -> str:
     return f"<pre>{html.escape(text)}</pre>"
 
 
-def beside(parts: Sequence[str]) -> str:
+def side_by_side(parts: Sequence[str]) -> str:
     """Parts two by two; below each other on a narrow screen."""
     return f'<div class="beside">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
 
@@ -93,7 +93,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1,
     return f"<table>{line('th', header)}{''.join(line('td', row) for row in rows)}</table>"
 
 
-def picture_row(pictures: Sequence[tuple[bytes, str, str]], n_columns: int) -> str:
+def image_row(pictures: Sequence[tuple[bytes, str, str]], n_columns: int) -> str:
     """Pictures beside each other.
 
     Parameters
@@ -101,13 +101,15 @@ def picture_row(pictures: Sequence[tuple[bytes, str, str]], n_columns: int) -> s
     pictures : (JPEG, what the picture is, caption) of each; the second shows under the pointer, "" is no caption
     n_columns : columns to make, so that rows of fewer pictures keep the size
     """
-    figures = []
+    thumbnails = []
     for jpeg, name, caption in pictures:
         uri = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
         below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
         safe = html.escape(name)
-        figures.append(f'<figure><img src="{uri}" alt="{safe}" title="{safe}">{below}</figure>')
-    return f'<div class="row" style="grid-template-columns:repeat({n_columns},minmax(0,1fr))">{"".join(figures)}</div>'
+        thumbnails.append(f'<figure><img src="{uri}" alt="{safe}" title="{safe}">{below}</figure>')
+    return (
+        f'<div class="row" style="grid-template-columns:repeat({n_columns},minmax(0,1fr))">{"".join(thumbnails)}</div>'
+    )
 
 
 def chart(figure: go.Figure, name: str) -> str:
@@ -139,6 +141,6 @@ def page(title: str, lead: str, sections: Sequence[tuple[str, Sequence[str]]]) -
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
-        f"<h1>{html.escape(title)}</h1>{words(lead)}<nav>{links}</nav>{parts}</body></html>"
+        f"<h1>{html.escape(title)}</h1>{paragraph(lead)}<nav>{links}</nav>{parts}</body></html>"
     )
     return text.encode("utf-8", "replace")  # a file name may hold what is no character

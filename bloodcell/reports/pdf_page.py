@@ -1,6 +1,6 @@
 """A PDF of words, tables, pictures and drawings: A4, page numbers, a font of its own in the file.
 
-Every text that comes in is escaped here; letters that the font lacks become `LACKING`.
+Every text that comes in is escaped here; letters that the font lacks become `MISSING_GLYPH`.
 """
 
 import html
@@ -21,7 +21,7 @@ from reportlab.platypus import Flowable, Image, Paragraph, Preformatted, SimpleD
 
 FONT: Final = "Vera"  # of reportlab itself, so that it is there on every machine: Latin letters only
 BOLD: Final = "VeraBd"
-LACKING: Final = "?"
+MISSING_GLYPH: Final = "?"
 _BREAKS: Final = re.compile(r"[^\S\xa0]+")  # blanks, but for the one that does not break
 MARGIN: Final = 18 * mm
 WIDTH: Final = A4[0] - 2 * MARGIN  # of what stands on a page
@@ -45,7 +45,7 @@ _BODY = _style("body", 8.5)
 _NOTE = _style("note", 7.2, textColor=_GREY)
 _TITLE = _style("title", 15, fontName=BOLD)
 _HEADING = _style("heading", 11.5, fontName=BOLD, spaceBefore=12, spaceAfter=5, keepWithNext=1)
-_BELOW = _style("below", 8.5, fontName=BOLD, spaceBefore=5, keepWithNext=1)
+_SUBHEADING = _style("below", 8.5, fontName=BOLD, spaceBefore=5, keepWithNext=1)
 _WARNING = _style(
     "warning",
     9,
@@ -71,11 +71,11 @@ _CAPTION = _style("caption", 5.6, textColor=_GREY, spaceAfter=0)
 _CODE = _style("code", 6.8)
 
 
-def printable(text: str, most: int = MAX_TEXT) -> str:
-    """The text as the font can print it: blanks for breaks, `LACKING` for what it lacks, cut to `most` letters."""
+def make_printable(text: str, max_length: int = MAX_TEXT) -> str:
+    """The text as the font can print it: blanks for breaks, `MISSING_GLYPH` for what it lacks, cut to `max_length` letters."""
     known = _FONTS[FONT].face.charToGlyph
-    shown = "".join(char if ord(char) in known else LACKING for char in _BREAKS.sub(" ", text))
-    return shown if len(shown) <= most else shown[: most - 3] + "..."
+    shown = "".join(char if ord(char) in known else MISSING_GLYPH for char in _BREAKS.sub(" ", text))
+    return shown if len(shown) <= max_length else shown[: max_length - 3] + "..."
 
 
 def lacks_letters(texts: Sequence[str]) -> bool:
@@ -85,10 +85,10 @@ def lacks_letters(texts: Sequence[str]) -> bool:
 
 
 def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
-    return Paragraph(html.escape(printable(text), quote=False), style)
+    return Paragraph(html.escape(make_printable(text), quote=False), style)
 
 
-def words(text: str, note: bool = False) -> Flowable:
+def paragraph(text: str, note: bool = False) -> Flowable:
     """A paragraph; small and grey as a note."""
     return _paragraph(text, _NOTE if note else _BODY)
 
@@ -105,13 +105,15 @@ def title(text: str) -> Flowable:
 
 def heading(text: str, below: bool = False) -> Flowable:
     """The heading of a section, or of something in it; the next part stays with it."""
-    return _paragraph(text, _BELOW if below else _HEADING)
+    return _paragraph(text, _SUBHEADING if below else _HEADING)
 
 
 def code(text: str) -> Flowable:
     """A command or file, line breaks kept, long lines broken."""
     known = _FONTS[FONT].face.charToGlyph
-    shown = "".join(char if char == "\n" or ord(char) in known else LACKING for char in text.replace("\t", "    "))
+    shown = "".join(
+        char if char == "\n" or ord(char) in known else MISSING_GLYPH for char in text.replace("\t", "    ")
+    )
     return Preformatted(shown, _CODE, maxLineLength=120)
 
 
@@ -146,7 +148,7 @@ def table(
     return made
 
 
-def shaded(
+def shaded_table(
     header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], shades: Sequence[Sequence[float]]
 ) -> Flowable:
     """A table of numbers on shades, as a matrix.
@@ -164,7 +166,7 @@ def shaded(
     # Text of a cell is no paragraph: a matrix of many classes is drawn quickly.
     middle = ParagraphStyle("matrix middle", names, alignment=1)
     cells: list[list[Any]] = [[_paragraph(text, middle if at else names) for at, text in enumerate(header)]]
-    cells += [[_paragraph(name, names), *map(printable, numbers)] for name, numbers in rows]
+    cells += [[_paragraph(name, names), *map(make_printable, numbers)] for name, numbers in rows]
     made = Table(cells, [0.18 * WIDTH, *[column] * (n_columns - 1)], hAlign="LEFT")
     style: list[Any] = [
         ("FONT", (1, 1), (-1, -1), FONT, size),
@@ -184,14 +186,14 @@ def shaded(
     return made
 
 
-def beside(parts: Sequence[Flowable]) -> Flowable:
+def side_by_side(parts: Sequence[Flowable]) -> Flowable:
     """Parts beside each other, each with its share of the width."""
     made = Table([list(parts)], [WIDTH / len(parts)] * len(parts))
     made.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), *_padding(0)])
     return made
 
 
-def pictures(shown: Sequence[tuple[bytes, str]], n_columns: int = 8) -> Flowable:
+def image_grid(shown: Sequence[tuple[bytes, str]], n_columns: int = 8) -> Flowable:
     """Square pictures in rows, (JPEG, caption) each."""
     side = WIDTH / n_columns
     cells: list[Any] = [
@@ -203,7 +205,7 @@ def pictures(shown: Sequence[tuple[bytes, str]], n_columns: int = 8) -> Flowable
     return made
 
 
-def document(name: str, parts: Sequence[Flowable], footer: str) -> bytes:
+def build_document(name: str, parts: Sequence[Flowable], footer: str) -> bytes:
     """Put a PDF together; `footer` stands on each page, beside its number."""
     stream = io.BytesIO()
     made = SimpleDocTemplate(
@@ -213,11 +215,11 @@ def document(name: str, parts: Sequence[Flowable], footer: str) -> bytes:
         rightMargin=MARGIN - _PADDING,
         topMargin=MARGIN,
         bottomMargin=MARGIN,
-        title=printable(name, 200),
+        title=make_printable(name, 200),
         author="Bloodcell",
         lang="en",
     )
-    on_page = _footer(printable(footer, 120))
+    on_page = _footer(make_printable(footer, 120))
     made.build(list(parts), onFirstPage=on_page, onLaterPages=on_page)
     return stream.getvalue()
 

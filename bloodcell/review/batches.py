@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, exists, func, select
 
 from bloodcell.core.errors import StoreError
-from bloodcell.db.database import reading, writing
+from bloodcell.db.database import begin_read, begin_write
 from bloodcell.db.schema import audit, batches, cells, corrections, images, now_utc
 
 MAX_NAME_CHARS = 200
@@ -56,7 +56,7 @@ def create_batch(
     StoreError
         If `name` is blank or longer than `MAX_NAME_CHARS`, or `class_names` is empty.
     """
-    name = _checked_name(name)
+    name = _clean_name(name)
     if not class_names:
         raise StoreError("A batch needs the class names of its model. Received: none.")
     row = {
@@ -67,9 +67,9 @@ def create_batch(
         "created_at": now_utc(),
         "created_by": who,
     }
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         batch_id = connection.execute(batches.insert().values(row).returning(batches.c.id)).scalar_one()
-        note(connection, batch_id, who, "batch created", {"name": name, "model": model_name})
+        write_audit(connection, batch_id, who, "batch created", {"name": name, "model": model_name})
     return batch_id
 
 
@@ -81,7 +81,7 @@ def get_batch(db: Engine, batch_id: int) -> Batch:
     StoreError
         If there is no batch of that id.
     """
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         return read_batch(connection, batch_id)
 
 
@@ -105,7 +105,7 @@ def list_batches(db: Engine, deleted: bool = False) -> list[BatchSummary]:
         .where(batches.c.deleted_at.is_not(None) if deleted else batches.c.deleted_at.is_(None))
         .order_by(batches.c.id.desc())
     )
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         return [BatchSummary(*row) for row in connection.execute(query)]
 
 
@@ -117,11 +117,11 @@ def rename_batch(db: Engine, batch_id: int, name: str, who: str) -> None:
     StoreError
         If there is no such batch, or `name` is blank or longer than `MAX_NAME_CHARS`.
     """
-    name = _checked_name(name)
-    with writing(db) as connection:
+    name = _clean_name(name)
+    with begin_write(db) as connection:
         before = read_batch(connection, batch_id).name
         connection.execute(batches.update().where(batches.c.id == batch_id).values(name=name))
-        note(connection, batch_id, who, "batch renamed", {"before": before, "after": name})
+        write_audit(connection, batch_id, who, "batch renamed", {"before": before, "after": name})
 
 
 def delete_batch(db: Engine, batch_id: int, who: str) -> None:
@@ -132,10 +132,10 @@ def delete_batch(db: Engine, batch_id: int, who: str) -> None:
     StoreError
         If there is no such batch.
     """
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         read_batch(connection, batch_id)
         connection.execute(batches.update().where(batches.c.id == batch_id).values(deleted_at=now_utc()))
-        note(connection, batch_id, who, "batch deleted", {})
+        write_audit(connection, batch_id, who, "batch deleted", {})
 
 
 def restore_batch(db: Engine, batch_id: int, who: str) -> None:
@@ -146,10 +146,10 @@ def restore_batch(db: Engine, batch_id: int, who: str) -> None:
     StoreError
         If there is no such batch.
     """
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         read_batch(connection, batch_id)
         connection.execute(batches.update().where(batches.c.id == batch_id).values(deleted_at=None))
-        note(connection, batch_id, who, "batch restored", {})
+        write_audit(connection, batch_id, who, "batch restored", {})
 
 
 def read_batch(connection: Connection, batch_id: int) -> Batch:
@@ -161,13 +161,13 @@ def read_batch(connection: Connection, batch_id: int) -> Batch:
     return Batch(**{**row._mapping, "class_names": tuple(row.class_names)})
 
 
-def note(connection: Connection, batch_id: int, who: str, what: str, detail: dict[str, Any]) -> None:
+def write_audit(connection: Connection, batch_id: int, who: str, what: str, detail: dict[str, Any]) -> None:
     """Write one line of the audit inside a transaction that is already open."""
     row = {"created_at": now_utc(), "who": who, "what": what, "batch_id": batch_id, "detail": detail}
     connection.execute(audit.insert().values(row))
 
 
-def _checked_name(name: str) -> str:
+def _clean_name(name: str) -> str:
     """Return the name without blanks at its ends, or refuse it."""
     name = name.strip()
     if not name:

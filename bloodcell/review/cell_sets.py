@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from bloodcell.core.csv_text import encode_csv
 from bloodcell.core.errors import DatasetError, StoppedError, StoreError
 from bloodcell.core.labels import EXTRA_DECISIONS
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.catalog.library import check_name, register_path
+from bloodcell.datasets.catalog.library import check_dataset_name, register_dataset
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.labels.layouts import TABLE, LayoutChoice
 from bloodcell.datasets.labels.tables import TableChoice
@@ -22,8 +23,7 @@ from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.review.batches import get_batch
-from bloodcell.review.export import csv_bytes
-from bloodcell.review.tables import cells_table
+from bloodcell.review.tables import read_cells_table
 
 CELLS_CSV: Final = "cells.csv"
 CONTEXT: Final = 2.25  # training cuts 1.5 times the box, and 1.5 times that to have room for turning
@@ -35,18 +35,18 @@ HEADER: Final = (
 )
 
 
-def decided_cells(db: Engine, batch_id: int, with_extra: bool = False) -> pd.DataFrame:
-    """Rows of `review.tables.cells_table` for cells with a standing decision of a person, confirmed ones included.
+def read_reviewed_cells(db: Engine, batch_id: int, with_extra: bool = False) -> pd.DataFrame:
+    """Rows of `review.tables.read_cells_table` for cells with a standing decision of a person, confirmed ones included.
 
     Cells that nobody looked at are left out, however confident the model was; so are, without `with_extra`, those
     decided to be OTHER or NOT_A_CELL. StoreError if there is no such batch.
     """
-    cells = cells_table(db, batch_id)
+    cells = read_cells_table(db, batch_id)
     is_wanted = (cells["correction"] != "") & (with_extra | ~cells["correction"].isin(EXTRA_DECISIONS))
     return cells[is_wanted].reset_index(drop=True)
 
 
-def make_cell_set(
+def create_cell_set(
     db: Engine,
     batch_id: int,
     name: str,
@@ -81,9 +81,9 @@ def make_cell_set(
     StoppedError
         If `should_stop` said so; nothing is left behind.
     """
-    check_name(name, settings)
+    check_dataset_name(name, settings)
     batch = get_batch(db, batch_id)
-    cells = decided_cells(db, batch_id, with_extra)
+    cells = read_reviewed_cells(db, batch_id, with_extra)
     if cells.empty:
         raise DatasetError(f"A dataset needs cells that a person confirmed or corrected. {batch.name!r} has none.")
     folder = settings.cells_dir / f"batch-{batch_id}-{secrets.token_hex(4)}"
@@ -91,9 +91,9 @@ def make_cell_set(
     table = TableChoice(CELLS_CSV, "file", "label", may_hold_commas=True)
     try:
         rows = _write_crops(unfinished, cells, batch.name, BlobStore(settings.blobs_dir), on_progress, should_stop)
-        (unfinished / CELLS_CSV).write_bytes(csv_bytes(HEADER, rows))
+        (unfinished / CELLS_CSV).write_bytes(encode_csv(HEADER, rows))
         unfinished.rename(folder)
-        return register_path(name, folder, LayoutChoice(TABLE, table=table), settings, should_stop=should_stop)
+        return register_dataset(name, folder, LayoutChoice(TABLE, table=table), settings, should_stop=should_stop)
     except OSError as error:
         _discard(unfinished, folder)
         raise StoreError(f"The workspace {settings.home} cannot be written to: {error.strerror or error}.") from error
@@ -122,7 +122,7 @@ def _write_crops(
             box = Box(cell.top, cell.left, cell.bottom, cell.right)
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(cut_out(rgb, box)))
+            path.write_bytes(encode_png(crop_cell(rgb, box)))
             row = [file, cell.sha256, cell.correction, cell.file_name, cell.cell_number, *box]
             rows.append([*row, cell.prediction, cell.who, cell.when, batch_name])
         if on_progress is not None:
@@ -130,7 +130,7 @@ def _write_crops(
     return rows
 
 
-def cut_out(rgb: np.ndarray, box: Box) -> np.ndarray:
+def crop_cell(rgb: np.ndarray, box: Box) -> np.ndarray:
     """The square around a box, `CONTEXT` times its longer side and at least `MIN_SIDE_PX`, as far as the image goes.
 
     Parameters

@@ -6,9 +6,9 @@ from sqlalchemy import Engine, select
 
 from bloodcell.core.errors import StoreError
 from bloodcell.core.labels import EXTRA_DECISIONS
-from bloodcell.db.database import reading, writing
+from bloodcell.db.database import begin_read, begin_write
 from bloodcell.db.schema import cells, corrections, images, now_utc
-from bloodcell.review.batches import note, read_batch
+from bloodcell.review.batches import read_batch, write_audit
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Correction:
     undone_when: str
 
 
-def correct(db: Engine, cell_id: int, label: str, who: str) -> None:
+def add_correction(db: Engine, cell_id: int, label: str, who: str) -> None:
     """Keep what a person decided about a cell; the same label as predicted means "looked at, right".
 
     Parameters
@@ -36,7 +36,7 @@ def correct(db: Engine, cell_id: int, label: str, who: str) -> None:
     StoreError
         If there is no such cell, or the label is none of those allowed.
     """
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         of_cell = select(images.c.batch_id).select_from(cells.join(images)).where(cells.c.id == cell_id)
         batch_id = connection.scalar(of_cell)
         if batch_id is None:
@@ -46,10 +46,10 @@ def correct(db: Engine, cell_id: int, label: str, who: str) -> None:
             raise StoreError(f"The label must be one of {', '.join(allowed)}. Received: {label!r}.")
         row = {"cell_id": cell_id, "label": label, "who": who, "created_at": now_utc()}
         connection.execute(corrections.insert().values(row))
-        note(connection, batch_id, who, "cell corrected", {"cell_id": cell_id, "label": label})
+        write_audit(connection, batch_id, who, "cell corrected", {"cell_id": cell_id, "label": label})
 
 
-def undo_last(db: Engine, batch_id: int, who: str) -> int | None:
+def undo_last_correction(db: Engine, batch_id: int, who: str) -> int | None:
     """Take back this person's latest standing correction in this batch; further calls step further back.
 
     The correction is marked as undone, not deleted; an earlier one of the same cell stands again.
@@ -67,21 +67,21 @@ def undo_last(db: Engine, batch_id: int, who: str) -> int | None:
         .limit(1)
         .with_for_update(of=corrections)  # of two that step back at once, the second takes the one before
     )
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         row = connection.execute(latest).one_or_none()
         if row is None:
             return None
         connection.execute(corrections.update().where(corrections.c.id == row.id).values(undone_at=now_utc()))
-        note(connection, batch_id, who, "correction undone", {"cell_id": row.cell_id, "label": row.label})
+        write_audit(connection, batch_id, who, "correction undone", {"cell_id": row.cell_id, "label": row.label})
         return row.cell_id
 
 
-def history(db: Engine, cell_id: int) -> list[Correction]:
+def list_corrections(db: Engine, cell_id: int) -> list[Correction]:
     """Return every correction of a cell, undone ones included, oldest first."""
     query = (
         select(corrections.c.label, corrections.c.who, corrections.c.created_at, corrections.c.undone_at)
         .where(corrections.c.cell_id == cell_id)
         .order_by(corrections.c.id)
     )
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         return [Correction(*row[:3], row.undone_at or "") for row in connection.execute(query)]

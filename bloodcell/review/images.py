@@ -8,12 +8,12 @@ from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from bloodcell.core.errors import StoreError
 from bloodcell.core.labels import UNREADABLE
-from bloodcell.db.database import reading, writing
+from bloodcell.db.database import begin_read, begin_write
 from bloodcell.db.schema import batches, cells, clean_text, images, now_utc, predictions
 from bloodcell.inference.results import ImageResult
 from bloodcell.review.batches import read_batch
 
-_SIDES = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
+_BOX_COLUMNS = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[A
     arrivals = [replace(arrival, file_name=clean_text(arrival.file_name)) for arrival in arrivals]
     # One key an image: its bytes; files without bytes are each an image of their own.
     keys: list[str | int] = [arrival.sha256 or index for index, arrival in enumerate(arrivals)]
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         read_batch(connection, batch_id)
-        _let_one_add(connection, batch_id)
-        ids = _known_images(connection, batch_id, [key for key in keys if isinstance(key, str)])
+        _lock_batch(connection, batch_id)
+        ids = _find_images(connection, batch_id, [key for key in keys if isinstance(key, str)])
         new: dict[str | int, Arrival] = {}
         for key, arrival in zip(keys, arrivals, strict=True):
             if key not in ids:
@@ -66,7 +66,7 @@ def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[A
         added = [
             AddedImage(ids[key], is_new=new.get(key) is arrival) for key, arrival in zip(keys, arrivals, strict=True)
         ]
-        _remember_names(
+        _store_names(
             connection,
             [
                 (image.image_id, arrival.file_name)
@@ -77,14 +77,14 @@ def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[A
     return added
 
 
-def waiting_images(db: Engine, batch_id: int) -> list[tuple[int, str]]:
+def list_waiting_images(db: Engine, batch_id: int) -> list[tuple[int, str]]:
     """Return (image_id, sha256) of the images that arrived but are not analysed yet, in input order."""
     query = (
         select(images.c.id, images.c.sha256)
         .where(images.c.batch_id == batch_id, images.c.status == "")
         .order_by(images.c.position)
     )
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         return [(row.id, row.sha256) for row in connection.execute(query)]
 
 
@@ -102,8 +102,8 @@ def store_results(db: Engine, results: Sequence[tuple[int, ImageResult]], model_
     -------
     int, images that had been waiting
     """
-    with writing(db) as connection:
-        waiting = _still_waiting(connection, [image_id for image_id, _ in results])
+    with begin_write(db) as connection:
+        waiting = _lock_waiting(connection, [image_id for image_id, _ in results])
         results = [(image_id, result) for image_id, result in results if image_id in waiting]
         if not results:
             return 0
@@ -124,19 +124,19 @@ def store_results(db: Engine, results: Sequence[tuple[int, ImageResult]], model_
     return len(results)
 
 
-def _let_one_add(connection: Connection, batch_id: int) -> None:
+def _lock_batch(connection: Connection, batch_id: int) -> None:
     """Wait for others that add to the batch, whose images and positions are then seen here."""
     connection.execute(select(batches.c.id).where(batches.c.id == batch_id).with_for_update(key_share=True))
 
 
-def _known_images(connection: Connection, batch_id: int, sha256s: Sequence[str]) -> dict[str | int, int]:
+def _find_images(connection: Connection, batch_id: int, sha256s: Sequence[str]) -> dict[str | int, int]:
     """Return the ids of this batch's images that have one of these bytes."""
     query = select(images.c.sha256, images.c.id)
     query = query.where(images.c.batch_id == batch_id, images.c.sha256.in_(sha256s))
     return {row.sha256: row.id for row in connection.execute(query)}
 
 
-def _remember_names(connection: Connection, repeated: Sequence[tuple[int, str]]) -> None:
+def _store_names(connection: Connection, repeated: Sequence[tuple[int, str]]) -> None:
     """Add further names of images that came again; a name that an image has already is not added."""
     if not repeated:
         return
@@ -175,7 +175,7 @@ def _insert_images(connection: Connection, batch_id: int, arrivals: Sequence[Arr
     return connection.execute(with_ids, rows).scalars().all()
 
 
-def _still_waiting(connection: Connection, image_ids: Sequence[int]) -> set[int]:
+def _lock_waiting(connection: Connection, image_ids: Sequence[int]) -> set[int]:
     """Return those images that have no result yet, and keep others from giving them one meanwhile."""
     query = select(images.c.id).where(images.c.id.in_(image_ids), images.c.status == "")
     query = query.order_by(images.c.id).with_for_update()  # in one order, or two could wait for each other
@@ -192,7 +192,7 @@ def _insert_cells(
     if not numbered:
         return
     rows: list[dict[str, Any]] = [
-        {"image_id": image_id, "number": number, **dict(zip(_SIDES, map(int, cell.box), strict=True))}
+        {"image_id": image_id, "number": number, **dict(zip(_BOX_COLUMNS, map(int, cell.box), strict=True))}
         for image_id, number, cell in numbered
     ]
     with_ids = cells.insert().returning(cells.c.id, sort_by_parameter_order=True)

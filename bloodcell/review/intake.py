@@ -14,7 +14,7 @@ from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.inference.results import ImageResult
 from bloodcell.review.batches import Batch, get_batch
-from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
+from bloodcell.review.images import Arrival, add_images, list_waiting_images, store_results
 
 CHUNK_IMAGES = 64  # one transaction each: what a killed process has to do again at most
 CHUNK_BYTES = 64 * 2**20  # what is held in memory at once, give or take one file
@@ -33,22 +33,22 @@ class Blobs(Protocol):
 
 
 @dataclass(frozen=True)
-class TakenIn:
+class IntakeCounts:
     """How many files were new, had the bytes of another one, or could not be used."""
 
     n_new: int
-    n_same: int
+    n_duplicates: int
     n_problem: int
 
 
-def take_in(
+def add_files(
     db: Database,
     blobs: Blobs,
     batch_id: int,
     incoming: Iterable[IncomingFile],
     on_progress: OnProgress | None = None,
     total: int = 0,
-) -> TakenIn:
+) -> IntakeCounts:
     """Keep the bytes of files as they arrive and note them in a batch.
 
     Parameters
@@ -78,14 +78,14 @@ def take_in(
 
     try:
         for done, file in enumerate(incoming, start=1):
-            pending.append(_arrival(file, blobs.put))
+            pending.append(_make_arrival(file, blobs.put))
             if len(pending) == CHUNK_IMAGES:
                 note_pending()
             if on_progress is not None:
                 on_progress(done, total)
     finally:  # also after an error: what is stored already belongs to the batch
         note_pending()
-    return TakenIn(counts["new"], counts["same"], counts["problem"])
+    return IntakeCounts(counts["new"], counts["same"], counts["problem"])
 
 
 def analyse_waiting(
@@ -117,21 +117,21 @@ def analyse_waiting(
         If there is no such batch, or the database refuses.
     """
     _check_same_model(get_batch(db, batch_id), engine)
-    waiting = waiting_images(db, batch_id)
-    results = analyse(engine, _bytes_or_error(blobs, [sha256 for _, sha256 in waiting]))
+    waiting = list_waiting_images(db, batch_id)
+    results = analyse(engine, _read_blobs(blobs, [sha256 for _, sha256 in waiting]))
     answered = ((image_id, result) for (image_id, _), result in zip(waiting, results, strict=True))
-    for done in _stored(db, engine, answered):
+    for done in _store_chunks(db, engine, answered):
         if on_progress is not None:
             on_progress(done, len(waiting))
     return len(waiting)
 
 
-def analyse_passing(
+def analyse_stream(
     db: Database, batch_id: int, engine: Engine, incoming: Iterable[IncomingFile], on_done: Callable[[], None]
 ) -> None:
     """Note files in a batch and analyse them in one pass, without keeping their bytes: for a batch nobody will look at.
 
-    Taking in goes on in this thread while the pipeline's threads work. The batch comes out as after `take_in` and
+    Taking in goes on in this thread while the pipeline's threads work. The batch comes out as after `add_files` and
     `analyse_waiting`.
 
     Parameters
@@ -151,8 +151,8 @@ def analyse_passing(
     image_ids: deque[int] = deque()
 
     def new_images() -> Iterator[bytes]:
-        for files in _chunks(incoming):
-            arrivals = [_arrival(file, _sha256) for file in files]
+        for files in _split_chunks(incoming):
+            arrivals = [_make_arrival(file, _hash_bytes) for file in files]
             added = add_images(db, batch_id, arrivals)
             for file, arrival, image in zip(files, arrivals, added, strict=True):
                 if file.data is not None and arrival.sha256 is not None and image.is_new:
@@ -161,11 +161,11 @@ def analyse_passing(
                 else:
                     on_done()
 
-    for _ in _stored(db, engine, ((image_ids.popleft(), result) for result in analyse(engine, new_images()))):
+    for _ in _store_chunks(db, engine, ((image_ids.popleft(), result) for result in analyse(engine, new_images()))):
         on_done()
 
 
-def _stored(db: Database, engine: Engine, answered: Iterable[tuple[int, ImageResult]]) -> Iterator[int]:
+def _store_chunks(db: Database, engine: Engine, answered: Iterable[tuple[int, ImageResult]]) -> Iterator[int]:
     """Store the results of images, a chunk in one transaction; yields how many were answered so far."""
     pending: list[tuple[int, ImageResult]] = []
     for done, one in enumerate(answered, start=1):
@@ -178,18 +178,18 @@ def _stored(db: Database, engine: Engine, answered: Iterable[tuple[int, ImageRes
         store_results(db, pending, engine.model_name, engine.model_sha256)
 
 
-def _arrival(file: IncomingFile, keep: Callable[[bytes], str]) -> Arrival:
+def _make_arrival(file: IncomingFile, keep: Callable[[bytes], str]) -> Arrival:
     """What is noted of a file; `keep` takes its bytes and tells their SHA-256."""
     if file.data is None or file.problem:
         return Arrival(file.name, None, file.problem or "The file could not be read.")
     return Arrival(file.name, keep(file.data))
 
 
-def _sha256(data: bytes) -> str:
+def _hash_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _chunks(incoming: Iterable[IncomingFile]) -> Iterator[list[IncomingFile]]:
+def _split_chunks(incoming: Iterable[IncomingFile]) -> Iterator[list[IncomingFile]]:
     """Cut a stream of files into lists that fit in memory."""
     chunk: list[IncomingFile] = []
     n_bytes = 0
@@ -203,7 +203,7 @@ def _chunks(incoming: Iterable[IncomingFile]) -> Iterator[list[IncomingFile]]:
         yield chunk
 
 
-def _bytes_or_error(blobs: Blobs, sha256s: Sequence[str]) -> Iterator[bytes | BloodcellError]:
+def _read_blobs(blobs: Blobs, sha256s: Sequence[str]) -> Iterator[bytes | BloodcellError]:
     """Read the images one by one, as the pipeline asks for them."""
     for sha256 in sha256s:
         try:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, Select, func, select
 
-from bloodcell.db.database import reading
+from bloodcell.db.database import begin_read
 from bloodcell.db.schema import cells, corrections, images, predictions
 from bloodcell.review.batches import read_batch
 
@@ -26,7 +26,7 @@ _AFTER_PROBS = ("status", "correction", "who", "when", "model_name", "model_sha2
 _INTEGERS = ("cell_id", "image_id", "cell_number", "top", "left", "bottom", "right")
 
 
-def cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
+def read_cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
     """Return one row a cell, in input order of the images and then by cell number.
 
     Returns
@@ -43,12 +43,12 @@ def cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
     StoreError
         If there is no such batch.
     """
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         class_names = read_batch(connection, batch_id).class_names
-        rows = connection.execute(_cells_query(batch_id)).all()
+        rows = connection.execute(_make_cells_query(batch_id)).all()
     columns = list(zip(*rows, strict=True)) if rows else [()] * (len(_BEFORE_PROBS) + len(_AFTER_PROBS) + 1)
     table = pd.DataFrame(dict(zip(_BEFORE_PROBS, columns, strict=False)))
-    probs = _probs_array(columns[len(_BEFORE_PROBS)], len(class_names))
+    probs = _stack_probs(columns[len(_BEFORE_PROBS)], len(class_names))
     for index, class_name in enumerate(class_names):
         table[f"prob_{class_name}"] = probs[:, index]
     table["confidence"] = probs.max(axis=1)
@@ -63,7 +63,7 @@ def cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
     return table.astype(dict.fromkeys(_INTEGERS, "int64") | dict.fromkeys(texts, "str"))
 
 
-def images_table(db: Engine, batch_id: int) -> pd.DataFrame:
+def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
     """Return one row an image, in input order.
 
     Returns
@@ -94,7 +94,7 @@ def images_table(db: Engine, batch_id: int) -> pd.DataFrame:
         .where(images.c.batch_id == batch_id)
         .order_by(images.c.position)
     )
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         read_batch(connection, batch_id)
         result = connection.execute(query)
         table = pd.DataFrame(result.all(), columns=list(result.keys()))
@@ -103,7 +103,7 @@ def images_table(db: Engine, batch_id: int) -> pd.DataFrame:
     return table.astype(dict.fromkeys(integers, "int64") | dict.fromkeys(texts, "str"))
 
 
-def _cells_query(batch_id: int) -> Select:
+def _make_cells_query(batch_id: int) -> Select:
     """Write the one query: cells with their newest prediction and their newest standing correction."""
     newest = predictions.alias("newest")
     newest_prediction = select(func.max(newest.c.id)).where(newest.c.cell_id == cells.c.id).scalar_subquery()
@@ -145,7 +145,7 @@ def _cells_query(batch_id: int) -> Select:
     )
 
 
-def _probs_array(lists: Sequence[list[float] | None], n_classes: int) -> np.ndarray:
+def _stack_probs(lists: Sequence[list[float] | None], n_classes: int) -> np.ndarray:
     """Stack the probabilities into float64 (N, C); a row of NaN where there are none of that number."""
     unknown = [np.nan] * n_classes
     rows = [probs if probs is not None and len(probs) == n_classes else unknown for probs in lists]

@@ -75,7 +75,7 @@ STAINS: Final = {
 }
 
 
-def outline(rng: np.random.Generator, radius_px: float, wobble: float, stretch: float = 1.0) -> np.ndarray:
+def draw_outline(rng: np.random.Generator, radius_px: float, wobble: float, stretch: float = 1.0) -> np.ndarray:
     """A closed curve around (0, 0): a circle with a few random waves.
 
     Parameters
@@ -102,7 +102,7 @@ def outline(rng: np.random.Generator, radius_px: float, wobble: float, stretch: 
     )
 
 
-def fill(side_px: int, points: np.ndarray) -> np.ndarray:
+def fill_outline(side_px: int, points: np.ndarray) -> np.ndarray:
     """Share of each pixel inside the curve, float32 (side_px, side_px); (0, 0) is the middle of the patch."""
     mask = np.zeros((side_px, side_px), np.uint8)
     shifted = np.rint((points + side_px / 2 - 0.5) * _SUBPIXELS).astype(np.int32)
@@ -110,7 +110,7 @@ def fill(side_px: int, points: np.ndarray) -> np.ndarray:
     return mask.astype(np.float32) / 255
 
 
-def cloud(rng: np.random.Generator, height_px: int, width_px: int, grain_px: float) -> np.ndarray:
+def draw_cloud(rng: np.random.Generator, height_px: int, width_px: int, grain_px: float) -> np.ndarray:
     """Smooth noise, float32 (height_px, width_px), of mean 0 and standard deviation 1; bumps of `grain_px`."""
     step = max(grain_px, 1.0)
     small = rng.normal(size=(int(height_px / step) + 3, int(width_px / step) + 3)).astype(np.float32)
@@ -121,8 +121,8 @@ def cloud(rng: np.random.Generator, height_px: int, width_px: int, grain_px: flo
 def red_cell(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.ndarray:
     """Optical density of a red cell with a pale middle, float32 (S, S, 3)."""
     stretch = 1 + abs(rng.normal(0, 0.12))
-    side_px = patch_side(radius_px * np.sqrt(stretch))
-    inside = fill(side_px, outline(rng, radius_px, 0.05, stretch))
+    side_px = compute_patch_side(radius_px * np.sqrt(stretch))
+    inside = fill_outline(side_px, draw_outline(rng, radius_px, 0.05, stretch))
     depth = cv2.distanceTransform((inside > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / radius_px
     pallor = rng.uniform(0.1, 0.75)
     middle = np.clip((depth - rng.uniform(0.3, 0.45)) / 0.35, 0, 1)
@@ -133,15 +133,15 @@ def red_cell(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.nda
 
 def platelet(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.ndarray:
     """Optical density of a platelet: a small speckled purple clump, float32 (S, S, 3)."""
-    side_px = patch_side(radius_px * 1.3)
-    inside = fill(side_px, outline(rng, radius_px, 0.3, rng.uniform(1, 1.5)))
+    side_px = compute_patch_side(radius_px * 1.3)
+    inside = fill_outline(side_px, draw_outline(rng, radius_px, 0.3, rng.uniform(1, 1.5)))
     inside = cv2.GaussianBlur(inside, (0, 0), max(radius_px * 0.15, 0.5))
-    speckle = 1 + 0.35 * cloud(rng, side_px, side_px, radius_px * 0.35)
+    speckle = 1 + 0.35 * draw_cloud(rng, side_px, side_px, radius_px * 0.35)
     amount = inside * np.clip(speckle, 0.3, 2) * rng.uniform(0.8, 1.4)
     return amount[..., None] * stain.od(stain.platelet)
 
 
-def white_cell(
+def draw_white_cell(
     rng: np.random.Generator, stain: Stain, class_name: str, radius_px: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """A white cell of the class.
@@ -159,9 +159,9 @@ def white_cell(
     inside : float32 array of shape (S, S), share of each pixel inside the cell
     """
     wobble, stretch = (0.16, 1.15) if class_name == "MONOCYTE" else (0.05, rng.uniform(1.0, 1.12))
-    side_px = patch_side(radius_px * 1.25)
-    inside = fill(side_px, outline(rng, radius_px, wobble, stretch))
-    nucleus = NUCLEI[class_name](rng, side_px, radius_px) * inside
+    side_px = compute_patch_side(radius_px * 1.25)
+    inside = fill_outline(side_px, draw_outline(rng, radius_px, wobble, stretch))
+    nucleus = NUCLEUS_DRAWERS[class_name](rng, side_px, radius_px) * inside
     cytoplasm, granule_colour, granule_strength = {
         "NEUTROPHIL": (stain.neutrophil, stain.neutrophil, 0.6),
         "EOSINOPHIL": (stain.eosinophil, stain.eosinophil_granule, 0.8),
@@ -169,46 +169,46 @@ def white_cell(
         "MONOCYTE": (stain.monocyte, stain.monocyte, 0.3),
     }[class_name]
     grain_px = radius_px * (0.05 if class_name == "EOSINOPHIL" else 0.04)
-    granules = np.clip(cloud(rng, side_px, side_px, grain_px), 0, 2) * granule_strength
-    softness = 1 + 0.12 * cloud(rng, side_px, side_px, radius_px * 0.3)
+    granules = np.clip(draw_cloud(rng, side_px, side_px, grain_px), 0, 2) * granule_strength
+    softness = 1 + 0.12 * draw_cloud(rng, side_px, side_px, radius_px * 0.3)
     body = softness[..., None] * stain.od(cytoplasm) + granules[..., None] * stain.od(granule_colour) * 0.6
-    chromatin = 1 + 0.10 * cloud(rng, side_px, side_px, radius_px * 0.12)
-    chromatin += 0.05 * cloud(rng, side_px, side_px, radius_px * 0.05)
+    chromatin = 1 + 0.10 * draw_cloud(rng, side_px, side_px, radius_px * 0.12)
+    chromatin += 0.05 * draw_cloud(rng, side_px, side_px, radius_px * 0.05)
     core = chromatin[..., None] * stain.od(stain.nucleus) * rng.uniform(0.9, 1.1)
     return body * (1 - nucleus[..., None]) + core * nucleus[..., None], inside
 
 
-def patch_side(radius_px: float) -> int:
+def compute_patch_side(radius_px: float) -> int:
     """Side of the square patch that holds a cell of this radius with room for its waves; always odd."""
     return 2 * int(np.ceil(radius_px * 1.35 + 2)) + 1
 
 
-def _lobes(side_px: int, radius_px: float, lobes: list[tuple[float, float, float, float]]) -> np.ndarray:
+def _draw_lobes(side_px: int, radius_px: float, lobes: list[tuple[float, float, float, float]]) -> np.ndarray:
     """Ellipses (x, y, half length, half width, in cell radii) joined by strands and rounded off."""
     mask = np.zeros((side_px, side_px), np.uint8)
     middle = side_px / 2 - 0.5
-    centres = [_fixed(middle + x * radius_px, middle + y * radius_px) for x, y, _, _ in lobes]
+    centres = [_to_subpixels(middle + x * radius_px, middle + y * radius_px) for x, y, _, _ in lobes]
     for start, end in pairwise(centres):
         thickness = max(1, round(radius_px * 0.16))
         cv2.line(mask, start, end, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
     for centre, (x, y, half_length, half_width) in zip(centres, lobes, strict=True):
-        axes = _fixed(half_length * radius_px, half_width * radius_px)
+        axes = _to_subpixels(half_length * radius_px, half_width * radius_px)
         along = float(np.degrees(np.arctan2(y, x))) + 90
         cv2.ellipse(mask, centre, axes, along, 0, 360, 255, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return _rounded(mask, radius_px)
+    return _round_corners(mask, radius_px)
 
 
-def _fixed(x: float, y: float) -> tuple[int, int]:
+def _to_subpixels(x: float, y: float) -> tuple[int, int]:
     return round(x * _SUBPIXELS), round(y * _SUBPIXELS)
 
 
-def _rounded(mask: np.ndarray, radius_px: float) -> np.ndarray:
+def _round_corners(mask: np.ndarray, radius_px: float) -> np.ndarray:
     """Smooth the corners where lobes meet; float32 0..1."""
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(radius_px * 0.045, 0.4))
     return np.clip((soft - 0.5) * 3 + 0.5, 0, 1)
 
 
-def _neutrophil_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
+def _draw_neutrophil_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
     n_lobes = int(rng.integers(3, 6))
     start = rng.uniform(0, 2 * np.pi)
     spread = rng.uniform(0.75, 1.05) * (2 * np.pi * 0.72)
@@ -217,37 +217,39 @@ def _neutrophil_nucleus(rng: np.random.Generator, side_px: int, radius_px: float
         away = rng.uniform(0.38, 0.52)
         width = rng.uniform(0.24, 0.31)
         lobes.append((away * np.cos(angle), away * np.sin(angle), width * rng.uniform(1.0, 1.4), width))
-    return _lobes(side_px, radius_px, lobes)
+    return _draw_lobes(side_px, radius_px, lobes)
 
 
-def _eosinophil_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
+def _draw_eosinophil_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
     start = rng.uniform(0, 2 * np.pi)
     lobes = []
     for angle in (start, start + rng.uniform(1.7, 2.6)):
         away = rng.uniform(0.42, 0.52)
         lobes.append((away * np.cos(angle), away * np.sin(angle), rng.uniform(0.36, 0.44), 0.33))
-    return _lobes(side_px, radius_px, lobes)
+    return _draw_lobes(side_px, radius_px, lobes)
 
 
-def _lymphocyte_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
+def _draw_lymphocyte_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
     shift = rng.uniform(-0.06, 0.06, 2) * radius_px
-    curve = outline(rng, radius_px * rng.uniform(0.78, 0.88), 0.05, rng.uniform(1.0, 1.12)) + shift
-    return _rounded((fill(side_px, curve) * 255).astype(np.uint8), radius_px)
+    curve = draw_outline(rng, radius_px * rng.uniform(0.78, 0.88), 0.05, rng.uniform(1.0, 1.12)) + shift
+    return _round_corners((fill_outline(side_px, curve) * 255).astype(np.uint8), radius_px)
 
 
-def _monocyte_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
-    mask = (fill(side_px, outline(rng, radius_px * 0.66, 0.08, rng.uniform(1.15, 1.4))) * 255).astype(np.uint8)
+def _draw_monocyte_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:
+    mask = (fill_outline(side_px, draw_outline(rng, radius_px * 0.66, 0.08, rng.uniform(1.15, 1.4))) * 255).astype(
+        np.uint8
+    )
     angle = rng.uniform(0, 2 * np.pi)
     away = rng.uniform(0.66, 0.8) * radius_px
     middle = side_px / 2 - 0.5
-    bite = _fixed(middle + away * np.cos(angle), middle + away * np.sin(angle))
+    bite = _to_subpixels(middle + away * np.cos(angle), middle + away * np.sin(angle))
     cv2.circle(mask, bite, round(radius_px * 0.36 * _SUBPIXELS), 0, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return _rounded(mask, radius_px)
+    return _round_corners(mask, radius_px)
 
 
-NUCLEI: Final = {
-    "NEUTROPHIL": _neutrophil_nucleus,
-    "EOSINOPHIL": _eosinophil_nucleus,
-    "LYMPHOCYTE": _lymphocyte_nucleus,
-    "MONOCYTE": _monocyte_nucleus,
+NUCLEUS_DRAWERS: Final = {
+    "NEUTROPHIL": _draw_neutrophil_nucleus,
+    "EOSINOPHIL": _draw_eosinophil_nucleus,
+    "LYMPHOCYTE": _draw_lymphocyte_nucleus,
+    "MONOCYTE": _draw_monocyte_nucleus,
 }

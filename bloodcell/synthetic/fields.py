@@ -10,7 +10,7 @@ import numpy as np
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.imaging.boxes import Box
-from bloodcell.synthetic.cells import STAINS, Stain, cloud, platelet, red_cell, white_cell
+from bloodcell.synthetic.cells import STAINS, Stain, draw_cloud, draw_white_cell, platelet, red_cell
 
 # Radii in a 640x480 field of bccd (scale 1), where a red cell measures about 95 px.
 RED_RADIUS_PX: Final = (43.0, 51.0)
@@ -21,7 +21,7 @@ WHITE_RADIUS_PX: Final = {
     "MONOCYTE": (94.0, 112.0),
     "NEUTROPHIL": (84.0, 102.0),
 }
-_TRIES: Final = 400
+_MAX_TRIES: Final = 400
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,11 @@ def draw_field(
     whites = _place_whites(rng, names, height_px, width_px, scale)
     reds = _place_reds(rng, whites, height_px, width_px, scale, red_share)
     for disc in reds:
-        _add(od, red_cell(rng, colours, disc.radius_px), disc)
+        _add_patch(od, red_cell(rng, colours, disc.radius_px), disc)
     specks = _place_platelets(rng, whites, height_px, width_px, scale, n_platelets)
     for disc in specks:
-        _add(od, platelet(rng, colours, disc.radius_px), disc)
-    boxes = [_lay_white(rng, od, colours, name, disc) for name, disc in zip(names, whites, strict=True)]
+        _add_patch(od, platelet(rng, colours, disc.radius_px), disc)
+    boxes = [_lay_white_cell(rng, od, colours, name, disc) for name, disc in zip(names, whites, strict=True)]
     return DrawnField(
         rgb=_develop(rng, od, colours, scale),
         boxes=tuple(boxes),
@@ -132,15 +132,15 @@ def _place_whites(
     placed: list[_Disc] = []
     for name in names:
         low, high = WHITE_RADIUS_PX[name]
-        for attempt in range(_TRIES):
+        for attempt in range(_MAX_TRIES):
             # Late tries take the smallest cell, which fits in where a large one does not.
-            radius_px = scale * (rng.uniform(low, high) if attempt < _TRIES // 2 else low)
+            radius_px = scale * (rng.uniform(low, high) if attempt < _MAX_TRIES // 2 else low)
             margin = min(radius_px * 1.12 + 2, height_px / 2, width_px / 2)
             if radius_px * 2 > min(height_px, width_px):
                 continue
             row = rng.uniform(margin, height_px - margin)
             col = rng.uniform(margin, width_px - margin)
-            if all(_gap(row, col, other) > radius_px * 1.25 for other in placed):
+            if all(_measure_gap(row, col, other) > radius_px * 1.25 for other in placed):
                 placed.append(_Disc(row, col, radius_px))
                 break
         else:
@@ -170,9 +170,9 @@ def _place_reds(
         col = rng.uniform(-mean_px, width_px + mean_px)
         # Some red cells may overlap by up to half; none lies on a white cell.
         closeness = rng.choice([0.1, 0.6, 0.95], p=[0.15, 0.2, 0.65])
-        if any(_gap(row, col, white) < radius_px for white in whites):
+        if any(_measure_gap(row, col, white) < radius_px for white in whites):
             continue
-        if all(_gap(row, col, other) > radius_px * closeness for other in placed):
+        if all(_measure_gap(row, col, other) > radius_px * closeness for other in placed):
             placed.append(_Disc(row, col, radius_px))
     return placed
 
@@ -191,12 +191,12 @@ def _place_platelets(
         if len(placed) >= wanted:
             break
         disc = _Disc(rng.uniform(0, height_px), rng.uniform(0, width_px), scale * rng.uniform(*PLATELET_RADIUS_PX))
-        if all(_gap(disc.row, disc.col, white) > 2 * disc.radius_px for white in whites):
+        if all(_measure_gap(disc.row, disc.col, white) > 2 * disc.radius_px for white in whites):
             placed.append(disc)
     return placed
 
 
-def _gap(row: float, col: float, disc: _Disc) -> float:
+def _measure_gap(row: float, col: float, disc: _Disc) -> float:
     """Distance from a point to the edge of a disc; negative inside."""
     return float(np.hypot(row - disc.row, col - disc.col)) - disc.radius_px
 
@@ -205,7 +205,7 @@ def _count_inside(discs: Sequence[_Disc], height_px: int, width_px: int) -> int:
     return sum(0 <= disc.row < height_px and 0 <= disc.col < width_px for disc in discs)
 
 
-def _windows(shape: tuple[int, ...], side_px: int, disc: _Disc) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def _find_windows(shape: tuple[int, ...], side_px: int, disc: _Disc) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Where a patch lies in the field, and which part of the patch that is; both may be empty."""
     top, left = round(disc.row) - side_px // 2, round(disc.col) - side_px // 2
     rows = slice(max(top, 0), max(min(top + side_px, shape[0]), 0))
@@ -214,16 +214,16 @@ def _windows(shape: tuple[int, ...], side_px: int, disc: _Disc) -> tuple[tuple[s
     return (rows, cols), part
 
 
-def _add(od: np.ndarray, patch: np.ndarray, disc: _Disc) -> None:
-    place, part = _windows(od.shape, patch.shape[0], disc)
+def _add_patch(od: np.ndarray, patch: np.ndarray, disc: _Disc) -> None:
+    place, part = _find_windows(od.shape, patch.shape[0], disc)
     if place[0].stop > place[0].start and place[1].stop > place[1].start:
         od[place] += patch[part]
 
 
-def _lay_white(rng: np.random.Generator, od: np.ndarray, stain: Stain, name: str, disc: _Disc) -> Box:
+def _lay_white_cell(rng: np.random.Generator, od: np.ndarray, stain: Stain, name: str, disc: _Disc) -> Box:
     """Lay a white cell over what is there; its box in the field."""
-    patch, inside = white_cell(rng, stain, name, disc.radius_px)
-    place, part = _windows(od.shape, patch.shape[0], disc)
+    patch, inside = draw_white_cell(rng, stain, name, disc.radius_px)
+    place, part = _find_windows(od.shape, patch.shape[0], disc)
     cover = inside[part][..., None]
     od[place] = od[place] * (1 - cover) + patch[part] * cover
     rows = np.flatnonzero((inside[part] > 0.5).any(axis=1)) + place[0].start
@@ -237,8 +237,8 @@ def _develop(rng: np.random.Generator, od: np.ndarray, stain: Stain, scale: floa
     rows, cols = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j].astype(np.float32)
     tilt = rng.uniform(-0.02, 0.02, 2)
     lamp = 1 + tilt[0] * rows + tilt[1] * cols - 0.025 * (rows**2 + cols**2)
-    lamp += 0.004 * cloud(rng, height_px, width_px, height_px / 5)
-    uneven_stain = 1 + 0.05 * cloud(rng, height_px, width_px, height_px / 2)
+    lamp += 0.004 * draw_cloud(rng, height_px, width_px, height_px / 5)
+    uneven_stain = 1 + 0.05 * draw_cloud(rng, height_px, width_px, height_px / 2)
     light = np.array(stain.background, np.float32) * lamp[..., None] * np.exp(-od * uneven_stain[..., None])
     light = cv2.GaussianBlur(light, (0, 0), max(rng.uniform(0.9, 1.5) * scale, 0.4))
     light += rng.normal(0, 1.6, light.shape).astype(np.float32)

@@ -5,9 +5,9 @@ from typing import Final
 from bloodcell.imaging.read import encode_jpeg, encode_png
 from bloodcell.synthetic.cells import STAINS
 from bloodcell.synthetic.fields import DrawnField, draw_field
-from bloodcell.synthetic.other_images import N_NOT_SMEARS, not_smears
+from bloodcell.synthetic.other_images import N_NON_SMEARS, draw_non_smears
 
-__all__ = ["N_NOT_SMEARS", "DrawnField", "draw_field", "not_smears", "sample_set"]
+__all__ = ["N_NON_SMEARS", "DrawnField", "draw_field", "draw_non_smears", "draw_sample_set"]
 
 # (what, white cells, height, width, scale); the first is what a lab's microscope gives most often.
 _SAMPLES: Final = (
@@ -26,7 +26,7 @@ _SAMPLES: Final = (
 )
 
 
-def sample_set(n: int = 12, seed: int = 0) -> list[tuple[str, bytes]]:
+def draw_sample_set(n: int = 12, seed: int = 0) -> list[tuple[str, bytes]]:
     """Draw what a first-time user tries: fields with none to three white cells, in several sizes.
 
     Parameters
@@ -39,14 +39,14 @@ def sample_set(n: int = 12, seed: int = 0) -> list[tuple[str, bytes]]:
     list of (name, bytes)
         JPEG, every fourth a PNG; the names tell the kind of picture, not the class of its cells.
     """
-    pictures = []
+    images = []
     for index in range(n):
         what, n_white, height_px, width_px, scale = _SAMPLES[index % len(_SAMPLES)]
         stain = tuple(STAINS)[index % len(STAINS)]
         field = draw_field(seed * 1000 + index, n_white, height_px, width_px, scale=scale, stain=stain)
         stem = f"drawn-{index + 1:02d}-{what}"
         if index % 4 == 3:
-            pictures.append((f"{stem}.png", encode_png(field.rgb)))
+            images.append((f"{stem}.png", encode_png(field.rgb)))
         else:
-            pictures.append((f"{stem}.jpg", encode_jpeg(field.rgb, quality=92)))
-    return pictures
+            images.append((f"{stem}.jpg", encode_jpeg(field.rgb, quality=92)))
+    return images

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from bloodcell.imaging.crop import BACKGROUND_LEVEL, middle_of
+from bloodcell.imaging.crop import BACKGROUND_LEVEL, crop_middle
 
 
-def draw_unknown(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_hard_negative(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw one crop that is no known cell.
 
     Parameters
@@ -19,18 +19,29 @@ def draw_unknown(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np
     -------
     uint8 array of shape (side_px, side_px, 3)
     """
-    makers = (_noise, _clouds, _shapes, _stripes, _surroundings, _wrong_colours, _shuffled, _blots, _tissue, _glow)
+    makers = (
+        _draw_noise,
+        _draw_clouds,
+        _draw_shapes,
+        _draw_stripes,
+        _cut_surroundings,
+        _change_colours,
+        _shuffle_tiles,
+        _draw_blots,
+        _draw_tissue,
+        _draw_glow,
+    )
     chances = (1, 1, 1, 1, 5, 1, 1, 4, 2, 1)
     return makers[rng.choice(len(makers), p=np.array(chances) / sum(chances))](side_px, wide, rng)
 
 
-def _colour(rng: np.random.Generator) -> tuple[float, ...]:
+def _draw_colour(rng: np.random.Generator) -> tuple[float, ...]:
     return tuple(float(level) for level in rng.uniform(0, 255, 3))
 
 
-def _noise(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_noise(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     coarse = int(rng.integers(2, side_px))
-    noise = np.array(_colour(rng)) + rng.normal(0, rng.uniform(5, 90), (coarse, coarse, 3))
+    noise = np.array(_draw_colour(rng)) + rng.normal(0, rng.uniform(5, 90), (coarse, coarse, 3))
     return _resize(np.clip(noise, 0, 255).astype(np.uint8), side_px, rng)
 
 
@@ -39,43 +50,43 @@ def _resize(small: np.ndarray, side_px: int, rng: np.random.Generator) -> np.nda
     return cv2.resize(small, (side_px, side_px), interpolation=how)
 
 
-def _clouds(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_clouds(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Smooth colour fields in several scales, as out-of-focus photographs have."""
     total = np.zeros((side_px, side_px, 3), np.float32)
     for cells in (2, 4, 8, 16, 32):
         layer = rng.normal(0, 1, (cells, cells, 3)).astype(np.float32)
         smooth = cv2.resize(layer, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
         total += np.asarray(smooth, np.float32) / cells ** rng.uniform(0.2, 1)
-    tint = np.array(_colour(rng))
+    tint = np.array(_draw_colour(rng))
     return np.clip(tint + total * rng.uniform(20, 90), 0, 255).astype(np.uint8)
 
 
-def _shapes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    picture = np.full((side_px, side_px, 3), _colour(rng), np.uint8)
+def _draw_shapes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    image = np.full((side_px, side_px, 3), _draw_colour(rng), np.uint8)
     if rng.random() < 0.5:
-        picture[:] = BACKGROUND_LEVEL
+        image[:] = BACKGROUND_LEVEL
     for _ in range(rng.integers(1, 9)):
-        centre = tuple(int(at) for at in rng.integers(0, side_px, 2))
-        axes = tuple(int(at) for at in rng.integers(2, side_px // 2, 2))
+        centre = tuple(int(value) for value in rng.integers(0, side_px, 2))
+        axes = tuple(int(value) for value in rng.integers(2, side_px // 2, 2))
         if rng.random() < 0.5:
-            cv2.ellipse(picture, centre, axes, rng.uniform(0, 180), 0, 360, _colour(rng), -1, cv2.LINE_AA)
+            cv2.ellipse(image, centre, axes, rng.uniform(0, 180), 0, 360, _draw_colour(rng), -1, cv2.LINE_AA)
         else:
             corner = (centre[0] + axes[0], centre[1] + axes[1])
-            cv2.rectangle(picture, centre, corner, _colour(rng), int(rng.choice([-1, 1, 2])))
-    return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 2.5))
+            cv2.rectangle(image, centre, corner, _draw_colour(rng), int(rng.choice([-1, 1, 2])))
+    return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 2.5))
 
 
-def _stripes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_stripes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rows, cols = np.mgrid[:side_px, :side_px]
     angle, period = rng.uniform(0, np.pi), rng.uniform(3, side_px)
     wave = np.sin((rows * np.cos(angle) + cols * np.sin(angle)) * 2 * np.pi / period)[..., None]
     if rng.random() < 0.5:
         wave = np.sign(wave)
-    mean, swing = np.array(_colour(rng)), np.array(_colour(rng)) / 2
+    mean, swing = np.array(_draw_colour(rng)), np.array(_draw_colour(rng)) / 2
     return np.clip(mean + wave * swing, 0, 255).astype(np.uint8)
 
 
-def _surroundings(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _cut_surroundings(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A piece of the wide crop's rim, zoomed and turned: red cells, platelets and background beside the white cell."""
     part = max(8, int(wide.shape[0] * rng.uniform(0.12, 0.26)))
     far = wide.shape[0] - part
@@ -88,14 +99,14 @@ def _surroundings(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> n
     return cv2.resize(turned, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
 
 
-def _stain_colours(wide: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+def _sample_stain_colours(wide: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Colours of a real cell, changed a little: float array (n, 3)."""
     side = wide.shape[0]
     rows, cols = rng.integers(side // 3, side - side // 3, (2, n))
     return np.clip(wide[rows, cols] + rng.normal(0, 18, (n, 3)), 0, 255)
 
 
-def _blot(centre: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
+def _draw_blot(centre: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
     """A closed wavy curve: a blot, a petal flower, a pebble; int32 points (P, 2)."""
     angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     reach = np.ones_like(angle)
@@ -108,38 +119,38 @@ def _blot(centre: np.ndarray, radius: float, rng: np.random.Generator) -> np.nda
     return np.round(centre + points).astype(np.int32)
 
 
-def _blots(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_blots(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Flat blots and flowers in a cell's colours, without its structure."""
-    colours = _stain_colours(wide, 8, rng)
-    ground = np.full(3, BACKGROUND_LEVEL) if rng.random() < 0.7 else np.array(_colour(rng))
-    picture = np.full((side_px, side_px, 3), ground, np.float32)
+    colours = _sample_stain_colours(wide, 8, rng)
+    ground = np.full(3, BACKGROUND_LEVEL) if rng.random() < 0.7 else np.array(_draw_colour(rng))
+    image = np.full((side_px, side_px, 3), ground, np.float32)
     middle = side_px / 2 + rng.normal(0, side_px / 20, 2)
     for number in range(int(rng.integers(1, 5))):
         centre = middle if number == 0 else rng.uniform(0, side_px, 2)
-        blot = _blot(centre, side_px * rng.uniform(0.15, 0.42), rng)
-        cv2.fillPoly(picture, [blot], tuple(float(level) for level in colours[number]), cv2.LINE_AA)
-    grain = rng.normal(0, rng.uniform(0, 6), picture.shape)
-    soft = cv2.GaussianBlur((picture + grain).astype(np.float32), (0, 0), rng.uniform(0.3, 1.6))
+        blot = _draw_blot(centre, side_px * rng.uniform(0.15, 0.42), rng)
+        cv2.fillPoly(image, [blot], tuple(float(level) for level in colours[number]), cv2.LINE_AA)
+    grain = rng.normal(0, rng.uniform(0, 6), image.shape)
+    soft = cv2.GaussianBlur((image + grain).astype(np.float32), (0, 0), rng.uniform(0.3, 1.6))
     return np.clip(soft, 0, 255).astype(np.uint8)
 
 
-def _tissue(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_tissue(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Many small nuclei on a mottled ground, in a cell's colours."""
-    colours = _stain_colours(wide, 6, rng)
+    colours = _sample_stain_colours(wide, 6, rng)
     coarse = int(rng.integers(4, max(6, side_px // 2)))
     mottled = colours[0] + rng.normal(0, rng.uniform(4, 30), (coarse, coarse, 3))
-    picture = np.clip(cv2.resize(mottled.astype(np.float32), (side_px, side_px)), 0, 255).astype(np.uint8)
+    image = np.clip(cv2.resize(mottled.astype(np.float32), (side_px, side_px)), 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(4, 40))):
-        centre = tuple(int(at) for at in rng.integers(0, side_px, 2))
-        axes = tuple(int(at) for at in rng.integers(1, max(3, side_px // 8), 2))
+        centre = tuple(int(value) for value in rng.integers(0, side_px, 2))
+        axes = tuple(int(value) for value in rng.integers(1, max(3, side_px // 8), 2))
         colour = tuple(float(level) for level in colours[rng.integers(1, 6)])
-        cv2.ellipse(picture, centre, axes, rng.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
-    return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.5))
+        cv2.ellipse(image, centre, axes, rng.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
+    return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.5))
 
 
-def _glow(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_glow(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One colour that fades into another, from a point or along a line."""
-    first, second = _stain_colours(wide, 2, rng)
+    first, second = _sample_stain_colours(wide, 2, rng)
     rows, cols = np.mgrid[:side_px, :side_px] / side_px
     if rng.random() < 0.5:
         way = np.hypot(rows - rng.uniform(0.3, 0.7), cols - rng.uniform(0.3, 0.7)) * rng.uniform(1, 3)
@@ -149,9 +160,9 @@ def _glow(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return np.clip(first * (1 - share) + second * share, 0, 255).astype(np.uint8)
 
 
-def _wrong_colours(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _change_colours(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A cell under a stain that no laboratory uses: channels swapped, inverted or grey."""
-    cell = middle_of(wide, side_px, side_px)
+    cell = crop_middle(wide, side_px, side_px)
     kind = rng.integers(4)
     if kind == 0:
         return np.ascontiguousarray(255 - cell)
@@ -161,9 +172,9 @@ def _wrong_colours(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> 
     return np.ascontiguousarray(cell[..., orders[rng.integers(len(orders))]])
 
 
-def _shuffled(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _shuffle_tiles(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The colours of a cell without its form: tiles in random order."""
-    cell = middle_of(wide, side_px, side_px)
+    cell = crop_middle(wide, side_px, side_px)
     tiles = int(rng.choice([3, 4, 6, 8]))
     size = side_px // tiles
     out = np.full_like(cell, BACKGROUND_LEVEL)

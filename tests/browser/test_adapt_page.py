@@ -5,13 +5,13 @@ import shutil
 import pytest
 
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.catalog.library import register_path
-from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.catalog.library import register_dataset
+from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.db.database import open_database
 from bloodcell.jobs.files import read_log
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.store import RUNNING, list_jobs
-from bloodcell.training.specs.adapt_spec import NOT_KEPT
+from bloodcell.training.specs.adapt_spec import REFUSAL_PREFIX
 from tests.browser.driving import WAIT_MS, settle, watch
 from tests.training.tiny_run import FOREIGN_WARNINGS, trained
 
@@ -33,7 +33,7 @@ def queue(server, tmp_path_factory):
     data_dir, run_dir = trained(tmp_path_factory)
     settings = Settings(server.home, f"sqlite:///{server.home / 'bloodcell.db'}")
     shutil.copytree(run_dir, settings.runs_dir / "drawn")
-    register_path("Mine", data_dir / "cells", recognise(data_dir / "cells").choice, settings)
+    register_dataset("Mine", data_dir / "cells", recognise_layout(data_dir / "cells").choice, settings)
     queue = JobQueue(open_database(settings.db_url), settings)
     yield queue
     for job in list_jobs(queue.db, (RUNNING,)):
@@ -59,7 +59,9 @@ def test_a_model_that_is_not_better_is_refused_with_the_comparison(server, chrom
     page.get_by_text("Balanced accuracy before").first.wait_for(timeout=ADAPTED_MS)
     settle(page)
     (job,) = list_jobs(queue.db)
-    assert (job.status, job.error[: len(NOT_KEPT)]) == ("failed", NOT_KEPT), read_log(queue.settings, job.id)
+    assert (job.status, job.error[: len(REFUSAL_PREFIX)]) == ("failed", REFUSAL_PREFIX), read_log(
+        queue.settings, job.id
+    )
     assert page.get_by_test_id("stMetricValue").nth(2).inner_text() == "0.0 points"
     page.locator(".js-plotly-plot", has_text="Recall of each class").wait_for(timeout=WAIT_MS)
     page.get_by_text("so it was not kept; drawn stays as it was").wait_for(timeout=WAIT_MS)

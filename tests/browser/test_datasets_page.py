@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.catalog.groups_and_splits import kept_groups
-from bloodcell.datasets.catalog.library import get_dataset, register_path
-from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.catalog.groups_and_splits import read_stored_groups
+from bloodcell.datasets.catalog.library import get_dataset, register_dataset
+from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
 from tests.browser.driving import WAIT_MS, download, settle, watch
@@ -81,7 +81,7 @@ def test_from_a_folder_to_a_split_that_can_be_trusted(server, page, folder):
     page.get_by_role("button", name="Find copies").click()
     page.get_by_text("Groups of one image").wait_for(timeout=WAIT_MS)
     settle(page)
-    groups = kept_groups(get_dataset("set", Settings(home=server.home, db_url="sqlite://")))
+    groups = read_stored_groups(get_dataset("set", Settings(home=server.home, db_url="sqlite://")))
     assert sorted(groups.sizes()) == [1, 1, *[2] * 8, 3, 3]
     page.get_by_role("button", name="Look for shared cells").click()
     page.get_by_text("2 of 4 images (50.0%)").wait_for(timeout=WAIT_MS)
@@ -119,11 +119,11 @@ def test_from_a_folder_to_a_split_that_can_be_trusted(server, page, folder):
 def test_stopping_a_search_keeps_nothing(server, page, tmp_path):
     settings = Settings(home=server.home, db_url="sqlite://")
     noise = in_folder(tmp_path, {f"{'AB'[seed % 2]}/{seed}.png": png(seed, 200, 200) for seed in range(60)})
-    dataset = register_path("noise", noise, recognise(noise).choice, settings)
+    dataset = register_dataset("noise", noise, recognise_layout(noise).choice, settings)
     page.goto(f"{server.url}/datasets?datasets-view=Copies")
     page.get_by_role("button", name="Find copies").click(timeout=WAIT_MS)
     page.get_by_role("button", name="Stop").click(timeout=WAIT_MS)
     page.get_by_text("Stopped: comparing pictures. Nothing of it was kept.").wait_for(timeout=WAIT_MS)
     settle(page)
     assert page.get_by_role("button", name="Stop").count() == 0
-    assert kept_groups(dataset) is None
+    assert read_stored_groups(dataset) is None

@@ -3,8 +3,8 @@
 import pytest
 
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.catalog.library import register_path
-from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.catalog.library import register_dataset
+from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.db.database import open_database
 from bloodcell.experiments.results.read import read_trials
 from bloodcell.imaging.read import encode_png
@@ -132,7 +132,7 @@ def test_from_a_folder_to_a_model_that_classifies(server, page, other, queue, tm
 
 def test_two_trials_by_mouse(server, page, queue, tmp_path):
     folder = write_cells(tmp_path / "data") / "cells"
-    register_path("Drawn", folder, recognise(folder).choice, queue.settings)
+    register_dataset("Drawn", folder, recognise_layout(folder).choice, queue.settings)
     seen = watch(page, server)
     page.goto(f"{server.url}/train")
     page.get_by_label("How many runs").click(timeout=WAIT_MS)

@@ -19,11 +19,11 @@ from bloodcell.core.errors import BloodcellError, ModelError, StoreError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.public.public_sets import PUBLIC_SETS
 from bloodcell.datasets.sources.blobs import BlobStore
-from bloodcell.datasets.sources.uploads import from_paths
+from bloodcell.datasets.sources.uploads import read_paths
 from bloodcell.db.database import open_database
 from bloodcell.review import intake
-from bloodcell.review.export import full_csv, plain_csv
-from bloodcell.review.intake import analyse_waiting, take_in
+from bloodcell.review.export import export_per_cell, export_per_image
+from bloodcell.review.intake import add_files, analyse_waiting
 from tests.places import ROOT
 from tests.review.batch import MODEL, MODEL_SHA, SMALL_BOX, cell, image, new_batch
 
@@ -138,9 +138,9 @@ def test_page_and_command_line_write_the_same_bytes(slides, out, tmp_path, monke
     assert run("classify", slides, "--out", out, *flags) == 0
     db, blobs = open_database(f"sqlite:///{tmp_path / 'page.db'}"), BlobStore(tmp_path / "images")
     batch_id = new_batch(db)
-    take_in(db, blobs, batch_id, from_paths([slides]))
+    add_files(db, blobs, batch_id, read_paths([slides]))
     analyse_waiting(db, blobs, batch_id, ENGINE)
-    assert out.read_bytes() == (full_csv if flags else plain_csv)(db, batch_id)
+    assert out.read_bytes() == (export_per_cell if flags else export_per_image)(db, batch_id)
 
 
 def test_classify_a_zip(slides, out, tmp_path):
@@ -223,7 +223,7 @@ def test_an_unwritable_output_is_told_before_the_work(slides, tmp_path, monkeypa
     monkeypatch.setattr(classify, "get_model", no_work)
     monkeypatch.setattr(find, "from_paths", no_work)
     with pytest.raises(StoreError, match=said):
-        output.output_file(str(tmp_path / target))
+        output.check_output_file(str(tmp_path / target))
     for command in ("classify", "find"):
         assert run(command, slides, "--out", tmp_path / target) == 1
 
@@ -232,7 +232,7 @@ def test_a_write_protected_output(out, monkeypatch):
     out.write_text("kept")
     monkeypatch.setattr(output.os, "access", lambda _path, _mode: False)  # root may write everywhere
     with pytest.raises(StoreError, match=r"cells.csv is write-protected"):
-        output.output_file(str(out))
+        output.check_output_file(str(out))
     assert out.read_text() == "kept"
 
 
@@ -245,7 +245,7 @@ def test_a_full_disk_leaves_the_old_file(out, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StoreError, match=r"cells.csv cannot be written: No space left on device"):
-        output.write_whole(out, b"new")
+        output.write_output(out, b"new")
     assert out.read_text() == "kept"
     assert os.listdir(out.parent) == ["cells.csv"]
 
@@ -349,8 +349,8 @@ def test_every_command_has_help_with_an_example(capsys, command):
 
 def test_long_lists_are_cut():
     names = [f"{number}.jpg" for number in range(12)]
-    assert summary.named("unreadable", names) == [f"  unreadable: 12: {', '.join(names[:10])} and 2 more"]
-    assert summary.named("unreadable", []) == []
+    assert summary.format_names("unreadable", names) == [f"  unreadable: 12: {', '.join(names[:10])} and 2 more"]
+    assert summary.format_names("unreadable", []) == []
 
 
 def test_nothing_heavy_is_imported():

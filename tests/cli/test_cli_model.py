@@ -8,17 +8,17 @@ import time
 
 import pytest
 
-from bloodcell.core.labels import PLAIN_WORDS, WHITE_CELLS_4
+from bloodcell.core.labels import PER_IMAGE_WORDS, WHITE_CELLS_4
 from bloodcell.datasets.sources.blobs import BlobStore
-from bloodcell.datasets.sources.uploads import from_paths
+from bloodcell.datasets.sources.uploads import read_paths
 from bloodcell.db.database import open_database
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
 from bloodcell.review.batches import create_batch
-from bloodcell.review.export import full_csv, plain_csv
-from bloodcell.review.intake import analyse_waiting, take_in
-from bloodcell.synthetic.gallery import draw_field, sample_set
+from bloodcell.review.export import export_per_cell, export_per_image
+from bloodcell.review.intake import add_files, analyse_waiting
+from bloodcell.synthetic.gallery import draw_field, draw_sample_set
 from tests.places import ROOT
 
 MODEL = ROOT / "models" / "wbc4"
@@ -42,7 +42,7 @@ def run(*args):
 def slides(tmp_path_factory):
     """The sample set, a picture with two known cells, a cut file and a text that calls itself a picture."""
     folder = tmp_path_factory.mktemp("slides")
-    for name, data in sample_set(n=6, seed=1):
+    for name, data in draw_sample_set(n=6, seed=1):
         (folder / name).write_bytes(data)
     (folder / "two.png").write_bytes(encode_png(draw_field(seed=5, n_white=2).rgb))
     (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
@@ -62,9 +62,9 @@ def test_page_and_command_line_write_the_same_bytes(slides, tmp_path, flags):
     assert answer.returncode == 0, answer.stderr
     db, blobs, engine = open_database(f"sqlite:///{tmp_path / 'b.db'}"), BlobStore(tmp_path / "images"), Engine(MODEL)
     batch_id = create_batch(db, "page", engine.model_name, engine.model_sha256, engine.class_names, "Ada")
-    take_in(db, blobs, batch_id, from_paths([slides]))
+    add_files(db, blobs, batch_id, read_paths([slides]))
     analyse_waiting(db, blobs, batch_id, engine)
-    assert out.read_bytes() == (full_csv if flags else plain_csv)(db, batch_id)
+    assert out.read_bytes() == (export_per_cell if flags else export_per_image)(db, batch_id)
 
 
 @needs_model
@@ -76,7 +76,7 @@ def test_classify_says_something_of_every_image(slides, tmp_path):
     header, *rows = rows_of(out)
     assert header == ["Filename", "Prediction"]
     assert sorted(name for name, _ in rows) == sorted(path.name for path in slides.iterdir())
-    assert {word for _, word in rows} <= {*WHITE_CELLS_4, *PLAIN_WORDS.values()}
+    assert {word for _, word in rows} <= {*WHITE_CELLS_4, *PER_IMAGE_WORDS.values()}
     words = dict(rows)
     assert (words["cut.jpg"], words["text.jpg"]) == ("UNREADABLE", "UNREADABLE")
     assert "unreadable: 2: cut.jpg (" in answer.stderr

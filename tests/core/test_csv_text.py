@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloodcell.core.csv_text import csv_bytes, escape, read_csv, unescape
+from bloodcell.core.csv_text import encode_csv, escape_formula, read_csv, unescape_formula
 from bloodcell.core.errors import DatasetError
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -10,16 +10,16 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @pytest.mark.parametrize("start", FORMULA_STARTS)
 def test_formulas_get_a_quote(start):
-    assert escape(start + "cmd|' /C calc'!A0") == "'" + start + "cmd|' /C calc'!A0"
+    assert escape_formula(start + "cmd|' /C calc'!A0") == "'" + start + "cmd|' /C calc'!A0"
 
 
 @pytest.mark.parametrize("text", ["", "a=1", "'=x", " =x", "1.jpg", "🩸"])
 def test_other_text_stays(text):
-    assert escape(text) == text
+    assert escape_formula(text) == text
 
 
 def test_numbers_are_not_text():
-    assert csv_bytes(["n"], [[-1], [-0.5]], bom=False) == b"n\r\n-1\r\n-0.5\r\n"
+    assert encode_csv(["n"], [[-1], [-0.5]], bom=False) == b"n\r\n-1\r\n-0.5\r\n"
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -27,9 +27,11 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20)
 
 @given(st.lists(st.tuples(texts, texts), max_size=5))
 def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
-    rows = [row for row in rows if all(unescape(escape(text)) == text for text in row)]  # all but '= and its like
+    rows = [
+        row for row in rows if all(unescape_formula(escape_formula(text)) == text for text in row)
+    ]  # all but '= and its like
     path = tmp_path_factory.mktemp("csv") / "t.csv"
-    path.write_bytes(csv_bytes(("a", "b"), rows))
+    path.write_bytes(encode_csv(("a", "b"), rows))
     assert [(row["a"], row["b"]) for row in read_csv(path, ("b", "a"))] == rows
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bloodcell.core import progress
 from bloodcell.core.errors import StoppedError
-from bloodcell.core.progress import Control, Pace, stop_if_asked
+from bloodcell.core.progress import Control, Pace, raise_if_stopped
 
 
 class Clock:
@@ -46,8 +46,8 @@ def test_it_is_told_twice_a_second_and_at_the_end_of_an_epoch(clock):
 
 
 def test_a_run_is_stopped_by_an_error_that_says_what_is_kept():
-    stop_if_asked(Control())
+    raise_if_stopped(Control())
     asked = Control()
     asked.should_stop = lambda: True
     with pytest.raises(StoppedError, match="Training was stopped; the epochs that were finished are kept"):
-        stop_if_asked(asked)
+        raise_if_stopped(asked)

@@ -21,18 +21,18 @@ from sqlalchemy.schema import CreateTable
 
 from bloodcell.core.errors import StoreError
 from bloodcell.db import database
-from bloodcell.db.database import HEAD_REVISION, open_database, reading, writing
+from bloodcell.db.database import HEAD_REVISION, begin_read, begin_write, open_database
 from bloodcell.db.schema import metadata
 from bloodcell.jobs.store import list_jobs
 from bloodcell.review.batches import create_batch, list_batches
-from bloodcell.review.corrections import correct
-from bloodcell.review.images import waiting_images
-from bloodcell.review.tables import cells_table
+from bloodcell.review.corrections import add_correction
+from bloodcell.review.images import list_waiting_images
+from bloodcell.review.tables import read_cells_table
 from tests.review.batch import analysed, cell, image, new_batch
 
 
 def test_migrations_make_exactly_the_schema(db):
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
@@ -53,7 +53,7 @@ def test_a_database_of_before_jobs_keeps_its_batches(tmp_path):
 
 def test_in_memory_database_is_the_same():
     db = open_database("sqlite://")
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD_REVISION
     db.dispose()
@@ -72,7 +72,7 @@ def test_tables_can_be_made_on_postgresql(table):
 
 
 def test_sqlite_settings(db):
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5000
@@ -138,16 +138,16 @@ def test_locked_database_says_so_loses_nothing_and_works_again(db_path):
     db = open_database(f"sqlite:///{db_path}", busy_timeout_s=0.1)
     batch_id = new_batch(db)
     analysed(db, batch_id, "a.jpg", 1, image(cell()))
-    cell_id = int(cells_table(db, batch_id)["cell_id"][0])
+    cell_id = int(read_cells_table(db, batch_id)["cell_id"][0])
     with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="in use by another program; nothing was changed"):
-            correct(db, cell_id, "OTHER", "Ada")
-        assert cells_table(db, batch_id)["correction"].tolist() == [""]  # reading goes on meanwhile
+            add_correction(db, cell_id, "OTHER", "Ada")
+        assert read_cells_table(db, batch_id)["correction"].tolist() == [""]  # reading goes on meanwhile
         open_database(f"sqlite:///{db_path}", busy_timeout_s=0.1)  # and so does opening
         other.execute("ROLLBACK")
-    correct(db, cell_id, "OTHER", "Ada")
-    assert cells_table(db, batch_id)["correction"].tolist() == ["OTHER"]
+    add_correction(db, cell_id, "OTHER", "Ada")
+    assert read_cells_table(db, batch_id)["correction"].tolist() == ["OTHER"]
 
 
 def test_a_write_waits_for_a_short_lock(db_path):
@@ -203,7 +203,7 @@ def test_a_workspace_can_be_moved(tmp_path):
     assert str(tmp_path).encode() not in (tmp_path / "old" / "bloodcell.db").read_bytes()
     shutil.move(tmp_path / "old", tmp_path / "moved")
     moved = open_database(f"sqlite:///{tmp_path / 'moved' / 'bloodcell.db'}")
-    assert len(cells_table(moved, batch_id)) == 1
+    assert len(read_cells_table(moved, batch_id)) == 1
 
 
 def test_a_deleted_workspace_is_made_anew_under_an_open_engine(tmp_path):
@@ -212,13 +212,13 @@ def test_a_deleted_workspace_is_made_anew_under_an_open_engine(tmp_path):
     shutil.rmtree(tmp_path / "ws")
     assert list_batches(db) == []
     with pytest.raises(StoreError, match="There is no batch 1 in this workspace"):
-        cells_table(db, batch_id)
+        read_cells_table(db, batch_id)
     assert new_batch(db) == 1
     assert len(list_batches(open_database(f"sqlite:///{tmp_path / 'ws' / 'bloodcell.db'}"))) == 1
 
 
 def test_database_of_a_newer_bloodcell(db, db_path):
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"made by another Bloodcell \(tables 9999, this one knows"):
         open_database(f"sqlite:///{db_path}")
@@ -244,9 +244,12 @@ def test_a_workspace_folder_that_cannot_be_made(tmp_path):
 
 
 def test_write_protected_database(db, db_path):
-    with writing(db) as connection:  # as root, permissions do not stop SQLite; its own switch does
+    with begin_write(db) as connection:  # as root, permissions do not stop SQLite; its own switch does
         connection.exec_driver_sql("PRAGMA query_only = ON")
-        with pytest.raises(StoreError, match="cannot be written to; check the permissions"), database._plain_errors():
+        with (
+            pytest.raises(StoreError, match="cannot be written to; check the permissions"),
+            database._translate_errors(),
+        ):
             connection.exec_driver_sql("DELETE FROM audit")
 
 
@@ -262,7 +265,7 @@ def test_missing_postgresql_server_or_driver():
 
 
 def test_tables_lost_under_an_open_engine(db):
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql("DROP TABLE audit")
     with pytest.raises(StoreError, match="has lost its tables; restart Bloodcell"):
@@ -273,19 +276,19 @@ def test_tables_lost_under_an_open_engine(db):
 def test_any_other_refusal_keeps_the_first_line(db):
     insert = "INSERT INTO batches VALUES (1, 'a', 'm', '', '[]', '', '', NULL), (1, 'b', 'm', '', '[]', '', '', NULL)"
     refused = pytest.raises(StoreError, match=r"^The database refused: UNIQUE constraint failed: batches\.id\.$")
-    with refused, writing(db) as connection:
+    with refused, begin_write(db) as connection:
         connection.exec_driver_sql(insert)
 
 
 def test_a_failed_block_changes_nothing(db):
-    with pytest.raises(ZeroDivisionError), writing(db) as connection:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), begin_write(db) as connection:  # noqa: PT012
         connection.exec_driver_sql("INSERT INTO batches VALUES (1, 'a', 'm', '', '[]', '', '', NULL)")
         1 / 0  # noqa: B018
     assert list_batches(db) == []
 
 
 def test_foreign_keys_hold(db):
-    with pytest.raises(StoreError, match="FOREIGN KEY constraint failed"), writing(db) as connection:
+    with pytest.raises(StoreError, match="FOREIGN KEY constraint failed"), begin_write(db) as connection:
         connection.exec_driver_sql("INSERT INTO cells VALUES (1, 99, 1, 0, 0, 1, 1)")
 
 
@@ -293,4 +296,4 @@ def test_threads_share_one_engine(db):
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda number: new_batch(db, f"batch {number}"), range(40)))
     assert sorted(ids) == list(range(1, 41))
-    assert waiting_images(db, ids[0]) == []
+    assert list_waiting_images(db, ids[0]) == []

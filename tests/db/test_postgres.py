@@ -18,14 +18,23 @@ from sqlalchemy import create_engine, select, text
 
 from bloodcell.core.errors import StoreError
 from bloodcell.core.settings import load_settings
-from bloodcell.db.database import open_database, reading, writing
+from bloodcell.db.database import begin_read, begin_write, open_database
 from bloodcell.db.schema import batches, metadata
-from bloodcell.jobs.store import CANCELLED, DONE, add_job, ask_cancel, beat, claim_next, get_job, list_jobs
+from bloodcell.jobs.store import (
+    CANCELLED,
+    DONE,
+    add_job,
+    claim_next,
+    get_job,
+    list_jobs,
+    request_cancel,
+    write_heartbeat,
+)
 from bloodcell.review.batches import delete_batch, list_batches, rename_batch, restore_batch
-from bloodcell.review.corrections import correct, history, undo_last
-from bloodcell.review.export import full_csv, plain_csv
-from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
-from bloodcell.review.tables import cells_table, images_table
+from bloodcell.review.corrections import add_correction, list_corrections, undo_last_correction
+from bloodcell.review.export import export_per_cell, export_per_image
+from bloodcell.review.images import Arrival, add_images, list_waiting_images, store_results
+from bloodcell.review.tables import read_cells_table, read_images_table
 from tests.jobs.light_worker import light_queue, new_job, wait_status
 from tests.review.batch import MODEL, MODEL_SHA, SMALL_BOX, analysed, cell, image, new_batch, sha
 
@@ -125,7 +134,7 @@ def test_two_processes_make_the_tables_at_once_and_never_get_the_same_job(url):
     added, claimed = ([one for part in parts for one in part] for parts in zip(*got, strict=True))
     assert sorted(claimed) == sorted(added) == list(range(1, 21))
     db = open_database(url)
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     db.dispose()
@@ -139,7 +148,7 @@ def test_never_more_are_started_than_may_run(db):
 
 def test_a_job_that_is_being_cancelled_is_passed_over(db):
     first, second = add_job(db, new_job()), add_job(db, new_job())
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         connection.execute(text("UPDATE jobs SET status = 'cancelled' WHERE id = :id"), {"id": first})
         assert claim_next(db, 1).id == second
     assert get_job(db, first).status == CANCELLED
@@ -150,7 +159,7 @@ def test_real_workers_take_one_job_after_the_other(db, url, tmp_path, monkeypatc
     queue = light_queue(db, replace(load_settings(), home=tmp_path, db_url=url))
     first, second, third = (queue.submit(new_job(steps=steps)) for steps in (2, 1, 1))
     queue.cancel(third.id)
-    done = [wait_status(queue, job.id, DONE, tend=False) for job in (first, second)]
+    done = [wait_status(queue, job.id, DONE, dispatch=False) for job in (first, second)]
     assert done[0].ended_at <= done[1].started_at
     assert done[0].progress["step"] == 2
     assert [job.status for job in list_jobs(db)] == [CANCELLED, DONE, DONE]
@@ -159,10 +168,10 @@ def test_real_workers_take_one_job_after_the_other(db, url, tmp_path, monkeypatc
 def test_progress_that_is_no_number_is_kept_as_none(db):
     add_job(db, new_job())
     job = claim_next(db, 1)
-    assert beat(db, job, {"loss": float("nan"), "last_epoch": {"rate": float("inf"), "epoch": 1}}) is False
+    assert write_heartbeat(db, job, {"loss": float("nan"), "last_epoch": {"rate": float("inf"), "epoch": 1}}) is False
     assert get_job(db, job.id).progress == {"loss": None, "last_epoch": {"rate": None, "epoch": 1}}
-    ask_cancel(db, job.id)
-    assert beat(db, job, {}) is True
+    request_cancel(db, job.id)
+    assert write_heartbeat(db, job, {}) is True
 
 
 def work_through(db):
@@ -172,25 +181,25 @@ def work_through(db):
     analysed(db, batch_id, "b.jpg", 2, image(cell("LYMPHOCYTE")))
     add_images(db, batch_id, [Arrival("b again.jpg", sha(2)), Arrival("bad.jpg", None, "Not an image.")])
     (waiting,) = add_images(db, batch_id, [Arrival("later.jpg", sha(3))])
-    assert waiting_images(db, batch_id) == [(waiting.image_id, sha(3))]
+    assert list_waiting_images(db, batch_id) == [(waiting.image_id, sha(3))]
     assert store_results(db, [(waiting.image_id, image())], MODEL, MODEL_SHA) == 1
     assert store_results(db, [(waiting.image_id, image())], MODEL, MODEL_SHA) == 0
-    first, second, third = cells_table(db, batch_id)["cell_id"]
+    first, second, third = read_cells_table(db, batch_id)["cell_id"]
     for cell_id, label in ((first, "OTHER"), (first, "EOSINOPHIL"), (third, "NOT_A_CELL"), (second, "MONOCYTE")):
-        correct(db, int(cell_id), label, "Ada")
-    assert undo_last(db, batch_id, "Ada") == second
-    assert undo_last(db, batch_id, "Bob") is None
-    assert [one.label for one in history(db, int(first))] == ["OTHER", "EOSINOPHIL"]
+        add_correction(db, int(cell_id), label, "Ada")
+    assert undo_last_correction(db, batch_id, "Ada") == second
+    assert undo_last_correction(db, batch_id, "Bob") is None
+    assert [one.label for one in list_corrections(db, int(first))] == ["OTHER", "EOSINOPHIL"]
     with pytest.raises(StoreError, match="There is no cell 99"):
-        correct(db, 99, "OTHER", "Ada")
+        add_correction(db, 99, "OTHER", "Ada")
     rename_batch(db, batch_id, "Tuesday", "Ada")
     delete_batch(db, batch_id, "Ada")
     assert list_batches(db) == []
     restore_batch(db, batch_id, "Ada")
     (summary,) = list_batches(db)
     assert (summary.n_images, summary.n_cells, summary.n_corrected, summary.n_waiting) == (4, 3, 2, 0)
-    names = images_table(db, batch_id)["further_names"].tolist()
-    exported = plain_csv(db, batch_id, "Ada") + full_csv(db, batch_id, "Ada")
+    names = read_images_table(db, batch_id)["further_names"].tolist()
+    exported = export_per_image(db, batch_id, "Ada") + export_per_cell(db, batch_id, "Ada")
     return names, re.sub(rb"\d{4}-\d\d-\d\dT[\d:]+Z", b"TIME", exported)
 
 
@@ -206,30 +215,30 @@ def test_what_several_people_do_at_once_is_all_kept(db):
         return sum(one.is_new for one in add_images(db, batch_id, names))
 
     assert sum(at_once(6, add)) == 8  # two shared by three each, and one of each one's own
-    assert images_table(db, batch_id)["position"].tolist() == list(range(8))
-    image_ids = images_table(db, batch_id)["image_id"].tolist()
+    assert read_images_table(db, batch_id)["position"].tolist() == list(range(8))
+    image_ids = read_images_table(db, batch_id)["image_id"].tolist()
 
     def store(number):
         chosen = image_ids if number % 2 else image_ids[::-1]
         return store_results(db, [(image_id, image(cell())) for image_id in chosen], MODEL, MODEL_SHA)
 
     assert at_once(4, store) == [0, 0, 0, 8]
-    cell_ids = cells_table(db, batch_id)["cell_id"].tolist()
+    cell_ids = read_cells_table(db, batch_id)["cell_id"].tolist()
     assert len(cell_ids) == 8
     for cell_id in cell_ids[:4]:
-        correct(db, cell_id, "OTHER", "Ada")
-    assert at_once(4, lambda _: undo_last(db, batch_id, "Ada")) == sorted(cell_ids[:4])
+        add_correction(db, cell_id, "OTHER", "Ada")
+    assert at_once(4, lambda _: undo_last_correction(db, batch_id, "Ada")) == sorted(cell_ids[:4])
 
 
 def test_a_lock_that_lasts_a_lost_table_and_a_server_that_is_not_there(db, url):
     batch_id = new_batch(db)
     hasty = open_database(url, busy_timeout_s=0.1)
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         connection.execute(select(batches).where(batches.c.id == batch_id).with_for_update())
         with pytest.raises(StoreError, match="in use by another program; nothing was changed"):
             rename_batch(hasty, batch_id, "Tuesday", "Ada")
     hasty.dispose()
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         connection.execute(text("DROP TABLE jobs"))
     with pytest.raises(StoreError, match="has lost its tables"):
         list_jobs(db)

@@ -4,16 +4,16 @@ import hashlib
 from pathlib import Path
 
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.catalog.library import register_dataset
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.sources import DATASET, SourceSpec
-from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.datasets.labels.records import Record
 from bloodcell.evaluation.evaluate import run_evaluation
 from bloodcell.evaluation.evaluation_folder import Evaluation
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.imaging.read import encode_png
-from bloodcell.model_store.provenance import LearnedImages
+from bloodcell.model_store.provenance import Provenance
 from bloodcell.synthetic.gallery import draw_field
 from tests.pages.tiny_model import CLASS_NAMES, write_tiny_model
 
@@ -22,7 +22,7 @@ N = 12
 
 def workspace(home: Path, name: str = "Drawn") -> tuple[Settings, Dataset]:
     """Settings with the model "tiny" and a dataset: three cells of each of four classes, and one basophil."""
-    settings = Settings(home / "ws", f"sqlite:///{home / 'ws' / 'bloodcell.db'}", shelf=home / "shelf")
+    settings = Settings(home / "ws", f"sqlite:///{home / 'ws' / 'bloodcell.db'}", shipped_models_dir=home / "shelf")
     write_tiny_model(settings.runs_dir / "tiny")
     return settings, add_dataset(settings, home, name)
 
@@ -35,7 +35,7 @@ def add_dataset(settings: Settings, home: Path, name: str, first: int = 0) -> Da
         path = home / name / label.lower() / f"{number:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode_png(drawn))
-    return register_path(name, home / name, recognise(home / name).choice, settings)
+    return register_dataset(name, home / name, recognise_layout(home / name).choice, settings)
 
 
 def spec_for(dataset: Dataset, **changes) -> EvaluateSpec:
@@ -56,7 +56,7 @@ def learned_from(settings: Settings, dataset: Dataset, files: list[str], chosen_
     def sha(file: str) -> str:
         return hashlib.sha256((dataset.path / file).read_bytes()).hexdigest()
 
-    LearnedImages.of(map(sha, files), map(sha, chosen_on)).save(settings.runs_dir / "tiny")
+    Provenance.of(map(sha, files), map(sha, chosen_on)).save(settings.runs_dir / "tiny")
 
 
 def records_of(dataset: Dataset) -> list[Record]:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bloodcell.evaluation.evaluation_folder import Evaluation, answers_table
-from bloodcell.evaluation.leak_check import LeakFound
-from bloodcell.evaluation.metrics.measure import report
+from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
+from bloodcell.evaluation.leak_check import LeakSummary
+from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.metrics.predictions import Predictions
 
 NAMES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE")
@@ -22,7 +22,9 @@ def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0,
     status = np.where(probs.max(axis=1) > 0.6, "confident", "check").astype("<U12")
     y_pred[-1], probs[-1], status[-1] = -1, 0, ""
     answers = Predictions(tuple(names), y_true, y_pred, probs, status, np.arange(n) // 2)
-    table = answers_table(files or [f"{row:03}.png" for row in range(n)], answers).assign(leak="", sha256="0" * 64)
+    table = build_prediction_table(files or [f"{row:03}.png" for row in range(n)], answers).assign(
+        leak="", sha256="0" * 64
+    )
     about = {
         "title": "net on Drawn",
         "model": "net",
@@ -34,7 +36,7 @@ def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0,
         "groups": "each",
         "left_out": {},
         "left_out_marked": [],
-        "leak": (leak or LeakFound(True, n)).to_json(),
+        "leak": (leak or LeakSummary(True, n)).to_json(),
         "images_sha256": "b" * 64,
         "images_per_s": 10.0,
         "created": "2026-01-02T03:04:05Z",
@@ -43,4 +45,4 @@ def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0,
         "revision": "c" * 40,
         **protocol,
     }
-    return Evaluation(about, table, report(answers, 60, 20))
+    return Evaluation(about, table, compute_report(answers, 60, 20))

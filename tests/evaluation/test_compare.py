@@ -5,16 +5,16 @@ import pytest
 from scipy.stats import binom
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.evaluation.compare import Answers, Difference, compare, mcnemar
-from bloodcell.evaluation.metrics.reliability import reliability_bins, risk_area, risk_coverage
+from bloodcell.evaluation.compare import Difference, ModelPredictions, compare_predictions, mcnemar_p_value
+from bloodcell.evaluation.metrics.reliability import reliability_bins, risk_coverage, risk_coverage_area
 
 
 def test_mcnemar_by_hand():
     first = np.array([True] * 9 + [False] * 3 + [True] * 5)
     second = np.array([False] * 9 + [True] * 3 + [True] * 5)
     # 12 images tell them apart, 9 to 3: twice the chance of 3 or fewer heads of 12.
-    assert mcnemar(first, second) == pytest.approx(2 * binom.cdf(3, 12, 0.5))
-    assert mcnemar(first, first) == 1
+    assert mcnemar_p_value(first, second) == pytest.approx(2 * binom.cdf(3, 12, 0.5))
+    assert mcnemar_p_value(first, first) == 1
 
 
 def test_a_better_model_is_called_better():
@@ -22,12 +22,12 @@ def test_a_better_model_is_called_better():
     y_true = rng.integers(3, size=400)
     worse = np.where(rng.random(400) < 0.6, y_true, (y_true + 1) % 3)
     better = np.where(rng.random(400) < 0.9, y_true, (y_true + 1) % 3)
-    found = compare(y_true, np.arange(400), Answers("A", worse), Answers("B", better), 3)
+    found = compare_predictions(y_true, np.arange(400), ModelPredictions("A", worse), ModelPredictions("B", better), 3)
     assert found.accuracy.value == pytest.approx((better == y_true).mean() - (worse == y_true).mean())
     assert found.accuracy.low < found.accuracy.value < found.accuracy.high
     assert found.sentence.startswith("B is better: +")
     assert found.p_images < 1e-6
-    back = compare(y_true, np.arange(400), Answers("B", better), Answers("A", worse), 3)
+    back = compare_predictions(y_true, np.arange(400), ModelPredictions("B", better), ModelPredictions("A", worse), 3)
     assert back.sentence.startswith("B is better: +")
     assert back.accuracy.value == pytest.approx(-found.accuracy.value)
 
@@ -38,7 +38,7 @@ def test_copies_of_few_cells_show_no_difference():
     groups = np.repeat(np.arange(6), 100)
     first = np.where(groups < 3, 0, 1)  # right on three cells
     second = np.where(groups < 4, 0, 1)  # right on four
-    found = compare(y_true, groups, Answers("A", first), Answers("B", second), 2)
+    found = compare_predictions(y_true, groups, ModelPredictions("A", first), ModelPredictions("B", second), 2)
     assert found.p_images < 1e-20
     assert found.p_cells == 1
     assert not found.accuracy.is_shown
@@ -47,16 +47,22 @@ def test_copies_of_few_cells_show_no_difference():
 
 def test_not_answered_is_wrong():
     y_true = np.array([0, 0, 1, 1])
-    found = compare(y_true, np.arange(4), Answers("A", y_true), Answers("B", np.array([0, -1, 1, 1])), 2)
+    found = compare_predictions(
+        y_true, np.arange(4), ModelPredictions("A", y_true), ModelPredictions("B", np.array([0, -1, 1, 1])), 2
+    )
     assert found.accuracy.value == -0.25
-    assert (found.only_first, found.only_second) == (1, 0)
+    assert (found.only_first_correct, found.only_second_correct) == (1, 0)
 
 
 def test_other_images_are_refused():
     with pytest.raises(DatasetError, match="same images"):
-        compare(np.zeros(3, int), np.arange(3), Answers("A", np.zeros(3)), Answers("B", np.zeros(2)), 2)
+        compare_predictions(
+            np.zeros(3, int), np.arange(3), ModelPredictions("A", np.zeros(3)), ModelPredictions("B", np.zeros(2)), 2
+        )
     with pytest.raises(DatasetError, match="one or more"):
-        compare(np.zeros(0, int), np.arange(0), Answers("A", np.zeros(0)), Answers("B", np.zeros(0)), 2)
+        compare_predictions(
+            np.zeros(0, int), np.arange(0), ModelPredictions("A", np.zeros(0)), ModelPredictions("B", np.zeros(0)), 2
+        )
 
 
 def test_a_difference_is_shown_only_off_zero():
@@ -77,7 +83,7 @@ def test_risk_against_coverage_by_hand():
     coverage, risk = risk_coverage(np.array([0.9, 0.5, 0.8, 0.5]), np.array([True, False, False, True]))
     assert coverage.tolist() == [0.25, 0.5, 1.0]  # both with 0.5 are answered or neither
     assert risk.tolist() == [0, 0.5, 0.5]
-    assert risk_area(coverage, risk) == pytest.approx(0.25 * 0 + 0.25 * 0.5 + 0.5 * 0.5)
+    assert risk_coverage_area(coverage, risk) == pytest.approx(0.25 * 0 + 0.25 * 0.5 + 0.5 * 0.5)
     coverage, risk = risk_coverage(np.array([]), np.array([], bool))
     assert len(coverage) == len(risk) == 0
-    assert np.isnan(risk_area(coverage, risk))
+    assert np.isnan(risk_coverage_area(coverage, risk))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bloodcell.datasets.catalog.library import remove_dataset
-from bloodcell.evaluation.confident_errors import crops_of, wrong_answers
-from bloodcell.evaluation.evaluation_folder import sureness
+from bloodcell.evaluation.confident_errors import collect_wrong_predictions, read_crops_by_file
+from bloodcell.evaluation.evaluation_folder import max_probabilities
 from bloodcell.imaging.read import read_rgb
 from tests.evaluation.judged import evaluated, spec_for, workspace
 from tests.evaluation.made import made_evaluation
@@ -25,45 +25,45 @@ def test_the_surest_first_with_pictures(judged):
     settings, dataset, evaluation = judged
     answers = evaluation.answers
     wrong = answers[answers["label"] != answers["prediction"]]
-    found = wrong_answers(evaluation, settings)
+    found = collect_wrong_predictions(evaluation, settings)
     assert found.n == len(wrong) > 1
-    assert (found.problem, {one.file for one in found.surest}) == ("", set(wrong["file"]))
-    assert (np.diff([one.probability for one in found.surest]) <= 0).all()
-    assert found.surest[0].probability == pytest.approx(sureness(wrong).max())
-    assert all(read_rgb(one.jpeg).shape == (120, 120, 3) for one in found.surest)
-    assert len(wrong_answers(evaluation, settings, 1).surest) == 1
+    assert (found.problem, {one.file for one in found.most_confident}) == ("", set(wrong["file"]))
+    assert (np.diff([one.probability for one in found.most_confident]) <= 0).all()
+    assert found.most_confident[0].probability == pytest.approx(max_probabilities(wrong).max())
+    assert all(read_rgb(one.jpeg).shape == (120, 120, 3) for one in found.most_confident)
+    assert len(collect_wrong_predictions(evaluation, settings, 1).most_confident) == 1
     assert evaluation.protocol["dataset_sha256"] == dataset.fingerprint
 
 
 def test_a_picture_that_changed_is_not_shown(judged):
     settings, _, evaluation = judged
-    first = wrong_answers(evaluation, settings, 1).surest[0].file
+    first = collect_wrong_predictions(evaluation, settings, 1).most_confident[0].file
     sha256 = np.where(evaluation.answers["file"] == first, "0" * 64, evaluation.answers["sha256"])
     changed = replace(evaluation, answers=evaluation.answers.assign(sha256=sha256))
-    found = wrong_answers(changed, settings, 2)
-    assert [bool(one.jpeg) for one in found.surest] == [False, True]
+    found = collect_wrong_predictions(changed, settings, 2)
+    assert [bool(one.jpeg) for one in found.most_confident] == [False, True]
     assert found.problem == (
         f"1 of these 2 pictures cannot be shown; the first is {first}: It has changed since it was judged."
     )
-    crops, problem = crops_of([first], changed, settings)
+    crops, problem = read_crops_by_file([first], changed, settings)
     assert (crops, bool(problem)) == ({first: b""}, True)
 
 
 def test_a_picture_without_a_cell_is_shown_whole(judged):
     settings, _, evaluation = judged
     nothing = evaluation.answers.assign(prediction="", status="", top=-1, left=-1, bottom=-1, right=-1)
-    found = wrong_answers(replace(evaluation, answers=nothing), settings, 3)
+    found = collect_wrong_predictions(replace(evaluation, answers=nothing), settings, 3)
     assert (found.n, found.problem) == (12, "")
-    assert all(one.probability == 0 and read_rgb(one.jpeg).shape == (120, 120, 3) for one in found.surest)
+    assert all(one.probability == 0 and read_rgb(one.jpeg).shape == (120, 120, 3) for one in found.most_confident)
 
 
 def test_where_the_dataset_is_gone(judged):
     settings, dataset, evaluation = judged
     remove_dataset(dataset)
-    assert wrong_answers(evaluation, settings, 1).problem == ""  # the pictures still lie where they were
+    assert collect_wrong_predictions(evaluation, settings, 1).problem == ""  # the pictures still lie where they were
     gone = replace(evaluation, protocol=evaluation.protocol | {"path": str(settings.home / "nowhere")})
     for one in (gone, made_evaluation()):
-        found = wrong_answers(one, settings)
+        found = collect_wrong_predictions(one, settings)
         assert found.n > 0
-        assert not any(wrong.jpeg for wrong in found.surest)
+        assert not any(wrong.jpeg for wrong in found.most_confident)
         assert "is no longer there" in found.problem

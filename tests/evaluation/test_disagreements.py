@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.evaluation.compare import compared
-from bloodcell.evaluation.disagreements import ALL_WRONG, DIFFER, disagreements
+from bloodcell.evaluation.compare import compare_evaluations
+from bloodcell.evaluation.disagreements import ALL_DISAGREEMENTS, ALL_WRONG, find_disagreements
 from tests.evaluation.made import NAMES, made_evaluation
 
 
@@ -20,29 +20,29 @@ def test_by_hand():
     four = made_evaluation(4)
     a = answering(four, "a", ["EOSINOPHIL", "MONOCYTE", "MONOCYTE", ""])
     b = answering(four, "b", ["EOSINOPHIL", "LYMPHOCYTE", "EOSINOPHIL", "MONOCYTE"])
-    assert disagreements([a, b]) == {
-        DIFFER: ["001.png", "002.png", "003.png"],
+    assert find_disagreements([a, b]) == {
+        ALL_DISAGREEMENTS: ["001.png", "002.png", "003.png"],
         "only a is right": ["002.png"],
         "only b is right": ["001.png"],
         ALL_WRONG: ["003.png"],
     }
-    found = compared(a, b)
-    assert (found.only_first, found.only_second, found.accuracy.value) == (1, 1, 0)
+    found = compare_evaluations(a, b)
+    assert (found.only_first_correct, found.only_second_correct, found.accuracy.value) == (1, 1, 0)
 
 
 def test_order_and_capitals_do_not_matter():
     first, second = made_evaluation(seed=1), made_evaluation(seed=2, right=0.9)
-    plain = compared(first, second)
+    plain = compare_evaluations(first, second)
     small = [name.lower() for name in reversed(NAMES)]
     table = second.answers.rename(columns={f"prob_{name}": f"prob_{name.lower()}" for name in NAMES})
     table = table.assign(label=table["label"].str.lower(), prediction=table["prediction"].str.lower()).iloc[::-1]
     other = replace(second, answers=table, protocol=second.protocol | {"class_names": small})
-    assert compared(first, other).accuracy == plain.accuracy
-    assert disagreements([first, other]) == disagreements([first, second])
+    assert compare_evaluations(first, other).accuracy == plain.accuracy
+    assert find_disagreements([first, other]) == find_disagreements([first, second])
 
 
 def test_other_pictures_are_refused():
     first = made_evaluation()
     other = replace(first, answers=first.answers.assign(file=[f"x{row}" for row in range(30)]))
     with pytest.raises(DatasetError, match="on the same pictures"):
-        compared(first, other)
+        compare_evaluations(first, other)

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.evaluation.ensemble import ensemble
-from bloodcell.evaluation.evaluation_folder import Evaluation, answers_table
-from bloodcell.evaluation.leaderboard import boards, leaderboard
-from bloodcell.evaluation.leak_check import CHOSEN_ON, LEARNED, LeakFound
-from bloodcell.evaluation.library import keep_evaluation, list_evaluations
-from bloodcell.evaluation.metrics.measure import report
+from bloodcell.evaluation.ensemble import build_ensemble
+from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
+from bloodcell.evaluation.leaderboard import build_leaderboard, group_by_images
+from bloodcell.evaluation.leak_check import CHOSEN_ON, TRAINED_ON, LeakSummary
+from bloodcell.evaluation.library import list_evaluations, store_evaluation
+from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.metrics.predictions import Predictions
 from tests.evaluation.judged import evaluated, spec_for, workspace
 from tests.pages.tiny_model import write_tiny_model
@@ -30,10 +30,10 @@ def member(name, probs, status, leak=("", "", "", ""), images="same", classes=NA
         "dataset": "set",
         "images_sha256": images,
         "images_per_s": 100.0,
-        "leak": LeakFound(True, 4, learned=sum(one == LEARNED for one in leak)).to_json(),
+        "leak": LeakSummary(True, 4, learned=sum(one == TRAINED_ON for one in leak)).to_json(),
     }
-    table = answers_table(["1", "2", "3", "4"], answers).assign(leak=list(leak), sha256=["0"] * 4)
-    return Evaluation(protocol, table, report(answers, 20, 10))
+    table = build_prediction_table(["1", "2", "3", "4"], answers).assign(leak=list(leak), sha256=["0"] * 4)
+    return Evaluation(protocol, table, compute_report(answers, 20, 10))
 
 
 FIRST = member("x", [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0, 0]], ["confident", "check", "confident", ""])
@@ -41,20 +41,20 @@ SECOND = member(
     "y",
     [[0.7, 0.3], [0.9, 0.1], [0.6, 0.4], [0.3, 0.7]],
     ["confident", "confident", "unfamiliar", "confident"],
-    leak=["", LEARNED, CHOSEN_ON, ""],
+    leak=["", TRAINED_ON, CHOSEN_ON, ""],
 )
 
 
 def test_the_mean_by_hand():
-    found = ensemble([FIRST, SECOND])
+    found = build_ensemble([FIRST, SECOND])
     one = found.predictions()
     np.testing.assert_allclose(one.probs, [[0.8, 0.2], [0.65, 0.35], [0.4, 0.6], [0.3, 0.7]], atol=1e-6)
     assert one.y_pred.tolist() == [0, 0, 1, 1]
     # All sure and of one mind; one not sure; one finds it strange; one gave no answer, so not all are sure.
     assert one.status.tolist() == ["confident", "check", "unfamiliar", "check"]
     assert found.report["figures"]["accuracy"]["value"] == 1.0
-    assert found.answers["leak"].tolist() == ["", LEARNED, CHOSEN_ON, ""]
-    leak = LeakFound.from_json(found.protocol["leak"])
+    assert found.answers["leak"].tolist() == ["", TRAINED_ON, CHOSEN_ON, ""]
+    leak = LeakSummary.from_json(found.protocol["leak"])
     assert (leak.leaking, leak.chosen_on) == (1, 1)
     assert found.protocol["model"] == "x + y"
     assert found.protocol["images_per_s"] == 50.0
@@ -62,7 +62,7 @@ def test_the_mean_by_hand():
 
 def test_none_answers_is_no_answer():
     silent = member("z", [[0, 0]] * 4, [""] * 4)
-    assert ensemble([silent, silent]).predictions().y_pred.tolist() == [-1] * 4
+    assert build_ensemble([silent, silent]).predictions().y_pred.tolist() == [-1] * 4
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_none_answers_is_no_answer():
 )
 def test_what_cannot_be_one(members):
     with pytest.raises(DatasetError, match="two models or more of the same classes, evaluated on the same pictures"):
-        ensemble(members)
+        build_ensemble(members)
 
 
 def test_leaderboard(tmp_path, monkeypatch):
@@ -83,11 +83,11 @@ def test_leaderboard(tmp_path, monkeypatch):
     settings, dataset = workspace(tmp_path)
     write_tiny_model(settings.runs_dir / "other")
     for name, changes in (("a", {}), ("b", {"model": "other"}), ("c", {}), ("d", {"part": ""})):
-        keep_evaluation(evaluated(settings, spec_for(dataset, **changes)), settings.home / "new", name, settings)
+        store_evaluation(evaluated(settings, spec_for(dataset, **changes)), settings.home / "new", name, settings)
     some = list_evaluations(settings)
-    (board,) = boards(some).values()
+    (board,) = group_by_images(some).values()
     assert {one.protocol["model"] for one in board} == {"tiny", "other"}  # the newest of each alone
-    table = leaderboard(board, settings)
+    table = build_leaderboard(board, settings)
     assert table["balanced_accuracy"].is_monotonic_decreasing
     assert (table["accuracy_low"] <= table["accuracy"]).all()
     assert (table["accuracy"] <= table["accuracy_high"]).all()
@@ -95,4 +95,4 @@ def test_leaderboard(tmp_path, monkeypatch):
     assert (table["ms"] > 0).all()
     assert table["leaking"].isna().all()  # they do not say what they learned from
     (settings.runs_dir / "other" / "typical.npz").unlink()
-    assert pd.isna(leaderboard(board, settings).set_index("model").loc["other", "size_mb"])
+    assert pd.isna(build_leaderboard(board, settings).set_index("model").loc["other", "size_mb"])

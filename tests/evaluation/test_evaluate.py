@@ -5,20 +5,25 @@ import json
 import pytest
 
 from bloodcell.core.errors import DatasetError, ModelError, RunError, SpecError, StoppedError
-from bloodcell.datasets.catalog.groups_and_splits import keep_groups, keep_split
-from bloodcell.datasets.catalog.label_errors import label_errors, label_errors_csv, mark_label_error, unmark_label_error
-from bloodcell.datasets.catalog.library import images_table, refresh
-from bloodcell.datasets.splits.split import holdout_split
+from bloodcell.datasets.catalog.groups_and_splits import store_groups, store_split
+from bloodcell.datasets.catalog.label_errors import (
+    encode_label_errors_csv,
+    mark_label_error,
+    read_label_errors,
+    unmark_label_error,
+)
+from bloodcell.datasets.catalog.library import read_images_table, rescan_dataset
+from bloodcell.datasets.splits.split import split_holdout
 from bloodcell.evaluation.evaluate import run_evaluation
 from bloodcell.evaluation.evaluation_folder import EVALUATION_FILE, read_evaluation
-from bloodcell.evaluation.leak_check import LeakFound
-from bloodcell.evaluation.library import get_evaluation, keep_evaluation, list_evaluations, remove_evaluation
-from bloodcell.evaluation.metrics.measure import report
-from bloodcell.evaluation.selection import parts_of
+from bloodcell.evaluation.leak_check import LeakSummary
+from bloodcell.evaluation.library import get_evaluation, list_evaluations, remove_evaluation, store_evaluation
+from bloodcell.evaluation.metrics.measure import compute_report
+from bloodcell.evaluation.selection import count_part_images
 from bloodcell.evaluation.spec import EvaluateSpec
-from bloodcell.evaluation.subset import without
+from bloodcell.evaluation.subset import exclude_images
 from bloodcell.imaging.read import encode_png, read_rgb
-from bloodcell.model_store.provenance import LEARNED_FILE, LearnedImages, read_learned
+from bloodcell.model_store.provenance import PROVENANCE_FILE, Provenance, read_provenance
 from tests.evaluation.judged import N, add_dataset, evaluated, learned_from, records_of, spec_for, workspace
 
 
@@ -29,22 +34,24 @@ def made(tmp_path, monkeypatch):
 
 
 def leak_of(evaluation):
-    return LeakFound.from_json(evaluation.protocol["leak"])
+    return LeakSummary.from_json(evaluation.protocol["leak"])
 
 
 def test_answers_figures_and_protocol(made):
     settings, dataset = made
     found = evaluated(settings, spec_for(dataset))
-    assert found.report == report(found.predictions())
+    assert found.report == compute_report(found.predictions())
     assert found.protocol["left_out"] == {"BASOPHIL": 1}
     assert (found.report["images"], found.report["source_cells"], found.report["effective_cells"]) == (N, N, N)
     assert found.answers["label"].tolist() == [
         one.label.upper() for one in records_of(dataset) if "baso" not in one.file
     ]
     assert found.answers["sha256"].tolist() == [
-        sha for file, sha in images_table(dataset)[["file", "sha256"]].itertuples(index=False) if "baso" not in file
+        sha
+        for file, sha in read_images_table(dataset)[["file", "sha256"]].itertuples(index=False)
+        if "baso" not in file
     ]
-    assert leak_of(found).sentences()[0].startswith("It is not known which pictures")
+    assert leak_of(found).describe()[0].startswith("It is not known which pictures")
     assert (found.answers["leak"] == "").all()
 
 
@@ -52,7 +59,7 @@ def test_leaks_by_bytes_and_by_source_cell(made):
     settings, dataset = made
     files = [one.file for one in records_of(dataset)]
     group_of = {file: str(number // 2) for number, file in enumerate(files)}  # pairs of pictures show one cell
-    keep_groups(dataset, group_of, "by hand")
+    store_groups(dataset, group_of, "by hand")
     judged = [file for file in files if "baso" not in file]
     learned_from(settings, dataset, [judged[0], judged[5]], chosen_on=[judged[1], judged[7]])
     found = evaluated(settings, spec_for(dataset, groups="kept"))
@@ -63,19 +70,19 @@ def test_leaks_by_bytes_and_by_source_cell(made):
     assert {file for file, word in words.items() if word == "same cell"} == mates - {judged[0], judged[5]}
     assert {file for file, word in words.items() if word == "chosen on"} == {judged[1], judged[7]} - mates
     assert leak.leaking == len(mates)
-    assert leak.sentences()[0].startswith(f"The model has learned from {len(mates)} of these {N} pictures")
+    assert leak.describe()[0].startswith(f"The model has learned from {len(mates)} of these {N} pictures")
 
 
 def test_a_learned_cell_outside_the_part_counts(made):
     settings, dataset = made
     files = [one.file for one in records_of(dataset)]
-    table = images_table(dataset)[["file", "label"]]
-    split = holdout_split(table.assign(group=table["file"]), 0.5)
-    keep_split(dataset, "halves", split)
-    keep_groups(dataset, dict.fromkeys(files, "one cell"), "by hand")
+    table = read_images_table(dataset)[["file", "label"]]
+    split = split_holdout(table.assign(group=table["file"]), 0.5)
+    store_split(dataset, "halves", split)
+    store_groups(dataset, dict.fromkeys(files, "one cell"), "by hand")
     part_of = dict(zip(split.table["file"], split.table["split"], strict=True))
     part = "validation"
-    assert parts_of(dataset)["halves", part] == list(part_of.values()).count(part)
+    assert count_part_images(dataset)["halves", part] == list(part_of.values()).count(part)
     learned_from(settings, dataset, [next(file for file in files if part_of[file] == "train")])
     found = evaluated(settings, spec_for(dataset, groups="kept", split="halves", part=part))
     assert set(found.answers["file"]) == {file for file in files if part_of[file] == part and "baso" not in file}
@@ -91,7 +98,7 @@ def test_near_copies_in_another_dataset(made, tmp_path):
     turned = read_rgb(copied.read_bytes())[::-1, ::-1]
     target = other.path / copied.parent.name / "copy.png"
     target.write_bytes(encode_png(turned))
-    other = refresh(other)
+    other = rescan_dataset(other)
     learned_from(settings, dataset, [one.file for one in records_of(dataset)])
     found = evaluated(settings, spec_for(other))
     words = dict(zip(found.answers["file"], found.answers["leak"], strict=True))
@@ -109,10 +116,10 @@ def test_marked_labels_are_left_out_and_said(made):
     whole = evaluated(settings, spec_for(dataset))
     mark_label_error(dataset, files[2], "eosinophil", "MONOCYTE", "Ada")
     mark_label_error(dataset, files[3], "lymphocyte", "", "Ada")
-    assert [one.suggested for one in label_errors(dataset).values()] == ["MONOCYTE", ""]
-    assert label_errors_csv(dataset).decode("utf-8-sig").splitlines()[0] == "file,label,suggested,who,when"
-    assert f"{files[2]},eosinophil,MONOCYTE,Ada," in label_errors_csv(dataset).decode("utf-8-sig")
-    kept = without(whole, label_errors(dataset))
+    assert [one.suggested for one in read_label_errors(dataset).values()] == ["MONOCYTE", ""]
+    assert encode_label_errors_csv(dataset).decode("utf-8-sig").splitlines()[0] == "file,label,suggested,who,when"
+    assert f"{files[2]},eosinophil,MONOCYTE,Ada," in encode_label_errors_csv(dataset).decode("utf-8-sig")
+    kept = exclude_images(whole, read_label_errors(dataset))
     again = evaluated(settings, spec_for(dataset, leaves_out_marked=True))
     for one in (kept, again):
         assert one.protocol["left_out_marked"] == files[2:4]
@@ -121,16 +128,16 @@ def test_marked_labels_are_left_out_and_said(made):
     assert kept.protocol["images_sha256"] != whole.protocol["images_sha256"]
     assert kept.protocol["leak"]["images"] == N - 2
     unmark_label_error(dataset, files[2])
-    assert list(label_errors(dataset)) == [files[3]]
+    assert list(read_label_errors(dataset)) == [files[3]]
     with pytest.raises(DatasetError, match="All 12 pictures are marked"):
-        without(whole, files)
+        exclude_images(whole, files)
 
 
 def test_the_shelf_of_evaluations(made):
     settings, dataset = made
     assert list_evaluations(settings) == []
     found = evaluated(settings, spec_for(dataset))
-    names = [keep_evaluation(found, settings.home / "new", "mine", settings) for _ in range(2)]
+    names = [store_evaluation(found, settings.home / "new", "mine", settings) for _ in range(2)]
     assert names == ["mine", "mine-2"]
     assert {one.name for one in list_evaluations(settings)} == set(names)
     info = get_evaluation("mine-2", settings)
@@ -177,17 +184,17 @@ def test_settings(made):
 
 def test_learned_images(tmp_path):
     a, b, c = (letter * 64 for letter in "abc")
-    first, second = LearnedImages.of([a], [a, b]), LearnedImages.of([b], [c])
-    assert first.taught([a, b]).tolist() == [True, False]
-    assert first.chose([a, b]).tolist() == [False, True]
+    first, second = Provenance.of([a], [a, b]), Provenance.of([b], [c])
+    assert first.is_trained_on([a, b]).tolist() == [True, False]
+    assert first.is_selected_on([a, b]).tolist() == [False, True]
     both = first | second
-    assert (both.taught([a, b, c]).tolist(), both.chose([a, b, c]).tolist()) == (
+    assert (both.is_trained_on([a, b, c]).tolist(), both.is_selected_on([a, b, c]).tolist()) == (
         [True, True, False],
         [False, False, True],
     )
-    assert read_learned(tmp_path) is None
+    assert read_provenance(tmp_path) is None
     both.save(tmp_path)
-    assert read_learned(tmp_path) == both
-    (tmp_path / LEARNED_FILE).write_bytes(b"PK")
+    assert read_provenance(tmp_path) == both
+    (tmp_path / PROVENANCE_FILE).write_bytes(b"PK")
     with pytest.raises(ModelError, match="is damaged"):
-        read_learned(tmp_path)
+        read_provenance(tmp_path)

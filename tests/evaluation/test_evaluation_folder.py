@@ -7,15 +7,15 @@ import pytest
 
 from bloodcell.core.errors import RunError
 from bloodcell.evaluation.evaluation_folder import (
-    ANSWERS_FILE,
     EVALUATION_FILE,
+    PREDICTIONS_FILE,
     Evaluation,
-    answers_table,
+    build_prediction_table,
     read_evaluation,
     write_evaluation,
 )
-from bloodcell.evaluation.metrics.measure import report
-from bloodcell.evaluation.metrics.predictions import NOT_ANSWERED, Predictions
+from bloodcell.evaluation.metrics.measure import compute_report
+from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 
 NAMES = ("A", "B")
 
@@ -25,10 +25,10 @@ def evaluation():
     probs = np.array([[0.9, 0.1], [0.3, 0.7], [0, 0], [0.2, 0.8]], np.float32)
     status = np.array(["confident", "check", "", "unfamiliar"])
     boxes = np.array([[1, 2, 30, 40], [0, 0, 5, 5], [-1, -1, -1, -1], [7, 7, 9, 9]])
-    predicted = np.array([0, 1, NOT_ANSWERED, 1])
+    predicted = np.array([0, 1, NO_PREDICTION, 1])
     one = Predictions(NAMES, np.array([0, 0, 1, 1]), predicted, probs, status, np.array([0, 0, 1, 2]), boxes)
-    table = answers_table(["a/1.png", "a/2.png", "b/1.png", "b/ü,2.png"], one)
-    return Evaluation({"name": "mine", "class_names": list(NAMES)}, table, report(one, 20, 10))
+    table = build_prediction_table(["a/1.png", "a/2.png", "b/1.png", "b/ü,2.png"], one)
+    return Evaluation({"name": "mine", "class_names": list(NAMES)}, table, compute_report(one, 20, 10))
 
 
 def test_what_is_written_is_read_back(tmp_path, evaluation):
@@ -41,10 +41,10 @@ def test_what_is_written_is_read_back(tmp_path, evaluation):
     theirs, ours = found.predictions(), evaluation.predictions()
     for name in ("y_true", "y_pred", "probs", "status", "groups", "boxes"):
         np.testing.assert_array_equal(getattr(theirs, name), getattr(ours, name))
-    assert report(theirs, 20, 10) == evaluation.report
+    assert compute_report(theirs, 20, 10) == evaluation.report
 
 
-@pytest.mark.parametrize("file", [ANSWERS_FILE, EVALUATION_FILE])
+@pytest.mark.parametrize("file", [PREDICTIONS_FILE, EVALUATION_FILE])
 def test_a_damaged_folder_is_refused(tmp_path, evaluation, file):
     write_evaluation(tmp_path, evaluation)
     (tmp_path / file).write_bytes(b"{")

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.labels.listing import sorted_records
+from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.metrics.predictions import NOT_ANSWERED
-from bloodcell.evaluation.predict import evaluate, known_records, predictions_csv
+from bloodcell.evaluation.metrics.predictions import NO_PREDICTION
+from bloodcell.evaluation.predict import format_predictions_csv, match_records_to_classes, predict_records
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
 from bloodcell.synthetic.gallery import draw_field
@@ -32,18 +32,18 @@ def folder(tmp_path_factory):
 
 
 def opened(folder):
-    records = [Record(record.file, record.label.upper()) for record in sorted_records(folder)]
+    records = [Record(record.file, record.label.upper()) for record in list_sorted_records(folder)]
     return Contents(folder), records
 
 
 def test_predictions_keep_the_order_and_mark_what_was_not_answered(engine, folder):
     images, records = opened(folder)
     told = []
-    answers = evaluate(engine, images, records, np.arange(5), lambda done, total: told.append((done, total)))
+    answers = predict_records(engine, images, records, np.arange(5), lambda done, total: told.append((done, total)))
     # sorted: blue 1, 2, 3, other (left out), red
     assert answers.y_true.tolist() == [2, 2, 2, 0]
     assert answers.groups.tolist() == [0, 1, 2, 4]
-    assert answers.y_pred[2:].tolist() == [NOT_ANSWERED, NOT_ANSWERED]
+    assert answers.y_pred[2:].tolist() == [NO_PREDICTION, NO_PREDICTION]
     assert answers.y_pred[0] == answers.y_pred[1] == answers.probs[0].argmax()
     assert answers.probs.sum(axis=1) == pytest.approx([1, 1, 0, 0], abs=1e-5)
     assert answers.status[2:].tolist() == ["", ""]
@@ -52,7 +52,7 @@ def test_predictions_keep_the_order_and_mark_what_was_not_answered(engine, folde
 
 def test_table_of_predictions(engine, folder):
     images, records = opened(folder)
-    rows = predictions_csv(records, evaluate(engine, images, records, np.arange(5))).splitlines()
+    rows = format_predictions_csv(records, predict_records(engine, images, records, np.arange(5))).splitlines()
     assert rows[0] == "file,label,prediction,status,source_cell,prob_RED,prob_GREEN,prob_BLUE"
     assert len(rows) == 1 + 4
     assert rows[1].startswith("blue/1.png,BLUE,")
@@ -61,22 +61,22 @@ def test_table_of_predictions(engine, folder):
 
 def test_no_label_that_the_model_knows(engine, folder):
     with pytest.raises(DatasetError, match=r"No image is labelled RED, GREEN, BLUE\. Labels found: \['OTHER'\]"):
-        evaluate(engine, Contents(folder), [Record("other/1.png", "OTHER")], np.arange(1))
+        predict_records(engine, Contents(folder), [Record("other/1.png", "OTHER")], np.arange(1))
 
 
 def test_labels_are_compared_whatever_their_capitals():
     records = [Record("1", "Red"), Record("2", "basophil"), Record("3", "BLUE")]
-    assert known_records(records, ("RED", "BLUE")) == [Record("1", "RED"), Record("3", "BLUE")]
+    assert match_records_to_classes(records, ("RED", "BLUE")) == [Record("1", "RED"), Record("3", "BLUE")]
     with pytest.raises(DatasetError, match=r"No image is labelled GREEN\. Labels found: \['BLUE', 'Red', 'basophil'\]"):
-        known_records(records, ("GREEN",))
+        match_records_to_classes(records, ("GREEN",))
 
 
 def test_bytes_that_are_not_to_be_had_are_an_error(engine, folder):
     with Contents(folder) as images, pytest.raises(DatasetError, match=r"red/9\.png cannot be used: .*No such file"):
-        evaluate(engine, images, [Record("red/9.png", "RED")], np.arange(1))
+        predict_records(engine, images, [Record("red/9.png", "RED")], np.arange(1))
 
 
 def test_a_bomb_in_a_zip_is_an_error_in_one_sentence(engine, tmp_path):
     path = in_zip(tmp_path, {"red/1.bmp": bytes(4 * 2**20)})  # 4 MB of zeros pack to 4 kB
     with Contents(path) as images, pytest.raises(DatasetError, match=r"^red/1\.bmp cannot be used: [^.]*\.$"):
-        evaluate(engine, images, [Record("red/1.bmp", "RED")], np.arange(1))
+        predict_records(engine, images, [Record("red/1.bmp", "RED")], np.arange(1))

@@ -13,12 +13,12 @@ from bloodcell.core.labels import CONFIDENT, WHITE_CELLS_4
 from bloodcell.core.progress import Control
 from bloodcell.datasets.catalog.sources import SourceSpec
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.experiments.adapt import MODEL_DIR, check_numbers, compared, parted, run_adapt
+from bloodcell.experiments.adapt import MODEL_DIR, check_finite_weights, compare_models, run_adapt, split_samples
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import read_model
 from bloodcell.training.samples.samples import Samples
-from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, cells_source
+from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, find_cells_source
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.model_store.keras_files import keras_bytes, layer, network
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, trained
@@ -46,7 +46,7 @@ def cells(tmp_path_factory):
 
 
 def adapt(cells, model_dir, work, **changes):
-    data_dir, source = cells_source(cells)
+    data_dir, source = find_cells_source(cells)
     small = {"images_per_epoch": 192, "batch_size": 16, "epochs": 8, "frozen_epochs": 2, "learning_rate": 0.01}
     spec = AdaptSpec("mine", "drawn", source, **(small | changes))
     return run_adapt(work, spec, model_dir, data_dir, cells.parent / "cache", Control())
@@ -95,13 +95,13 @@ def answers(*predicted):
 def test_the_rule_by_hand():
     """Before, A 2/2 and B 0/2: 0.5. After, A 2/2 and B 1/2: 0.75; the other way round it is worse."""
     before, after = answers(0, 0, 0, 0), answers(0, 0, 1, 0)
-    better = compared(before, after, n_draws=200)
+    better = compare_models(before, after, n_draws=200)
     assert (better["is_better"], better["difference"], better["mended"], better["spoiled"]) == (True, 0.25, 1, 0)
     assert better["may_be_chance"]  # one cell
-    worse = compared(after, before, n_draws=20)
+    worse = compare_models(after, before, n_draws=20)
     assert (worse["is_better"], worse["difference"], worse["mended"], worse["spoiled"]) == (False, -0.25, 0, 1)
     # more cells right is not better if a class is the worse for it: 2/2 and 0/2 against 1/2 and 1/2
-    assert not compared(before, answers(0, 1, 1, 0), n_draws=20)["is_better"]
+    assert not compare_models(before, answers(0, 1, 1, 0), n_draws=20)["is_better"]
 
 
 def test_labels_that_the_model_does_not_know(cells, model_dir, tmp_path):
@@ -164,10 +164,10 @@ def test_a_test_part_of_the_old_data_is_not_learned_from(tmp_path):
     )
     spec = AdaptSpec("mine", "old", SourceSpec("new", "new"))
     train = TrainSpec("old", (spec.cells, SourceSpec("old", "old")), class_names=("A", "B"))
-    held, learned = parted(spec, train, both)
-    assert set(learned.part) == {"", "train"}
-    assert (learned.source == 1).sum() == 12
-    assert not set(held.group) & set(learned.group)
+    held_out, training_samples = split_samples(spec, train, both)
+    assert set(training_samples.part) == {"", "train"}
+    assert (training_samples.source == 1).sum() == 12
+    assert not set(held_out.group) & set(training_samples.group)
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_models_that_cannot_be_continued(cells, changed_model, tmp_path):
 
 def test_weights_that_are_no_numbers():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    check_numbers(model)
+    check_finite_weights(model)
     model.set_weights([np.array([[np.nan], [1]]), np.zeros(1)])
     with pytest.raises(RunError, match="The adaptation diverged, its weights are no numbers"):
-        check_numbers(model)
+        check_finite_weights(model)

@@ -14,13 +14,17 @@ from bloodcell.experiments.k_fold import run_k_fold
 from bloodcell.experiments.search import STUDY_FILE, _open_study, run_search
 from bloodcell.experiments.trials import run_trials
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
-from bloodcell.training.fitting.cross_validation import final_figures, how_judged, out_of_fold
+from bloodcell.training.fitting.cross_validation import (
+    compute_final_metrics,
+    format_selection_note,
+    predict_out_of_fold,
+)
 from bloodcell.training.fitting.phases import Work
-from bloodcell.training.fitting.run_setup import Opened
+from bloodcell.training.fitting.run_setup import TrainingRun
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.specs.search_spec import Choices, SearchSpec
-from bloodcell.training.specs.trials_spec import TrialsSpec, spread
+from bloodcell.training.specs.trials_spec import TrialsSpec, summarise_spread
 from tests.conftest import step_by_step
 from tests.training.samples.test_samples import samples
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
@@ -39,7 +43,7 @@ class StopAfter(Control):
     def __init__(self, epochs=0):
         self.epochs, self.rows, self.lines = epochs, [], []
 
-    def epoch_done(self, row):
+    def on_epoch(self, row):
         self.rows.append(row)
 
     def log(self, line):
@@ -75,7 +79,7 @@ def test_a_finished_trial_is_not_run_again(trials):
 def test_trials_are_summed_up(trials):
     work, summary, _ = trials
     rows = summary["trials"]
-    assert summary["figures"]["accuracy"] == spread([row["accuracy"] for row in rows])
+    assert summary["figures"]["accuracy"] == summarise_spread([row["accuracy"] for row in rows])
     assert (summary["converged"], summary["converged_share"]) == (0, 0.0)  # one epoch each
     assert summary["validation"]["images"] == 2 * summary["validation"]["source_cells"]
     result = work / RESULT_DIR
@@ -126,16 +130,16 @@ def test_a_trial_whose_network_cannot_be_built_is_told_and_does_not_end_the_sear
 
 
 @pytest.fixture
-def opened(tmp_path):
+def training_run(tmp_path):
     """Four samples in two folds, and no fit yet."""
     some = samples([0, 1, 0, 1])
     checkpoints = open_checkpoints(tmp_path / CHECKPOINT_DIR, SPEC, some)
     work = Work(Control(), checkpoints, tmp_path / "history.csv", tmp_path, fits=2)
-    return Opened(some, np.array([0, 0, 1, 1]), work, [], 0.0)
+    return TrainingRun(some, np.array([0, 0, 1, 1]), work, [], 0.0)
 
 
-def test_a_fit_that_is_given_up_leaves_its_history_alone(opened):
-    kept, folder = opened.work.checkpoints, opened.work.checkpoints.folder
+def test_a_fit_that_is_given_up_leaves_its_history_alone(training_run):
+    kept, folder = training_run.work.checkpoints, training_run.work.checkpoints.folder
     for name in ("fit-1.npz", "fit-1-epoch-1.npz", "fit-11.npz"):
         np.savez(folder / name, history=np.array("[]"))
     assert not kept.is_given_up(1)
@@ -145,24 +149,24 @@ def test_a_fit_that_is_given_up_leaves_its_history_alone(opened):
     assert {path.name for path in folder.glob("*.npz")} == {"ended-1.npz", "fit-11.npz"}
 
 
-def test_a_fold_that_diverged_ends_the_run(opened):
+def test_a_fold_that_diverged_ends_the_run(training_run):
     numbers, nothing = np.zeros((2, 2), np.float32), np.full((2, 2), np.nan, np.float32)
     for fit, logits in ((1, numbers), (2, nothing)):
-        opened.work.checkpoints.save_answers(fit, Outputs(logits, None, logits[:, 0]), [])
+        training_run.work.checkpoints.save_predictions(fit, Outputs(logits, None, logits[:, 0]), [])
     with pytest.raises(RunError, match="Fold 2 diverged, its answers are no numbers: take a lower `learning_rate`"):
-        out_of_fold(replace(SPEC, folds=2, unknown_share=0.0), opened)
+        predict_out_of_fold(replace(SPEC, folds=2, unknown_share=0.0), training_run)
 
 
 def test_figures_of_answers_by_hand():
     """Two of A right, one of B wrong: accuracy 2/3, balanced (1 + 0) / 2; softmax(0, 0) gives each 0.5, loss ln 2."""
-    held = samples([0, 0, 1, -1])
+    held_out = samples([0, 0, 1, -1])
     outputs = Outputs(as_array([[0, 0]] * 4), None, as_array([0] * 4))
-    found = final_figures(held, outputs)
+    found = compute_final_metrics(held_out, outputs)
     assert found == {"accuracy": 0.6667, "balanced_accuracy": 0.5, "log_loss": 0.6931}
     nothing = replace(outputs, logits=as_array([[float("nan")] * 2] * 4))
-    assert final_figures(held, nothing)["log_loss"] is None
+    assert compute_final_metrics(held_out, nothing)["log_loss"] is None
     with pytest.raises(DatasetError, match="The held-out fold holds no cell of any class"):
-        final_figures(samples([-1]), replace(outputs, logits=as_array([[0, 0]])))
+        compute_final_metrics(samples([-1]), replace(outputs, logits=as_array([[0, 0]])))
 
 
 def as_array(values):
@@ -170,8 +174,8 @@ def as_array(values):
 
 
 def test_a_course_chosen_on_the_held_out_cells_is_told():
-    assert how_judged(SPEC) == ""
-    assert "too kind" in how_judged(replace(SPEC, keep="best"))
+    assert format_selection_note(SPEC) == ""
+    assert "too kind" in format_selection_note(replace(SPEC, keep="best"))
 
 
 def test_k_fold_needs_every_fold_of_the_spec(data_dir, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import encode_png
-from bloodcell.inference.ood import Typical
+from bloodcell.inference.ood import FeatureStatistics
 from bloodcell.synthetic.gallery import draw_field
 
 SIDE_PX = 48
@@ -52,7 +52,7 @@ def write_nucleus_model(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
     calibration = {"temperature": 1.0, "min_confidence": 0.7, "max_distance": 1e9}
     spec = {"class_names": list(names), **TAKES, "outputs": list(outputs), "calibration": calibration}
     (folder / "spec.json").write_text(json.dumps(spec))
-    Typical(np.zeros((len(names), 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "typical.npz")
+    FeatureStatistics(np.zeros((len(names), 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "typical.npz")
     return folder
 
 
@@ -78,11 +78,11 @@ def picture_bytes(seed: int = 7) -> bytes:
 def cell(seed: int = 7) -> np.ndarray:
     """The crop of that cell as the network takes it."""
     from bloodcell.inference.framing import Framing
-    from bloodcell.inference.pipeline import seen_crop
-    from bloodcell.model_store.io_spec import takes_of
+    from bloodcell.inference.pipeline import crop_model_input
+    from bloodcell.model_store.io_spec import read_io_spec
 
     (box,) = find_white_cells(picture(seed)).boxes
-    return seen_crop(Framing(takes_of(TAKES, "nucleus")), picture(seed), box)
+    return crop_model_input(Framing(read_io_spec(TAKES, "nucleus")), picture(seed), box)
 
 
 def nucleus_of(crop: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from bloodcell.core.errors import ExplainError
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.explain.class_cells import class_crops, class_index, mean_crop, mean_occlusion
+from bloodcell.explain.class_cells import average_crops, average_occlusion_maps, cut_class_crops, find_class_index
 from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
@@ -44,14 +44,14 @@ RECORDS = [
 
 def test_the_cells_of_a_class_whatever_its_capitals(engine, images):
     told = []
-    crops = class_crops(engine, images, RECORDS, "nucleus", on_progress=lambda *at: told.append(at))
+    crops = cut_class_crops(engine, images, RECORDS, "nucleus", on_progress=lambda *at: told.append(at))
     assert (crops.dtype, crops.shape) == (np.uint8, (3, SIDE_PX, SIDE_PX, 3))
     np.testing.assert_array_equal(crops, np.stack([cell(seed) for seed in SEEDS]))
     assert told == [(done, 5) for done in range(1, 6)]
 
 
 def test_of_many_some_evenly(engine, images):
-    crops = class_crops(engine, images, RECORDS[:3], "NUCLEUS", most=2)
+    crops = cut_class_crops(engine, images, RECORDS[:3], "NUCLEUS", most=2)
     np.testing.assert_array_equal(crops, np.stack([cell(7), cell(9)]))
 
 
@@ -64,21 +64,21 @@ def test_of_many_some_evenly(engine, images):
 )
 def test_what_cannot_be_asked(engine, images, name, most, message):
     with pytest.raises(ExplainError, match=message):
-        class_crops(engine, images, RECORDS, name, most)
+        cut_class_crops(engine, images, RECORDS, name, most)
 
 
 @pytest.mark.parametrize(("records", "n"), [(RECORDS[3:5], 2), ([], 0)])
 def test_a_class_without_a_cell(engine, images, records, n):
     with pytest.raises(ExplainError, match=f"No image labelled NUCLEUS shows a white cell, of {n} of that label"):
-        class_crops(engine, images, records, "NUCLEUS")
+        cut_class_crops(engine, images, records, "NUCLEUS")
 
 
 def test_the_mean_is_that_of_the_maps(engine):
     crops = np.stack([cell(7), cell(8)])
     each = [occlusion_maps(engine, crop) for crop in crops]
-    np.testing.assert_allclose(mean_occlusion(engine, crops), (each[0] + each[1]) / 2, atol=1e-6)
-    assert mean_crop(np.array([[[[0, 10, 255]]], [[[1, 20, 255]]]], np.uint8)).tolist() == [[[0, 15, 255]]]
+    np.testing.assert_allclose(average_occlusion_maps(engine, crops), (each[0] + each[1]) / 2, atol=1e-6)
+    assert average_crops(np.array([[[[0, 10, 255]]], [[[1, 20, 255]]]], np.uint8)).tolist() == [[[0, 15, 255]]]
 
 
 def test_class_index():
-    assert class_index(("A", "B"), "b") == 1
+    assert find_class_index(("A", "B"), "b") == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import ExplainError, StoreError
-from bloodcell.explain.explanation import ABOUT_FILE, MAPS_FILE, Explanation, LayerMaps, read_explanation
+from bloodcell.explain.explanation import EXPLANATION_FILE, MAPS_FILE, Explanation, LayerMaps, read_explanation
 
 LAYER = LayerMaps("conv", "convolution", 12, 16, 24, (3, 1), np.array([[[0, 1.0]], [[0.5, 0.25]]], np.float32))
 WHOLE = Explanation(
@@ -45,11 +45,13 @@ def test_what_was_not_made_is_none(tmp_path):
 def test_nothing_is_there_before_the_last_file_is(tmp_path):
     assert read_explanation(tmp_path / "nowhere") is None
     WHOLE.save(tmp_path / "it")
-    (tmp_path / "it" / ABOUT_FILE).unlink()
+    (tmp_path / "it" / EXPLANATION_FILE).unlink()
     assert read_explanation(tmp_path / "it") is None
 
 
-@pytest.mark.parametrize(("file", "data"), [(MAPS_FILE, b"PK half"), (ABOUT_FILE, b"{"), (ABOUT_FILE, b"{}")])
+@pytest.mark.parametrize(
+    ("file", "data"), [(MAPS_FILE, b"PK half"), (EXPLANATION_FILE, b"{"), (EXPLANATION_FILE, b"{}")]
+)
 def test_damage_is_said(tmp_path, file, data):
     WHOLE.save(tmp_path / "it")
     (tmp_path / "it" / file).write_bytes(data)

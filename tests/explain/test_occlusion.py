@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import ExplainError, ModelError
-from bloodcell.explain.occlusion import fill_colour, occlusion_maps
+from bloodcell.explain.occlusion import choose_fill_colour, occlusion_maps
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.inference.engine import Engine
-from bloodcell.model_store.io_spec import Takes
+from bloodcell.model_store.io_spec import ModelIOSpec
 from tests.explain.nucleus_net import NUCLEUS, cell, nucleus_model, nucleus_of
 from tests.inference.net import crops, write_net
 from tests.training.tiny_run import FOREIGN_WARNINGS
@@ -85,7 +85,11 @@ def test_another_crop_is_refused(nucleus):
 
 def test_what_covers():
     crop = np.full((8, 8, 3), (200, 190, 180), np.uint8)
-    assert fill_colour(Takes(8, 8), crop) == (BACKGROUND_LEVEL,) * 3
-    assert fill_colour(Takes(8, 8, "image"), crop) == (200, 190, 180)
-    assert fill_colour(Takes(8, 8, "image", mask="otsu"), crop) == (0, 0, 0)
-    assert fill_colour(Takes(8, 8, "image"), np.zeros((8, 8, 3), np.uint8)) == (0, 0, 0)  # no background found
+    assert choose_fill_colour(ModelIOSpec(8, 8), crop) == (BACKGROUND_LEVEL,) * 3
+    assert choose_fill_colour(ModelIOSpec(8, 8, "image"), crop) == (200, 190, 180)
+    assert choose_fill_colour(ModelIOSpec(8, 8, "image", mask="otsu"), crop) == (0, 0, 0)
+    assert choose_fill_colour(ModelIOSpec(8, 8, "image"), np.zeros((8, 8, 3), np.uint8)) == (
+        0,
+        0,
+        0,
+    )  # no background found

@@ -4,7 +4,7 @@ import pytest
 
 from bloodcell.core.errors import ImageError
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.crop import BACKGROUND_LEVEL, crop_cell, whole_picture
+from bloodcell.imaging.crop import BACKGROUND_LEVEL, crop_cell, resize_image
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.synthetic.gallery import draw_field
 
@@ -125,6 +125,6 @@ def test_a_wide_crop_holds_the_square_one_in_its_middle():
 
 def test_a_whole_picture_keeps_its_levels_and_loses_its_shape():
     rgb = np.repeat(np.arange(0, 200, 20, dtype=np.uint8), 4)[None, :, None].repeat(40, axis=0).repeat(3, axis=2)
-    small = whole_picture(rgb, 5, 10)
+    small = resize_image(rgb, 5, 10)
     assert small.shape == (5, 10, 3)
     assert small[2, :, 0].tolist() == list(range(0, 200, 20))

@@ -5,20 +5,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bloodcell.core.errors import ImageError
-from bloodcell.imaging.histogram import gray, gray_histogram
+from bloodcell.imaging.histogram import compute_gray_histogram, convert_to_gray
 
 
 def test_gray_weighs_the_channels():
     rgb = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 10, 10]]], np.uint8)
     # 0.299 * 255 = 76.2; 0.587 * 255 = 149.7; 0.114 * 255 = 29.1
-    assert gray(rgb).tolist() == [[76, 150, 29, 10]]
+    assert convert_to_gray(rgb).tolist() == [[76, 150, 29, 10]]
 
 
 def test_histogram_counts_each_value():
     rgb = np.zeros((2, 3, 3), np.uint8)
     rgb[0, 0] = 255
     rgb[1] = 7
-    counts = gray_histogram(rgb)
+    counts = compute_gray_histogram(rgb)
     assert counts.dtype == np.int64
     assert counts.shape == (256,)
     assert (counts[0], counts[7], counts[255], counts.sum()) == (2, 3, 1, 6)
@@ -27,18 +27,18 @@ def test_histogram_counts_each_value():
 def test_black_can_be_left_out():
     rgb = np.zeros((4, 4, 3), np.uint8)
     rgb[0] = 90
-    counts = gray_histogram(rgb, ignore_black=True)
+    counts = compute_gray_histogram(rgb, ignore_black=True)
     assert (counts[0], counts[90], counts.sum()) == (0, 4, 4)
 
 
 def test_view_with_steps_is_counted_as_its_copy():
     rgb = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
-    assert np.array_equal(gray_histogram(rgb[::2, ::-2]), gray_histogram(rgb[::2, ::-2].copy()))
+    assert np.array_equal(compute_gray_histogram(rgb[::2, ::-2]), compute_gray_histogram(rgb[::2, ::-2].copy()))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
 def test_only_rgb_is_taken(wrong):
-    for function in (gray, gray_histogram):
+    for function in (convert_to_gray, compute_gray_histogram):
         with pytest.raises(ImageError, match="An RGB image must be uint8"):
             function(wrong)
 
@@ -46,4 +46,4 @@ def test_only_rgb_is_taken(wrong):
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
 def test_counts_sum_to_the_pixels(rgb):
-    assert gray_histogram(rgb).sum() == rgb.shape[0] * rgb.shape[1]
+    assert compute_gray_histogram(rgb).sum() == rgb.shape[0] * rgb.shape[1]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.nuclei import MIN_CONTRAST, Nucleus, dilate_square, grow_cells, label_nuclei, nucleus_mask
+from bloodcell.imaging.nuclei import MIN_CONTRAST, Nucleus, dilate_square, grow_cells, label_nuclei, mask_nuclei
 
 SHAPE = (120, 160)
 VALID = np.ones(SHAPE, bool)
@@ -24,13 +24,13 @@ def labelled(contrast, is_close_up=False, valid=VALID):
 
 def test_mask_is_the_dark_disc():
     contrast = discs((60, 80, 15), level=1.0, background=0.1)
-    mask, threshold, _ = nucleus_mask(contrast, VALID)
+    mask, threshold, _ = mask_nuclei(contrast, VALID)
     assert 0.1 <= threshold < 1.0
     assert ((mask > 0) != (contrast > 0.5)).sum() <= 4  # opening takes the four tips of a drawn disc
 
 
 def test_no_mask_where_nothing_has_contrast():
-    mask, threshold, largest_px = nucleus_mask(discs((60, 80, 15), level=0.9 * MIN_CONTRAST), VALID)
+    mask, threshold, largest_px = mask_nuclei(discs((60, 80, 15), level=0.9 * MIN_CONTRAST), VALID)
     assert (mask.max(), largest_px) == (0, 0)
     assert threshold >= MIN_CONTRAST
 
@@ -38,7 +38,7 @@ def test_no_mask_where_nothing_has_contrast():
 def test_mask_leaves_out_what_is_not_valid():
     valid = VALID.copy()
     valid[:, :80] = False
-    mask, _, largest_px = nucleus_mask(discs((60, 40, 15), (60, 120, 15)), valid)
+    mask, _, largest_px = mask_nuclei(discs((60, 40, 15), (60, 120, 15)), valid)
     assert mask[:, :80].max() == 0
     assert mask[60, 120] == 1
     assert largest_px == mask.sum()
@@ -48,7 +48,7 @@ def test_threshold_rises_where_red_cells_were_taken_too():
     """A carpet of red cells that reaches three sides is no nucleus."""
     contrast = discs((60, 120, 12), level=1.0, background=0.05)
     contrast[:, :100] = 0.6
-    mask, threshold, _ = nucleus_mask(contrast, VALID)
+    mask, threshold, _ = mask_nuclei(contrast, VALID)
     assert threshold >= 0.6
     assert mask[:, :100].max() == 0
     assert ((mask > 0) != (contrast > 0.7)).sum() <= 4

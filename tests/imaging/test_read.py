@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from bloodcell.core.errors import ImageError
 from bloodcell.imaging import read
-from bloodcell.imaging.read import encode_jpeg, encode_png, image_size, read_rgb
+from bloodcell.imaging.read import encode_jpeg, encode_png, read_image_size, read_rgb
 from tests.places import SHARED_DATA
 
 tifffile = pytest.importorskip("tifffile")
@@ -123,13 +123,13 @@ def test_exif_orientation_is_applied(kind, orientation):
     data = saved(Image.fromarray(picture()), kind, exif=exif)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
     assert np.array_equal(read_rgb(data), expected)
-    assert image_size(data) == expected.shape[:2]
+    assert read_image_size(data) == expected.shape[:2]
 
 
 def test_unknown_exif_orientation_is_left_alone():
     exif = Image.Exif()
     exif[274] = 77
-    assert image_size(saved(Image.fromarray(picture()), "JPEG", exif=exif)) == (40, 60)
+    assert read_image_size(saved(Image.fromarray(picture()), "JPEG", exif=exif)) == (40, 60)
 
 
 def test_result_is_contiguous_and_writable():
@@ -206,7 +206,7 @@ def test_16_bit_kind_that_opencv_cannot_read(monkeypatch):
 # What is refused
 
 
-@pytest.mark.parametrize("read_it", [read_rgb, image_size])
+@pytest.mark.parametrize("read_it", [read_rgb, read_image_size])
 def test_empty_file(read_it):
     with pytest.raises(ImageError, match=r"The file is empty \(0 bytes\)"):
         read_it(b"")
@@ -223,7 +223,7 @@ def test_huge_picture_is_refused_from_its_header():
     with pytest.raises(ImageError, match=sentence):
         read_rgb(png_header(20_000, 20_000))
     with pytest.raises(ImageError, match=sentence):
-        image_size(png_header(20_000, 20_000))
+        read_image_size(png_header(20_000, 20_000))
 
 
 def test_size_limit_is_inclusive(monkeypatch):
@@ -359,7 +359,7 @@ STARTS = [b"", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1", b"\x89PNG\r\n\x1a\n", b"BM"
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(STARTS), st.binary(max_size=300))
 def test_arbitrary_bytes_raise_image_errors_only(start, rest):
-    for read_it in (read_rgb, image_size):
+    for read_it in (read_rgb, read_image_size):
         with suppress(ImageError):
             read_it(start + rest)
 
@@ -385,7 +385,7 @@ def test_damaged_files_raise_image_errors_only(whole, data):
     with suppress(ImageError):
         rgb = read_rgb(bytes(damaged))
         assert rgb.dtype == np.uint8
-        assert rgb.shape == (*image_size(bytes(damaged)), 3)
+        assert rgb.shape == (*read_image_size(bytes(damaged)), 3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -396,7 +396,7 @@ def test_damaged_files_raise_image_errors_only(whole, data):
 def test_any_small_array_reads_back_equal(rgb, kind):
     data = saved(Image.fromarray(rgb), kind)
     assert np.array_equal(read_rgb(data), rgb)
-    assert image_size(data) == rgb.shape[:2]
+    assert read_image_size(data) == rgb.shape[:2]
 
 
 @pytest.mark.data

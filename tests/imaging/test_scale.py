@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
 from bloodcell.core.errors import DatasetError, ImageError, SpecError
-from bloodcell.imaging.scale import FITTED, PART, SCALINGS, fit_scaling, fixed_scaling
+from bloodcell.imaging.scale import CROPS_PER_CHUNK, FITTED, SCALINGS, fit_scaling, make_fixed_scaling
 
 
 def drawn(n=50, side_px=4, seed=0):
@@ -51,7 +51,7 @@ def test_by_hand():
 
 def test_each_crop_by_its_own():
     """Neither lamp nor strength of the stain is left: a darker crop of half the contrast comes out alike."""
-    scaling, crops = fixed_scaling("crop"), drawn(side_px=20) // 2 * 2
+    scaling, crops = make_fixed_scaling("crop"), drawn(side_px=20) // 2 * 2
     scaled = scaling.apply(crops)
     assert np.abs(scaled.mean(axis=(1, 2))).max() < 1e-9
     assert scaled.std(axis=(1, 2)) == pytest.approx(1, abs=1e-2)
@@ -76,7 +76,7 @@ def test_a_place_that_never_varies_is_exactly_so_in_any_batches():
     assert fitted.sd[1, 1] == pytest.approx(np.sqrt(200) / 201)  # 1 of 201: sqrt(p (1 - p))
 
 
-@given(st.lists(st.integers(0, 3 * PART), min_size=1, max_size=6))
+@given(st.lists(st.integers(0, 3 * CROPS_PER_CHUNK), min_size=1, max_size=6))
 def test_batches_do_not_matter(sizes):
     crops = drawn(n=max(1, sum(sizes)), side_px=2)
     sizes = sizes if sum(sizes) else [1]
@@ -84,7 +84,7 @@ def test_batches_do_not_matter(sizes):
     other = fit_scaling("pixel", np.split(crops, np.cumsum(sizes)[:-1]))
     assert other.mean == pytest.approx(one.mean, abs=1e-9)
     assert other.sd == pytest.approx(one.sd, abs=1e-9)
-    assert (other.images, other.fingerprint) == (len(crops), one.fingerprint)
+    assert (other.images, other.crops_sha256) == (len(crops), one.crops_sha256)
 
 
 def test_a_small_spread_around_a_high_level():
@@ -96,23 +96,23 @@ def test_a_small_spread_around_a_high_level():
 
 def test_the_fingerprint_is_that_of_the_levels():
     crops = drawn()
-    assert fit_scaling("global", [crops]).fingerprint == hashlib.sha256(crops.tobytes()).hexdigest()
+    assert fit_scaling("global", [crops]).crops_sha256 == hashlib.sha256(crops.tobytes()).hexdigest()
     other = crops.copy()
     other[-1, 0, 0, 0] -= 1
-    assert fit_scaling("global", [other]).fingerprint != fit_scaling("global", [crops]).fingerprint
+    assert fit_scaling("global", [other]).crops_sha256 != fit_scaling("global", [crops]).crops_sha256
 
 
 def test_views_of_larger_crops():
     wide = drawn(side_px=6)
     middle = wide[:, 1:5, 1:5]
-    assert fit_scaling("pixel", [middle]).fingerprint == fit_scaling("pixel", [middle.copy()]).fingerprint
+    assert fit_scaling("pixel", [middle]).crops_sha256 == fit_scaling("pixel", [middle.copy()]).crops_sha256
 
 
 def test_the_fixed_ones():
     ends = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1)
-    assert fixed_scaling("-1..1").apply(ends).ravel().tolist() == [-1, 1]
-    assert fixed_scaling("255").apply(ends).ravel().tolist() == [0, 1]
-    assert (fixed_scaling("255").images, fixed_scaling("255").fingerprint) == (0, "")
+    assert make_fixed_scaling("-1..1").apply(ends).ravel().tolist() == [-1, 1]
+    assert make_fixed_scaling("255").apply(ends).ravel().tolist() == [0, 1]
+    assert (make_fixed_scaling("255").images, make_fixed_scaling("255").crops_sha256) == (0, "")
 
 
 def test_every_scaling_is_fixed_or_fitted():
@@ -122,9 +122,11 @@ def test_every_scaling_is_fixed_or_fitted():
 def test_scalings_of_imagenet_by_hand():
     white = np.full((1, 1, 1, 3), 255, np.uint8)
     # blue, green, red: 255 less 103.939, 116.779, 123.68
-    assert fixed_scaling("imagenet caffe").apply(white).ravel() == pytest.approx([151.061, 138.221, 131.32])
+    assert make_fixed_scaling("imagenet caffe").apply(white).ravel() == pytest.approx([151.061, 138.221, 131.32])
     # red, green, blue: (255 - 123.675) / 58.395 and so on
-    assert fixed_scaling("imagenet torch").apply(white).ravel() == pytest.approx([2.2489, 2.4286, 2.6400], abs=1e-4)
+    assert make_fixed_scaling("imagenet torch").apply(white).ravel() == pytest.approx(
+        [2.2489, 2.4286, 2.6400], abs=1e-4
+    )
 
 
 def test_crops_need_not_be_square():
@@ -165,4 +167,4 @@ def test_names_that_are_none():
     with pytest.raises(
         SpecError, match=r"without fitting must be one of \('-1\.\.1', '255', 'imagenet .*\. Received: 'pixel'"
     ):
-        fixed_scaling("pixel")
+        make_fixed_scaling("pixel")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bloodcell.imaging.stain import Background, find_background, optical_density
+from bloodcell.imaging.stain import Background, find_background, measure_optical_density
 
 CLEAR = (200, 190, 210)
 
@@ -53,14 +53,14 @@ def test_density_is_the_logarithm_of_what_is_absorbed():
     rgb = np.array([[[199, 99, 49], [199, 199, 199], [255, 255, 255]]], np.uint8)
     background = Background((199, 199, 199), 1.0, np.ones((1, 3), bool))
     # levels count from 1 to 256: 200 / 100 = 2, 200 / 50 = 4; brighter than the background absorbs nothing
-    assert optical_density(rgb, 0, background)[0] == pytest.approx([0, 0, 0], abs=1e-6)
-    assert optical_density(rgb, 1, background)[0] == pytest.approx([np.log(2), 0, 0], abs=1e-6)
-    assert optical_density(rgb, 2, background)[0] == pytest.approx([np.log(4), 0, 0], abs=1e-6)
+    assert measure_optical_density(rgb, 0, background)[0] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert measure_optical_density(rgb, 1, background)[0] == pytest.approx([np.log(2), 0, 0], abs=1e-6)
+    assert measure_optical_density(rgb, 2, background)[0] == pytest.approx([np.log(4), 0, 0], abs=1e-6)
 
 
 def test_density_is_zero_in_black_borders():
     valid = np.array([[True, False]])
-    density = optical_density(np.full((1, 2, 3), 20, np.uint8), 1, Background((200, 200, 200), 1.0, valid))
+    density = measure_optical_density(np.full((1, 2, 3), 20, np.uint8), 1, Background((200, 200, 200), 1.0, valid))
     assert density[0, 0] > 2
     assert density[0, 1] == 0
 
@@ -68,5 +68,5 @@ def test_density_is_zero_in_black_borders():
 def test_density_does_not_depend_on_the_lamp():
     """Half the light halves cell and background, so the density stays (but for rounding of levels)."""
     bright, dim = field(), (field().astype(float) / 2).astype(np.uint8)
-    densities = [optical_density(rgb, 1, find_background(rgb)) for rgb in (bright, dim)]
+    densities = [measure_optical_density(rgb, 1, find_background(rgb)) for rgb in (bright, dim)]
     assert densities[0] == pytest.approx(densities[1], abs=0.03)

@@ -3,12 +3,12 @@ import onnx
 import pytest
 
 from bloodcell.core.errors import ModelError
-from bloodcell.inference.engine import BATCH, Engine
-from bloodcell.inference.ood import Typical
+from bloodcell.inference.engine import BATCH_SIZE, Engine
+from bloodcell.inference.ood import FeatureStatistics
 from bloodcell.inference.pipeline import analyse
 from bloodcell.model_store.folder import model_sha256, read_model
-from bloodcell.model_store.io_spec import Takes
-from bloodcell.synthetic.gallery import sample_set
+from bloodcell.model_store.io_spec import ModelIOSpec
+from bloodcell.synthetic.gallery import draw_sample_set
 from tests.inference.net import NAMES, crops, write_net, write_spec
 from tests.places import MODELS
 
@@ -25,7 +25,7 @@ def test_describes_its_model(folder):
     assert engine.model_name == "pixel"
     assert engine.class_names == NAMES
     assert engine.model_sha256 == model_sha256(folder)
-    assert engine.takes == Takes(32, 32, "cell", 1.25, ("logits", "known", "features"))
+    assert engine.io_spec == ModelIOSpec(32, 32, "cell", 1.25, ("logits", "known", "features"))
 
 
 def test_scores_by_hand(folder):
@@ -62,7 +62,7 @@ def test_order_of_the_class_names_is_kept(tmp_path):
 
 
 def test_more_crops_than_a_batch_keep_their_order(folder):
-    reds = np.arange(2 * BATCH + 3) % 20 + 190
+    reds = np.arange(2 * BATCH_SIZE + 3) % 20 + 190
     many = Engine(folder).classify(crops(*((red, 200, 200) for red in reds)))
     assert many.probs.shape == (len(reds), 3)
     assert many.probs.sum(axis=1) == pytest.approx(1, abs=1e-5)
@@ -157,7 +157,7 @@ def test_nothing_speaks_for_a_cell_of_a_model_that_is_not_judged(unjudged):
     assert scores.status.tolist() == ["check", "check"]
     assert scores.probs[1] == pytest.approx([0.7870, 0.1065, 0.1065], abs=1e-4)
     assert (scores.known, scores.distance, Engine(unjudged).thresholds) == (None, None, None)
-    assert not read_model(unjudged).is_judged
+    assert not read_model(unjudged).has_thresholds
 
 
 def test_thresholds_that_nothing_can_be_judged_by(unjudged):
@@ -183,17 +183,17 @@ def test_a_calibration_that_makes_no_sense(tmp_path, change, match):
 
 
 def test_typical_features_of_another_network(folder):
-    Typical(np.zeros((3, 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "typical.npz")
+    FeatureStatistics(np.zeros((3, 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "typical.npz")
     with pytest.raises(ModelError, match=r"network of pixel gives 1 features, typical\.npz holds 2"):
         Engine(folder)
-    Typical(np.zeros((3, 2), np.float32), np.eye(3, dtype=np.float32)).save(folder / "typical.npz")
+    FeatureStatistics(np.zeros((3, 2), np.float32), np.eye(3, dtype=np.float32)).save(folder / "typical.npz")
     with pytest.raises(ModelError, match="holds no means and whitening that fit"):
         Engine(folder)
 
 
 def test_crops_that_are_not_square(tmp_path):
     engine = Engine(write_net(tmp_path / "wide", size=(24, 40)))
-    assert (engine.takes.height_px, engine.takes.width_px) == (24, 40)
+    assert (engine.io_spec.height_px, engine.io_spec.width_px) == (24, 40)
     assert engine.classify(crops((220, 200, 200), size=(24, 40))).probs.argmax() == 0
     with pytest.raises(ModelError, match=r"shape \(N, 24, 40, 3\)\. Received: uint8 \(1, 40, 24, 3\)"):
         engine.classify(crops((220, 200, 200), size=(40, 24)))
@@ -208,7 +208,7 @@ def test_outputs_that_are_not_those_named(folder):
 def test_the_shipped_model_answers_as_it_did():
     """Of drawn cells, as the version before networks without "known" answered them."""
     engine = Engine(SHIPPED)
-    (result,) = analyse(engine, [sample_set(n=1, seed=3)[0][1]])
+    (result,) = analyse(engine, [draw_sample_set(n=1, seed=3)[0][1]])
     (cell,) = result.cells
     assert (cell.class_name, cell.status) == ("LYMPHOCYTE", "confident")
     assert cell.probs == pytest.approx([0.0011, 0.9947, 0.0034, 0.0008], abs=1e-3)

@@ -6,7 +6,7 @@ import pytest
 from bloodcell.core.errors import ModelError
 from bloodcell.imaging.boxes import Box
 from bloodcell.inference.framing import Framing
-from bloodcell.model_store.io_spec import Takes
+from bloodcell.model_store.io_spec import ModelIOSpec
 
 BACKGROUND = (240, 230, 220)
 
@@ -21,12 +21,12 @@ def picture():
 
 def test_without_a_mask_the_picture_itself_is_seen():
     rgb = picture()
-    assert Framing(Takes(32, 32)).hide(rgb) is rgb
+    assert Framing(ModelIOSpec(32, 32)).hide_background(rgb) is rgb
 
 
 def test_otsu_leaves_the_dark_and_blackens_the_rest_of_whole_pictures():
     rgb = picture()
-    hidden = Framing(Takes(32, 32, "image", mask="otsu")).hide(rgb, BACKGROUND)
+    hidden = Framing(ModelIOSpec(32, 32, "image", mask="otsu")).hide_background(rgb, BACKGROUND)
     assert (hidden[20:40, 30:50] == (120, 40, 140)).all()
     outside = np.ones((60, 80), bool)
     outside[20:40, 30:50] = False
@@ -37,8 +37,8 @@ def test_otsu_leaves_the_dark_and_blackens_the_rest_of_whole_pictures():
 def test_around_cut_out_cells_what_is_hidden_looks_like_clear_ground():
     rgb = picture()
     rgb[50:, 60:] = (200, 150, 150)  # lighter than the cell: hidden
-    framing = Framing(Takes(32, 32, mask="otsu"))
-    hidden = framing.hide(rgb, BACKGROUND)
+    framing = Framing(ModelIOSpec(32, 32, mask="otsu"))
+    hidden = framing.hide_background(rgb, BACKGROUND)
     assert (hidden[50:, 60:] == BACKGROUND).all()
     cut = framing.cut(hidden, Box(20, 30, 40, 50), BACKGROUND)
     assert cut.shape == (32, 32, 3)
@@ -46,6 +46,6 @@ def test_around_cut_out_cells_what_is_hidden_looks_like_clear_ground():
 
 def test_a_u_net_needs_its_file(tmp_path):
     with pytest.raises(ModelError, match=r"needs its file\. Received: none"):
-        Framing(Takes(32, 32, mask="unet"))
+        Framing(ModelIOSpec(32, 32, mask="unet"))
     with pytest.raises(ModelError, match=r"The network of masks mask\.onnx is missing or damaged"):
-        Framing(Takes(32, 32, mask="unet"), tmp_path / "mask.onnx")
+        Framing(ModelIOSpec(32, 32, mask="unet"), tmp_path / "mask.onnx")

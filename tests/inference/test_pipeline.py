@@ -5,13 +5,13 @@ import pytest
 
 from bloodcell.core.errors import ImageError, IntakeError
 from bloodcell.imaging.boxes import iou
-from bloodcell.imaging.crop import whole_picture
+from bloodcell.imaging.crop import resize_image
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.inference import pipeline
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.framing import Framing
-from bloodcell.inference.pipeline import analyse, cell_crop, find_only
-from bloodcell.model_store.io_spec import Takes
+from bloodcell.inference.pipeline import analyse, crop_for_display, find_cells
+from bloodcell.model_store.io_spec import ModelIOSpec
 from bloodcell.synthetic.gallery import draw_field
 from tests.inference.net import write_net, write_spec
 
@@ -62,7 +62,7 @@ def test_each_kind_of_image_in_its_place(engine):
 
 def test_no_images(engine):
     assert list(analyse(engine, [])) == []
-    assert list(find_only(iter(()))) == []
+    assert list(find_cells(iter(()))) == []
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5, 100])
@@ -100,7 +100,7 @@ def test_an_error_of_the_source_is_not_swallowed(engine):
 
 def test_boxes_without_a_model_are_the_same(engine):
     images = [FIELD, EMPTY, THREE, b""]
-    for found, analysed in zip(find_only(images), analyse(engine, images), strict=True):
+    for found, analysed in zip(find_cells(images), analyse(engine, images), strict=True):
         assert found.status == analysed.status
         assert [cell.box for cell in found.cells] == [cell.box for cell in analysed.cells]
         assert {(cell.class_name, cell.probs, cell.status) for cell in found.cells} <= {("", (), "")}
@@ -108,7 +108,7 @@ def test_boxes_without_a_model_are_the_same(engine):
 
 def test_shown_crop_keeps_the_colours_of_the_picture():
     field = draw_field(3, 1, 240, 320)
-    crop = cell_crop(field.rgb, field.boxes[0], side_px=90)
+    crop = crop_for_display(field.rgb, field.boxes[0], side_px=90)
     assert crop.shape == (90, 90, 3)
     row, col = (round(at) for at in field.boxes[0].centre)
     assert crop[43:47, 43:47].mean(axis=(0, 1)) == pytest.approx(field.rgb[row, col], abs=40)
@@ -130,7 +130,7 @@ def test_a_model_of_whole_pictures_sees_the_picture(whole_pictures):
     assert red.cells[0].class_name == "RED"  # the corner alone differs, far from the cell
     assert red.cells[0].probs != plain.cells[0].probs
     assert [cell.box for cell in red.cells] == [cell.box for cell in plain.cells]
-    scores = whole_pictures.classify(whole_picture(red_corner, 24, 40)[None])
+    scores = whole_pictures.classify(resize_image(red_corner, 24, 40)[None])
     assert red.cells[0].probs == pytest.approx(scores.probs[0].tolist())
 
 
@@ -154,7 +154,7 @@ def size_of(data):
 
 def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pictures):
     three, one, none, dark = analyse(whole_pictures, [THREE, FIELD, EMPTY, DARK])
-    (found,) = find_only([THREE])
+    (found,) = find_cells([THREE])
     assert [cell.box for cell in three.cells] == [max((cell.box for cell in found.cells), key=lambda box: box.area_px)]
     assert three.message == "The model looks at the whole picture; of its 3 white cells the largest is named."
     assert (len(one.cells), one.message) == (1, "")
@@ -163,9 +163,9 @@ def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pict
 
 
 def test_cells_for_a_network_that_is_not_square():
-    takes = Takes(24, 48, context=1.2)
+    io_spec = ModelIOSpec(24, 48, context=1.2)
     field = draw_field(3, 1, 240, 320)
-    crop = Framing(takes).cut(field.rgb, field.boxes[0])
+    crop = Framing(io_spec).cut(field.rgb, field.boxes[0])
     assert crop.shape == (24, 48, 3)
-    square = Framing(Takes(24, 24, context=1.2)).cut(field.rgb, field.boxes[0])
+    square = Framing(ModelIOSpec(24, 24, context=1.2)).cut(field.rgb, field.boxes[0])
     assert np.abs(crop[:, 12:36].astype(int) - square).mean() < 2  # the same cell as large, with more beside it

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from bloodcell.inference.ood import Typical, fit_typical, load_typical
+from bloodcell.inference.ood import FeatureStatistics, fit_feature_statistics, load_feature_statistics
 from bloodcell.inference.scores import sigmoid, softmax
-from bloodcell.inference.statuses import Thresholds, cell_statuses
+from bloodcell.inference.statuses import Thresholds, assign_statuses
 
 
 def test_softmax_by_hand():  # logs of 1, 2, 5 are parts of 8
@@ -32,14 +32,14 @@ def test_statuses_by_hand_with_ties():
     probs = np.array([[0.9, 0.1], [0.89, 0.11], [0.9, 0.1], [0.5, 0.5], [0.1, 0.9]])
     known = np.array([0.5, 0.5, 0.49, 0.1, 0.9])
     distance = np.array([2.0, 1.0, 1.0, 1.0, 2.1])
-    statuses = cell_statuses(probs, known, distance, Thresholds(0.9, 0.5, 2.0))
+    statuses = assign_statuses(probs, known, distance, Thresholds(0.9, 0.5, 2.0))
     assert statuses.tolist() == ["confident", "check", "unfamiliar", "unfamiliar", "unfamiliar"]
 
 
 def test_distance_by_hand():
     """Unit covariance, means (0, 0) and (10, 0): (3, 4) is 25 / 2 from the first, (10, 2) is 4 / 2 from the second."""
-    typical = Typical(np.array([[0, 0], [10, 0]], np.float32), np.eye(2, dtype=np.float32))
-    assert typical.distance(np.array([[3.0, 4.0], [10.0, 2.0]])) == pytest.approx([12.5, 2.0])
+    feature_statistics = FeatureStatistics(np.array([[0, 0], [10, 0]], np.float32), np.eye(2, dtype=np.float32))
+    assert feature_statistics.distance(np.array([[3.0, 4.0], [10.0, 2.0]])) == pytest.approx([12.5, 2.0])
 
 
 def test_typical_cells_lie_at_distance_one():
@@ -47,20 +47,22 @@ def test_typical_cells_lie_at_distance_one():
     class_index = np.arange(3000) % 3
     spread = np.array([[1.0, 0.8], [0.0, 0.1]])
     features = rng.normal(0, 1, (3000, 2)) @ spread + 5 * class_index[:, None]
-    typical = fit_typical(features, class_index)
-    assert typical.means == pytest.approx(np.array([[0, 0], [5, 5], [10, 10]]), abs=0.1)
-    assert typical.distance(features).mean() == pytest.approx(1.0, rel=0.1)
-    assert typical.distance(np.array([[0.0, 3.0]]))[0] > 20  # near a mean, but off the line along which cells vary
+    feature_statistics = fit_feature_statistics(features, class_index)
+    assert feature_statistics.means == pytest.approx(np.array([[0, 0], [5, 5], [10, 10]]), abs=0.1)
+    assert feature_statistics.distance(features).mean() == pytest.approx(1.0, rel=0.1)
+    assert (
+        feature_statistics.distance(np.array([[0.0, 3.0]]))[0] > 20
+    )  # near a mean, but off the line along which cells vary
 
 
 def test_a_feature_that_never_varies_does_no_harm():
     features = np.column_stack([np.random.default_rng(0).normal(size=40), np.zeros(40)])
-    assert np.isfinite(fit_typical(features, np.arange(40) % 2).distance(features)).all()
+    assert np.isfinite(fit_feature_statistics(features, np.arange(40) % 2).distance(features)).all()
 
 
 def test_typical_survives_saving(tmp_path):
-    typical = Typical(np.array([[1.0, 2.0]], np.float32), np.eye(2, dtype=np.float32))
-    typical.save(tmp_path / "typical.npz")
-    loaded = load_typical(tmp_path / "typical.npz")
-    assert np.array_equal(loaded.means, typical.means)
-    assert np.array_equal(loaded.whitening, typical.whitening)
+    feature_statistics = FeatureStatistics(np.array([[1.0, 2.0]], np.float32), np.eye(2, dtype=np.float32))
+    feature_statistics.save(tmp_path / "typical.npz")
+    loaded = load_feature_statistics(tmp_path / "typical.npz")
+    assert np.array_equal(loaded.means, feature_statistics.means)
+    assert np.array_equal(loaded.whitening, feature_statistics.whitening)

@@ -16,7 +16,7 @@ from bloodcell.jobs import worker
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.runners.local import LocalRunner
-from bloodcell.jobs.runners.table import runner_of
+from bloodcell.jobs.runners.table import make_runner
 from bloodcell.jobs.store import NewJob, get_job
 
 HERE = "tests.jobs.light_worker"
@@ -33,7 +33,7 @@ class LightSpec(Spec):
 
 def light_queue(db=None, settings=None):
     settings = settings or load_settings()
-    kind = type(runner_of(settings))
+    kind = type(make_runner(settings))
     helpers = {"stopper": "tests.jobs.light_stopper"} if kind is LocalRunner else {}
     return JobQueue(db or open_database(settings.db_url), settings, kind(settings, worker=HERE, **helpers), KINDS)
 
@@ -53,10 +53,10 @@ def wait_for(condition, what, timeout_s=60):
     return found
 
 
-def wait_status(queue, job_id, *statuses, timeout_s=60, tend=True):
+def wait_status(queue, job_id, *statuses, timeout_s=60, dispatch=True):
     def reached():
-        if tend:
-            queue.tend()
+        if dispatch:
+            queue.dispatch()
         job = get_job(queue.db, job_id)
         return job if job.status in statuses else None
 

@@ -4,7 +4,7 @@ import os
 import time
 
 from bloodcell.jobs.files import (
-    drop_older,
+    delete_old_files,
     job_dir,
     make_job_dir,
     read_history,
@@ -55,6 +55,6 @@ def test_only_what_is_old_goes(tmp_path):
     lonely.write_text("x")
     for path in (old, lonely):
         os.utime(path, (then := time.time() - 91 * 24 * 3600, then))
-    drop_older(tmp_path, 90)
+    delete_old_files(tmp_path, 90)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new"]
-    drop_older(tmp_path / "missing", 90)
+    delete_old_files(tmp_path / "missing", 90)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bloodcell.jobs.processes import KILL_AFTER_S, TERM_AFTER_S, ProcessId, is_alive, process_id, stop
+from bloodcell.jobs.processes import KILL_AFTER_S, TERM_AFTER_S, ProcessId, find_process, is_alive, stop_process
 from tests.jobs.light_worker import SLEEPING_CHILD, wait_for
 
 # Says the id of its child once neither hears SIGTERM.
@@ -36,25 +36,25 @@ def start():
 
 def test_a_process_is_alive_until_it_ends_reaped_or_not(start):
     process = start("input_ = __import__('time').sleep(300)")
-    me = process_id(process.pid)
+    me = find_process(process.pid)
     assert is_alive(me)
     process.kill()
     wait_for(lambda: not is_alive(me), "the end of a process nobody has reaped")
     process.wait()
     assert not is_alive(me)
-    assert process_id(process.pid) is None
+    assert find_process(process.pid) is None
 
 
 def test_the_same_id_with_another_creation_time_is_another_process(start):
-    me = process_id(start("__import__('time').sleep(300)").pid)
+    me = find_process(start("__import__('time').sleep(300)").pid)
     assert not is_alive(ProcessId(me.pid, me.created - 60))
 
 
 def test_a_session_that_hears_nothing_is_killed_whole(start):
     leader = start(STUBBORN.format(own=False))
-    child = process_id(int(leader.stdout.readline()))
+    child = find_process(int(leader.stdout.readline()))
     assert is_alive(child)
-    stop(process_id(leader.pid), asked_at=0)
+    stop_process(find_process(leader.pid), asked_at=0)
     wait_for(lambda: not is_alive(child), "the end of the child")
     assert leader.wait(timeout=10) == -9
 
@@ -62,26 +62,28 @@ def test_a_session_that_hears_nothing_is_killed_whole(start):
 def test_a_child_that_outlives_its_leader_is_killed_too(start):
     leader = start(f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {SLEEPING_CHILD!r}]);"
                    "print(child.pid, flush=True); __import__('time').sleep(300)")  # fmt: skip
-    child = process_id(int(leader.stdout.readline()))
-    stop(process_id(leader.pid), asked_at=time.time() - TERM_AFTER_S)  # SIGTERM at once, which the leader hears
+    child = find_process(int(leader.stdout.readline()))
+    stop_process(
+        find_process(leader.pid), asked_at=time.time() - TERM_AFTER_S
+    )  # SIGTERM at once, which the leader hears
     wait_for(lambda: not is_alive(child), "the end of the child")
     assert leader.wait(timeout=10) == -15
 
 
 def test_a_process_that_stops_by_itself_is_left_to_it(start):
     process = start("__import__('time').sleep(0.3)")
-    stop(process_id(process.pid), asked_at=time.time() + 60)
+    stop_process(find_process(process.pid), asked_at=time.time() + 60)
     assert process.wait(timeout=10) == 0
 
 
 def test_a_process_that_got_the_id_is_never_touched(start):
     stranger = start(STUBBORN.format(own=False))
-    child = process_id(int(stranger.stdout.readline()))
-    me = process_id(stranger.pid)
-    stop(ProcessId(me.pid, me.created - 60), asked_at=0)
+    child = find_process(int(stranger.stdout.readline()))
+    me = find_process(stranger.pid)
+    stop_process(ProcessId(me.pid, me.created - 60), asked_at=0)
     assert is_alive(me)
     assert is_alive(child)
-    stop(me, asked_at=0)
+    stop_process(me, asked_at=0)
 
 
 def test_all_is_gone_within_five_seconds_of_the_asking():

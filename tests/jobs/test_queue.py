@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import update
 
 from bloodcell.core.errors import JobError, SpecError, StoreError
-from bloodcell.db.database import writing
+from bloodcell.db.database import begin_write
 from bloodcell.db.schema import jobs
 from bloodcell.jobs.files import job_dir, read_log
-from bloodcell.jobs.processes import ProcessId, is_alive, process_id
+from bloodcell.jobs.processes import ProcessId, find_process, is_alive
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.reasons import FULL_DISK
 from bloodcell.jobs.runners import local
 from bloodcell.jobs.runners.local import LocalRunner
-from bloodcell.jobs.runners.table import runner_of
+from bloodcell.jobs.runners.table import make_runner
 from bloodcell.jobs.store import (
     CANCELLED,
     DONE,
@@ -28,11 +28,11 @@ from bloodcell.jobs.store import (
     QUEUED,
     RUNNING,
     add_job,
-    ask_cancel,
     claim_next,
     get_job,
     list_jobs,
-    register,
+    register_process,
+    request_cancel,
 )
 from tests.jobs.light_worker import KINDS, new_job, wait_for, wait_status
 from tests.places import ROOT
@@ -49,7 +49,7 @@ def wait_step(queue, job_id, step):
 def test_two_jobs_run_in_order_and_nobody_tends_in_between(queue):
     first, second = queue.submit(new_job(steps=2)), queue.submit(new_job(steps=1))
     assert (first.status, second.status) == (RUNNING, QUEUED)
-    one, two = (wait_status(queue, job.id, DONE, tend=False) for job in (first, second))
+    one, two = (wait_status(queue, job.id, DONE, dispatch=False) for job in (first, second))
     assert one.ended_at <= two.started_at
     assert one.pid != two.pid
     assert (one.result, one.progress["step"]) == ("counted", 2)
@@ -62,9 +62,9 @@ def test_a_cancelled_job_keeps_what_it_finished_goes_on_and_frees_its_place(queu
     job, waiting = queue.submit(new_job(steps=3, step_s=1.5)), queue.submit(new_job())
     wait_step(queue, job.id, 1)
     queue.cancel(job.id)
-    done = wait_status(queue, job.id, CANCELLED, tend=False)
+    done = wait_status(queue, job.id, CANCELLED, dispatch=False)
     wait_for(lambda: not is_alive(ProcessId(done.pid, done.pid_created)), "the end of the worker")
-    wait_status(queue, waiting.id, DONE, tend=False)
+    wait_status(queue, waiting.id, DONE, dispatch=False)
     queue.resume(job.id)
     assert wait_status(queue, job.id, DONE).attempt == 2
     assert steps_of(queue, job.id) == [1, 2, 3]
@@ -72,10 +72,10 @@ def test_a_cancelled_job_keeps_what_it_finished_goes_on_and_frees_its_place(queu
 
 def test_a_worker_that_hears_nothing_is_gone_with_its_child_and_the_next_one_starts(queue):
     job, waiting = queue.submit(new_job("deaf")), queue.submit(new_job())
-    child = process_id(wait_for(lambda: get_job(queue.db, job.id).progress.get("child"), "the child"))
+    child = find_process(wait_for(lambda: get_job(queue.db, job.id).progress.get("child"), "the child"))
     worker = get_job(queue.db, job.id)
     queue.cancel(job.id)
-    wait_status(queue, waiting.id, DONE, tend=False)  # the helper saw to it: nobody else did
+    wait_status(queue, waiting.id, DONE, dispatch=False)  # the helper saw to it: nobody else did
     assert get_job(queue.db, job.id).status == CANCELLED
     assert not is_alive(ProcessId(worker.pid, worker.pid_created))
     assert not is_alive(child)
@@ -111,12 +111,12 @@ def test_a_job_outlives_who_submitted_it(queue):
 def test_a_process_that_got_the_workers_id_is_never_touched(queue):
     """The row names a live process that is not the worker: its id with another creation time."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True) as stranger:
-        me = process_id(stranger.pid)
+        me = find_process(stranger.pid)
         add_job(queue.db, new_job())
         job = claim_next(queue.db, 1)
-        register(queue.db, job, local.host(), me.pid, me.created - 60)
+        register_process(queue.db, job, local.get_host_name(), me.pid, me.created - 60)
         queue.runner.stop(get_job(queue.db, job.id))  # the helper ends by tending: then it has done what it would do
-        wait_status(queue, job.id, INTERRUPTED, tend=False)
+        wait_status(queue, job.id, INTERRUPTED, dispatch=False)
         with pytest.raises(JobError, match="job 1 is interrupted"):
             queue.cancel(job.id)
         assert is_alive(me)
@@ -126,23 +126,23 @@ def test_a_process_that_got_the_workers_id_is_never_touched(queue):
 def test_a_job_whose_starter_died_before_starting_it_is_given_up(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)
-    queue.tend()
+    queue.dispatch()
     assert get_job(queue.db, job.id).status == RUNNING
-    with writing(queue.db) as connection:
+    with begin_write(queue.db) as connection:
         connection.execute(update(jobs).values(started_at=time.time() - local.START_TIMEOUT_S - 1))
-    queue.tend()
+    queue.dispatch()
     assert get_job(queue.db, job.id).status == INTERRUPTED
 
 
 def test_a_worker_on_another_machine_is_judged_by_its_heartbeat(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)
-    register(queue.db, job, "elsewhere", os.getpid(), 1.0)
-    queue.tend()
+    register_process(queue.db, job, "elsewhere", os.getpid(), 1.0)
+    queue.dispatch()
     assert get_job(queue.db, job.id).status == RUNNING
-    with writing(queue.db) as connection:
-        connection.execute(update(jobs).values(heartbeat_at=time.time() - local.SILENCE_S - 1))
-    queue.tend()
+    with begin_write(queue.db) as connection:
+        connection.execute(update(jobs).values(heartbeat_at=time.time() - local.HEARTBEAT_TIMEOUT_S - 1))
+    queue.dispatch()
     assert get_job(queue.db, job.id).status == INTERRUPTED
 
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_done_says_in_which_state_the_job_is(queue):
     queue.cancel(job_id)
     with pytest.raises(JobError, match="A job that is queued or running can be cancelled; job 1 is cancelled"):
         queue.cancel(job_id)
-    with writing(queue.db) as connection:
+    with begin_write(queue.db) as connection:
         connection.execute(update(jobs).values(status=DONE))
     with pytest.raises(JobError, match="failed or cancelled or interrupted can be resumed; job 1 is done"):
         queue.resume(job_id)
@@ -194,7 +194,7 @@ def run_worker(queue, job):
 def test_a_job_cancelled_before_its_worker_is_up_does_not_begin(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)
-    ask_cancel(queue.db, job.id)
+    request_cancel(queue.db, job.id)
     done = run_worker(queue, job)
     assert done.returncode == 0
     assert "It was stopped before it began." in done.stdout
@@ -205,7 +205,7 @@ def test_a_job_cancelled_before_its_worker_is_up_does_not_begin(queue):
 def test_a_worker_that_comes_too_late_does_nothing(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)
-    register(queue.db, job, local.host(), 1, 1.0)  # another process has it
+    register_process(queue.db, job, local.get_host_name(), 1, 1.0)  # another process has it
     done = run_worker(queue, job)
     assert (done.returncode, done.stdout) == (1, "attempt 1 of job 1 is no longer wanted\n")
     assert not (job_dir(queue.settings, job.id) / "history.csv").exists()
@@ -215,7 +215,7 @@ def test_a_worker_that_cannot_be_started_is_a_failed_job(queue):
     queue.settings.jobs_dir.mkdir()
     (queue.settings.jobs_dir / "1").write_text("a file in the way")
     add_job(queue.db, new_job())
-    queue.tend()
+    queue.dispatch()
     job = get_job(queue.db, 1)
     assert job.status == FAILED
     assert job.error == "The worker cannot be started: File exists."
@@ -241,7 +241,7 @@ def test_unknown_kinds_and_runners_and_wrong_specs(db, settings):
     with pytest.raises(SpecError, match="Unknown settings"):
         queue.submit(new_job("train"))
     with pytest.raises(JobError, match=r"BLOODCELL_RUNNER must be one of \['local', 'ray'\]\. Received: 'cloud'"):
-        runner_of(replace(settings, runner="cloud"))
-    assert isinstance(runner_of(settings), LocalRunner)
+        make_runner(replace(settings, runner="cloud"))
+    assert isinstance(make_runner(settings), LocalRunner)
     assert list_jobs(db) == []
     assert len(KINDS) == 3

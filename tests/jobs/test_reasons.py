@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.jobs.reasons import FULL_DISK, reason_of
+from bloodcell.jobs.reasons import FULL_DISK, describe_failure
 
 
 def behind(cause, error):
@@ -30,4 +30,4 @@ def behind(cause, error):
     ],
 )
 def test_reasons(error, reason):
-    assert reason_of(error) == reason
+    assert describe_failure(error) == reason

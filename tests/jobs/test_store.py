@@ -15,15 +15,15 @@ from bloodcell.jobs.store import (
     QUEUED,
     RUNNING,
     add_job,
-    ask_cancel,
-    beat,
     claim_next,
-    end,
+    end_attempt,
     get_job,
     list_jobs,
-    queue_again,
-    register,
+    register_process,
     remove_job,
+    request_cancel,
+    requeue_job,
+    write_heartbeat,
 )
 from tests.jobs.light_worker import new_job
 
@@ -59,7 +59,7 @@ def test_one_short_job_runs_beside_the_others(db):
     claimed = claim_next(db, 1, ["short"])
     assert claimed.id == quick
     assert claim_next(db, 1, ["short"]) is None
-    end(db, claimed, DONE)
+    end_attempt(db, claimed, DONE)
     assert claim_next(db, 1, ["short"]).id == quicker
 
 
@@ -70,10 +70,10 @@ def test_a_short_job_takes_no_place_of_the_others(db):
 
 def test_a_job_queued_again_goes_behind(db):
     first, second = add_job(db, new_job()), add_job(db, new_job())
-    end(db, claim_next(db, 1), FAILED, error="No.")
+    end_attempt(db, claim_next(db, 1), FAILED, error="No.")
     assert get_job(db, first).error == "No."
-    assert queue_again(db, first)
-    assert not queue_again(db, first)
+    assert requeue_job(db, first)
+    assert not requeue_job(db, first)
     assert [claim_next(db, 2).id, claim_next(db, 2).id] == [second, first]
     job = get_job(db, first)
     assert (job.attempt, job.error, job.ended_at) == (2, "", None)
@@ -127,41 +127,41 @@ def test_two_processes_never_start_two_where_one_may_run(db, db_path):
 def test_only_the_process_of_this_attempt_may_write(db):
     add_job(db, new_job())
     old = claim_next(db, 1)
-    assert register(db, old, "here", 11, 1.0)
-    assert not register(db, old, "here", 12, 2.0)  # another process of the same attempt
-    assert register(db, old, "here", 11, 1.0)  # who started it and the process itself both tell
-    assert beat(db, old, {"epoch": 1}) is False
-    assert end(db, old, store.INTERRUPTED)
-    queue_again(db, old.id)
+    assert register_process(db, old, "here", 11, 1.0)
+    assert not register_process(db, old, "here", 12, 2.0)  # another process of the same attempt
+    assert register_process(db, old, "here", 11, 1.0)  # who started it and the process itself both tell
+    assert write_heartbeat(db, old, {"epoch": 1}) is False
+    assert end_attempt(db, old, store.INTERRUPTED)
+    requeue_job(db, old.id)
     new = claim_next(db, 1)
     assert (new.pid, new.progress) == (None, {})
-    assert beat(db, old, {"epoch": 9}) is None
-    assert not end(db, old, DONE)
-    assert not register(db, old, "here", 11, 1.0)
-    assert beat(db, new, {"epoch": 2}) is False
+    assert write_heartbeat(db, old, {"epoch": 9}) is None
+    assert not end_attempt(db, old, DONE)
+    assert not register_process(db, old, "here", 11, 1.0)
+    assert write_heartbeat(db, new, {"epoch": 2}) is False
     assert get_job(db, new.id).progress == {"epoch": 2}
 
 
 def test_cancelling_takes_a_waiting_job_away_and_flags_a_running_one(db):
     waiting, running = add_job(db, new_job()), None
-    ask_cancel(db, waiting)
+    request_cancel(db, waiting)
     assert get_job(db, waiting).status == CANCELLED
     running = add_job(db, new_job())
     job = claim_next(db, 1)
-    ask_cancel(db, running)
+    request_cancel(db, running)
     assert get_job(db, running).status == RUNNING
-    assert beat(db, job, {}) is True
-    end(db, job, CANCELLED)
-    ask_cancel(db, running)
-    queue_again(db, running)
-    assert beat(db, claim_next(db, 1), {}) is False  # the flag of before is gone
+    assert write_heartbeat(db, job, {}) is True
+    end_attempt(db, job, CANCELLED)
+    request_cancel(db, running)
+    requeue_job(db, running)
+    assert write_heartbeat(db, claim_next(db, 1), {}) is False  # the flag of before is gone
 
 
 def test_a_running_job_is_not_deleted(db):
     job_id = add_job(db, new_job())
     job = claim_next(db, 1)
     assert not remove_job(db, job_id)
-    end(db, job, DONE, result="it")
+    end_attempt(db, job, DONE, result="it")
     assert get_job(db, job_id).result == "it"
     assert remove_job(db, job_id)
     assert not remove_job(db, job_id)

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import text
 
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.db.database import writing
+from bloodcell.db.database import begin_write
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import add_job, claim_next, get_job
-from bloodcell.jobs.task import Heart, Task, patiently
+from bloodcell.jobs.task import Heartbeat, Task, retry_write
 from tests.jobs.light_worker import new_job, wait_for
 
 
@@ -18,7 +18,7 @@ def task(db, settings):
 
 
 def test_progress_is_written_at_the_beginning_meanwhile_and_at_the_end(db, task):
-    with Heart(db, task):
+    with Heartbeat(db, task):
         assert get_job(db, 1).progress.keys() == {"memory_mb"}
         task.report(epoch=1, loss=0.5)
         task.report(epoch=2)
@@ -29,16 +29,16 @@ def test_progress_is_written_at_the_beginning_meanwhile_and_at_the_end(db, task)
 
 
 def test_a_job_that_is_taken_away_stops(db, task):
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         connection.execute(text("DELETE FROM jobs"))
-    with Heart(db, task):
+    with Heartbeat(db, task):
         assert task.should_stop()
 
 
 def test_a_database_that_refuses_does_not_stop_the_work(db, task, capsys):
-    with writing(db) as connection:
+    with begin_write(db) as connection:
         connection.execute(text("ALTER TABLE jobs RENAME TO gone"))
-    with Heart(db, task):
+    with Heartbeat(db, task):
         assert not task.should_stop()
     assert "no sign of life could be given: The database has lost its tables" in capsys.readouterr().out
 
@@ -50,10 +50,10 @@ def test_the_end_is_written_once_the_database_takes_it():
         if refusals:
             raise refusals.pop()
 
-    patiently(write)
+    retry_write(write)
     refusals = [StoreError("Locked.")] * 2
     with pytest.raises(StoreError, match="Locked"):
-        patiently(write, tries=2)
+        retry_write(write, tries=2)
 
 
 def test_training_without_its_data_folder(task):

@@ -13,10 +13,10 @@ import pytest
 from bloodcell.core.errors import ModelError, RunError, SpecError, StoppedError
 from bloodcell.core.progress import Control
 from bloodcell.inference.engine import Engine
-from bloodcell.model_import.load_spec import LoadSpec, class_names_in, format_of, named_after
-from bloodcell.model_import.sandbox import Limits, load_limited
-from bloodcell.model_import.sandboxed.zipped_model import take_packed
-from bloodcell.model_store.model_zip import packed_bytes
+from bloodcell.model_import.load_spec import LoadSpec, detect_format, make_model_name, parse_class_names
+from bloodcell.model_import.sandbox import Limits, load_in_sandbox
+from bloodcell.model_import.sandboxed.zipped_model import import_zipped_model
+from bloodcell.model_store.model_zip import pack_model_to_bytes
 from tests.inference.net import write_net, write_spec
 from tests.model_store.keras_files import keras_bytes, layer, network
 from tests.model_store.test_model_zip import files_of, zipped
@@ -40,7 +40,7 @@ class Stopped(Control):
 @pytest.fixture
 def tiny_zip(tmp_path):
     path = tmp_path / "tiny.zip"
-    path.write_bytes(packed_bytes(write_tiny_model(tmp_path / "tiny")))
+    path.write_bytes(pack_model_to_bytes(write_tiny_model(tmp_path / "tiny")))
     return path
 
 
@@ -56,7 +56,7 @@ def packed_spec(path):
 
 def test_a_zipped_model_comes_out_as_it_went_in(tiny_zip, tmp_path):
     lines = Lines()
-    folder, trial = load_limited(tmp_path / "work", packed_spec(tiny_zip), lines)
+    folder, trial = load_in_sandbox(tmp_path / "work", packed_spec(tiny_zip), lines)
     assert lines.lines == ["Unpacking", "Looking through the networks", "Trying it on drawn cells"]
     assert trial["n_cells"] >= 10
     assert Engine(folder).model_sha256 == Engine(tmp_path / "tiny").model_sha256
@@ -65,26 +65,26 @@ def test_a_zipped_model_comes_out_as_it_went_in(tiny_zip, tmp_path):
 def test_the_reason_comes_out_of_the_process(tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"PK no zip")
     with pytest.raises(ModelError, match="The zip is refused as a model: as a zip it cannot be read"):
-        load_limited(tmp_path / "work", packed_spec(tmp_path / "bad.zip"), Control())
+        load_in_sandbox(tmp_path / "work", packed_spec(tmp_path / "bad.zip"), Control())
     with pytest.raises(ModelError, match=r"The file gone\.zip is no longer there: choose it again"):
-        load_limited(tmp_path / "work", packed_spec(tmp_path / "gone.zip"), Control())
+        load_in_sandbox(tmp_path / "work", packed_spec(tmp_path / "gone.zip"), Control())
 
 
 def test_it_is_ended_when_it_is_stopped_or_takes_too_long(keras_file, tmp_path):
     began = time.monotonic()
     with pytest.raises(StoppedError):
-        load_limited(tmp_path / "work", keras_file, Stopped())
+        load_in_sandbox(tmp_path / "work", keras_file, Stopped())
     with pytest.raises(RunError, match=r"Loading the model took longer than 0\.5 s and was ended"):
-        load_limited(tmp_path / "work", keras_file, Control(), Limits(max_s=0.5))
+        load_in_sandbox(tmp_path / "work", keras_file, Control(), Limits(max_s=0.5))
     with pytest.raises(RunError, match="Loading the model took more than 1 s of processor time and was ended"):
-        load_limited(tmp_path / "work", keras_file, Control(), Limits(max_cpu_s=1))
+        load_in_sandbox(tmp_path / "work", keras_file, Control(), Limits(max_cpu_s=1))
     assert time.monotonic() - began < 60
 
 
 def test_it_has_little_memory(tiny_zip, tmp_path):
     """ONNX Runtime's libraries alone need more."""
     with pytest.raises((ModelError, RunError), match=r"memory.* 0\.25 GB"):
-        load_limited(tmp_path / "work", packed_spec(tiny_zip), Control(), Limits(max_bytes=2**28))
+        load_in_sandbox(tmp_path / "work", packed_spec(tiny_zip), Control(), Limits(max_bytes=2**28))
 
 
 INSIDE = """
@@ -128,10 +128,10 @@ def test_what_it_may_not_do(tmp_path):
 
 
 def test_it_does_not_see_our_settings(monkeypatch, tmp_path):
-    from bloodcell.model_import.sandbox import _environment
+    from bloodcell.model_import.sandbox import _make_environment
 
     monkeypatch.setenv("BLOODCELL_DB", "postgresql://ada:secret@10.0.0.4/bloodcell")
-    assert "secret" not in str(_environment(tmp_path))
+    assert "secret" not in str(_make_environment(tmp_path))
 
 
 # Zipped models, without the process around
@@ -139,7 +139,7 @@ def test_it_does_not_see_our_settings(monkeypatch, tmp_path):
 
 def take(tmp_path, data):
     (tmp_path / "model.zip").write_bytes(data)
-    take_packed(tmp_path / "model.zip", tmp_path / "taken", lambda step: None)
+    import_zipped_model(tmp_path / "model.zip", tmp_path / "taken", lambda step: None)
 
 
 def pickled():
@@ -174,11 +174,11 @@ def test_files_of_a_zip_that_are_refused(changes, match, tmp_path):
 def test_a_spec_that_names_another_shape_is_refused_by_the_trial(tmp_path):
     folder = write_net(tmp_path / "pixel")
     write_spec(folder, side_px=48)
-    (tmp_path / "model.zip").write_bytes(packed_bytes(folder))
+    (tmp_path / "model.zip").write_bytes(pack_model_to_bytes(folder))
     with pytest.raises(
         ModelError, match=r"The network of made takes \['N', 32, 32, 3\], spec\.json names \(N, 48, 48, 3\)"
     ):
-        load_limited(tmp_path / "work", packed_spec(tmp_path / "model.zip"), Control())
+        load_in_sandbox(tmp_path / "work", packed_spec(tmp_path / "model.zip"), Control())
 
 
 def test_nothing_is_written_beside_the_folder(tmp_path):
@@ -216,8 +216,8 @@ def test_settings_that_make_no_sense(change, match):
 
 
 def test_class_names_are_read_as_people_write_them():
-    assert class_names_in("A, B,C") == class_names_in("A\n  B \n\nC,\n") == ("A", "B", "C")
-    assert class_names_in(" \n") == ()
+    assert parse_class_names("A, B,C") == parse_class_names("A\n  B \n\nC,\n") == ("A", "B", "C")
+    assert parse_class_names(" \n") == ()
 
 
 @pytest.mark.parametrize(
@@ -232,11 +232,11 @@ def test_class_names_are_read_as_people_write_them():
 )
 def test_other_files_are_not_taken(file_name, match):
     with pytest.raises(ModelError, match=match):
-        format_of(file_name)
+        detect_format(file_name)
 
 
 def test_names_from_file_names():
-    assert [format_of("A.KERAS"), format_of("a.zip")] == ["keras", "packed"]
-    assert named_after("my model (2).keras") == "my-model-2"
-    assert named_after("../../etc/.passwd.keras") == "passwd"
-    assert named_after("....keras") == "model"
+    assert [detect_format("A.KERAS"), detect_format("a.zip")] == ["keras", "packed"]
+    assert make_model_name("my model (2).keras") == "my-model-2"
+    assert make_model_name("../../etc/.passwd.keras") == "passwd"
+    assert make_model_name("....keras") == "model"

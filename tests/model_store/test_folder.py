@@ -2,14 +2,14 @@ import pytest
 
 from bloodcell.core.errors import ModelError
 from bloodcell.core.settings import Settings
-from bloodcell.model_store.folder import NEEDED_FILES, get_model, list_models, model_sha256, read_model, takes_by_name
+from bloodcell.model_store.folder import REQUIRED_FILES, find_io_spec, get_model, list_models, model_sha256, read_model
 
 SPEC = '{"title": "%s", "class_names": ["A", "B"], "side_px": 32, "context": 1.2}'
 
 
 def put(folder, title="", spec=None):
     folder.mkdir(parents=True)
-    for name in NEEDED_FILES:
+    for name in REQUIRED_FILES:
         (folder / name).write_bytes(b"network")
     (folder / "spec.json").write_text(SPEC % title if spec is None else spec)
     return folder
@@ -17,7 +17,7 @@ def put(folder, title="", spec=None):
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "ws", db_url="sqlite://", shelf=tmp_path / "shelf")
+    return Settings(home=tmp_path / "ws", db_url="sqlite://", shipped_models_dir=tmp_path / "shelf")
 
 
 def test_no_folders_no_models(settings):
@@ -27,19 +27,19 @@ def test_no_folders_no_models(settings):
 def test_shipped_models_come_first_then_by_name(settings):
     put(settings.runs_dir / "a")
     put(settings.runs_dir / "b")
-    put(settings.shelf / "malaria")
-    put(settings.shelf / "wbc4")
+    put(settings.shipped_models_dir / "malaria")
+    put(settings.shipped_models_dir / "wbc4")
     found = [(m.name, m.is_shipped) for m in list_models(settings)]
     assert found == [("wbc4", True), ("malaria", True), ("a", False), ("b", False)]
 
 
 def test_a_shipped_model_hides_a_trained_one_of_its_name(settings):
-    put(settings.shelf / "wbc4", "ours")
+    put(settings.shipped_models_dir / "wbc4", "ours")
     put(settings.runs_dir / "wbc4", "theirs")
     assert [model.title for model in list_models(settings)] == ["ours"]
 
 
-@pytest.mark.parametrize("missing", NEEDED_FILES)
+@pytest.mark.parametrize("missing", REQUIRED_FILES)
 def test_a_run_that_is_not_finished_is_no_model(settings, missing):
     (put(settings.runs_dir / "half") / missing).unlink()
     (settings.runs_dir / "notes.txt").write_text("no folder")
@@ -54,7 +54,7 @@ def test_what_a_model_says_of_itself(tmp_path):
     assert len(model.sha256) == 64
 
 
-@pytest.mark.parametrize("changed", NEEDED_FILES)
+@pytest.mark.parametrize("changed", REQUIRED_FILES)
 def test_every_file_that_decides_an_answer_changes_the_hash(tmp_path, changed):
     """Two folders that differ in one byte of one file; the card does not count."""
     before, after = put(tmp_path / "a"), put(tmp_path / "b")
@@ -65,22 +65,22 @@ def test_every_file_that_decides_an_answer_changes_the_hash(tmp_path, changed):
 
 
 def test_get_by_name(settings):
-    put(settings.shelf / "wbc4")
-    assert get_model("wbc4", settings).folder == settings.shelf / "wbc4"
+    put(settings.shipped_models_dir / "wbc4")
+    assert get_model("wbc4", settings).folder == settings.shipped_models_dir / "wbc4"
 
 
 def test_what_a_model_takes(settings):
-    put(settings.shelf / "cells")
+    put(settings.shipped_models_dir / "cells")
     put(settings.runs_dir / "pictures", spec='{"class_names": ["A"], "side_px": 4, "input": "image"}')
-    assert [takes_by_name(name, settings).input for name in ("cells", "pictures")] == ["cell", "image"]
-    assert takes_by_name("none", settings) is None
+    assert [find_io_spec(name, settings).input for name in ("cells", "pictures")] == ["cell", "image"]
+    assert find_io_spec("none", settings) is None
     assert get_model("pictures", settings).input == "image"
 
 
 @pytest.mark.parametrize(("names", "there"), [((), "none"), (("a", "b"), "a, b")])
 def test_an_unknown_name_tells_which_there_are(settings, names, there):
     for name in names:
-        put(settings.shelf / name)
+        put(settings.shipped_models_dir / name)
     with pytest.raises(ModelError, match=f"no model 'wbc5' on the shelf. Models there: {there}"):
         get_model("wbc5", settings)
 
@@ -99,7 +99,7 @@ def test_a_spec_that_makes_no_sense(tmp_path, spec, message):
         read_model(put(tmp_path / "bad", spec=spec))
 
 
-@pytest.mark.parametrize("missing", NEEDED_FILES)
+@pytest.mark.parametrize("missing", REQUIRED_FILES)
 def test_a_missing_file(tmp_path, missing):
     folder = put(tmp_path / "half")
     (folder / missing).unlink()

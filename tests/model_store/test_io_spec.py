@@ -1,11 +1,11 @@
 import pytest
 
 from bloodcell.core.errors import ModelError
-from bloodcell.model_store.io_spec import Takes, takes_of
+from bloodcell.model_store.io_spec import ModelIOSpec, read_io_spec
 
 
 def test_a_description_from_before_there_were_choices():
-    assert takes_of({"side_px": 64, "context": 1.2}, "old") == Takes(
+    assert read_io_spec({"side_px": 64, "context": 1.2}, "old") == ModelIOSpec(
         64, 64, "cell", 1.2, ("logits", "known", "features")
     )
 
@@ -13,16 +13,16 @@ def test_a_description_from_before_there_were_choices():
 @pytest.mark.parametrize(
     "takes",
     [
-        Takes(64, 64, "cell", 1.2),
-        Takes(120, 160, "image", 1.0, ("logits", "features")),
-        Takes(24, 48, "cell", 1.5, ("logits", "features")),
-        Takes(50, 50, "image", 1.0, ("logits", "features"), needs_white_cell=False),
+        ModelIOSpec(64, 64, "cell", 1.2),
+        ModelIOSpec(120, 160, "image", 1.0, ("logits", "features")),
+        ModelIOSpec(24, 48, "cell", 1.5, ("logits", "features")),
+        ModelIOSpec(50, 50, "image", 1.0, ("logits", "features"), needs_white_cell=False),
     ],
 )
-def test_what_is_written_is_read(takes):
-    assert takes_of(takes.to_description(), "mine") == takes
-    assert takes.knows_strangers == ("known" in takes.outputs)
-    assert ("side_px" in takes.to_description()) == (takes.height_px == takes.width_px)
+def test_what_is_written_is_read(io_spec):
+    assert read_io_spec(io_spec.to_description(), "mine") == io_spec
+    assert io_spec.has_ood_head == ("known" in io_spec.outputs)
+    assert ("side_px" in io_spec.to_description()) == (io_spec.height_px == io_spec.width_px)
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_what_is_written_is_read(takes):
 )
 def test_what_makes_no_sense(description, message):
     with pytest.raises(ModelError, match=message):
-        takes_of(description, "bad")
+        read_io_spec(description, "bad")

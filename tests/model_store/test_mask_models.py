@@ -23,7 +23,7 @@ def put(folder, spec=SPEC, metrics=METRICS):
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "ws", db_url="sqlite://", shelf=tmp_path / "shelf")
+    return Settings(home=tmp_path / "ws", db_url="sqlite://", shipped_models_dir=tmp_path / "shelf")
 
 
 def test_they_are_listed_by_name_and_are_no_classifiers(settings):
@@ -41,7 +41,7 @@ def test_they_are_listed_by_name_and_are_no_classifiers(settings):
 
 def test_what_one_says_of_itself(tmp_path):
     model = read_mask_model(put(tmp_path / "mine"))
-    assert (model.title, model.height_px, model.width_px, model.figures["images"]) == ("Mine", 32, 48, 4)
+    assert (model.title, model.height_px, model.width_px, model.metrics["images"]) == ("Mine", 32, 48, 4)
 
 
 def test_what_is_no_u_net(tmp_path):

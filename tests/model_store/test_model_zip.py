@@ -10,8 +10,8 @@ from bloodcell.core.errors import ModelError
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.model_store.folder import read_model
-from bloodcell.model_store.model_zip import PackedModel, inspect_packed, packed_bytes, unpack_model
-from bloodcell.synthetic.gallery import sample_set
+from bloodcell.model_store.model_zip import PackedModel, inspect_model_zip, pack_model_to_bytes, unpack_model
+from bloodcell.synthetic.gallery import draw_sample_set
 from tests.inference.net import crops, write_net, write_spec
 from tests.inference.test_engine import SHIPPED
 
@@ -39,13 +39,13 @@ def files_of(folder, **changes):
 
 def refused(data, match):
     with pytest.raises(ModelError, match=match):
-        inspect_packed(io.BytesIO(data))
+        inspect_model_zip(io.BytesIO(data))
 
 
 def test_packed_and_unpacked_is_the_same_model(folder, tmp_path):
-    data = packed_bytes(folder)
-    assert data == packed_bytes(folder)
-    assert inspect_packed(io.BytesIO(data)) == PackedModel("pixel", "Pixel", ("RED", "GREEN", "BLUE"), "cell", True)
+    data = pack_model_to_bytes(folder)
+    assert data == pack_model_to_bytes(folder)
+    assert inspect_model_zip(io.BytesIO(data)) == PackedModel("pixel", "Pixel", ("RED", "GREEN", "BLUE"), "cell", True)
     unpack_model(io.BytesIO(data), tmp_path / "again")
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == [
         "README.md",
@@ -62,8 +62,8 @@ def test_packed_and_unpacked_is_the_same_model(folder, tmp_path):
 
 
 def test_the_shipped_model_answers_the_same_after_the_way_through_a_zip(tmp_path):
-    unpack_model(io.BytesIO(packed_bytes(SHIPPED)), tmp_path / "wbc4")
-    pictures = [data for _, data in sample_set(4)]
+    unpack_model(io.BytesIO(pack_model_to_bytes(SHIPPED)), tmp_path / "wbc4")
+    pictures = [data for _, data in draw_sample_set(4)]
     ours, theirs = (list(analyse(Engine(one), pictures)) for one in (SHIPPED, tmp_path / "wbc4"))
     assert ours == theirs
     assert sum(len(result.cells) for result in ours) > 2
@@ -72,7 +72,7 @@ def test_the_shipped_model_answers_the_same_after_the_way_through_a_zip(tmp_path
 
 def test_files_at_the_root_of_the_zip(folder):
     data = zipped({name.removeprefix("pixel/"): content for name, content in files_of(folder).items()})
-    assert inspect_packed(io.BytesIO(data)).name == ""
+    assert inspect_model_zip(io.BytesIO(data)).name == ""
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_what_is_no_zip(data):
 def test_a_model_that_is_not_judged_says_so(folder):
     write_spec(folder, outputs=["logits"], calibration=None)
     (folder / "typical.npz").unlink()
-    assert not inspect_packed(io.BytesIO(packed_bytes(folder))).is_judged
+    assert not inspect_model_zip(io.BytesIO(pack_model_to_bytes(folder))).has_thresholds

@@ -6,13 +6,13 @@ import pytest
 
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
-from bloodcell.model_store.publish import publish, unfinished_dir
+from bloodcell.model_store.publish import get_unfinished_dir, publish
 
 
 @pytest.fixture
 def settings(tmp_path):
     (tmp_path / "shelf" / "wbc4").mkdir(parents=True)
-    return replace(load_settings(), home=tmp_path / "home", shelf=tmp_path / "shelf")
+    return replace(load_settings(), home=tmp_path / "home", shipped_models_dir=tmp_path / "shelf")
 
 
 def folder(tmp_path, content):
@@ -39,4 +39,4 @@ def test_a_folder_that_is_not_there(settings, tmp_path):
 
 
 def test_what_is_unfinished_lies_beside_and_is_hidden(tmp_path):
-    assert unfinished_dir(tmp_path / "mine") == tmp_path / ".mine.unfinished"
+    assert get_unfinished_dir(tmp_path / "mine") == tmp_path / ".mine.unfinished"

@@ -3,15 +3,15 @@ import pytest
 
 from bloodcell.core.errors import SpecError
 from bloodcell.imaging.scale import Scaling
-from bloodcell.networks.registry import default_settings
+from bloodcell.networks.registry import build_default_settings
 from bloodcell.networks.settings import NetworkSettings
 
 
 def test_a_family_brings_its_own():
-    settings = default_settings("cnn", 4)
+    settings = build_default_settings("cnn", 4)
     assert (settings.height_px, settings.width_px, settings.dropout) == (120, 160, 0.3)
-    assert (settings.scaling.name, settings.known_head, settings.weights) == ("255", False, "none")
-    assert default_settings("fcn", 4, dropout=0.5).dropout == 0.5
+    assert (settings.scaling.name, settings.ood_head, settings.weights) == ("255", False, "none")
+    assert build_default_settings("fcn", 4, dropout=0.5).dropout == 0.5
 
 
 @pytest.mark.parametrize(

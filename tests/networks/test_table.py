@@ -7,20 +7,20 @@ import pytest
 from bloodcell.cli.main import main
 from bloodcell.core.errors import ModelError
 from bloodcell.networks.registry import NETWORKS
-from bloodcell.networks.table import MEASURED, network_rows
+from bloodcell.networks.table import TIMES_FILE, read_network_rows
 
 
 def test_times_come_from_the_measured_file(tmp_path):
     path = tmp_path / "networks.json"
     path.write_text(json.dumps({"networks": {"cnn": {"cpu_ms": 12.5}}}))
-    times = {row.network.name: row.cpu_ms for row in network_rows(path)}
+    times = {row.network.name: row.cpu_ms for row in read_network_rows(path)}
     assert times["cnn"] == 12.5
     assert times["small"] is None
     assert list(times) == [network.name for network in NETWORKS]
 
 
 def test_without_a_measured_file_no_time_is_known(tmp_path):
-    assert {row.cpu_ms for row in network_rows(tmp_path / "none.json")} == {None}
+    assert {row.cpu_ms for row in read_network_rows(tmp_path / "none.json")} == {None}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"networks": {"cnn": {}}}', '{"networks": {"cnn": 3}}'])
@@ -28,11 +28,11 @@ def test_a_measured_file_that_makes_no_sense(tmp_path, text):
     path = tmp_path / "networks.json"
     path.write_text(text)
     with pytest.raises(ModelError, match=r"The measured times in .*networks\.json cannot be read"):
-        network_rows(path)
+        read_network_rows(path)
 
 
 def test_the_measured_file_of_the_project_knows_every_network():
-    assert set(json.loads(MEASURED.read_text())["networks"]) == {network.name for network in NETWORKS}
+    assert set(json.loads(TIMES_FILE.read_text())["networks"]) == {network.name for network in NETWORKS}
 
 
 def test_the_command_prints_a_line_a_network(capsys):

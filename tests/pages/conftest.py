@@ -15,7 +15,7 @@ from bloodcell.imaging.boxes import Box
 from bloodcell.inference.results import CellResult, ImageResult
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.review.batches import create_batch
-from bloodcell.review.tables import cells_table
+from bloodcell.review.tables import read_cells_table
 from bloodcell.ui.shared.state import Bench
 from tests.pages.tiny_model import write_tiny_model
 from tests.places import ROOT
@@ -49,9 +49,9 @@ def own_workspace(folder, patch):
     return folder / "ws"
 
 
-def _with_shelf(original, shelf):
-    def init(self, home, db_url, shelf=shelf, **others):
-        original(self, home, db_url, shelf, **others)
+def _with_shelf(original, shipped_models_dir):
+    def init(self, home, db_url, shipped_models_dir=shipped_models_dir, **others):
+        original(self, home, db_url, shipped_models_dir, **others)
 
     return init
 
@@ -126,6 +126,6 @@ def db():
 @pytest.fixture
 def bench(db):
     """The bench of that batch, with its three cells in file order and the first one chosen."""
-    table = cells_table(db, 1).set_index("cell_id")
+    table = read_cells_table(db, 1).set_index("cell_id")
     order = tuple(int(cell_id) for cell_id in table.index)
     return Bench(1, table, order=order, chosen=order[0], page_size=2)

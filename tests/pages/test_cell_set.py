@@ -4,8 +4,8 @@ import pytest
 
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import list_datasets
-from bloodcell.review.corrections import correct
-from bloodcell.review.tables import cells_table
+from bloodcell.review.corrections import add_correction
+from bloodcell.review.tables import read_cells_table
 from tests.pages.test_pages import database, texts, widget
 
 
@@ -21,8 +21,8 @@ def offer(filled):
 def decide(workspace, *labels):
     """Decide the first cells of the batch."""
     db = database(workspace)
-    for cell_id, label in zip(cells_table(db, 1)["cell_id"], labels, strict=False):
-        correct(db, int(cell_id), label, "Ada")
+    for cell_id, label in zip(read_cells_table(db, 1)["cell_id"], labels, strict=False):
+        add_correction(db, int(cell_id), label, "Ada")
 
 
 def test_without_a_decision_it_says_what_is_missing(offer):

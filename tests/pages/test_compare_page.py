@@ -7,7 +7,7 @@ import pytest
 
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.evaluation_folder import read_evaluation
-from bloodcell.evaluation.library import get_evaluation, keep_evaluation, list_evaluations
+from bloodcell.evaluation.library import get_evaluation, list_evaluations, store_evaluation
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
 from tests.evaluation.judged import add_dataset, evaluated, learned_from, records_of, spec_for
@@ -26,7 +26,7 @@ def two(workspace, model, tmp_path):
     names = []
     for name in ("tiny", "pixel"):
         found = evaluated(settings, spec_for(dataset, model=name))
-        names.append(keep_evaluation(found, settings.home / "new", name, settings))
+        names.append(store_evaluation(found, settings.home / "new", name, settings))
     return settings, dataset, names
 
 
@@ -67,11 +67,11 @@ def test_board_and_verdict(app, two):
 def test_leaks_stand_first(app, two):
     settings, dataset, _ = two
     learned_from(settings, dataset, [records_of(dataset)[0].file])
-    keep_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
+    store_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
     opened(app)
     assert not app.error  # the learned picture is not judged
     learned_from(settings, dataset, [one.file for one in records_of(dataset)])
-    keep_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
+    store_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
     app.run()
     assert [one.value for one in app.error] == ["tiny learned from pictures of this set: those figures are too good."]
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.groups_and_splits import kept_groups, kept_splits, open_split
+from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, open_split, read_stored_groups
 from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
@@ -106,14 +106,14 @@ def test_patients_from_the_names_then_a_split_that_keeps_them_together(page):
     widget(page.radio, "datasets-groups-how").set_value("From the file names").run()
     widget(page.button, "datasets-take-names").click().run()
     assert not page.exception
-    groups = kept_groups(registered())
+    groups = read_stored_groups(registered())
     assert len(groups.sizes()) == 8
     assert set(groups.sizes()) == {2}
     look(page, "Splits")
     widget(page.number_input, "datasets-split-folds").set_value(2).run()
     widget(page.button, "datasets-split-go").click().run()
     assert not page.exception
-    (file,) = kept_splits(registered()).values()
+    (file,) = list_stored_splits(registered()).values()
     split = open_split(file)
     assert not split.leaky
     assert (split.table.groupby("group")["split"].nunique() == 1).all()
@@ -129,7 +129,7 @@ def test_a_split_is_named_by_what_it_is_and_its_warnings_are_shown(page):
         widget(page.button, "datasets-split-go").click().run()
         assert not page.exception
         assert widget(page.selectbox, f"datasets-split-{registered().id}").value == f"{n_folds}-folds-seed-0"
-    assert list(kept_splits(registered())) == ["2-folds-seed-0", "5-folds-seed-0"]
+    assert list(list_stored_splits(registered())) == ["2-folds-seed-0", "5-folds-seed-0"]
     assert any("has 4 groups for 5 folds" in warning.value for warning in page.warning)
 
 
@@ -139,7 +139,7 @@ def test_a_split_of_single_images_must_be_confirmed_and_stays_marked(page):
     assert not [one for one in page.button if one.key == "datasets-split-go"]
     widget(page.checkbox, "datasets-split-leaky").check().run()
     widget(page.button, "datasets-split-go").click().run()
-    (file,) = kept_splits(registered()).values()
+    (file,) = list_stored_splits(registered()).values()
     assert open_split(file).leaky
     assert any("leaky" in error.value for error in page.error)
 
@@ -148,7 +148,7 @@ def test_copies_from_the_pictures(page):
     look(page, "Copies")
     widget(page.button, "datasets-find-copies").click().run(timeout=120)
     assert not page.exception
-    assert len(kept_groups(registered()).group_of) == 16
+    assert len(read_stored_groups(registered()).group_of) == 16
 
 
 def test_a_changed_folder_is_noticed_and_looked_at_again(app, folder, tmp_path):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import RunError
-from bloodcell.datasets.catalog.label_errors import label_errors, mark_label_error
+from bloodcell.datasets.catalog.label_errors import mark_label_error, read_label_errors
 from bloodcell.datasets.catalog.library import remove_dataset
 from bloodcell.evaluation.evaluation_folder import read_evaluation
-from bloodcell.evaluation.library import get_evaluation, keep_evaluation, list_evaluations
+from bloodcell.evaluation.library import get_evaluation, list_evaluations, store_evaluation
 from bloodcell.jobs import store
-from bloodcell.ui.evaluate.confusion_tab import _Filter, chosen_rows
-from bloodcell.ui.evaluate.report_download import html_of, pdf_of
+from bloodcell.ui.evaluate.confusion_tab import _Filter, select_rows
+from bloodcell.ui.evaluate.report_download import render_html, render_pdf
 from tests.evaluation.judged import add_dataset, evaluated, learned_from, records_of, spec_for
 from tests.pages.test_pages import texts, widget
 
@@ -28,7 +28,7 @@ def dataset(queue, model, tmp_path):
 def kept(queue, dataset):
     """An evaluation on the shelf."""
     found = evaluated(queue.settings, spec_for(dataset))
-    return keep_evaluation(found, queue.settings.home / "new", "mine", queue.settings)
+    return store_evaluation(found, queue.settings.home / "new", "mine", queue.settings)
 
 
 def opened(app, view=None):
@@ -71,7 +71,7 @@ def test_asking_makes_a_job(app, queue, dataset):
     assert store.get_job(queue.db, second.id).status == store.CANCELLED
     widget(app.button, f"evaluation-dismiss-{second.id}").click().run()
     widget(app.button, f"evaluation-cancel-{job.id}").click().run()
-    store.end(queue.db, job, store.CANCELLED)
+    store.end_attempt(queue.db, job, store.CANCELLED)
     app.run()
     assert "Cancelled. Nothing was kept." in texts(app)
     widget(app.button, f"evaluation-dismiss-{job.id}").click().run()
@@ -82,7 +82,7 @@ def test_a_failed_one_says_why(app, queue, dataset):
     opened(app)
     widget(app.button, "evaluation-go").click().run()
     (job,) = store.list_jobs(queue.db, (store.RUNNING,))
-    store.end(queue.db, job, store.FAILED, "The images are gone.")
+    store.end_attempt(queue.db, job, store.FAILED, "The images are gone.")
     app.run()
     assert [one.value for one in app.error] == ["The images are gone\\."]
 
@@ -93,10 +93,10 @@ def test_a_finished_one_opens_by_itself(app, queue, dataset, kept):
     ask(app)
     widget(app.button, "evaluation-go").click().run()
     other = evaluated(queue.settings, spec_for(dataset, title="Second"))
-    name = keep_evaluation(other, queue.settings.home / "new", "second", queue.settings)
+    name = store_evaluation(other, queue.settings.home / "new", "second", queue.settings)
     widget(app.selectbox, "evaluation-chosen").set_value(kept).run()
     (job,) = store.list_jobs(queue.db, (store.RUNNING,))
-    store.end(queue.db, job, store.DONE, result=name)
+    store.end_attempt(queue.db, job, store.DONE, result=name)
     app.run()
     assert widget(app.selectbox, "evaluation-chosen").value == name
     assert "evaluation-go" not in [one.key for one in app.button]  # the result stands first
@@ -105,7 +105,7 @@ def test_a_finished_one_opens_by_itself(app, queue, dataset, kept):
 def test_leaks_stand_before_any_figure(app, queue, dataset):
     files = [one.file for one in records_of(dataset) if "baso" not in one.file]
     learned_from(queue.settings, dataset, files[:4])
-    keep_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "mine", queue.settings)
+    store_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "mine", queue.settings)
     opened(app)
     (line,) = app.error
     assert line.value.startswith("The model has learned from 4 of these 12 pictures \\(4 the very pictures\\)")
@@ -140,13 +140,13 @@ def test_filters_show_exactly_those_pictures(queue, kept):
     sure = answers[[name for name in answers if name.startswith("prob_")]].to_numpy().max(axis=1)
     for label in set(answers["label"]):
         for answer in set(answers["prediction"]):
-            rows = chosen_rows(answers, _Filter(label, answer, "all answers", (), 0, 1, False))
+            rows = select_rows(answers, _Filter(label, answer, "all answers", (), 0, 1, False))
             assert set(rows) == set(np.flatnonzero((answers["label"] == label) & (answers["prediction"] == answer)))
             assert (np.diff(sure[rows]) <= 0).all()
-    wrong = chosen_rows(answers, _Filter("", "", "wrong answers", (), 0, 1, True))
+    wrong = select_rows(answers, _Filter("", "", "wrong answers", (), 0, 1, True))
     assert set(wrong) == set(np.flatnonzero(answers["label"] != answers["prediction"]))
     assert (np.diff(sure[wrong]) >= 0).all()
-    some = chosen_rows(answers, _Filter("", "", "all answers", ("check",), 0.3, 0.8, False))
+    some = select_rows(answers, _Filter("", "", "all answers", ("check",), 0.3, 0.8, False))
     assert set(some) == set(np.flatnonzero((answers["status"] == "check") & (sure >= 0.3) & (sure <= 0.8)))
 
 
@@ -155,7 +155,7 @@ def test_marking_a_label_and_judging_without_it(app, queue, dataset, kept):
     widget(app.selectbox, "evaluation-which").set_value("all answers").run()
     widget(app.button, "evaluation-mark").click().run()
     assert not app.exception
-    (mark,) = label_errors(dataset).values()
+    (mark,) = read_label_errors(dataset).values()
     assert "1 label error marked" in texts(app)
     assert "Marked as label error" in texts(app)
     widget(app.button, "evaluation-without").click().run()
@@ -167,7 +167,7 @@ def test_marking_a_label_and_judging_without_it(app, queue, dataset, kept):
     widget(app.selectbox, "evaluation-chosen").set_value(kept).run()
     widget(app.selectbox, "evaluation-which").set_value("all answers").run()
     widget(app.button, "evaluation-unmark").click().run()
-    assert label_errors(dataset) == {}
+    assert read_label_errors(dataset) == {}
 
 
 def test_why_a_picture_was_answered_so(app, model, kept):
@@ -197,17 +197,17 @@ def test_reports_are_made_by_a_click_alone(app, queue, dataset, kept, monkeypatc
         opened(app)
     assert {one.label for one in app.get("download_button")} >= {"Report (HTML)", "Report (PDF)"}
     folder = get_evaluation(kept, queue.settings).folder
-    assert b"data:image/jpeg;base64," in html_of(folder).partition(b"<body>")[2]
-    assert pdf_of(folder).startswith(b"%PDF-")
+    assert b"data:image/jpeg;base64," in render_html(folder).partition(b"<body>")[2]
+    assert render_pdf(folder).startswith(b"%PDF-")
     remove_dataset(dataset)
     shutil.rmtree(dataset.path)
-    body = html_of(folder).partition(b"<body>")[2]
+    body = render_html(folder).partition(b"<body>")[2]
     assert b"the dataset Drawn is no longer there" in body
     assert b"<img" not in body
-    assert pdf_of(folder).startswith(b"%PDF-")
+    assert render_pdf(folder).startswith(b"%PDF-")
     shutil.rmtree(folder)
     with pytest.raises(RunError, match="cannot be read"):
-        html_of(folder)
+        render_html(folder)
 
 
 def test_deleting(app, queue, kept):
@@ -246,7 +246,7 @@ def test_a_model_that_was_replaced_cannot_be_explained(app, queue, kept):
 
 
 def test_the_address_names_an_evaluation(app, queue, dataset, kept):
-    keep_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "newer", queue.settings)
+    store_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "newer", queue.settings)
     app.query_params["evaluation"] = kept
     opened(app)
     assert widget(app.selectbox, "evaluation-chosen").value == kept

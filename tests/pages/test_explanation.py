@@ -9,10 +9,10 @@ from streamlit.testing.v1 import AppTest
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.settings import load_settings
 from bloodcell.db.database import open_database
-from bloodcell.explain.explanation import MAPS_FILE, METHODS, NOT_A_REASON, Explanation, LayerMaps
+from bloodcell.explain.explanation import MAPS_FILE, METHODS, NOT_A_MEDICAL_REASON, Explanation, LayerMaps
 from bloodcell.explain.spec import ExplainSpec
 from bloodcell.jobs import store
-from bloodcell.review.tables import cells_table
+from bloodcell.review.tables import read_cells_table
 from bloodcell.ui.shared import resources
 from tests.pages.test_pages import texts, widget
 from tests.pages.tiny_model import write_tiny_model
@@ -52,13 +52,13 @@ def charts(app):
 
 
 def jobs():
-    return [job for job in store.list_jobs(resources.database()) if job.kind == "explain"]
+    return [job for job in store.list_jobs(resources.get_database()) if job.kind == "explain"]
 
 
 def end(job, status, explanation=None, error=""):
     if explanation is not None:
         explanation.save(load_settings().explanations_dir / job.name)
-    store.end(resources.database(), job, status, error, job.name)
+    store.end_attempt(resources.get_database(), job, status, error, job.name)
 
 
 def button(app):
@@ -71,16 +71,16 @@ def test_closed_it_costs_nothing(filled, monkeypatch):
     )
     filled.run()
     assert not filled.exception
-    assert NOT_A_REASON not in texts(filled)
+    assert NOT_A_MEDICAL_REASON not in texts(filled)
 
 
 def test_opened_it_shows_a_map_for_the_predicted_class_or_another(filled, workspace):
     opened(filled)
     said = texts(filled)
     assert "By covering parts" in said
-    assert NOT_A_REASON in said
+    assert NOT_A_MEDICAL_REASON in said
     (choice,) = [one for one in filled.selectbox if one.label == "What speaks for"]
-    table = cells_table(open_database(f"sqlite:///{workspace / 'bloodcell.db'}"), 1).set_index("cell_id")
+    table = read_cells_table(open_database(f"sqlite:///{workspace / 'bloodcell.db'}"), 1).set_index("cell_id")
     assert choice.value == table.at[int("".join(filled.query_params["cell"])), "prediction"]
     assert any(one.endswith("(predicted)") for one in choice.options)
     assert not any("\\" in one for one in choice.options)

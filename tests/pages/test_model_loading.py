@@ -11,7 +11,7 @@ from bloodcell.jobs import store
 from bloodcell.jobs.files import make_job_dir
 from bloodcell.jobs.kinds.load import LOAD
 from bloodcell.model_import.load_spec import LoadSpec
-from bloodcell.model_store.model_zip import inspect_packed, packed_bytes
+from bloodcell.model_store.model_zip import inspect_model_zip, pack_model_to_bytes
 from tests.model_store.keras_files import dense, keras_bytes, layer, network
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import running  # noqa: F401
@@ -100,7 +100,7 @@ def test_a_bad_name_keeps_it_from_being_loaded(app, workspace):
 
 
 def test_a_zipped_model_says_all_itself(app, queue, running, tmp_path):
-    dropped(app, "colours.zip", packed_bytes(write_tiny_model(tmp_path / "tiny")))
+    dropped(app, "colours.zip", pack_model_to_bytes(write_tiny_model(tmp_path / "tiny")))
     assert "Tiny test model" in said(app)
     assert "models-load-input" not in {one.key for one in app.radio}
     assert widget(app.text_input, "models-load-name-colours.zip").value == "tiny"
@@ -115,7 +115,7 @@ def made(queue, status, error="", result=""):
     new = LOAD.make_job(spec, queue.settings.home, "Ada")
     job_id = store.add_job(queue.db, new)
     make_job_dir(queue.settings, job_id, new.spec)
-    store.end(queue.db, store.claim_next(queue.db, 99), status, error, result)
+    store.end_attempt(queue.db, store.claim_next(queue.db, 99), status, error, result)
     return store.get_job(queue.db, job_id)
 
 
@@ -149,7 +149,7 @@ def test_an_address_of_no_loading(app, model, given):
 def test_the_chosen_model_can_be_downloaded(app, model):
     app.run().switch_page("pages/models.py").run()
     assert not app.exception
-    assert inspect_packed(io.BytesIO(packed_bytes(model))).name == "tiny"
+    assert inspect_model_zip(io.BytesIO(pack_model_to_bytes(model))).name == "tiny"
     assert "Download as a zip" in {one.proto.label for one in app.get("download_button")}
 
 

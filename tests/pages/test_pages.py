@@ -8,8 +8,8 @@ import pytest
 
 from bloodcell.db.database import open_database
 from bloodcell.review.batches import list_batches
-from bloodcell.review.tables import cells_table, images_table
-from bloodcell.synthetic.gallery import sample_set
+from bloodcell.review.tables import read_cells_table, read_images_table
+from bloodcell.synthetic.gallery import draw_sample_set
 from tests.pages.conftest import ROOT
 
 PAGES = ("pages/classify.py", "pages/models.py", "pages/guide.py")
@@ -68,7 +68,7 @@ def test_the_sample_set_becomes_a_batch_with_cells(filled, workspace):
     assert filled.query_params["batch"] == "1"
     metrics = {metric.label: metric.value for metric in filled.metric}
     assert metrics["Images"] == "12"
-    assert metrics["White cells"] == str(len(cells_table(db, 1)))
+    assert metrics["White cells"] == str(len(read_cells_table(db, 1)))
     assert metrics["Decided"] == "0"
 
 
@@ -81,10 +81,10 @@ def test_the_tour_is_gone_once_there_is_a_batch(filled):
 
 def test_uploads_are_stored_as_they_arrive_and_bad_ones_are_listed(app, model, workspace):
     app.run()
-    (name, picture), *_ = sample_set(1)
+    (name, picture), *_ = draw_sample_set(1)
     upload(app, (name, picture), ("broken.jpg", picture[:500]), ("=cmd|' /C calc'!A0.jpg", b"text"))
     assert not app.exception
-    images = images_table(database(workspace), 1)
+    images = read_images_table(database(workspace), 1)
     assert images["file_name"].tolist() == [name, "broken.jpg", "=cmd|' /C calc'!A0.jpg"]
     assert images["image_status"].tolist() == ["cells", "unreadable", "unreadable"]
     odd = app.dataframe[0].value
@@ -103,7 +103,7 @@ def test_a_batch_of_bad_files_only_says_so(app, model):
 def test_a_batch_gets_the_name_that_was_given(app, model, workspace):
     app.run()
     widget(app.text_input, "classify-new-name").set_value("Ward 3, Monday").run()
-    upload(app, *sample_set(1))
+    upload(app, *draw_sample_set(1))
     assert [batch.name for batch in list_batches(database(workspace))] == ["Ward 3, Monday"]
 
 
@@ -114,8 +114,8 @@ def test_work_that_was_interrupted_goes_on_when_the_batch_is_opened(filled, work
         connection.execute("UPDATE images SET status = ''")
     filled.run()
     assert not filled.exception
-    assert (images_table(database(workspace), 1)["image_status"] != "").all()
-    assert len(cells_table(database(workspace), 1)) > 0
+    assert (read_images_table(database(workspace), 1)["image_status"] != "").all()
+    assert len(read_cells_table(database(workspace), 1)) > 0
 
 
 def test_images_wait_with_a_reason_when_their_model_is_gone(filled, workspace):
@@ -244,7 +244,7 @@ def test_a_full_disk_while_storing_leaves_the_app_alive(app, model, workspace, m
 
     with monkeypatch.context() as patch:
         patch.setattr("bloodcell.datasets.sources.blobs.write_whole", full)
-        upload(app, *sample_set(1))
+        upload(app, *draw_sample_set(1))
     assert not app.exception
     assert "disk is full" in app.error[0].value.replace("\\", "")
     app.run()
@@ -267,12 +267,12 @@ def test_a_damaged_metrics_file_is_one_sentence(app, model):
 
 def test_the_guide_names_every_public_set_with_its_licence(app):
     from bloodcell.datasets.public.public_sets import PUBLIC_SETS
-    from bloodcell.ui.shared.text import plain
+    from bloodcell.ui.shared.text import escape_md
 
     app.run().switch_page("pages/guide.py").run()
     for one in PUBLIC_SETS:
         assert one.source in texts(app)
-        assert plain(one.licence) in texts(app)
+        assert escape_md(one.licence) in texts(app)
 
 
 def test_downloading_a_set_without_a_network_is_one_sentence(app, monkeypatch):

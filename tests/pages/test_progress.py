@@ -10,7 +10,7 @@ def page_with_asked_work():
 
     from bloodcell.core.errors import DatasetError
     from bloodcell.ui.shared.errors import show_errors
-    from bloodcell.ui.shared.progress import say_stopped, with_bar
+    from bloodcell.ui.shared.progress import run_with_bar, show_stop_notice
 
     def work(told, should_stop):
         told(1, 2)
@@ -22,23 +22,23 @@ def page_with_asked_work():
         told(2, 2)
         return 7
 
-    say_stopped()
+    show_stop_notice()
     if st.button("Count", key="count"):
         with show_errors():
-            st.write(f"result {with_bar('Counting cells', work)}")
+            st.write(f"result {run_with_bar('Counting cells', work)}")
 
 
 def page_with_unasked_work():
     import streamlit as st
 
-    from bloodcell.ui.shared.progress import kept_with_bar
+    from bloodcell.ui.shared.progress import get_or_run_with_bar
 
     def work(told, should_stop):
         told(1, 1)
         st.session_state["runs"] = st.session_state.get("runs", 0) + 1
         return "all levels"
 
-    st.write(f"found {kept_with_bar(('set', 'levels'), 'Counting levels', work)}")
+    st.write(f"found {get_or_run_with_bar(('set', 'levels'), 'Counting levels', work)}")
 
 
 @pytest.fixture(autouse=True)

@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.groups_and_splits import keep_groups
-from bloodcell.datasets.catalog.library import images_table, list_datasets, register_path
+from bloodcell.datasets.catalog.groups_and_splits import store_groups
+from bloodcell.datasets.catalog.library import list_datasets, read_images_table, register_dataset
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
-from bloodcell.review.corrections import correct
-from bloodcell.review.tables import cells_table
+from bloodcell.review.corrections import add_correction
+from bloodcell.review.tables import read_cells_table
 from bloodcell.training.output.history import write_history
-from bloodcell.training.specs.adapt_spec import NOT_KEPT, AdaptSpec
+from bloodcell.training.specs.adapt_spec import REFUSAL_PREFIX, AdaptSpec
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.datasets.made import png
 from tests.experiments.results.adapt_reports import write_report
@@ -26,7 +26,7 @@ from tests.pages.tiny_model import CLASS_NAMES, SIDE_PX, write_tiny_model
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 CELLS = 6  # of each class
-REFUSED = f"{NOT_KEPT}: its balanced accuracy on 12 held-back cells is not above that of tiny."
+REFUSED = f"{REFUSAL_PREFIX}: its balanced accuracy on 12 held-back cells is not above that of tiny."
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def registered(queue, tmp_path, counts, name="Mine"):
         (folder / label).mkdir(parents=True)
         for number in range(n):
             (folder / label / f"{number}.png").write_bytes(png(number))
-    return register_path(name, folder, recognise(folder).choice, queue.settings)
+    return register_dataset(name, folder, recognise_layout(folder).choice, queue.settings)
 
 
 @pytest.fixture
@@ -150,8 +150,8 @@ def test_a_class_without_a_cell_is_refused_before_the_job(app, queue, tiny, tmp_
 
 
 def test_a_class_of_one_source_cell_is_warned_of(app, queue, tiny, dataset):
-    files = images_table(dataset)["file"]
-    keep_groups(dataset, {file: file.split("/")[0] if file.startswith("MONO") else file for file in files}, "by name")
+    files = read_images_table(dataset)["file"]
+    store_groups(dataset, {file: file.split("/")[0] if file.startswith("MONO") else file for file in files}, "by name")
     form(app)
     assert "Of Monocyte there is one source cell" in app.warning[0].value
     (counts,) = [one.value for one in app.dataframe if "Cells" in one.value]
@@ -194,8 +194,8 @@ def test_from_decided_cells_to_the_form(filled, queue, workspace, tiny):
     write_tiny_model(workspace / "runs" / "another")
     continuable(workspace / "runs" / "another")
     registered(queue, workspace, {"A": 1, "B": 1}, "Another")
-    for number, cell_id in enumerate(cells_table(queue.db, 1)["cell_id"]):
-        correct(queue.db, int(cell_id), CLASS_NAMES[number % 4], "Ada")
+    for number, cell_id in enumerate(read_cells_table(queue.db, 1)["cell_id"]):
+        add_correction(queue.db, int(cell_id), CLASS_NAMES[number % 4], "Ada")
     filled.session_state["classify-cell-set"] = True
     filled.run()
     widget(filled.button, "classify-make-cell-set").click().run()

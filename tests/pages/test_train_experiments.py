@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from bloodcell.cli import main
-from bloodcell.datasets.catalog.groups_and_splits import keep_split
-from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.catalog.groups_and_splits import store_split
+from bloodcell.datasets.catalog.library import register_dataset
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.datasets.labels.recognition import recognise
-from bloodcell.datasets.splits.split import holdout_split
+from bloodcell.datasets.labels.recognition import recognise_layout
+from bloodcell.datasets.splits.split import split_holdout
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.kinds.table import find_kind, read_job_file
@@ -34,7 +34,7 @@ TRIALS = TrialsSpec(TITLED, 3)
 @pytest.fixture
 def dataset(queue, tmp_path):
     folder = write_cells(tmp_path / "data") / "cells"
-    return register_path("Drawn", folder, recognise(folder).choice, queue.settings)
+    return register_dataset("Drawn", folder, recognise_layout(folder).choice, queue.settings)
 
 
 def form(app, kind, model=None):
@@ -170,7 +170,7 @@ def test_a_search_that_cannot_be(app, dataset, searched, widgets, key, value, sa
 
 
 def test_k_fold_needs_several_parts(app, dataset):
-    keep_split(dataset, "honest", holdout_split(split_table(dataset), 0.3))
+    store_split(dataset, "honest", split_holdout(split_table(dataset), 0.3))
     form(app, "kfold")
     assert "k-fold needs a split of several parts" in refusal(app)
 
@@ -223,9 +223,9 @@ def test_the_command_that_is_shown_queues_the_same(app, dataset, queue, kind, tm
 def job_in(queue, new, status=store.RUNNING, result="", progress=None):
     """A job that was started, brought to a status."""
     job = queue.submit(new)
-    store.beat(queue.db, job, progress or {})
+    store.write_heartbeat(queue.db, job, progress or {})
     if status != store.RUNNING:
-        store.end(queue.db, job, status, result=result)
+        store.end_attempt(queue.db, job, status, result=result)
     return store.get_job(queue.db, job.id)
 
 
@@ -261,7 +261,7 @@ def test_k_fold_under_way_and_at_its_end(app, queue, tmp_path):
     new = find_kind("kfold").make_job(TITLED, tmp_path, "Ada")
     job = job_in(queue, new, progress=LEARNING | {"fit": 2, "fits": 3})
     assert "part 2 of 3, epoch 2 of 4" in texts(at(app, job)).replace("\\", "")
-    store.beat(queue.db, job, LEARNING | {"fit": 3, "fits": 3, "epoch": 4, "batch": 10})
+    store.write_heartbeat(queue.db, job, LEARNING | {"fit": 3, "fits": 3, "epoch": 4, "batch": 10})
     assert "Working out the metrics" in texts(at(app, job))
 
 
@@ -269,7 +269,7 @@ def test_the_parts_of_a_model_of_all_are_told_apart(app, queue, tmp_path):
     new = find_kind("train").make_job(replace(TITLED, fold=-1), tmp_path, "Ada")
     job = job_in(queue, new, progress=LEARNING | {"fit": 3, "fits": 4})
     assert "part 3 of 4" in texts(at(app, job)).replace("\\", "")
-    store.beat(queue.db, job, LEARNING | {"fit": 4, "fits": 4})
+    store.write_heartbeat(queue.db, job, LEARNING | {"fit": 4, "fits": 4})
     assert "run 4 of 4" in texts(at(app, job)).replace("\\", "")
 
 

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.catalog.library import register_dataset
 from bloodcell.datasets.catalog.sources import DATASET
-from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.model_store.mask_models import EXAMPLES_FILE, Examples
 from bloodcell.training.output.history import MASK_COLUMNS, write_history
 from bloodcell.training.specs.masks_spec import MasksSpec
-from bloodcell.ui.train.job_request import HOW, MASKS_WAY
+from bloodcell.ui.train.job_request import MASKS_WAY, WAY_KEY
 from tests.model_store.test_mask_models import METRICS, put
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import LEARNING, at, keys, made, running, spec_of_newest, train  # noqa: F401
@@ -36,12 +36,12 @@ def spots(queue, tmp_path):
     """Pictures of two classes with masks in the folder masks, registered."""
     folder = write_spots(tmp_path / "data", 8) / "spots"
     (folder / "masks").rename(tmp_path / "masks")  # else its folders might be the classes
-    return register_path("Spots", folder, recognise(folder).choice, queue.settings)
+    return register_dataset("Spots", folder, recognise_layout(folder).choice, queue.settings)
 
 
 def asking(app):
     at(app)
-    widget(app.segmented_control, HOW).set_value(MASKS_WAY).run()
+    widget(app.segmented_control, WAY_KEY).set_value(MASKS_WAY).run()
     assert not app.exception
     return app
 
@@ -176,15 +176,15 @@ def test_without_any_it_leads_to_teaching_one_and_a_folder_can_be_typed(app, spo
     assert not widget(app.button, "train-go").disabled
     widget(app.button, "train-small-teach-masks").click().run()
     assert not app.exception
-    assert widget(app.segmented_control, HOW).value == MASKS_WAY
+    assert widget(app.segmented_control, WAY_KEY).value == MASKS_WAY
     assert "A U-Net learns which pixels belong to the cell" in texts(app)
 
 
 def test_a_running_job_of_masks_has_its_words(app, queue, running):
     job = made(queue, "second", store.RUNNING, kind="masks", pid=running.pid)
-    store.beat(queue.db, job, LEARNING | {"last_epoch": {"epoch": 1, "val_dice": 0.81}})
+    store.write_heartbeat(queue.db, job, LEARNING | {"last_epoch": {"epoch": 1, "val_dice": 0.81}})
     at(app, job)
     metrics = {one.label: one.value for one in app.metric}
     assert (metrics["Right pixels"], metrics["Dice, held back"]) == ("87.5%", "0.810")
-    store.beat(queue.db, job, LEARNING | {"epoch": 4, "batch": 10})
+    store.write_heartbeat(queue.db, job, LEARNING | {"epoch": 4, "batch": 10})
     assert "Writing and checking the U-Net" in texts(at(app, job)).replace("\\", "")

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from bloodcell.datasets.catalog.groups_and_splits import keep_groups, keep_split
-from bloodcell.datasets.catalog.library import images_table, register_path
+from bloodcell.datasets.catalog.groups_and_splits import store_groups, store_split
+from bloodcell.datasets.catalog.library import read_images_table, register_dataset
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.datasets.labels.recognition import recognise
-from bloodcell.datasets.splits.split import fold_split, holdout_split
+from bloodcell.datasets.labels.recognition import recognise_layout
+from bloodcell.datasets.splits.split import split_holdout, split_into_folds
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir, make_job_dir
-from bloodcell.jobs.processes import process_id
-from bloodcell.jobs.runners.local import host
+from bloodcell.jobs.processes import find_process
+from bloodcell.jobs.runners.local import get_host_name
 from bloodcell.training.output.history import write_history
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.jobs.light_worker import wait_for
@@ -31,7 +31,7 @@ EPOCHS = [{"fit": 1, "epoch": epoch, "loss": 1 / epoch, "accuracy": 0.6, "val_lo
 def dataset(queue, tmp_path):
     """Two photographs each of six drawn cells of four classes, registered."""
     folder = write_cells(tmp_path / "data") / "cells"
-    return register_path("Drawn: cells/1", folder, recognise(folder).choice, queue.settings)
+    return register_dataset("Drawn: cells/1", folder, recognise_layout(folder).choice, queue.settings)
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def made(queue, title, status, *, kind="train", pid=None, error="", result="", p
         return store.get_job(queue.db, job_id)
     job = store.claim_next(queue.db, 99)
     if pid is not None:
-        store.register(queue.db, job, host(), pid, process_id(pid).created)
-    store.beat(queue.db, job, progress or {})
+        store.register_process(queue.db, job, get_host_name(), pid, find_process(pid).created)
+    store.write_heartbeat(queue.db, job, progress or {})
     if status != store.RUNNING:
-        store.end(queue.db, job, status, error, result)
+        store.end_attempt(queue.db, job, status, error, result)
     return store.get_job(queue.db, job_id)
 
 
@@ -182,14 +182,14 @@ def test_a_name_that_cannot_be_is_said_at_the_click(app, dataset, queue):
 
 
 def split_table(dataset):
-    table = images_table(dataset)[["file", "label"]]
+    table = read_images_table(dataset)[["file", "label"]]
     return table.assign(group=table["file"].str.replace(r"-\d\.png", "", regex=True))
 
 
 def test_kept_groups_and_splits_enter_the_spec(app, dataset, queue, running):
     table = split_table(dataset)
-    keep_groups(dataset, dict(zip(table["file"], table["group"], strict=True)), "by name")
-    keep_split(dataset, "three folds", fold_split(table, 3))
+    store_groups(dataset, dict(zip(table["file"], table["group"], strict=True)), "by name")
+    store_split(dataset, "three folds", split_into_folds(table, 3))
     at(app)
     assert "24 source cells" in texts(app)
     widget(app.selectbox, "train-fold-3").set_value(-1).run()
@@ -200,8 +200,8 @@ def test_kept_groups_and_splits_enter_the_spec(app, dataset, queue, running):
 
 def test_a_hold_out_split_has_one_part_to_hold_out_and_leaky_ones_are_marked(app, dataset, queue, running):
     table = split_table(dataset)
-    keep_split(dataset, "b honest", holdout_split(table, 0.3, test_share=0.2))
-    keep_split(dataset, "a random", holdout_split(table, 0.3, leaky=True))
+    store_split(dataset, "b honest", split_holdout(table, 0.3, test_share=0.2))
+    store_split(dataset, "a random", split_holdout(table, 0.3, leaky=True))
     at(app)
     split = widget(app.selectbox, f"train-split-{dataset.id}")
     assert split.options == ["b-honest", "a-random (leaky)", "made when the training begins"]
@@ -215,8 +215,8 @@ def test_a_hold_out_split_has_one_part_to_hold_out_and_leaky_ones_are_marked(app
 
 
 def test_a_split_without_a_part_to_hold_out_cannot_be_trained_with(app, dataset):
-    split = holdout_split(split_table(dataset), 0.3)
-    keep_split(dataset, "odd", type(split)(split.table.assign(split="train")))
+    split = split_holdout(split_table(dataset), 0.3)
+    store_split(dataset, "odd", type(split)(split.table.assign(split="train")))
     at(app)
     assert "needs folds, or the parts train and validation" in app.error[0].value
     assert "train-go" not in keys(app)
@@ -279,7 +279,7 @@ def test_a_file_that_is_no_spec_is_one_sentence(app, dataset, data, folder, said
 
 
 def test_a_running_job_shows_where_it_stands_and_can_be_cancelled(app, queue, running):
-    store.beat(queue.db, running, LEARNING)
+    store.write_heartbeat(queue.db, running, LEARNING)
     write_history(job_dir(queue.settings, running.id) / "history.csv", EPOCHS[:1])
     at(app, running)
     metrics = {one.label: one.value for one in app.metric}
@@ -289,7 +289,7 @@ def test_a_running_job_shows_where_it_stands_and_can_be_cancelled(app, queue, ru
     assert len(app.get("plotly_chart")) == 2
     widget(app.button, "train-cancel").click().run()
     assert widget(app.button, "train-cancel").disabled or store.get_job(queue.db, running.id).is_over
-    wait_for(lambda: (queue.tend(), store.get_job(queue.db, running.id).status)[1] == store.CANCELLED, "its end")
+    wait_for(lambda: (queue.dispatch(), store.get_job(queue.db, running.id).status)[1] == store.CANCELLED, "its end")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_running_job_shows_where_it_stands_and_can_be_cancelled(app, queue, ru
     ],
 )
 def test_every_phase_has_words(app, queue, running, progress, said):
-    store.beat(queue.db, running, progress)
+    store.write_heartbeat(queue.db, running, progress)
     assert said in texts(at(app, running)).replace("\\", "")
 
 

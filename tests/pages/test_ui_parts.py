@@ -10,11 +10,12 @@ from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
+from bloodcell.reports.numbers import format_count
 from bloodcell.synthetic.gallery import draw_field
-from bloodcell.ui.classify.gallery import choices, page_of
-from bloodcell.ui.models.model_library import figure_rows, read_metrics
-from bloodcell.ui.shared.text import counted, local_time, plain
-from bloodcell.ui.shared.thumbnails import PictureCache, cell_and_field, thumbnail, tile_crops
+from bloodcell.ui.classify.gallery import find_page, list_choices
+from bloodcell.ui.models.model_library import make_metric_rows, read_metrics
+from bloodcell.ui.shared.text import escape_md, format_local_time
+from bloodcell.ui.shared.thumbnails import ThumbnailCache, make_cell_and_field, make_thumbnail, make_tile_crops
 
 
 @pytest.mark.parametrize(
@@ -27,21 +28,21 @@ from bloodcell.ui.shared.thumbnails import PictureCache, cell_and_field, thumbna
     ],
 )
 def test_plain(text, expected):
-    assert plain(text) == expected
+    assert escape_md(text) == expected
 
 
 def test_counted():
-    assert [counted(n, "image") for n in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
-    assert counted(2, "box", "boxes") == "2 boxes"
+    assert [format_count(n, "image") for n in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
+    assert format_count(2, "box", "boxes") == "2 boxes"
 
 
 def test_local_time_of_nothing_is_nothing():
-    assert local_time("") == ""
-    assert len(local_time("2026-01-31T10:00:00Z")) == len("2026-01-31 10:00")
+    assert format_local_time("") == ""
+    assert len(format_local_time("2026-01-31T10:00:00Z")) == len("2026-01-31 10:00")
 
 
 def test_choices_number_the_classes_then_the_extra_decisions():
-    assert [(one.key, one.words) for one in choices(WHITE_CELLS_4)] == [
+    assert [(one.key, one.words) for one in list_choices(WHITE_CELLS_4)] == [
         ("1", "Eosinophil"),
         ("2", "Lymphocyte"),
         ("3", "Monocyte"),
@@ -52,19 +53,19 @@ def test_choices_number_the_classes_then_the_extra_decisions():
 
 
 def test_the_tenth_choice_has_the_key_0_and_those_behind_it_none():
-    assert [one.key for one in choices([f"C{n}" for n in range(9)])][-2:] == ["0", ""]
+    assert [one.key for one in list_choices([f"C{n}" for n in range(9)])][-2:] == ["0", ""]
 
 
 def test_page_of_the_chosen_cell(bench):  # two cells a page: 1 2 | 3
-    assert page_of(bench) == (1, (1, 2))
+    assert find_page(bench) == (1, (1, 2))
     bench.chosen = 3
-    assert page_of(bench) == (2, (3,))
+    assert find_page(bench) == (2, (3,))
     bench.chosen = None
-    assert page_of(bench) == (1, (1, 2))
+    assert find_page(bench) == (1, (1, 2))
 
 
 def test_cache_forgets_the_picture_unused_longest():
-    cache = PictureCache(max_bytes=10)
+    cache = ThumbnailCache(max_bytes=10)
     cache.put(("a",), b"1234")
     cache.put(("b",), b"1234")
     cache.get(("a",))
@@ -74,7 +75,7 @@ def test_cache_forgets_the_picture_unused_longest():
 
 
 def test_cache_counts_a_replaced_picture_once():
-    cache = PictureCache()
+    cache = ThumbnailCache()
     cache.put(("a",), b"1234")
     cache.put(("a",), b"12")
     assert cache.n_bytes == 2
@@ -91,42 +92,42 @@ def test_tile_crops_decode_an_image_once_and_then_not_at_all(field, monkeypatch)
     blobs, sha256, drawn = field
     reads = []
     monkeypatch.setattr(blobs, "get", lambda sha, get=blobs.get: reads.append(sha) or get(sha))
-    cache = PictureCache()
+    cache = ThumbnailCache()
     wanted = [(sha256, box) for box in drawn.boxes]
-    crops, problems = tile_crops(cache, blobs, wanted)
+    crops, problems = make_tile_crops(cache, blobs, wanted)
     assert problems == []
     assert len(set(crops)) == 2
     assert all(crop.startswith("data:image/jpeg;base64,") for crop in crops)
-    assert tile_crops(cache, blobs, wanted) == (crops, [])
+    assert make_tile_crops(cache, blobs, wanted) == (crops, [])
     assert reads == [sha256]
 
 
 def test_tile_crops_of_a_lost_image_are_blank_and_say_why(tmp_path):
-    crops, problems = tile_crops(PictureCache(), BlobStore(tmp_path), [("0" * 64, Box(0, 0, 5, 5))])
+    crops, problems = make_tile_crops(ThumbnailCache(), BlobStore(tmp_path), [("0" * 64, Box(0, 0, 5, 5))])
     assert crops[0].startswith("data:image/jpeg")
     assert "not in the workspace" in problems[0]
 
 
 def test_cell_and_field(field):
     blobs, sha256, drawn = field
-    cache = PictureCache()
-    cell, whole = cell_and_field(cache, blobs, sha256, drawn.boxes, 0)
+    cache = ThumbnailCache()
+    cell, whole = make_cell_and_field(cache, blobs, sha256, drawn.boxes, 0)
     assert read_rgb(whole).shape == drawn.rgb.shape
     assert max(read_rgb(cell).shape) <= 240
-    assert cell_and_field(cache, blobs, sha256, drawn.boxes, 0) == (cell, whole)
-    assert cell_and_field(cache, blobs, sha256, drawn.boxes, 1)[0] != cell
+    assert make_cell_and_field(cache, blobs, sha256, drawn.boxes, 0) == (cell, whole)
+    assert make_cell_and_field(cache, blobs, sha256, drawn.boxes, 1)[0] != cell
 
 
 def test_cell_and_field_of_a_lost_image(tmp_path):
     with pytest.raises(StoreError, match="not in the workspace"):
-        cell_and_field(PictureCache(), BlobStore(tmp_path), "0" * 64, [Box(0, 0, 5, 5)], 0)
+        make_cell_and_field(ThumbnailCache(), BlobStore(tmp_path), "0" * 64, [Box(0, 0, 5, 5)], 0)
 
 
 def test_thumbnail(field, tmp_path):
     blobs, sha256, _ = field
-    assert thumbnail(PictureCache(), blobs, sha256).startswith("data:image/jpeg")
+    assert make_thumbnail(ThumbnailCache(), blobs, sha256).startswith("data:image/jpeg")
     text = blobs.put(b"no picture at all")
-    assert thumbnail(PictureCache(), blobs, text) is None
+    assert make_thumbnail(ThumbnailCache(), blobs, text) is None
 
 
 def test_figure_rows_give_shares_with_their_intervals():
@@ -135,7 +136,7 @@ def test_figure_rows_give_shares_with_their_intervals():
         "validation": {"per_source": {"ward": {"images": 1200, "accuracy": 0.9, "held_back": 0.1}}},
         "test": {"accuracy": 0.912, "interval": [0.88, 0.94], "recall": {"MONOCYTE": 0.75}, "ece": np.nan},
     }
-    first, second = figure_rows(metrics)
+    first, second = make_metric_rows(metrics)
     assert (first["Measured on"], first["Images"], first["Right"]) == ("validation, ward", "1,200", "90.0 %")
     assert second["Right"] == "91.2 % (88.0 to 94.0)"
     assert second["Monocyte found"] == "75.0 %"

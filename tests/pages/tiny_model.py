@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from bloodcell.inference.ood import Typical
+from bloodcell.inference.ood import FeatureStatistics
 
 CLASS_NAMES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
 SIDE_PX = 32
@@ -48,7 +48,9 @@ def write_tiny_model(folder: Path) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.save(model, folder / "model.onnx")
     # Nothing is far away: only `known` makes a cell unfamiliar.
-    Typical(np.zeros((len(CLASS_NAMES), 3), np.float32), np.eye(3, dtype=np.float32)).save(folder / "typical.npz")
+    FeatureStatistics(np.zeros((len(CLASS_NAMES), 3), np.float32), np.eye(3, dtype=np.float32)).save(
+        folder / "typical.npz"
+    )
     spec = {
         "title": "Tiny test model",
         "class_names": list(CLASS_NAMES),

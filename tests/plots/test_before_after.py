@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from bloodcell.plots.before_after import recall_before_after
+from bloodcell.plots.before_after import plot_recall_before_after
 
 NAN = float("nan")
 TABLE = pd.DataFrame(
@@ -18,7 +18,7 @@ TABLE = pd.DataFrame(
 
 
 def test_each_class_has_a_point_before_and_after_with_its_interval():
-    before, after = recall_before_after(TABLE).data
+    before, after = plot_recall_before_after(TABLE).data
     assert (before.name, after.name) == ("before", "after")
     assert (before.x[0], after.x[0]) == (0.5, 0.75)
     assert [round(one.error_x.arrayminus[0], 6) for one in (before, after)] == [0.3, 0.25]
@@ -27,6 +27,6 @@ def test_each_class_has_a_point_before_and_after_with_its_interval():
 
 
 def test_a_class_without_cells_keeps_its_place_and_names_are_safe():
-    figure = recall_before_after(TABLE)
+    figure = plot_recall_before_after(TABLE)
     assert math.isnan(figure.data[0].x[1])
     assert list(figure.layout.yaxis.ticktext) == ["Eosinophil (4)", "&lt;b&gt;odd (0)"]

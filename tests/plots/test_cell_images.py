@@ -5,7 +5,7 @@ import pytest
 
 from bloodcell.imaging.boxes import Box
 from bloodcell.plots import theme
-from bloodcell.plots.cell_images import close_up, field_with_boxes, fit_inside, mask_picture
+from bloodcell.plots.cell_images import crop_close_up, draw_boxes, fit_inside, render_mask
 
 
 def blank(height, width, value=200):
@@ -28,9 +28,7 @@ def test_fit_inside(size, longest, shortest, expected):
 
 
 def test_field_with_boxes_draws_the_chosen_box_in_colour_and_the_other_one_dark():
-    field = field_with_boxes(
-        blank(400, 600), [Box(50, 60, 150, 160), Box(200, 300, 300, 400)], chosen=0, longest_px=600
-    )
+    field = draw_boxes(blank(400, 600), [Box(50, 60, 150, 160), Box(200, 300, 300, 400)], chosen=0, longest_px=600)
     assert field.shape == (400, 600, 3)
     assert tuple(field[100, 60]) == theme.OUTLINE_RGB
     assert tuple(field[250, 300]) == theme.OTHER_OUTLINE_RGB
@@ -39,36 +37,36 @@ def test_field_with_boxes_draws_the_chosen_box_in_colour_and_the_other_one_dark(
 
 def test_field_with_boxes_leaves_the_original_alone():
     rgb = blank(400, 600)
-    field_with_boxes(rgb, [Box(50, 60, 150, 160)], chosen=0, longest_px=600)
+    draw_boxes(rgb, [Box(50, 60, 150, 160)], chosen=0, longest_px=600)
     assert (rgb == 200).all()
 
 
 def test_field_with_boxes_scales_the_boxes_with_the_field():  # 1200 wide to 600: column 120 becomes 60
-    field = field_with_boxes(blank(800, 1200), [Box(100, 120, 300, 320)], chosen=0, longest_px=600)
+    field = draw_boxes(blank(800, 1200), [Box(100, 120, 300, 320)], chosen=0, longest_px=600)
     assert tuple(field[100, 60]) == theme.OUTLINE_RGB
 
 
 def test_field_with_boxes_without_a_chosen_one():
-    field = field_with_boxes(blank(400, 600), [Box(50, 60, 150, 160)], chosen=None, longest_px=600)
+    field = draw_boxes(blank(400, 600), [Box(50, 60, 150, 160)], chosen=None, longest_px=600)
     assert tuple(field[100, 60]) == theme.OTHER_OUTLINE_RGB
 
 
 def test_close_up_is_a_square_around_the_box():  # side 1.5 * 40 = 60 around (50, 50)
     rgb = blank(100, 100)
     rgb[50, 50] = 0
-    cut = close_up(rgb, Box(30, 35, 70, 65), context=1.5)
+    cut = crop_close_up(rgb, Box(30, 35, 70, 65), context=1.5)
     assert cut.shape == (60, 60, 3)
     assert tuple(cut[30, 30]) == (0, 0, 0)
 
 
 def test_close_up_ends_at_the_edge_of_the_image():  # columns -20..40 become 0..40
-    assert close_up(blank(100, 100), Box(30, 0, 70, 20), context=1.5).shape == (60, 40, 3)
+    assert crop_close_up(blank(100, 100), Box(30, 0, 70, 20), context=1.5).shape == (60, 40, 3)
 
 
 def test_close_up_of_a_large_cell_is_shrunk():
-    assert close_up(blank(900, 900), Box(150, 150, 750, 750), context=1.2, longest_px=240).shape == (240, 240, 3)
+    assert crop_close_up(blank(900, 900), Box(150, 150, 750, 750), context=1.2, longest_px=240).shape == (240, 240, 3)
 
 
 def test_mask_picture_shows_marked_pixels_black():
-    picture = mask_picture(np.array([[True, False]]))
+    picture = render_mask(np.array([[True, False]]))
     assert picture.tolist() == [[[0, 0, 0], [255, 255, 255]]]

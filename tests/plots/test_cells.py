@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bloodcell.plots import theme
-from bloodcell.plots.cells import class_counts, probabilities
+from bloodcell.plots.cells import plot_class_counts, plot_probabilities
 
 CLASSES = ("EOSINOPHIL", "LYMPHOCYTE")
 
@@ -24,7 +24,7 @@ def test_class_counts_splits_by_status():
         ("EOSINOPHIL", "check"),
         ("LYMPHOCYTE", "unfamiliar"),
     )
-    assert bars(class_counts(table, CLASSES)) == {
+    assert bars(plot_class_counts(table, CLASSES)) == {
         "✓ Confident": {"Eosinophil": 2, "Lymphocyte": 0},
         "? Check": {"Eosinophil": 1, "Lymphocyte": 0},
         "! Unfamiliar": {"Eosinophil": 0, "Lymphocyte": 1},
@@ -32,21 +32,21 @@ def test_class_counts_splits_by_status():
 
 
 def test_class_counts_writes_the_sum_behind_each_bar():
-    figure = class_counts(cells(("LYMPHOCYTE", "check"), ("LYMPHOCYTE", "confident")), CLASSES)
+    figure = plot_class_counts(cells(("LYMPHOCYTE", "check"), ("LYMPHOCYTE", "confident")), CLASSES)
     assert [text.strip() for text in figure.data[-1].text] == ["0", "2"]
 
 
 def test_class_counts_of_no_cells_shows_every_class_with_zero():
-    assert bars(class_counts(cells(), CLASSES))["? Check"] == {"Eosinophil": 0, "Lymphocyte": 0}
+    assert bars(plot_class_counts(cells(), CLASSES))["? Check"] == {"Eosinophil": 0, "Lymphocyte": 0}
 
 
 def test_class_counts_shows_an_extra_decision_only_where_a_cell_has_it():
-    figure = class_counts(cells(("NOT_A_CELL", "check")), CLASSES)
+    figure = plot_class_counts(cells(("NOT_A_CELL", "check")), CLASSES)
     assert list(figure.data[0].y) == ["Eosinophil", "Lymphocyte", "Not a white cell"]
 
 
 def test_probabilities_in_the_models_order_with_the_label_bold():
-    bar = probabilities(CLASSES, (0.25, 0.75), "LYMPHOCYTE").data[0]
+    bar = plot_probabilities(CLASSES, (0.25, 0.75), "LYMPHOCYTE").data[0]
     assert list(bar.y) == ["Eosinophil", "<b>Lymphocyte</b>"]
     assert list(bar.x) == [0.25, 0.75]
     assert list(bar.text) == ["25.0 %", "75.0 %"]
@@ -69,10 +69,10 @@ def test_probabilities_in_the_models_order_with_the_label_bold():
     ],
 )
 def test_label_words(label, words):
-    assert theme.label_words(label) == words
+    assert theme.format_label(label) == words
 
 
 def test_every_status_has_a_word_a_sign_and_a_colour_of_its_own():
-    looks = theme.STATUS_LOOKS.values()
+    styles = theme.STATUS_STYLES.values()
     for part in ("word", "sign", "colour"):
-        assert len({getattr(look, part) for look in looks}) == 3
+        assert len({getattr(style, part) for style in styles}) == 3

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bloodcell.plots.experiments import run_dots, search_course, setting_effect, setting_words
+from bloodcell.plots.experiments import format_setting, plot_runs, plot_search_progress, plot_setting_effect
 
 RUNS = pd.DataFrame(
     {
@@ -26,7 +26,7 @@ SEARCHED = pd.DataFrame(
 
 
 def test_a_dot_for_each_run_and_figure_beside_each_other():
-    right, wrong, balanced, wrong_balanced = run_dots(RUNS, "Trial", MEANS).data
+    right, wrong, balanced, wrong_balanced = plot_runs(RUNS, "Trial", MEANS).data
     assert (list(right.y), list(wrong.y)) == ([0.9, 0.8], [0.2])
     assert (list(balanced.y), list(wrong_balanced.y)) == ([0.9, 0.7], [0.25])
     assert (right.marker.symbol, wrong.marker.symbol) == ("circle", "circle-open")
@@ -36,10 +36,10 @@ def test_a_dot_for_each_run_and_figure_beside_each_other():
 
 
 def test_the_means_are_lines_and_an_interval_is_a_band():
-    lines = run_dots(RUNS, "Trial", MEANS).layout.shapes
+    lines = plot_runs(RUNS, "Trial", MEANS).layout.shapes
     assert [one.y0 for one in lines] == [0.6333, 0.6167]
     parts = RUNS.rename(columns={"trial": "part"}).drop(columns="converged")
-    figure = run_dots(parts, "Part", MEANS, "all cells", (0.5, 0.75))
+    figure = plot_runs(parts, "Part", MEANS, "all cells", (0.5, 0.75))
     band, *_ = figure.layout.shapes
     assert (band.type, band.y0, band.y1) == ("rect", 0.5, 0.75)
     assert [trace.name for trace in figure.data] == ["Accuracy", "Balanced accuracy"]
@@ -47,23 +47,23 @@ def test_the_means_are_lines_and_an_interval_is_a_band():
 
 
 def test_the_best_so_far_never_gets_worse_and_trials_without_a_figure_are_marked_below():
-    dots, best, *marks = search_course(SEARCHED, "log_loss", is_less_better=True).data
+    dots, best, *marks = plot_search_progress(SEARCHED, "log_loss", is_minimised=True).data
     assert (list(dots.x), list(dots.y)) == ([1, 3, 5], [0.9, 0.4, 0.6])
     assert list(best.y) == [0.9, 0.4, 0.4]
     assert [(list(one.x), list(one.y), one.yaxis) for one in marks] == [
         ([2], ["given up"], "y2"),
         ([4], ["diverged"], "y2"),
     ]
-    _, best, *_ = search_course(SEARCHED, "log_loss", is_less_better=False).data
+    _, best, *_ = plot_search_progress(SEARCHED, "log_loss", is_minimised=False).data
     assert list(best.y) == [0.9, 0.9, 0.9]
 
 
 def test_a_search_in_which_every_trial_has_a_figure_has_no_marks():
-    assert len(search_course(SEARCHED.dropna(), "log_loss", is_less_better=True).data) == 2
+    assert len(plot_search_progress(SEARCHED.dropna(), "log_loss", is_minimised=True).data) == 2
 
 
 def test_a_setting_against_the_figure():
-    figure = setting_effect(
+    figure = plot_setting_effect(
         SEARCHED, "learning_rate", "Learning rate", "log_loss", 3, {"low": 1e-4, "high": 1e-2, "log": True}
     )
     (dots,) = figure.data
@@ -74,11 +74,11 @@ def test_a_setting_against_the_figure():
 
 def test_choices_stand_side_by_side_tried_or_not():
     choices = {"choices": ["-1..1", "255", "channel"]}
-    figure = setting_effect(SEARCHED, "scaling", "Scaling", "log_loss", 3, choices)
+    figure = plot_setting_effect(SEARCHED, "scaling", "Scaling", "log_loss", 3, choices)
     assert list(figure.data[0].x) == ["255", "-1..1", "255"]
     assert figure.layout.xaxis.type == "category"
     assert list(figure.layout.xaxis.categoryarray) == ["-1..1", "255", "channel"]
 
 
 def test_values_in_words():
-    assert [setting_words(one) for one in ([8, 12], 0.001234, 64, "sgd")] == ["8, 12", "0.00123", "64", "sgd"]
+    assert [format_setting(one) for one in ([8, 12], 0.001234, 64, "sgd")] == ["8, 12", "0.00123", "64", "sgd"]

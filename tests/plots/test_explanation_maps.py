@@ -8,12 +8,12 @@ from bloodcell.plots.explanation_maps import (
     AGAINST_RGB,
     FOR_RGB,
     OPACITY,
-    channel_picture,
-    map_figure,
-    map_picture,
-    map_range,
+    find_map_range,
+    plot_map,
+    render_channel,
+    render_map,
 )
-from bloodcell.reports.explanation_sheet import CHANNEL_PX, SIDE_PX, layer_sheet, map_sheet
+from bloodcell.reports.explanation_sheet import CHANNEL_PX, SIDE_PX, draw_layer_sheet, draw_map_sheet
 
 
 def gray(height, width, level=200):
@@ -21,14 +21,14 @@ def gray(height, width, level=200):
 
 
 def test_the_strongest_colour_is_never_less_than_a_tenth():
-    assert map_range(np.array([[0.02, -0.01]])) == 0.1
-    assert map_range(np.array([[0.2, -0.4]])) == pytest.approx(0.4)
+    assert find_map_range(np.array([[0.02, -0.01]])) == 0.1
+    assert find_map_range(np.array([[0.2, -0.4]])) == pytest.approx(0.4)
 
 
 def test_figure():
     values = np.zeros((8, 8), np.float32)
     values[2, 3] = 0.5
-    figure = map_figure(gray(32, 32), values, "drop", 0.5, signed=True)
+    figure = plot_map(gray(32, 32), values, "drop", 0.5, signed=True)
     picture, heat = figure.data
     assert picture.source.startswith("data:image/png;base64,")
     np.testing.assert_array_equal(heat.z, values)
@@ -37,18 +37,18 @@ def test_figure():
     # place 2, 3 of 8 lies over pixels 8 to 11 and 12 to 15 of 32: middles 9.5 and 13.5
     assert (heat.y0 + 2 * heat.dy, heat.x0 + 3 * heat.dx) == (9.5, 13.5)
     assert heat.colorscale[0][1] == f"rgba({AGAINST_RGB[0]},{AGAINST_RGB[1]},{AGAINST_RGB[2]},{OPACITY})"
-    one_way = map_figure(gray(32, 32), values, "share", 1.0, signed=False).data[1]
+    one_way = plot_map(gray(32, 32), values, "share", 1.0, signed=False).data[1]
     assert (one_way.zmin, one_way.zmax, len(one_way.colorscale)) == (0, 1, 2)
 
 
 def test_a_large_map_is_sent_smaller():
-    heat = map_figure(gray(40, 80), np.ones((380, 760), np.float32), "share", 1.0, signed=False).data[1]
+    heat = plot_map(gray(40, 80), np.ones((380, 760), np.float32), "share", 1.0, signed=False).data[1]
     assert heat.z.shape == (48, 96)
 
 
 def test_picture():
     """Half of a full drop covers with half of 0.85; 0 leaves the gray as it is."""
-    drawn = map_picture(gray(3, 3, 100), np.array([[1, 1, 1], [0, 0, 0], [-0.5, -0.5, -0.5]], np.float32), 1.0)
+    drawn = render_map(gray(3, 3, 100), np.array([[1, 1, 1], [0, 0, 0], [-0.5, -0.5, -0.5]], np.float32), 1.0)
     assert (drawn.dtype, drawn.shape) == (np.uint8, (3, 3, 3))
     assert drawn[0, 0].tolist() == pytest.approx([100 * 0.15 + one * 0.85 for one in FOR_RGB], abs=0.51)
     assert drawn[1, 1].tolist() == [100, 100, 100]
@@ -56,20 +56,20 @@ def test_picture():
 
 
 def test_a_coloured_crop_is_drawn_in_gray():
-    drawn = map_picture(np.full((4, 4, 3), (200, 50, 90), np.uint8), np.zeros((2, 2), np.float32), 1.0)
+    drawn = render_map(np.full((4, 4, 3), (200, 50, 90), np.uint8), np.zeros((2, 2), np.float32), 1.0)
     assert (drawn == drawn[..., :1]).all()
 
 
 def test_channel():
-    drawn = channel_picture(np.array([[0.0, 1.0], [0.5, 2.0]]), 8)
+    drawn = render_channel(np.array([[0.0, 1.0], [0.5, 2.0]]), 8)
     assert drawn.shape == (8, 8, 3)
     assert (drawn[0, 0, 0], drawn[0, 7, 0], drawn[7, 0, 0], drawn[7, 7, 0]) == (0, 255, 128, 255)
-    assert channel_picture(np.zeros((4, 6)), 3).shape == (4, 6, 3)  # never smaller than it is
+    assert render_channel(np.zeros((4, 6)), 3).shape == (4, 6, 3)  # never smaller than it is
 
 
 def test_a_sheet_has_both_pictures_and_words():
     lines = ["title", "more"]
-    sheet = map_sheet(gray(64, 64), np.ones((64, 64), np.float32), 1.0, signed=False, lines=lines, unit="share")
+    sheet = draw_map_sheet(gray(64, 64), np.ones((64, 64), np.float32), 1.0, signed=False, lines=lines, unit="share")
     assert sheet.dtype == np.uint8
     assert sheet.shape[1] > 2 * SIDE_PX
     found = {tuple(colour) for colour in sheet.reshape(-1, 3)[::7].tolist()}
@@ -80,6 +80,6 @@ def test_a_sheet_has_both_pictures_and_words():
 def test_a_sheet_of_layers_has_a_row_each():
     few = LayerMaps("a", "convolution", 4, 4, 9, (1, 2), np.ones((2, 4, 4)))
     one = LayerMaps("b", "pooling", 1, 2, 9, (5,), np.zeros((1, 1, 2)))
-    short, tall = layer_sheet([few], ["t"]), layer_sheet([few, one], ["t"])
+    short, tall = draw_layer_sheet([few], ["t"]), draw_layer_sheet([few, one], ["t"])
     assert tall.shape[0] - short.shape[0] == CHANNEL_PX + 8
     assert tall.shape[1] == short.shape[1]

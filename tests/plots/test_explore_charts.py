@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bloodcell.imaging.gray_levels import gray_levels, statistics_by_class
+from bloodcell.imaging.gray_levels import count_gray_levels, summarise_levels_by_class
 from bloodcell.imaging.segment import METHODS
 from bloodcell.plots import cell_images, dataset, segmentation, theme
-from bloodcell.plots import gray_levels as level_charts
+from bloodcell.plots import count_gray_levels as level_charts
 
 
 def table(sizes, label="A", kind="JPEG"):
@@ -14,48 +14,48 @@ def table(sizes, label="A", kind="JPEG"):
 
 
 def flat(level):
-    return gray_levels(np.full((4, 4, 3), level, np.uint8))
+    return count_gray_levels(np.full((4, 4, 3), level, np.uint8))
 
 
 @pytest.mark.parametrize("n_classes", [1, 2, 4, 8, 30])
 def test_every_class_looks_different(n_classes):
     names = ["MONOCYTE", *(f"CLASS {number}" for number in range(n_classes - 1))]
-    looks = theme.class_looks(names)
-    assert list(looks) == names
-    assert len(set(looks.values())) == n_classes
-    assert looks["MONOCYTE"].colour == theme.CLASS_COLOURS["MONOCYTE"]
+    styles = theme.assign_class_styles(names)
+    assert list(styles) == names
+    assert len(set(styles.values())) == n_classes
+    assert styles["MONOCYTE"].colour == theme.CLASS_COLOURS["MONOCYTE"]
     if n_classes <= 8:
-        assert len({look.colour for look in looks.values()}) == n_classes
+        assert len({style.colour for style in styles.values()}) == n_classes
 
 
 def test_names_hold_no_tags_in_charts():
-    assert theme.chart_words("<A HREF='X'>Y") == "&lt;a href='x'&gt;y"
-    assert len(theme.chart_words("A" * 500)) == theme.MAX_NAME_LENGTH
+    assert theme.format_chart_label("<A HREF='X'>Y") == "&lt;a href='x'&gt;y"
+    assert len(theme.format_chart_label("A" * 500)) == theme.MAX_NAME_LENGTH
 
 
 def test_class_balance_gives_counts_and_shares():
-    (bars,) = dataset.class_balance({"A": 30, "a": 10}).data
+    (bars,) = dataset.plot_class_balance({"A": 30, "a": 10}).data
     assert list(bars.x) == [30, 10]
     assert list(bars.text) == [" 30 (75.0 %)", " 10 (25.0 %)"]
     assert list(bars.y) == [0, 1]  # two names that read alike keep a bar each
-    assert dataset.class_balance({}).data[0].x == ()
+    assert dataset.plot_class_balance({}).data[0].x == ()
 
 
 def test_sizes_are_bubbles_with_counts():
-    (bubbles,) = dataset.image_sizes(table([(320, 240)] * 3 + [(100, 90), (0, 0)])).data
+    (bubbles,) = dataset.plot_image_sizes(table([(320, 240)] * 3 + [(100, 90), (0, 0)])).data
     assert (list(bubbles.x), list(bubbles.y), list(bubbles.customdata)) == ([320, 100], [240, 90], [3, 1])
-    assert len(dataset.image_sizes(table([(0, 0)])).data) == 0
+    assert len(dataset.plot_image_sizes(table([(0, 0)])).data) == 0
 
 
 def test_many_sizes_are_a_map():
-    (heat,) = dataset.image_sizes(table([(100 + at, 100 + at % 7) for at in range(200)])).data
+    (heat,) = dataset.plot_image_sizes(table([(100 + at, 100 + at % 7) for at in range(200)])).data
     assert heat.type == "heatmap"
     assert sum(n or 0 for row in heat.z for n in row) == 200
 
 
 def test_formats_count_the_unreadable():
     both = pd.concat([table([(9, 9)] * 2), table([(0, 0)], kind="")])
-    (bars,) = dataset.formats(both).data
+    (bars,) = dataset.plot_formats(both).data
     assert dict(zip(bars.customdata, bars.x, strict=True)) == {"JPEG": 2, "unreadable": 1}
 
 
@@ -71,7 +71,7 @@ def test_one_image_with_its_thresholds():
 def test_means_bands_and_overlay(n_classes):
     labels = [f"C{at:02}" for at in range(n_classes) for _ in range(2)]
     images = [flat(100 + 20 * (at % 2)) for at in range(2 * n_classes)]
-    statistics = statistics_by_class(images, labels)
+    statistics = summarise_levels_by_class(images, labels)
     grid = level_charts.means_by_class(statistics)
     assert len(grid.data) == 2 * n_classes
     band, mean = grid.data[:2]
@@ -103,29 +103,29 @@ def compared(has_masks):
 
 
 def test_dice_and_area_boxes():
-    nucleus, cell = segmentation.dice_boxes(compared(True)).data
+    nucleus, cell = segmentation.plot_dice(compared(True)).data
     assert (nucleus.name, nucleus.x[0], cell.name, cell.x[0]) == ("Nucleus", 0.5, "Whole cell", 0.75)
-    assert len(segmentation.dice_boxes(compared(False)).data) == 0
-    assert [box.name for box in segmentation.area_boxes(compared(True), by_class=True).data] == ["A", "B"]
-    (together,) = segmentation.area_boxes(compared(True)).data
+    assert len(segmentation.plot_dice(compared(False)).data) == 0
+    assert [box.name for box in segmentation.plot_areas(compared(True), by_class=True).data] == ["A", "B"]
+    (together,) = segmentation.plot_areas(compared(True)).data
     assert set(together.x) == {25.0}
 
 
 def test_contact_sheet_and_gray():
     rgb = np.full((10, 20, 3), (255, 0, 0), np.uint8)
-    sheet = cell_images.contact_sheet([rgb] * 3, n_columns=2, side_px=20, gap_px=4)
+    sheet = cell_images.build_contact_sheet([rgb] * 3, n_columns=2, side_px=20, gap_px=4)
     assert sheet.shape == (44, 44, 3)
     assert sheet[10, 10].tolist() == [255, 0, 0]
     assert sheet[34, 34].tolist() == [255, 255, 255]
-    assert cell_images.contact_sheet([], 4, side_px=20).shape == (20, 20, 3)
-    assert cell_images.gray_picture(rgb)[0, 0].tolist() == [76, 76, 76]  # 0.299 * 255
+    assert cell_images.build_contact_sheet([], 4, side_px=20).shape == (20, 20, 3)
+    assert cell_images.render_gray(rgb)[0, 0].tolist() == [76, 76, 76]  # 0.299 * 255
 
 
 def test_an_outline_leaves_the_picture_as_it_was():
     rgb = np.full((40, 40, 3), 200, np.uint8)
     mask = np.zeros((40, 40), bool)
     mask[10:30, 10:30] = True
-    drawn = cell_images.outlined(rgb, mask, 80)
+    drawn = cell_images.draw_outline(rgb, mask, 80)
     assert drawn.shape == (80, 80, 3)
     assert drawn[20, 40].tolist() == list(theme.OUTLINE_RGB)
     assert (rgb == 200).all()

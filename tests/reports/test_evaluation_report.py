@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import RunError
-from bloodcell.evaluation.confident_errors import WrongAnswer, WrongAnswers
-from bloodcell.evaluation.leak_check import LeakFound
+from bloodcell.evaluation.confident_errors import WrongPrediction, WrongPredictions
+from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.reports import evaluation_words as words
-from bloodcell.reports.evaluation_pdf import evaluation_pdf
-from bloodcell.reports.evaluation_report import Judged, evaluation_report
-from bloodcell.reports.pdf_page import lacks_letters, printable
+from bloodcell.reports.evaluation_pdf import render_evaluation_pdf
+from bloodcell.reports.evaluation_report import EvaluationContent, render_evaluation_html
+from bloodcell.reports.pdf_page import lacks_letters, make_printable
 from tests.cli.datasets.test_explore import Tags
 from tests.evaluation.made import made_evaluation
 
@@ -26,14 +26,14 @@ HOSTILE = (
     "</para><font color='red'>",
 )
 JPEG = encode_jpeg(np.full((20, 20, 3), 200, np.uint8))
-CLEAN, LEAKING, UNKNOWN = LeakFound(True, 30), LeakFound(True, 30, learned=4), LeakFound(False, 30)
+CLEAN, LEAKING, UNKNOWN = LeakSummary(True, 30), LeakSummary(True, 30, learned=4), LeakSummary(False, 30)
 
 
 def judged(evaluation, n=3, jpeg=JPEG, problem=""):
     table = evaluation.answers[evaluation.answers["label"] != evaluation.answers["prediction"]]
     rows = list(table.itertuples())[:n]
-    wrong = tuple(WrongAnswer(one.file, one.label, one.prediction, 0.9, jpeg) for one in rows)
-    return Judged(evaluation, WrongAnswers(len(table), wrong, problem))
+    wrong = tuple(WrongPrediction(one.file, one.label, one.prediction, 0.9, jpeg) for one in rows)
+    return EvaluationContent(evaluation, WrongPredictions(len(table), wrong, problem))
 
 
 def n_pages(pdf):
@@ -44,16 +44,16 @@ def n_pages(pdf):
 
 @pytest.mark.parametrize(("leak", "box"), [(CLEAN, None), (LEAKING, "warning"), (UNKNOWN, "warning mild")])
 def test_leaks_stand_before_any_figure(leak, box):
-    text = evaluation_report(judged(made_evaluation(leak=leak))).decode()
+    text = render_evaluation_html(judged(made_evaluation(leak=leak))).decode()
     body = text[text.index("<body>") :]
-    assert body.index(html.escape(leak.sentences()[0])) < body.index("right, classes equal")
+    assert body.index(html.escape(leak.describe()[0])) < body.index("right, classes equal")
     boxes = re.findall(r'<p class="(warning[ a-z]*)"', body)
     assert boxes == ([box] if box else [])
 
 
 def test_the_numbers_are_those_of_the_evaluation():
     found = made_evaluation()
-    text = evaluation_report(judged(found)).decode()
+    text = render_evaluation_html(judged(found)).decode()
     accuracy = found.report["figures"]["accuracy"]
     low, high = accuracy["interval"]
     assert f'<td>Accuracy</td><td class="number">{accuracy["value"]:.3f}</td>' in text
@@ -62,7 +62,7 @@ def test_the_numbers_are_those_of_the_evaluation():
     assert "Every picture was taken for a cell of its own." in text
     for value in ("a" * 64, "b" * 64, "c" * 40):
         assert value in text
-    rows = {row[0]: row[1:3] for row in words.status_table(found.predictions())}
+    rows = {row[0]: row[1:3] for row in words.format_status_rows(found.predictions())}
     assert sum(n for n, _ in rows.values()) == 30
     assert rows["No answer"] == (1, 1)
 
@@ -70,7 +70,7 @@ def test_the_numbers_are_those_of_the_evaluation():
 def test_it_fetches_nothing_and_names_stay_names():
     files = [f"{HOSTILE[row % len(HOSTILE)]}{row}" for row in range(30)]
     found = made_evaluation(names=HOSTILE, files=files, title=HOSTILE[0], dataset=HOSTILE[1], model=HOSTILE[2])
-    data = evaluation_report(judged(found, 20, problem=HOSTILE[4]))
+    data = render_evaluation_html(judged(found, 20, problem=HOSTILE[4]))
     tags = Tags()
     tags.feed(data.decode())
     links = [attrs[name] for _, attrs in tags.found for name in ("src", "href") if name in attrs]
@@ -82,20 +82,20 @@ def test_it_fetches_nothing_and_names_stay_names():
     assert "Лимфоцит" in data.decode()
     # Plotly reads tags in its texts: they must be escaped there once more.
     assert "<img src=http" not in data.decode().lower().replace("\\u003c", "<").replace("\\u003e", ">")
-    pdf = evaluation_pdf(judged(found, 20, problem=HOSTILE[4]))
+    pdf = render_evaluation_pdf(judged(found, 20, problem=HOSTILE[4]))
     assert n_pages(pdf) >= 3
     assert b"/URI" not in pdf
 
 
 def test_a_pdf_with_its_own_fonts():
     found = made_evaluation()
-    pdf = evaluation_pdf(judged(found))
+    pdf = render_evaluation_pdf(judged(found))
     assert n_pages(pdf) >= 2
     assert pdf.count(b"/FontFile2") >= 2
-    assert n_pages(evaluation_pdf(judged(found, 0))) >= 2
+    assert n_pages(render_evaluation_pdf(judged(found, 0))) >= 2
 
 
-@pytest.mark.parametrize("write", [evaluation_report, evaluation_pdf])
+@pytest.mark.parametrize("write", [render_evaluation_html, render_evaluation_pdf])
 def test_many_classes_all_right_and_nothing_answered(write):
     many = made_evaluation(60, [f"CLASS {number}" for number in range(14)])
     assert write(judged(many))
@@ -109,28 +109,28 @@ def test_many_classes_all_right_and_nothing_answered(write):
 
 def test_missing_pictures_are_said_and_the_answers_listed():
     found = judged(made_evaluation(), jpeg=b"", problem="The pictures are left out: the dataset is gone.")
-    text = evaluation_report(found).decode()
+    text = render_evaluation_html(found).decode()
     assert "The pictures are left out: the dataset is gone." in text
     assert "<img" not in text[text.index("<body>") :]
-    for one in found.wrong.surest:
-        assert f"<td>{one.file}</td><td>{words.wrong_words(one)}</td>" in text
-    assert n_pages(evaluation_pdf(found)) >= 2
+    for one in found.wrong.most_confident:
+        assert f"<td>{one.file}</td><td>{words.describe_wrong_prediction(one)}</td>" in text
+    assert n_pages(render_evaluation_pdf(found)) >= 2
 
 
 def test_how_to_repeat_it():
     by_command = {"command": "python -m bloodcell evaluate net 'a b' --out report"}
-    said, command, spec = words.repeat_words(made_evaluation(**by_command).protocol)
+    said, command, spec = words.describe_reproduction(made_evaluation(**by_command).protocol)
     assert (command, spec) == (by_command["command"], "")
     asked = {"spec": {"name": "mine", "model": "net"}, "data_dir": "/some where"}
-    said, command, spec = words.repeat_words(made_evaluation(**asked, left_out_marked=["1.png"]).protocol)
+    said, command, spec = words.describe_reproduction(made_evaluation(**asked, left_out_marked=["1.png"]).protocol)
     assert command == "python -m bloodcell jobs submit spec.json --kind evaluate --data '/some where'"
     assert '"name": "mine"' in spec
     assert "1 picture marked" in said
     members = [{"model": "a", "model_sha256": "1"}, {"model": "b", "model_sha256": "2"}]
-    said, command, spec = words.repeat_words(made_evaluation(members=members, **asked).protocol)
+    said, command, spec = words.describe_reproduction(made_evaluation(members=members, **asked).protocol)
     assert (command, spec) == ("", "")
     assert "a, b" in said
-    assert words.repeat_words(made_evaluation().protocol) == ("How it was asked for is not kept.", "", "")
+    assert words.describe_reproduction(made_evaluation().protocol) == ("How it was asked for is not kept.", "", "")
 
 
 def test_an_evaluation_of_an_earlier_version():
@@ -141,7 +141,7 @@ def test_an_evaluation_of_an_earlier_version():
 
 
 def test_letters_that_the_font_lacks():
-    assert printable("a\tb\n c\x00Ж") == "a b c??"
-    assert printable("x" * 700).endswith("...")
+    assert make_printable("a\tb\n c\x00Ж") == "a b c??"
+    assert make_printable("x" * 700).endswith("...")
     assert lacks_letters(["aé", "Ж"])
     assert not lacks_letters(["aé µ", "a\nb"])

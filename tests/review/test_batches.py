@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bloodcell.core.errors import StoreError
 from bloodcell.core.labels import WHITE_CELLS_4
-from bloodcell.db.database import reading
+from bloodcell.db.database import begin_read
 from bloodcell.db.schema import audit
 from bloodcell.inference.results import CellResult
 from bloodcell.review.batches import (
@@ -20,9 +20,9 @@ from bloodcell.review.batches import (
     rename_batch,
     restore_batch,
 )
-from bloodcell.review.corrections import correct
-from bloodcell.review.images import Arrival, add_images, store_results, waiting_images
-from bloodcell.review.tables import cells_table, images_table
+from bloodcell.review.corrections import add_correction
+from bloodcell.review.images import Arrival, add_images, list_waiting_images, store_results
+from bloodcell.review.tables import read_cells_table, read_images_table
 from tests.review.batch import (
     BIG_BOX,
     MODEL,
@@ -40,7 +40,7 @@ from tests.review.batch import (
 
 def noted(db):
     """(who, what, detail) of every audit line, oldest first."""
-    with reading(db) as connection:
+    with begin_read(db) as connection:
         rows = connection.execute(select(audit.c.who, audit.c.what, audit.c.detail).order_by(audit.c.id))
         return [tuple(row) for row in rows]
 
@@ -57,8 +57,8 @@ def test_list_counts_and_newest_first(db):
     analysed(db, first, "a.jpg", 1, image(cell(), cell(box=SMALL_BOX)))
     add_image(db, first, "b.jpg", sha(2))
     add_image(db, first, "c.jpg", None, "The file is empty.")
-    correct(db, int(cells_table(db, first)["cell_id"][0]), "OTHER", "Ada")
-    correct(db, int(cells_table(db, first)["cell_id"][0]), "MONOCYTE", "Bob")
+    add_correction(db, int(read_cells_table(db, first)["cell_id"][0]), "OTHER", "Ada")
+    add_correction(db, int(read_cells_table(db, first)["cell_id"][0]), "MONOCYTE", "Bob")
     summaries = list_batches(db)
     assert [batch.id for batch in summaries] == [second, first]
     counted = summaries[1]
@@ -108,8 +108,8 @@ def test_a_batch_without_classes(db):
     "act",
     [
         get_batch,
-        cells_table,
-        images_table,
+        read_cells_table,
+        read_images_table,
         lambda db, number: rename_batch(db, number, "x", "Ada"),
         lambda db, number: delete_batch(db, number, "Ada"),
         lambda db, number: restore_batch(db, number, "Ada"),
@@ -128,7 +128,7 @@ def test_the_same_bytes_twice_are_one_image_with_two_names(db):
     assert (first.is_new, again.is_new, again.image_id) == (True, False, first.image_id)
     for name in ("b/1.jpg", "a/1.jpg"):  # known names are not repeated
         assert not add_image(db, batch_id, name, sha(1)).is_new
-    table = images_table(db, batch_id)
+    table = read_images_table(db, batch_id)
     assert table["file_name"].tolist() == ["a/1.jpg"]
     assert table["further_names"].tolist() == [["b/1.jpg"]]
     assert add_image(db, new_batch(db), "a/1.jpg", sha(1)).is_new  # in another batch it is new
@@ -143,7 +143,7 @@ def test_doubles_inside_one_chunk(db):
         db, batch_id, [Arrival(name, s, "" if s else "empty") for name, s in zip(names, shas, strict=True)]
     )
     assert [one.is_new for one in added] == [True, False, True, False, True, False]
-    table = images_table(db, batch_id)
+    table = read_images_table(db, batch_id)
     assert table["file_name"].tolist() == ["old.jpg", "a", "c", "e"]
     assert table["further_names"].tolist() == [["b"], ["d", "f"], [], []]
     assert table["position"].tolist() == [0, 1, 2, 3]
@@ -153,15 +153,15 @@ def test_two_files_of_one_name_are_two_images(db):
     batch_id = new_batch(db)
     assert add_image(db, batch_id, "1.jpg", sha(1)).is_new
     assert add_image(db, batch_id, "1.jpg", sha(2)).is_new
-    assert len(images_table(db, batch_id)) == 2
+    assert len(read_images_table(db, batch_id)) == 2
 
 
 def test_a_file_without_bytes_has_its_own_row_with_the_reason(db):
     batch_id = new_batch(db)
     add_image(db, batch_id, "x.jpg", None, "The file is empty.")
-    row = images_table(db, batch_id).iloc[0]
+    row = read_images_table(db, batch_id).iloc[0]
     assert (row["image_status"], row["message"], row["sha256"]) == ("unreadable", "The file is empty.", "")
-    assert waiting_images(db, batch_id) == []
+    assert list_waiting_images(db, batch_id) == []
 
 
 def test_a_file_needs_bytes_or_a_problem(db):
@@ -182,7 +182,7 @@ def test_strange_names_are_kept(db, name, kept):
     batch_id = new_batch(db)
     add_image(db, batch_id, name, sha(1))
     add_image(db, batch_id, "2" + name, sha(1))
-    table = images_table(db, batch_id)
+    table = read_images_table(db, batch_id)
     assert (table["file_name"][0], table["further_names"][0]) == (kept, ["2" + kept])
     assert get_batch(db, new_batch(db, "b" + name)).name == "b" + kept
 
@@ -190,9 +190,9 @@ def test_strange_names_are_kept(db, name, kept):
 def test_waiting_images_shrink_as_results_come(db):
     batch_id = new_batch(db)
     ids = [add_image(db, batch_id, f"{number}.jpg", sha(number)).image_id for number in range(3)]
-    assert waiting_images(db, batch_id) == [(image_id, sha(number)) for number, image_id in enumerate(ids)]
+    assert list_waiting_images(db, batch_id) == [(image_id, sha(number)) for number, image_id in enumerate(ids)]
     store_result(db, ids[1], image(), MODEL, MODEL_SHA)
-    assert [image_id for image_id, _ in waiting_images(db, batch_id)] == [ids[0], ids[2]]
+    assert [image_id for image_id, _ in list_waiting_images(db, batch_id)] == [ids[0], ids[2]]
 
 
 def test_the_first_result_counts(db):
@@ -200,7 +200,7 @@ def test_the_first_result_counts(db):
     image_id = add_image(db, batch_id, "a.jpg", sha(1)).image_id
     assert store_result(db, image_id, image(cell("MONOCYTE")), MODEL, MODEL_SHA)
     assert not store_result(db, image_id, image(cell("NEUTROPHIL")), MODEL, MODEL_SHA)
-    assert cells_table(db, batch_id)["prediction"].tolist() == ["MONOCYTE"]
+    assert read_cells_table(db, batch_id)["prediction"].tolist() == ["MONOCYTE"]
 
 
 def test_a_chunk_is_stored_whole_or_not_at_all(db):
@@ -209,7 +209,7 @@ def test_a_chunk_is_stored_whole_or_not_at_all(db):
     twice = [(ids[0], image(cell())), (ids[1], image(cell())), (ids[1], image(cell()))]
     with pytest.raises(StoreError, match="UNIQUE constraint failed"):
         store_results(db, twice, MODEL, MODEL_SHA)
-    assert len(waiting_images(db, batch_id)) == 2
+    assert len(list_waiting_images(db, batch_id)) == 2
     assert store_results(db, [], MODEL, MODEL_SHA) == 0
 
 
@@ -217,8 +217,8 @@ def test_cells_table_row_by_row(db):
     batch_id = new_batch(db)
     analysed(db, batch_id, "b.jpg", 2, image(cell("MONOCYTE"), cell("NEUTROPHIL", SMALL_BOX, "check")))
     analysed(db, batch_id, "a.jpg", 1, image(cell("LYMPHOCYTE", status="unfamiliar")))
-    correct(db, int(cells_table(db, batch_id)["cell_id"][1]), "OTHER", "Ada")
-    table = cells_table(db, batch_id)
+    add_correction(db, int(read_cells_table(db, batch_id)["cell_id"][1]), "OTHER", "Ada")
+    table = read_cells_table(db, batch_id)
     assert list(table.columns) == [
         *("cell_id", "image_id", "file_name", "sha256", "cell_number", "top", "left", "bottom", "right"),
         *("prediction", "prob_EOSINOPHIL", "prob_LYMPHOCYTE", "prob_MONOCYTE", "prob_NEUTROPHIL", "confidence"),
@@ -245,7 +245,7 @@ def test_cells_table_row_by_row(db):
 def test_cells_found_without_a_model(db):
     batch_id = new_batch(db)
     analysed(db, batch_id, "a.jpg", 1, image(CellResult(BIG_BOX, "", (), "")))
-    table = cells_table(db, batch_id)
+    table = read_cells_table(db, batch_id)
     assert (table["prediction"][0], table["label"][0], table["status"][0]) == ("", "", "")
     assert np.isnan(table["confidence"][0])
     assert np.isnan(table["prob_MONOCYTE"][0])
@@ -255,15 +255,15 @@ def test_probabilities_survive_to_the_last_bit(db):
     batch_id = new_batch(db)
     probs = tuple(np.float32([1 / 3, 1 / 7, 1e-30, 1 - 1 / 3 - 1 / 7]))
     analysed(db, batch_id, "a.jpg", 1, image(CellResult(BIG_BOX, "NEUTROPHIL", probs, "check")))
-    got = cells_table(db, batch_id).filter(like="prob_").to_numpy()[0]
+    got = read_cells_table(db, batch_id).filter(like="prob_").to_numpy()[0]
     assert np.array_equal(got, np.array(probs, dtype=np.float64))
 
 
 def test_empty_tables_have_their_columns_and_types(db):
     batch_id = new_batch(db)
-    empty = cells_table(db, batch_id), images_table(db, batch_id)
+    empty = read_cells_table(db, batch_id), read_images_table(db, batch_id)
     analysed(db, batch_id, "a.jpg", 1, image(cell()))
-    filled = cells_table(db, batch_id), images_table(db, batch_id)
+    filled = read_cells_table(db, batch_id), read_images_table(db, batch_id)
     for one, other in zip(empty, filled, strict=True):
         assert len(one) == 0
         assert one.dtypes.to_dict() == other.dtypes.to_dict()
@@ -274,7 +274,7 @@ def test_images_table_row_by_row(db):
     analysed(db, batch_id, "b.jpg", 2, image(cell(), cell(box=SMALL_BOX)))
     analysed(db, batch_id, "a.jpg", 1, image())
     add_image(db, batch_id, "c.jpg", sha(3))
-    table = images_table(db, batch_id)
+    table = read_images_table(db, batch_id)
     assert table["file_name"].tolist() == ["b.jpg", "a.jpg", "c.jpg"]
     assert table["image_status"].tolist() == ["cells", "no white cell", ""]
     assert table["n_cells"].tolist() == [2, 0, 0]
@@ -289,6 +289,6 @@ def test_cells_table_is_quick(db, n_images, limit_s):
     took_s = []
     for _ in range(4):
         start = time.process_time()
-        assert len(cells_table(db, batch_id)) == n_images
+        assert len(read_cells_table(db, batch_id)) == n_images
         took_s.append(time.process_time() - start)
     assert min(took_s) < limit_s

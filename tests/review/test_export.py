@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bloodcell.core.csv_text import escape
+from bloodcell.core.csv_text import escape_formula
 from bloodcell.core.errors import StoreError
 from bloodcell.db.database import open_database
 from bloodcell.db.schema import clean_text
 from bloodcell.imaging.boxes import Box
 from bloodcell.inference.results import CellResult
-from bloodcell.review.corrections import correct, undo_last
-from bloodcell.review.export import full_csv, plain_csv
-from bloodcell.review.tables import cells_table
+from bloodcell.review.corrections import add_correction, undo_last_correction
+from bloodcell.review.export import export_per_cell, export_per_image
+from bloodcell.review.tables import read_cells_table
 from tests.review.batch import BIG_BOX, MODEL_SHA, SMALL_BOX, add_image, analysed, cell, image, new_batch, sha
 from tests.review.test_batches import noted
 
@@ -32,23 +32,25 @@ def plain_word(db, result):
     """What the plain export says of one image."""
     batch_id = new_batch(db)
     analysed(db, batch_id, "a.jpg", 1, result)
-    return batch_id, lambda: read_back(plain_csv(db, batch_id))[1][1]
+    return batch_id, lambda: read_back(export_per_image(db, batch_id))[1][1]
 
 
 def test_plain_bytes(db):
     batch_id = new_batch(db)
     analysed(db, batch_id, "b.jpg", 2, image(cell("MONOCYTE")))
     analysed(db, batch_id, "a,1.jpg", 1, image(cell("NEUTROPHIL")))
-    assert plain_csv(db, batch_id) == (b'\xef\xbb\xbfFilename,Prediction\r\nb.jpg,MONOCYTE\r\n"a,1.jpg",NEUTROPHIL\r\n')
+    assert export_per_image(db, batch_id) == (
+        b'\xef\xbb\xbfFilename,Prediction\r\nb.jpg,MONOCYTE\r\n"a,1.jpg",NEUTROPHIL\r\n'
+    )
 
 
 def test_full_bytes(db):
     batch_id = new_batch(db)
     analysed(db, batch_id, "b.jpg", 2, image(cell("MONOCYTE"), cell("NEUTROPHIL", SMALL_BOX, "check")))
     analysed(db, batch_id, "a.jpg", 1, image())
-    correct(db, int(cells_table(db, batch_id)["cell_id"][1]), "OTHER", "Ada")
-    when = cells_table(db, batch_id)["when"][1]
-    assert full_csv(db, batch_id).decode("utf-8-sig").split("\r\n") == [
+    add_correction(db, int(read_cells_table(db, batch_id)["cell_id"][1]), "OTHER", "Ada")
+    when = read_cells_table(db, batch_id)["when"][1]
+    assert export_per_cell(db, batch_id).decode("utf-8-sig").split("\r\n") == [
         "file,sha256,cell_number,top,left,bottom,right,prediction,"
         "prob_EOSINOPHIL,prob_LYMPHOCYTE,prob_MONOCYTE,prob_NEUTROPHIL,"
         "status,correction,who,when,model,model_sha256",
@@ -67,14 +69,14 @@ def test_images_without_cells_in_both(db):
     analysed(db, batch_id, "cut.jpg", 3, image(status="unreadable", message="The JPEG is cut off."))
     add_image(db, batch_id, "empty.jpg", None, "The file is empty.")
     add_image(db, batch_id, "later.jpg", sha(4))
-    assert read_back(plain_csv(db, batch_id))[1:] == [
+    assert read_back(export_per_image(db, batch_id))[1:] == [
         ["none.jpg", "NO_WHITE_CELL"],
         ["cat.jpg", "NOT_A_SMEAR"],
         ["cut.jpg", "UNREADABLE"],
         ["empty.jpg", "UNREADABLE"],
         ["later.jpg", "NOT_ANALYSED"],
     ]
-    assert [(row[0], row[1], row[12]) for row in read_back(full_csv(db, batch_id))[1:]] == [
+    assert [(row[0], row[1], row[12]) for row in read_back(export_per_cell(db, batch_id))[1:]] == [
         ("none.jpg", sha(1), "no white cell"),
         ("cat.jpg", sha(2), "not a blood smear"),
         ("cut.jpg", sha(3), "unreadable"),
@@ -95,14 +97,14 @@ def test_plain_takes_the_first_of_equally_large_cells(db):
 
 def test_plain_follows_corrections_and_undo(db):
     batch_id, word = plain_word(db, image(cell("MONOCYTE", SMALL_BOX), cell("NEUTROPHIL", BIG_BOX)))
-    small, big = cells_table(db, batch_id)["cell_id"].tolist()
-    correct(db, big, "OTHER", "Ada")
+    small, big = read_cells_table(db, batch_id)["cell_id"].tolist()
+    add_correction(db, big, "OTHER", "Ada")
     assert word() == "OTHER"
-    correct(db, big, "NOT_A_CELL", "Ada")
+    add_correction(db, big, "NOT_A_CELL", "Ada")
     assert word() == "MONOCYTE"
-    correct(db, small, "NOT_A_CELL", "Ada")
+    add_correction(db, small, "NOT_A_CELL", "Ada")
     assert word() == "NO_WHITE_CELL"
-    undo_last(db, batch_id, "Ada")
+    undo_last_correction(db, batch_id, "Ada")
     assert word() == "MONOCYTE"
 
 
@@ -110,23 +112,23 @@ def test_a_doubtful_cell_of_no_smear_speaks_only_once_a_person_said_so(db):
     result = image(cell("MONOCYTE", status="unfamiliar"), status="not a blood smear")
     batch_id, word = plain_word(db, result)
     assert word() == "NOT_A_SMEAR"
-    correct(db, int(cells_table(db, batch_id)["cell_id"][0]), "MONOCYTE", "Ada")
+    add_correction(db, int(read_cells_table(db, batch_id)["cell_id"][0]), "MONOCYTE", "Ada")
     assert word() == "MONOCYTE"
 
 
 def test_cells_without_a_prediction(db):
     batch_id, word = plain_word(db, image(CellResult(BIG_BOX, "", (), "")))
     assert word() == "NOT_ANALYSED"
-    assert read_back(full_csv(db, batch_id))[1][7:12] == ["", "", "", "", ""]
+    assert read_back(export_per_cell(db, batch_id))[1][7:12] == ["", "", "", "", ""]
 
 
 def test_an_empty_batch_has_the_header_alone(db):
     batch_id = new_batch(db)
-    assert plain_csv(db, batch_id) == b"\xef\xbb\xbfFilename,Prediction\r\n"
-    assert len(read_back(full_csv(db, batch_id))) == 1
+    assert export_per_image(db, batch_id) == b"\xef\xbb\xbfFilename,Prediction\r\n"
+    assert len(read_back(export_per_cell(db, batch_id))) == 1
 
 
-@pytest.mark.parametrize("export", [plain_csv, full_csv])
+@pytest.mark.parametrize("export", [export_per_image, export_per_cell])
 def test_no_such_batch(db, export):
     with pytest.raises(StoreError, match="There is no batch 7"):
         export(db, 7)
@@ -134,9 +136,9 @@ def test_no_such_batch(db, export):
 
 def test_exports_are_in_the_audit_if_somebody_made_them(db):
     batch_id = new_batch(db)
-    plain_csv(db, batch_id)
-    plain_csv(db, batch_id, "Ada")
-    full_csv(db, batch_id, "Bob")
+    export_per_image(db, batch_id)
+    export_per_image(db, batch_id, "Ada")
+    export_per_cell(db, batch_id, "Bob")
     assert noted(db)[1:] == [
         ("Ada", "batch exported", {"kind": "plain"}),
         ("Bob", "batch exported", {"kind": "full"}),
@@ -154,11 +156,11 @@ def test_round_trip_of_any_names(pairs):
     batch_id = new_batch(db)
     for number, (file_name, who) in enumerate(pairs):
         analysed(db, batch_id, file_name, number, image(cell()))
-        correct(db, number + 1, "OTHER", who)
-    files = [escape(clean_text(file_name)) for file_name, _ in pairs]
-    people = [escape(clean_text(who)) for _, who in pairs]
+        add_correction(db, number + 1, "OTHER", who)
+    files = [escape_formula(clean_text(file_name)) for file_name, _ in pairs]
+    people = [escape_formula(clean_text(who)) for _, who in pairs]
 
-    plain, full = plain_csv(db, batch_id), full_csv(db, batch_id)
+    plain, full = export_per_image(db, batch_id), export_per_cell(db, batch_id)
     assert read_back(plain) == [["Filename", "Prediction"], *([file, "OTHER"] for file in files)]
     rows = read_back(full)
     assert [row[0] for row in rows[1:]] == files

@@ -10,13 +10,13 @@ import pytest
 from bloodcell.core.errors import BloodcellError, ModelError, StoreError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.sources.blobs import BlobStore
-from bloodcell.datasets.sources.uploads import IncomingFile, from_uploads
+from bloodcell.datasets.sources.uploads import IncomingFile, read_uploads
 from bloodcell.db.database import open_database
 from bloodcell.review import intake
 from bloodcell.review.batches import list_batches
-from bloodcell.review.images import waiting_images
-from bloodcell.review.intake import CHUNK_IMAGES, TakenIn, analyse_passing, analyse_waiting, take_in
-from bloodcell.review.tables import cells_table, images_table
+from bloodcell.review.images import list_waiting_images
+from bloodcell.review.intake import CHUNK_IMAGES, IntakeCounts, add_files, analyse_stream, analyse_waiting
+from bloodcell.review.tables import read_cells_table, read_images_table
 from tests.review.batch import MODEL, MODEL_SHA, cell, image, new_batch
 
 ENGINE = SimpleNamespace(model_name=MODEL, model_sha256=MODEL_SHA, class_names=WHITE_CELLS_4)
@@ -51,34 +51,34 @@ def test_from_uploads_to_table(db, blobs):
     batch_id = new_batch(db)
     uploads = [("b.jpg", b"MONOCYTE"), ("a.jpg", b"nothing"), ("c.jpg", b"MONOCYTE"), ("empty.jpg", b"")]
     steps = []
-    taken = take_in(db, blobs, batch_id, from_uploads(uploads), lambda *step: steps.append(step), total=4)
-    assert taken == TakenIn(n_new=2, n_same=1, n_problem=1)
+    taken = add_files(db, blobs, batch_id, read_uploads(uploads), lambda *step: steps.append(step), total=4)
+    assert taken == IntakeCounts(n_new=2, n_duplicates=1, n_problem=1)
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     steps.clear()
     assert analyse_waiting(db, blobs, batch_id, ENGINE, lambda *step: steps.append(step)) == 2
     assert steps == [(1, 2), (2, 2)]
-    table = images_table(db, batch_id)
+    table = read_images_table(db, batch_id)
     assert table["file_name"].tolist() == ["b.jpg", "a.jpg", "empty.jpg"]
     assert table["image_status"].tolist() == ["cells", "no white cell", "unreadable"]
-    assert cells_table(db, batch_id)["prediction"].tolist() == ["MONOCYTE"]
+    assert read_cells_table(db, batch_id)["prediction"].tolist() == ["MONOCYTE"]
     assert analyse_waiting(db, blobs, batch_id, ENGINE) == 0
 
 
 def test_nothing_comes_in(db, blobs):
     batch_id = new_batch(db)
-    assert take_in(db, blobs, batch_id, []) == TakenIn(0, 0, 0)
+    assert add_files(db, blobs, batch_id, []) == IntakeCounts(0, 0, 0)
     assert analyse_waiting(db, blobs, batch_id, ENGINE) == 0
 
 
 def test_a_file_without_bytes_or_reason_gets_one(db, blobs):
     batch_id = new_batch(db)
-    assert take_in(db, blobs, batch_id, [IncomingFile("x", None, "")]).n_problem == 1
-    assert images_table(db, batch_id)["message"].tolist() == ["The file could not be read."]
+    assert add_files(db, blobs, batch_id, [IncomingFile("x", None, "")]).n_problem == 1
+    assert read_images_table(db, batch_id)["message"].tolist() == ["The file could not be read."]
 
 
 def test_a_kill_leaves_the_rest_waiting_and_the_next_call_goes_on(db, blobs, monkeypatch):
     batch_id = new_batch(db)
-    take_in(db, blobs, batch_id, files(*(f"MONOCYTE {number}" for number in range(CHUNK_IMAGES + 10))))
+    add_files(db, blobs, batch_id, files(*(f"MONOCYTE {number}" for number in range(CHUNK_IMAGES + 10))))
 
     def killed_late(engine, images):
         for number, result in enumerate(read_as_class_name(engine, images)):
@@ -89,10 +89,10 @@ def test_a_kill_leaves_the_rest_waiting_and_the_next_call_goes_on(db, blobs, mon
     monkeypatch.setattr(intake, "analyse", killed_late)
     with pytest.raises(KeyboardInterrupt):
         analyse_waiting(db, blobs, batch_id, ENGINE)
-    assert len(waiting_images(db, batch_id)) == 10
+    assert len(list_waiting_images(db, batch_id)) == 10
     monkeypatch.setattr(intake, "analyse", read_as_class_name)
     assert analyse_waiting(db, blobs, batch_id, ENGINE) == 10
-    assert cells_table(db, batch_id)["cell_number"].tolist() == [1] * (CHUNK_IMAGES + 10)
+    assert read_cells_table(db, batch_id)["cell_number"].tolist() == [1] * (CHUNK_IMAGES + 10)
 
 
 def test_a_full_disk_keeps_what_had_arrived(db, blobs, monkeypatch):
@@ -107,10 +107,10 @@ def test_a_full_disk_keeps_what_had_arrived(db, blobs, monkeypatch):
     monkeypatch.setattr(blobs, "put", full_at_the_third)
     incoming = files("MONOCYTE 1", "MONOCYTE 2", "MONOCYTE 3", "MONOCYTE 4")
     with pytest.raises(StoreError, match="The workspace disk is full"):
-        take_in(db, blobs, batch_id, incoming)
-    assert images_table(db, batch_id)["file_name"].tolist() == ["0.jpg", "1.jpg"]
+        add_files(db, blobs, batch_id, incoming)
+    assert read_images_table(db, batch_id)["file_name"].tolist() == ["0.jpg", "1.jpg"]
     monkeypatch.setattr(blobs, "put", put)
-    assert take_in(db, blobs, batch_id, incoming) == TakenIn(n_new=2, n_same=2, n_problem=0)
+    assert add_files(db, blobs, batch_id, incoming) == IntakeCounts(n_new=2, n_duplicates=2, n_problem=0)
     assert analyse_waiting(db, blobs, batch_id, ENGINE) == 4
 
 
@@ -121,9 +121,9 @@ def test_a_locked_database_loses_no_file(db_path, blobs):
     with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="in use by another program"):
-            take_in(db, blobs, batch_id, incoming)
+            add_files(db, blobs, batch_id, incoming)
         other.execute("ROLLBACK")
-    assert take_in(db, blobs, batch_id, incoming).n_new == CHUNK_IMAGES + 1
+    assert add_files(db, blobs, batch_id, incoming).n_new == CHUNK_IMAGES + 1
     with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="in use by another program"):
@@ -134,7 +134,7 @@ def test_a_locked_database_loses_no_file(db_path, blobs):
 
 def test_missing_and_damaged_bytes_become_unreadable_images(db, blobs, tmp_path):
     batch_id = new_batch(db)
-    take_in(db, blobs, batch_id, files("MONOCYTE 1", "MONOCYTE 2", "MONOCYTE 3"))
+    add_files(db, blobs, batch_id, files("MONOCYTE 1", "MONOCYTE 2", "MONOCYTE 3"))
     paths = [
         next(tmp_path.joinpath("images").rglob(hashlib.sha256(content).hexdigest()))
         for content in (b"MONOCYTE 1", b"MONOCYTE 2")
@@ -142,7 +142,7 @@ def test_missing_and_damaged_bytes_become_unreadable_images(db, blobs, tmp_path)
     paths[0].unlink()
     paths[1].write_bytes(b"other")
     assert analyse_waiting(db, blobs, batch_id, ENGINE) == 3
-    table = images_table(db, batch_id)
+    table = read_images_table(db, batch_id)
     assert table["image_status"].tolist() == ["unreadable", "unreadable", "cells"]
     assert "not in the workspace" in table["message"][0]
     assert "damaged" in table["message"][1]
@@ -151,18 +151,18 @@ def test_missing_and_damaged_bytes_become_unreadable_images(db, blobs, tmp_path)
 @pytest.mark.parametrize("change", [{"model_sha256": "0" * 64}, {"class_names": WHITE_CELLS_4[::-1]}])
 def test_another_model_is_refused(db, blobs, change):
     batch_id = new_batch(db)
-    take_in(db, blobs, batch_id, files("MONOCYTE"))
+    add_files(db, blobs, batch_id, files("MONOCYTE"))
     other = SimpleNamespace(**{**vars(ENGINE), **change})
     with pytest.raises(ModelError, match=r"begun with the model wbc4 \(c0ffee.*\). Received: wbc4"):
         analyse_waiting(db, blobs, batch_id, other)
     with pytest.raises(ModelError):
-        analyse_passing(db, batch_id, other, [], lambda: None)
+        analyse_stream(db, batch_id, other, [], lambda: None)
     assert list_batches(db)[0].n_waiting == 1
 
 
 def test_no_such_batch(db, blobs):
     with pytest.raises(StoreError, match="There is no batch 7"):
-        take_in(db, blobs, 7, files("MONOCYTE"))
+        add_files(db, blobs, 7, files("MONOCYTE"))
     with pytest.raises(StoreError, match="There is no batch 7"):
         analyse_waiting(db, blobs, 7, ENGINE)
 
@@ -171,12 +171,12 @@ def test_passing_through_gives_the_batch_that_taking_in_and_analysing_gives(db, 
     contents = ["MONOCYTE 1", "nothing", "MONOCYTE 1", *(f"NEUTROPHIL {number}" for number in range(CHUNK_IMAGES))]
     incoming = [*files(*contents), IncomingFile("bad.jpg", None, "The file is empty (0 bytes).")]
     kept, passed = new_batch(db), new_batch(db)
-    take_in(db, blobs, kept, incoming)
+    add_files(db, blobs, kept, incoming)
     analyse_waiting(db, blobs, kept, ENGINE)
     done = []
-    analyse_passing(db, passed, ENGINE, iter(incoming), lambda: done.append(1))
+    analyse_stream(db, passed, ENGINE, iter(incoming), lambda: done.append(1))
     assert len(done) == len(incoming)
-    for table, ids in ((images_table, ["image_id"]), (cells_table, ["image_id", "cell_id"])):
+    for table, ids in ((read_images_table, ["image_id"]), (read_cells_table, ["image_id", "cell_id"])):
         ours, theirs = table(db, passed).drop(columns=ids), table(db, kept).drop(columns=ids)
         assert len(ours) > 0
         assert ours.equals(theirs)
@@ -184,8 +184,8 @@ def test_passing_through_gives_the_batch_that_taking_in_and_analysing_gives(db, 
 
 def test_nothing_passes_through(db):
     batch_id = new_batch(db)
-    analyse_passing(db, batch_id, ENGINE, [], lambda: None)
-    assert images_table(db, batch_id).empty
+    analyse_stream(db, batch_id, ENGINE, [], lambda: None)
+    assert read_images_table(db, batch_id).empty
 
 
 def test_chunks_are_cut_by_count_and_by_size(monkeypatch):
@@ -193,5 +193,5 @@ def test_chunks_are_cut_by_count_and_by_size(monkeypatch):
     monkeypatch.setattr(intake, "CHUNK_BYTES", 10)
     sizes = [1, 1, 1, 9, 1, None, 20, 2]
     stream = [IncomingFile("x", None if size is None else b"x" * size) for size in sizes]
-    cut = [[len(one.data or b"") for one in chunk] for chunk in intake._chunks(stream)]
+    cut = [[len(one.data or b"") for one in chunk] for chunk in intake._split_chunks(stream)]
     assert cut == [[1, 1, 1], [9, 1], [0, 20], [2]]

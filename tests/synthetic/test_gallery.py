@@ -7,8 +7,8 @@ from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.imaging.boxes import iou
 from bloodcell.imaging.read import MIN_SIDE_PX, read_rgb
-from bloodcell.synthetic.cells import STAINS, fill, outline
-from bloodcell.synthetic.gallery import N_NOT_SMEARS, draw_field, not_smears, sample_set
+from bloodcell.synthetic.cells import STAINS, draw_outline, fill_outline
+from bloodcell.synthetic.gallery import N_NOT_SMEARS, draw_field, draw_sample_set, not_smears
 from bloodcell.synthetic.other_images import KINDS
 
 
@@ -99,12 +99,12 @@ def test_wrong_wishes_are_refused():
 
 
 def test_filled_circle_has_its_area():  # OpenCV adds half a pixel all round: pi * 20.5**2 = 1320.3
-    circle = outline(np.random.default_rng(0), 20.0, 0.0)
-    assert fill(51, circle).sum() == pytest.approx(1320.3, rel=0.02)
+    circle = draw_outline(np.random.default_rng(0), 20.0, 0.0)
+    assert fill_outline(51, circle).sum() == pytest.approx(1320.3, rel=0.02)
 
 
 def test_sample_set_is_readable_and_named_apart():
-    pictures = sample_set()
+    pictures = draw_sample_set()
     assert len({name for name, _ in pictures}) == 12
     sizes = Counter(read_rgb(data).shape for _, data in pictures)
     assert len(sizes) == 4
@@ -113,10 +113,10 @@ def test_sample_set_is_readable_and_named_apart():
 
 
 def test_sample_set_by_number_and_seed():
-    assert sample_set(2) == sample_set(12)[:2]
-    assert sample_set(2, seed=1) != sample_set(2)
-    assert sample_set(0) == []
-    assert len(sample_set(25)) == 25
+    assert draw_sample_set(2) == draw_sample_set(12)[:2]
+    assert draw_sample_set(2, seed=1) != draw_sample_set(2)
+    assert draw_sample_set(0) == []
+    assert len(draw_sample_set(25)) == 25
 
 
 def test_not_smears_are_many_and_varied():

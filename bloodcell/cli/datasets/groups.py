@@ -8,14 +8,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
-from bloodcell.cli.shared.output import advance, output_file, shown, tell, write_whole
-from bloodcell.cli.shared.summary import counted, named
+from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, update_bar, write_output
+from bloodcell.cli.shared.summary import format_count, format_names
 from bloodcell.core.errors import BloodcellError, DatasetError
-from bloodcell.datasets.catalog.groups_and_splits import kept_groups
-from bloodcell.datasets.catalog.library import images_table
+from bloodcell.datasets.catalog.groups_and_splits import read_stored_groups
+from bloodcell.datasets.catalog.library import read_images_table
 from bloodcell.datasets.copies.groups import group_images
-from bloodcell.datasets.copies.groups_file import groups_csv, groups_for
-from bloodcell.datasets.copies.name_groups import column_groups, name_groups
+from bloodcell.datasets.copies.groups_file import encode_groups_csv, read_complete_groups
+from bloodcell.datasets.copies.name_groups import group_by_name, read_column_groups
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_rgb
@@ -31,23 +31,23 @@ def run(args: argparse.Namespace) -> int:
     """
     if (args.csv is None) != (args.column is None):
         raise DatasetError("--csv and --column go together: the table, and the column that holds the groups.")
-    out = output_file(args.out)
+    out = check_output_file(args.out)
     opened = open_images(args.dataset, args, needs_labels=False)
     files = [record.file for record in opened.records]
     if args.pattern is not None:
-        group_of = name_groups(args.pattern, files)
+        group_of = group_by_name(args.pattern, files)
     elif args.csv is not None:
-        group_of = column_groups(Path(args.csv), args.column, files)
+        group_of = read_column_groups(Path(args.csv), args.column, files)
     else:
-        group_of = groups_from_pixels(opened.contents, opened.records)
-    write_whole(out, groups_csv({file: group_of[file] for file in files}))
-    for line in _summary(opened.records, group_of, from_pixels=args.pattern is None and args.csv is None):
-        tell(line)
-    tell(f"written to {out}")
+        group_of = group_by_pixels(opened.contents, opened.records)
+    write_output(out, encode_groups_csv({file: group_of[file] for file in files}))
+    for line in _summarise_groups(opened.records, group_of, from_pixels=args.pattern is None and args.csv is None):
+        print_info(line)
+    print_info(f"written to {out}")
     return 0
 
 
-def groups_asked_for(how: str | None, opened: OpenedImages, records: Sequence[Record]) -> tuple[dict[str, str], str]:
+def find_groups(how: str | None, opened: OpenedImages, records: Sequence[Record]) -> tuple[dict[str, str], str]:
     """Say which images are of one cell or patient.
 
     Parameters
@@ -66,7 +66,7 @@ def groups_asked_for(how: str | None, opened: OpenedImages, records: Sequence[Re
     DatasetError
         If the CSV cannot be used or lacks an image; or the groups that are kept are older than the images.
     """
-    kept = kept_groups(opened.dataset) if how is None and opened.dataset is not None else None
+    kept = read_stored_groups(opened.dataset) if how is None and opened.dataset is not None else None
     if kept is not None and opened.dataset is not None:
         if not kept.is_current:
             raise DatasetError(
@@ -74,22 +74,22 @@ def groups_asked_for(how: str | None, opened: OpenedImages, records: Sequence[Re
                 "Datasets, or say --groups pixels."
             )
         # A picture that could not be read when groups were found is in none: here as there it stands alone.
-        table = images_table(opened.dataset)
+        table = read_images_table(opened.dataset)
         alone = {file: file for file in table["file"][table["problem"] != ""]}
         group_of = alone | kept.group_of
         missing = [record.file for record in records if record.file not in group_of]
         if missing:
             raise DatasetError(f"The groups kept for {opened.name} lack {missing[0]}: find them anew.")
-        tell(f"groups: as kept for {opened.name}, found {kept.how}")
+        print_info(f"groups: as kept for {opened.name}, found {kept.how}")
         return {record.file: group_of[record.file] for record in records}, f"kept, found {kept.how}"
     if how in (None, "pixels"):
-        return groups_from_pixels(opened.contents, records), "pixels"
+        return group_by_pixels(opened.contents, records), "pixels"
     if how == "each":
         return {record.file: record.file for record in records}, "each"
-    return groups_for(Path(str(how)), [record.file for record in records]), Path(str(how)).name
+    return read_complete_groups(Path(str(how)), [record.file for record in records]), Path(str(how)).name
 
 
-def groups_from_pixels(images: Contents, records: Sequence[Record]) -> dict[str, str]:
+def group_by_pixels(images: Contents, records: Sequence[Record]) -> dict[str, str]:
     """Find copies with a progress bar; images that cannot be read are named on stderr.
 
     Returns
@@ -99,28 +99,28 @@ def groups_from_pixels(images: Contents, records: Sequence[Record]) -> dict[str,
     problems: list[str] = []
 
     def note_problem(row: int, error: BloodcellError) -> None:
-        problems.append(f"{shown(records[row].file)} ({error})")
+        problems.append(f"{to_printable(records[row].file)} ({error})")
 
     with tqdm(total=2 * len(records), unit="step", desc="copies") as bar:
         grouping = group_images(
             lambda row: read_rgb(images.read(records[row].file)),
             len(records),
-            lambda done, total: advance(bar, done, total),
+            lambda done, total: update_bar(bar, done, total),
             on_problem=note_problem,
         )
-    for line in named("unreadable, a group of its own", problems):
-        tell(line)
+    for line in format_names("unreadable, a group of its own", problems):
+        print_info(line)
     return {record.file: str(group) for record, group in zip(records, grouping.groups, strict=True)}
 
 
-def _summary(records: Sequence[Record], group_of: dict[str, str], from_pixels: bool) -> list[str]:
+def _summarise_groups(records: Sequence[Record], group_of: dict[str, str], from_pixels: bool) -> list[str]:
     members: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         members[group_of[record.file]].append(record)
     sizes = sorted(map(len, members.values()))
-    largest = f"the largest of {counted(sizes[-1], 'image')}, {sizes.count(1)} of one image"
-    lines = [f"{counted(len(records), 'image')}, {counted(len(members), 'group')}, {largest}"]
+    largest = f"the largest of {format_count(sizes[-1], 'image')}, {sizes.count(1)} of one image"
+    lines = [f"{format_count(len(records), 'image')}, {format_count(len(members), 'group')}, {largest}"]
     if from_pixels:  # a patient may have cells of any class; copies of one cell may not
-        mixed = [shown(some[0].file) for some in members.values() if len({record.label for record in some}) > 1]
-        lines += named("groups with more than one label", mixed)
+        mixed = [to_printable(some[0].file) for some in members.values() if len({record.label for record in some}) > 1]
+        lines += format_names("groups with more than one label", mixed)
     return lines

@@ -6,8 +6,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
-from bloodcell.cli.shared.output import advance, output_file, shown, tell, write_whole
-from bloodcell.cli.shared.summary import counted, named
+from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, update_bar, write_output
+from bloodcell.cli.shared.summary import format_count, format_names
 from bloodcell.core.errors import DatasetError
 from bloodcell.datasets.copies.leak_report import SAME_BYTES, LeakReport
 from bloodcell.datasets.copies.leaks import ImageSet, find_leaks
@@ -29,31 +29,31 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.b is not None and args.split is not None:
         raise DatasetError("leaks takes two sets of images, A and B, or one set and --split FILE. Received: all three.")
-    out = output_file(args.out)
+    out = check_output_file(args.out)
     opened = [open_images(text, args, needs_labels=False) for text in (args.a, args.b) if text is not None]
     if args.b is not None:
-        sets = _two_sets(opened[0], opened[1], (args.a, args.b))
+        sets = _make_two_sets(opened[0], opened[1], (args.a, args.b))
     elif args.split is not None:
-        sets = _parts_of_split(opened[0], Path(args.split))
+        sets = _read_split_parts(opened[0], Path(args.split))
     else:
-        sets = _own_parts(opened[0])
+        sets = _list_own_parts(opened[0])
     with tqdm(total=3 * sum(len(one.records) for one in sets), unit="step", desc="leaks") as bar:
-        report = find_leaks(sets, lambda done, total: advance(bar, done, total))
-    write_whole(out, report.csv())
-    for line in _summary(report):
-        tell(line)
-    tell(f"written to {out}")
+        report = find_leaks(sets, lambda done, total: update_bar(bar, done, total))
+    write_output(out, report.csv())
+    for line in _summarise_leaks(report):
+        print_info(line)
+    print_info(f"written to {out}")
     return 0
 
 
-def _two_sets(a: OpenedImages, b: OpenedImages, texts: tuple[str, str]) -> list[ImageSet]:
+def _make_two_sets(a: OpenedImages, b: OpenedImages, texts: tuple[str, str]) -> list[ImageSet]:
     names = (a.name, b.name)
     if names[0] == names[1]:
         names = texts if texts[0] != texts[1] else (f"{texts[0]} (A)", f"{texts[1]} (B)")
     return [ImageSet(name, one.contents, one.records) for name, one in zip(names, (a, b), strict=True)]
 
 
-def _parts_of_split(opened: OpenedImages, path: Path) -> list[ImageSet]:
+def _read_split_parts(opened: OpenedImages, path: Path) -> list[ImageSet]:
     """One set for each part of the split but the excluded."""
     split = read_split(path, leaky=True)  # whether it leaks is the question
     by_file = {record.file: record for record in opened.records}
@@ -67,7 +67,7 @@ def _parts_of_split(opened: OpenedImages, path: Path) -> list[ImageSet]:
     ]
 
 
-def _own_parts(opened: OpenedImages) -> list[ImageSet]:
+def _list_own_parts(opened: OpenedImages) -> list[ImageSet]:
     """One set for each train or test folder; those to learn from first."""
     if len(opened.parts) < 2:
         raise DatasetError(
@@ -75,16 +75,20 @@ def _own_parts(opened: OpenedImages) -> list[ImageSet]:
             f"{opened.name} has no such folders."
         )
     parts = sorted(opened.parts, key=lambda part: ("test" in part.casefold(), part))
-    return [ImageSet(part, opened.contents, opened.of_part(part)) for part in parts]
+    return [ImageSet(part, opened.contents, opened.select_part(part)) for part in parts]
 
 
-def _summary(report: LeakReport) -> list[str]:
+def _summarise_leaks(report: LeakReport) -> list[str]:
     same_bytes = sum(pair.kind == SAME_BYTES for pair in report.pairs)
     differing = sum(report.records[pair.a].label != report.records[pair.b].label for pair in report.pairs)
-    lines = [f"{counted(len(report.pairs), 'pair')}, {same_bytes} of the same bytes, {differing} with different labels"]
-    for one in report.touched:
-        images = f"{one.images_touched} of {counted(one.images, 'image')} ({one.images_touched / one.images:.1%})"
-        cells = f"{one.source_cells_touched} of {counted(one.source_cells, 'source cell')}"
-        lines.append(f"{shown(one.name)}: {images}, {cells} are in another set too")
-    unreadable = [f"{shown(file)} in {shown(name)} ({reason})" for name, file, reason in report.unreadable]
-    return lines + named("unreadable, compared by their bytes alone", unreadable)
+    lines = [
+        f"{format_count(len(report.pairs), 'pair')}, {same_bytes} of the same bytes, {differing} with different labels"
+    ]
+    for one in report.shared_counts:
+        images = f"{one.images_shared} of {format_count(one.images, 'image')} ({one.images_shared / one.images:.1%})"
+        cells = f"{one.source_cells_shared} of {format_count(one.source_cells, 'source cell')}"
+        lines.append(f"{to_printable(one.name)}: {images}, {cells} are in another set too")
+    unreadable = [
+        f"{to_printable(file)} in {to_printable(name)} ({reason})" for name, file, reason in report.unreadable
+    ]
+    return lines + format_names("unreadable, compared by their bytes alone", unreadable)

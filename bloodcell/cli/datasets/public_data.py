@@ -5,9 +5,9 @@ import sys
 
 from tqdm import tqdm
 
-from bloodcell.cli.shared.output import print_table, tell
+from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.public.download import fetch, get_public_set
+from bloodcell.datasets.public.download import download_public_set, get_public_set
 from bloodcell.datasets.public.public_sets import PUBLIC_SETS
 
 
@@ -30,6 +30,6 @@ def run(args: argparse.Namespace) -> int:
             bar.total = total_bytes or None
             bar.update(done_bytes - bar.n)
 
-        folder = fetch(public.name, load_settings(), show, tell)
+        folder = download_public_set(public.name, load_settings(), show, print_info)
     sys.stdout.write(f"{folder}\n")
     return 0

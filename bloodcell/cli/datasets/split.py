@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from bloodcell.cli.datasets.groups import groups_asked_for
+from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
-from bloodcell.cli.shared.output import output_file, tell, write_whole
-from bloodcell.cli.shared.summary import counted
+from bloodcell.cli.shared.output import check_output_file, print_info, write_output
+from bloodcell.cli.shared.summary import format_count
 from bloodcell.core.csv_text import read_csv
 from bloodcell.core.errors import DatasetError
 from bloodcell.datasets.splits.split import Split, split
-from bloodcell.datasets.splits.split_file import split_csv
+from bloodcell.datasets.splits.split_file import encode_split_csv
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,24 +23,24 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If the dataset, the groups or the output cannot be used, or it cannot be split so; nothing is written then.
     """
-    out = output_file(args.out)
+    out = check_output_file(args.out)
     if args.groups == "each":
         raise DatasetError("--groups each would take copies of one cell apart; say --leaky if that is meant.")
     opened = open_images(args.dataset, args)
     records = opened.records
-    test_share, test_files = _test_part(args.test, opened)
+    test_share, test_files = _parse_test_part(args.test, opened)
     table = pd.DataFrame({"file": [one.file for one in records], "label": [one.label for one in records]}, dtype=str)
     if args.groups in (None, "pixels") and not args.leaky:
         # A split that cannot be made is told before the long search for copies, with every image its own group.
         _split(table.assign(group=table["file"]), args, test_share, test_files)
     if args.groups is not None or not args.leaky:
-        group_of, _ = groups_asked_for(args.groups, opened, records)
+        group_of, _ = find_groups(args.groups, opened, records)
         table["group"] = [group_of[record.file] for record in records]
     parts = _split(table, args, test_share, test_files)
-    write_whole(out, split_csv(parts))
-    for line in _summary(parts):
-        tell(line)
-    tell(f"written to {out}")
+    write_output(out, encode_split_csv(parts))
+    for line in _summarise_split(parts):
+        print_info(line)
+    print_info(f"written to {out}")
     return 0
 
 
@@ -48,7 +48,7 @@ def _split(table: pd.DataFrame, args: argparse.Namespace, test_share: float, tes
     return split(table, args.folds, args.holdout, args.seed, test_share, test_files, args.leaky)
 
 
-def _test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]]:
+def _parse_test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]]:
     """What --test says: a share, or the files of a part, a folder or a table."""
     if text is None:
         return 0.0, []
@@ -60,7 +60,7 @@ def _test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]
         if not 0 < share < 1:
             raise DatasetError(f"The share of --test must be above 0 and below 1. Received: {text}.")
         return share, []
-    files = [record.file for record in opened.of_part(text.strip("/"))]
+    files = [record.file for record in opened.select_part(text.strip("/"))]
     if files:
         return 0.0, files
     if Path(text).is_file():
@@ -75,13 +75,13 @@ def _test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]
     return 0.0, files
 
 
-def _summary(split: Split) -> list[str]:
+def _summarise_split(split: Split) -> list[str]:
     lines = []
     for part in split.parts:
         rows = split.table[split.table["split"] == part]
         counts = ", ".join(f"{label} {len(of_label)}" for label, of_label in rows.groupby("label"))
-        groups = "" if split.leaky else f" of {counted(rows['group'].nunique(), 'group')}"
-        lines.append(f"{part}: {counted(len(rows), 'image')}{groups}: {counts}")
+        groups = "" if split.leaky else f" of {format_count(rows['group'].nunique(), 'group')}"
+        lines.append(f"{part}: {format_count(len(rows), 'image')}{groups}: {counts}")
     lines += [f"warning: {text}" for text in split.warnings]
     if split.leaky:
         lines.append("warning: this split is leaky: copies of one cell may lie in two parts, and figures are too good.")

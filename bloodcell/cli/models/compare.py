@@ -8,25 +8,32 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bloodcell.cli.datasets.groups import groups_asked_for
-from bloodcell.cli.models.evaluate import evaluated, in_part_of, model_of, output_folder, repeated, write_answers
+from bloodcell.cli.datasets.groups import find_groups
+from bloodcell.cli.models.evaluate import (
+    evaluate_records,
+    find_model,
+    format_command,
+    make_output_folder,
+    select_records,
+    write_results,
+)
 from bloodcell.cli.shared.inputs import open_images
-from bloodcell.cli.shared.output import shown, tell, write_whole
-from bloodcell.cli.shared.summary import counted
-from bloodcell.core.csv_text import csv_bytes
+from bloodcell.cli.shared.output import print_info, to_printable, write_output
+from bloodcell.cli.shared.summary import format_count
+from bloodcell.core.csv_text import encode_csv
 from bloodcell.core.errors import DatasetError, ModelError
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.labels.layouts import folded
+from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.compare import Comparison, compared
-from bloodcell.evaluation.confident_errors import crops_of
-from bloodcell.evaluation.disagreements import DIFFER, disagreements
-from bloodcell.evaluation.leaderboard import leaderboard
-from bloodcell.evaluation.leak_check import LeakFound
+from bloodcell.evaluation.compare import Comparison, compare_evaluations
+from bloodcell.evaluation.confident_errors import read_crops_by_file
+from bloodcell.evaluation.disagreements import ALL_DISAGREEMENTS, find_disagreements
+from bloodcell.evaluation.leaderboard import build_leaderboard
+from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.library import EvaluationInfo
-from bloodcell.evaluation.predict import known_records
+from bloodcell.evaluation.predict import match_records_to_classes
 from bloodcell.model_store.folder import ModelInfo
-from bloodcell.reports.compare_report import MOST, Compared, compare_report
+from bloodcell.reports.compare_report import MAX_DISAGREEMENTS, ModelComparison, render_comparison_html
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,68 +44,73 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If a model, the dataset or the output folder cannot be used.
     """
-    models = _models(args.models)
+    models = _read_models(args.models)
     settings = load_settings()
     opened = open_images(args.dataset, args)
-    in_part = in_part_of(opened, args.part)
-    labels = _common(models)
-    known = known_records(in_part, [name for name in models[0].class_names if folded(name) in labels])
+    part_records = select_records(opened, args.part)
+    labels = _find_common_labels(models)
+    known = match_records_to_classes(
+        part_records, [name for name in models[0].class_names if normalise_label(name) in labels]
+    )
     files = {record.file for record in known}
-    left_out = Counter(record.label for record in in_part if record.file not in files)
+    left_out = Counter(record.label for record in part_records if record.file not in files)
     if left_out:
-        some = ", ".join(f"{shown(label)} {n}" for label, n in sorted(left_out.items()))
-        tell(f"left out: {counted(left_out.total(), 'image')} of classes that not all models know: {some}")
-    out = output_folder(Path(args.out))
-    group_of, how = groups_asked_for(args.groups, opened, known)
-    command = repeated("compare", args.models, ["--data"], opened, args)
+        some = ", ".join(f"{to_printable(label)} {n}" for label, n in sorted(left_out.items()))
+        print_info(f"left out: {format_count(left_out.total(), 'image')} of classes that not all models know: {some}")
+    out = make_output_folder(Path(args.out))
+    group_of, how = find_groups(args.groups, opened, known)
+    command = format_command("compare", args.models, ["--data"], opened, args)
     about = {"part": args.part or "", "groups": how, "command": command}
     evaluations = []
     for model in models:
         # Judging closes what it reads from.
         images = replace(opened, contents=Contents(opened.contents.path))
-        found = evaluated(model, images, in_part, group_of, about, labels)
-        known_to_it = known_records(known, model.class_names)
-        write_answers(output_folder(out / model.name), found, known_to_it)
+        found = evaluate_records(model, images, part_records, group_of, about, labels)
+        known_to_it = match_records_to_classes(known, model.class_names)
+        write_results(make_output_folder(out / model.name), found, known_to_it)
         evaluations.append(found)
     infos = [
         EvaluationInfo(model.name, out / model.name, found.protocol, found.report)
         for model, found in zip(models, evaluations, strict=True)
     ]
-    board = leaderboard(infos, settings)
-    comparisons = [compared(evaluations[0], other) for other in evaluations[1:]]
-    differ = disagreements(evaluations)[DIFFER]
-    crops, problem = crops_of(differ[:MOST], evaluations[0], settings)
+    board = build_leaderboard(infos, settings)
+    comparisons = [compare_evaluations(evaluations[0], other) for other in evaluations[1:]]
+    differ = find_disagreements(evaluations)[ALL_DISAGREEMENTS]
+    crops, problem = read_crops_by_file(differ[:MAX_DISAGREEMENTS], evaluations[0], settings)
     rows = board.drop(columns="evaluation")
     values = rows.astype(object).where(rows.notna(), "").to_numpy().tolist()
-    write_whole(out / "leaderboard.csv", csv_bytes(rows.columns, values))
-    write_whole(
-        out / "comparison.json", (json.dumps([_described(one) for one in comparisons], indent=2) + "\n").encode()
+    write_output(out / "leaderboard.csv", encode_csv(rows.columns, values))
+    write_output(
+        out / "comparison.json",
+        (json.dumps([_describe_comparison(one) for one in comparisons], indent=2) + "\n").encode(),
     )
-    page = compare_report(Compared(board, evaluations, comparisons, len(differ), crops, problem))
-    write_whole(out / "compare.html", page)
+    page = render_comparison_html(ModelComparison(board, evaluations, comparisons, len(differ), crops, problem))
+    write_output(out / "compare.html", page)
     for found in evaluations:
-        leak = LeakFound.from_json(found.protocol["leak"])
-        tell(f"{shown(found.protocol['model'])}: {leak.sentences()[0]}")
+        leak = LeakSummary.from_json(found.protocol["leak"])
+        print_info(f"{to_printable(found.protocol['model'])}: {leak.describe()[0]}")
     for one in comparisons:
-        sys.stdout.write(shown(one.pair_sentence) + "\n")
-    tell(f"written to {out}")
+        sys.stdout.write(to_printable(one.pair_sentence) + "\n")
+    print_info(f"written to {out}")
     return 0
 
 
-def _models(names: list[str]) -> list[ModelInfo]:
+def _read_models(names: list[str]) -> list[ModelInfo]:
     """Two models or more, whose names are those of folders."""
     if len(names) < 2:
         raise ModelError(f"Two models or more are compared. Received: {len(names)}.")
-    models = [model_of(name) for name in names]
+    models = [find_model(name) for name in names]
     twice = [name for name, n in Counter(model.name.casefold() for model in models).items() if n > 1]
     if twice:
-        raise ModelError(f"Each model must have a name of its own. Received twice: {', '.join(map(shown, twice))}.")
+        raise ModelError(
+            f"Each model must have a name of its own. Received twice: {', '.join(map(to_printable, twice))}."
+        )
     return models
 
 
-def _common(models: list[ModelInfo]) -> set[str]:
+def _find_common_labels(models: list[ModelInfo]) -> set[str]:
     """The folded labels that all models know."""
-    sets = [{folded(name) for name in model.class_names} for model in models]
+    sets = [{normalise_label(name) for name in model.class_names} for model in models]
     common = set.intersection(*sets)
     if not common:
         known = "; ".join(f"{model.name}: {', '.join(model.class_names)}" for model in models)
@@ -106,5 +118,5 @@ def _common(models: list[ModelInfo]) -> set[str]:
     return common
 
 
-def _described(one: Comparison) -> dict[str, Any]:
+def _describe_comparison(one: Comparison) -> dict[str, Any]:
     return asdict(one) | {"sentence": one.pair_sentence}

@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bloodcell.cli.datasets.groups import groups_asked_for
+from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.inputs import READING_OPTIONS, OpenedImages, open_images
-from bloodcell.cli.shared.output import advance, shown, tell, write_whole
-from bloodcell.cli.shared.summary import counted
+from bloodcell.cli.shared.output import print_info, to_printable, update_bar, write_output
+from bloodcell.cli.shared.summary import format_count
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.copies.groups import number_by_first
-from bloodcell.datasets.labels.layouts import folded
+from bloodcell.datasets.copies.groups import renumber_by_first
+from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.labels.records import Record
-from bloodcell.evaluation.evaluate import judge
+from bloodcell.evaluation.evaluate import evaluate_model
 from bloodcell.evaluation.evaluation_folder import Evaluation, write_evaluation
-from bloodcell.evaluation.leak_check import LeakFound, learned_here
-from bloodcell.evaluation.metrics.summary import figures_of
-from bloodcell.evaluation.predict import known_records, predictions_csv
-from bloodcell.evaluation.selection import ToJudge
+from bloodcell.evaluation.leak_check import LeakSummary, find_training_datasets
+from bloodcell.evaluation.metrics.summary import summarise_report
+from bloodcell.evaluation.predict import format_predictions_csv, match_records_to_classes
+from bloodcell.evaluation.selection import EvaluationImages
 from bloodcell.model_store.folder import ModelInfo, get_model, read_model
-from bloodcell.model_store.provenance import read_learned
+from bloodcell.model_store.provenance import read_provenance
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,25 +39,25 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If the model, the dataset or the output folder cannot be used; nothing is written then.
     """
-    model = model_of(args.model)
+    model = find_model(args.model)
     opened = open_images(args.dataset, args)
-    in_part = in_part_of(opened, args.part)
-    known = known_records(in_part, model.class_names)
-    out = output_folder(Path(args.out))
-    group_of, how = groups_asked_for(args.groups, opened, known)
+    part_records = select_records(opened, args.part)
+    known = match_records_to_classes(part_records, model.class_names)
+    out = make_output_folder(Path(args.out))
+    group_of, how = find_groups(args.groups, opened, known)
     how_asked = {
         "part": args.part or "",
         "groups": how,
-        "command": repeated("evaluate", [args.model], [], opened, args),
+        "command": format_command("evaluate", [args.model], [], opened, args),
     }
-    found = evaluated(model, opened, in_part, group_of, how_asked)
-    write_answers(out, found, known)
-    _tell(found)
-    tell(f"written to {out}")
+    found = evaluate_records(model, opened, part_records, group_of, how_asked)
+    write_results(out, found, known)
+    _print_summary(found)
+    print_info(f"written to {out}")
     return 0
 
 
-def repeated(
+def format_command(
     command: str, models: Sequence[str], data: Sequence[str], opened: OpenedImages, args: argparse.Namespace
 ) -> str:
     """The command that does once more what was asked for here; paths are whole, so that it works from any folder.
@@ -82,15 +82,15 @@ def repeated(
     return shlex.join(["python", "-m", "bloodcell", command, *words, "--out", args.out])
 
 
-def write_answers(out: Path, found: Evaluation, known: Sequence[Record]) -> None:
+def write_results(out: Path, found: Evaluation, known: Sequence[Record]) -> None:
     """Write an evaluation with predictions.csv and metrics.json into a folder that is there."""
     write_evaluation(out, found)
-    write_whole(out / "predictions.csv", predictions_csv(known, found.predictions()).encode())
-    measured = found.protocol | figures_of(found.report)
-    write_whole(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
+    write_output(out / "predictions.csv", format_predictions_csv(known, found.predictions()).encode())
+    measured = found.protocol | summarise_report(found.report)
+    write_output(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
 
 
-def model_of(name: str) -> ModelInfo:
+def find_model(name: str) -> ModelInfo:
     """A model folder, or a model of the shelf."""
     return read_model(Path(name)) if _is_model_folder(name) else get_model(name, load_settings())
 
@@ -99,10 +99,10 @@ def _is_model_folder(name: str) -> bool:
     return (Path(name) / "spec.json").is_file()
 
 
-def evaluated(
+def evaluate_records(
     model: ModelInfo,
     opened: OpenedImages,
-    in_part: Sequence[Record],
+    part_records: Sequence[Record],
     group_of: dict[str, str],
     how: dict[str, Any],
     labels: Collection[str] | None = None,
@@ -116,46 +116,48 @@ def evaluated(
     labels : folded labels of the pictures to judge, where not all of the model's classes are meant
     how : part, groups and command, for the protocol
     """
-    meant = [name for name in model.class_names if labels is None or folded(name) in labels]
-    known = known_records(in_part, meant)
+    meant = [name for name in model.class_names if labels is None or normalise_label(name) in labels]
+    known = match_records_to_classes(part_records, meant)
     names = {record.file for record in known}
-    left_out = Counter(record.label for record in in_part if record.file not in names)
+    left_out = Counter(record.label for record in part_records if record.file not in names)
     if left_out and labels is None:
-        tell(f"left out: {counted(left_out.total(), 'image')} of classes that {shown(model.name)} does not know")
-    groups = number_by_first(np.array([group_of[record.file] for record in known]))
-    learned = read_learned(model.folder)
-    others = [] if learned is None else learned_here(learned, load_settings())
-    pictures = ToJudge(opened.contents, known, groups, set(), dict(left_out), ())
+        print_info(
+            f"left out: {format_count(left_out.total(), 'image')} of classes that {to_printable(model.name)} does not know"
+        )
+    groups = renumber_by_first(np.array([group_of[record.file] for record in known]))
+    learned = read_provenance(model.folder)
+    others = [] if learned is None else find_training_datasets(learned, load_settings())
+    pictures = EvaluationImages(opened.contents, known, groups, set(), dict(left_out), ())
     title = f"{model.name} on {opened.name}" + (f", {how['part']}" if how["part"] else "")
     dataset = opened.dataset
     registered = {"dataset_id": dataset.id if dataset else "", "dataset_sha256": dataset.fingerprint if dataset else ""}
     about = {"title": title, "dataset": opened.name, **registered, **how}
     with tqdm(unit="image") as bar:
 
-        def told(what: str, done: int, total: int) -> None:
+        def on_progress(what: str, done: int, total: int) -> None:
             bar.set_description(what)
-            advance(bar, done, total)
+            update_bar(bar, done, total)
 
-        return judge(model, pictures, about, learned, others, told)
+        return evaluate_model(model, pictures, about, learned, others, on_progress)
 
 
-def _tell(found: Evaluation) -> None:
+def _print_summary(found: Evaluation) -> None:
     """The main figures on stderr, what leaks first."""
-    for line in LeakFound.from_json(found.protocol["leak"]).sentences():
-        tell(line)
-    measured = figures_of(found.report)
+    for line in LeakSummary.from_json(found.protocol["leak"]).describe():
+        print_info(line)
+    measured = summarise_report(found.report)
     interval: list[float] = measured["interval"]
     accuracy = f"accuracy {measured['accuracy']:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-    tell(f"{accuracy} over {measured['source_cells']} source cells, balanced {measured['balanced_accuracy']:.3f}")
-    tell(f"held back {measured['held_back']:.3f}, confident and right {measured['confident_right']}")
-    tell(f"as much as {found.report['effective_cells']:,} cells of one image each would tell")
+    print_info(f"{accuracy} over {measured['source_cells']} source cells, balanced {measured['balanced_accuracy']:.3f}")
+    print_info(f"held back {measured['held_back']:.3f}, confident and right {measured['confident_right']}")
+    print_info(f"as much as {found.report['effective_cells']:,} cells of one image each would tell")
 
 
-def in_part_of(opened: OpenedImages, part: str | None) -> Sequence[Record]:
+def select_records(opened: OpenedImages, part: str | None) -> Sequence[Record]:
     """The images to score; learned ones and those held out are never scored as one."""
     there = ", ".join(opened.parts) or "none"
     if part is not None:
-        records = opened.of_part(part)
+        records = opened.select_part(part)
         if not records:
             raise DatasetError(f"{opened.name} has no part {part!r}. Its parts: {there}.")
         return records
@@ -164,7 +166,7 @@ def in_part_of(opened: OpenedImages, part: str | None) -> Sequence[Record]:
     return opened.records
 
 
-def output_folder(path: Path) -> Path:
+def make_output_folder(path: Path) -> Path:
     """Make the folder for results where it is not there; StoreError if it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""``explain``: a model and a cell, or the cells of a class, in; a picture of where the model looks out."""
+"""``explain_crops``: a model and a cell, or the cells of a class, in; a picture of where the model looks out."""
 
 import argparse
 from pathlib import Path
@@ -7,21 +7,28 @@ import numpy as np
 from tqdm import tqdm
 
 from bloodcell.cli.shared.inputs import open_images
-from bloodcell.cli.shared.output import advance, existing_paths, output_file, shown, tell, write_whole
-from bloodcell.cli.shared.summary import counted
+from bloodcell.cli.shared.output import (
+    check_output_file,
+    check_paths,
+    print_info,
+    to_printable,
+    update_bar,
+    write_output,
+)
+from bloodcell.cli.shared.summary import format_count
 from bloodcell.core.errors import DatasetError, ExplainError, ImageError
 from bloodcell.core.labels import HAS_CELLS
 from bloodcell.core.settings import load_settings
-from bloodcell.explain.class_cells import class_crops, class_index, mean_crop
-from bloodcell.explain.explain_cells import explain
-from bloodcell.explain.explanation import GRADCAM_UNIT, NOT_A_REASON, OCCLUSION, OCCLUSION_UNIT, Explanation
+from bloodcell.explain.class_cells import average_crops, cut_class_crops, find_class_index
+from bloodcell.explain.explain_cells import explain_crops
+from bloodcell.explain.explanation import GRADCAM_UNIT, NOT_A_MEDICAL_REASON, OCCLUSION, OCCLUSION_UNIT, Explanation
 from bloodcell.explain.spec import needs_keras
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.inference.engine import Engine
-from bloodcell.inference.pipeline import analyse, enlarging, seen_crop
+from bloodcell.inference.pipeline import analyse, compute_magnification, crop_model_input
 from bloodcell.model_store.folder import get_model, read_model
-from bloodcell.plots.explanation_maps import map_range
-from bloodcell.reports.explanation_sheet import SIDE_PX, layer_sheet, map_sheet
+from bloodcell.plots.explanation_maps import find_map_range
+from bloodcell.reports.explanation_sheet import SIDE_PX, draw_layer_sheet, draw_map_sheet
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,76 +48,82 @@ def run(args: argparse.Namespace) -> int:
         raise ExplainError(f"--layer is for --method gradcam. Received: --method {args.method}.")
     folder = Path(args.model)
     model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, load_settings())
-    out = output_file(args.out)
+    out = check_output_file(args.out)
     engine = Engine(model.folder)
-    wanted = class_index(engine.class_names, args.class_name) if args.class_name else None
+    wanted = find_class_index(engine.class_names, args.class_name) if args.class_name else None
     if is_mean:
-        crops, large, title, predicted = _of_class(engine, args)
+        crops, large, title, predicted = _crop_class(engine, args)
     else:
-        crops, large, title, predicted = _of_image(engine, args.image)
+        crops, large, title, predicted = _crop_largest_cell(engine, args.image)
     if needs_keras((args.method,)):
-        tell("Loading the training library ...")
+        print_info("Loading the training library ...")
     with tqdm(total=len(crops), unit="cell", desc="explain", disable=args.method != OCCLUSION) as bar:
-        found = explain(
+        found = explain_crops(
             engine,
             model.folder,
             crops,
             (args.method,),
             args.layer,
             args.mean_of or "",
-            lambda done, total: advance(bar, done, total),
+            lambda done, total: update_bar(bar, done, total),
         )
     chosen = predicted if wanted is None else wanted
-    write_whole(out, encode_png(_sheet(found, large, f"{shown(model.name)}: {title}", chosen)))
-    tell(NOT_A_REASON)
-    tell(f"written to {out}")
+    write_output(out, encode_png(_draw_sheet(found, large, f"{to_printable(model.name)}: {title}", chosen)))
+    print_info(NOT_A_MEDICAL_REASON)
+    print_info(f"written to {out}")
     return 0
 
 
-def _of_image(engine: Engine, path: str) -> tuple[np.ndarray, np.ndarray, str, int]:
+def _crop_largest_cell(engine: Engine, path: str) -> tuple[np.ndarray, np.ndarray, str, int]:
     """The crop of the largest cell, (1, H, W, 3), the same enlarged, what it was named, and its class's place."""
-    (file,) = existing_paths([path])
+    (file,) = check_paths([path])
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ImageError(f"The image {shown(path)} cannot be read: {error.strerror}.") from error
+        raise ImageError(f"The image {to_printable(path)} cannot be read: {error.strerror}.") from error
     (result,) = analyse(engine, [data])
     if result.status != HAS_CELLS:
-        raise ImageError(f"{shown(file.name)}: {result.message}")
+        raise ImageError(f"{to_printable(file.name)}: {result.message}")
     cell = max(result.cells, key=lambda one: one.box.area_px)
     rgb = read_rgb(data)
-    crop = seen_crop(engine.framing, rgb, cell.box)
-    large = seen_crop(engine.framing, rgb, cell.box, enlarging(engine.framing, SIDE_PX))
-    title = f"{cell.class_name} {max(cell.probs):.3f} ({cell.status}), {shown(file.name)}"
+    crop = crop_model_input(engine.framing, rgb, cell.box)
+    large = crop_model_input(engine.framing, rgb, cell.box, compute_magnification(engine.framing, SIDE_PX))
+    title = f"{cell.class_name} {max(cell.probs):.3f} ({cell.status}), {to_printable(file.name)}"
     return crop[None], large, title, engine.class_names.index(cell.class_name)
 
 
-def _of_class(engine: Engine, args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, str, int]:
+def _crop_class(engine: Engine, args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, str, int]:
     """The crops of a class, (N, H, W, 3), their mean, what it is the mean of, and the class's place."""
     opened = open_images(args.dataset, args)
-    records = opened.records if args.part is None else opened.of_part(args.part)
+    records = opened.records if args.part is None else opened.select_part(args.part)
     if not records:
         there = ", ".join(opened.parts) or "none"
         raise DatasetError(f"{opened.name} has no part {args.part!r}. Its parts: {there}.")
     with tqdm(unit="image", desc="read") as bar:
-        crops = class_crops(
-            engine, opened.contents, records, args.mean_of, args.most, lambda done, total: advance(bar, done, total)
+        crops = cut_class_crops(
+            engine, opened.contents, records, args.mean_of, args.most, lambda done, total: update_bar(bar, done, total)
         )
-    title = f"mean of {counted(len(crops), 'cell')} labelled {shown(args.mean_of)}, {shown(opened.name)}"
-    return crops, mean_crop(crops), title, class_index(engine.class_names, args.mean_of)
+    title = (
+        f"mean of {format_count(len(crops), 'cell')} labelled {to_printable(args.mean_of)}, {to_printable(opened.name)}"
+    )
+    return crops, average_crops(crops), title, find_class_index(engine.class_names, args.mean_of)
 
 
-def _sheet(found: Explanation, large: np.ndarray, title: str, chosen: int) -> np.ndarray:
+def _draw_sheet(found: Explanation, large: np.ndarray, title: str, chosen: int) -> np.ndarray:
     if found.layers:
         how = "What convolution and pooling layers put out: their most active channels, white is most."
-        return layer_sheet(found.layers, [title, how, NOT_A_REASON])
+        return draw_layer_sheet(found.layers, [title, how, NOT_A_MEDICAL_REASON])
     name = found.class_names[chosen]
     if found.occlusion is not None:
         values = found.occlusion[chosen]
-        lines = [title, f"Occlusion for {name}; largest drop {values.max():.3f}.", NOT_A_REASON]
-        return map_sheet(large, values, map_range(values), signed=True, lines=lines, unit=OCCLUSION_UNIT)
+        lines = [title, f"Occlusion for {name}; largest drop {values.max():.3f}.", NOT_A_MEDICAL_REASON]
+        return draw_map_sheet(large, values, find_map_range(values), signed=True, lines=lines, unit=OCCLUSION_UNIT)
     if found.gradcam is None:
         raise ExplainError("Nothing was found to draw.")
     places = " x ".join(map(str, found.gradcam_places))
-    lines = [title, f"Grad-CAM for {name} at the layer {found.gradcam_layer}, which has {places} places.", NOT_A_REASON]
-    return map_sheet(large, found.gradcam[chosen], 1.0, signed=False, lines=lines, unit=GRADCAM_UNIT)
+    lines = [
+        title,
+        f"Grad-CAM for {name} at the layer {found.gradcam_layer}, which has {places} places.",
+        NOT_A_MEDICAL_REASON,
+    ]
+    return draw_map_sheet(large, found.gradcam[chosen], 1.0, signed=False, lines=lines, unit=GRADCAM_UNIT)

@@ -2,10 +2,10 @@
 
 import argparse
 
-from bloodcell.cli.shared.output import output_file, tell, write_whole
+from bloodcell.cli.shared.output import check_output_file, print_info, write_output
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.folder import get_model
-from bloodcell.model_store.model_zip import packed_bytes
+from bloodcell.model_store.model_zip import pack_model_to_bytes
 
 
 def run(args: argparse.Namespace) -> int:
@@ -16,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If there is no such model, or the file cannot be written.
     """
-    out = output_file(args.out)
-    write_whole(out, packed_bytes(get_model(args.model, load_settings()).folder))
-    tell(f"written to {out}; `load-model` takes it in anywhere")
+    out = check_output_file(args.out)
+    write_output(out, pack_model_to_bytes(get_model(args.model, load_settings()).folder))
+    print_info(f"written to {out}; `load-model` takes it in anywhere")
     return 0

@@ -6,7 +6,7 @@ from typing import Any
 from bloodcell.cli.shared.parsers import DATASET_HELP, add_command, add_reading_options
 
 
-def add_judging_commands(commands: Any) -> None:
+def add_evaluation_commands(commands: Any) -> None:
     """Add evaluate, compare, report and explain."""
     evaluate = add_command(
         commands,
@@ -19,7 +19,7 @@ def add_judging_commands(commands: Any) -> None:
     evaluate.add_argument("model", metavar="MODEL", help="a name from `models`, or a model folder")
     evaluate.add_argument("dataset", metavar="DATASET", help=DATASET_HELP)
     evaluate.add_argument("--out", required=True, metavar="DIR", help="folder for the figures")
-    _add_judging_options(evaluate)
+    _add_evaluation_options(evaluate)
 
     compare = add_command(
         commands,
@@ -33,7 +33,7 @@ def add_judging_commands(commands: Any) -> None:
     compare.add_argument("models", nargs="+", metavar="MODEL", help="two or more names from `models`, or model folders")
     compare.add_argument("--data", required=True, dest="dataset", metavar="DATASET", help=DATASET_HELP)
     compare.add_argument("--out", required=True, metavar="DIR", help="folder for the figures")
-    _add_judging_options(compare)
+    _add_evaluation_options(compare)
 
     report = add_command(
         commands,
@@ -115,7 +115,7 @@ def _add_explain_command(commands: Any) -> None:
     add_reading_options(explain)
 
 
-def _add_judging_options(command: argparse.ArgumentParser) -> None:
+def _add_evaluation_options(command: argparse.ArgumentParser) -> None:
     """Which images are judged, and which of them show one cell."""
     command.add_argument("--part", metavar="NAME", help="only the images of this part, where there are several: test")
     command.add_argument(

@@ -2,7 +2,7 @@
 
 import argparse
 
-from bloodcell.cli.shared.output import print_table, tell
+from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.folder import list_models
 
@@ -12,7 +12,7 @@ def run(_args: argparse.Namespace) -> int:
     settings = load_settings()
     models = list_models(settings)
     if not models:
-        tell(f"There is no model yet, neither in {settings.shelf} nor in {settings.runs_dir}.")
+        print_info(f"There is no model yet, neither in {settings.shipped_models_dir} nor in {settings.runs_dir}.")
         return 0
     print_table(
         ("NAME", "CLASSES", "SHA256", "TITLE", "FOLDER"),

@@ -4,17 +4,17 @@ import argparse
 import shutil
 from pathlib import Path
 
-from bloodcell.cli.shared.output import tell
+from bloodcell.cli.shared.output import print_info
 from bloodcell.core.errors import IntakeError
 from bloodcell.core.progress import Control
 from bloodcell.core.settings import load_settings
-from bloodcell.jobs.queue import check_name
-from bloodcell.model_import.load_spec import KERAS, LoadSpec, class_names_in, format_of, named_after
-from bloodcell.model_import.sandbox import load_limited
+from bloodcell.jobs.queue import check_result_name
+from bloodcell.model_import.load_spec import KERAS, LoadSpec, detect_format, make_model_name, parse_class_names
+from bloodcell.model_import.sandbox import load_in_sandbox
 from bloodcell.model_store.folder import get_model
 from bloodcell.model_store.inspection.keras_archive import inspect_keras
 from bloodcell.model_store.inspection.keras_sizes import check_class_names
-from bloodcell.model_store.model_zip import inspect_packed
+from bloodcell.model_store.model_zip import inspect_model_zip
 from bloodcell.model_store.publish import publish
 
 
@@ -29,27 +29,27 @@ def run(args: argparse.Namespace) -> int:
     path, settings = Path(args.file).resolve(), load_settings()
     if not path.is_file():
         raise IntakeError(f"There is no file {path}.")
-    format_ = format_of(path.name)
-    names = class_names_in(args.classes or "")
+    format_ = detect_format(path.name)
+    names = parse_class_names(args.classes or "")
     if format_ != KERAS and names:
         raise IntakeError("A zipped model folder says its classes itself: leave out --classes.")
     if format_ == KERAS:
         check_class_names(names, inspect_keras(path.open("rb", buffering=0)).n_outputs)
-        name = args.name or named_after(path.name)
+        name = args.name or make_model_name(path.name)
     else:
-        name = args.name or inspect_packed(path.open("rb", buffering=0)).name or named_after(path.name)
-    check_name(name)
+        name = args.name or inspect_model_zip(path.open("rb", buffering=0)).name or make_model_name(path.name)
+    check_result_name(name)
     spec = LoadSpec(name, str(path), format_, path.name, names, args.input, int(args.levels))
     work_dir = settings.home / f".{name}.loading"
     try:
-        folder, trial = load_limited(work_dir, spec, _Lines())
+        folder, trial = load_in_sandbox(work_dir, spec, _Lines())
         loaded = get_model(publish(folder, name, settings), settings)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
-    tell(f"tried on {trial['n_cells']} drawn cells: {trial['ms_per_cell']} ms a cell")
-    if not loaded.is_judged:
-        tell("no thresholds were measured for it: every cell will be marked check")
-    tell(f"the model {loaded.name} is on the shelf: {loaded.folder}")
+    print_info(f"tried on {trial['n_cells']} drawn cells: {trial['ms_per_cell']} ms a cell")
+    if not loaded.has_thresholds:
+        print_info("no thresholds were measured for it: every cell will be marked check")
+    print_info(f"the model {loaded.name} is on the shelf: {loaded.folder}")
     return 0
 
 
@@ -57,4 +57,4 @@ class _Lines(Control):
     """Tells each step as a line."""
 
     def log(self, line: str) -> None:
-        tell(f"{line} ...")
+        print_info(f"{line} ...")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bloodcell.cli.shared.output import advance, tell
+from bloodcell.cli.shared.output import print_info, update_bar
 from bloodcell.core.errors import DatasetError, RunError
 from bloodcell.core.progress import Control, Progress
-from bloodcell.model_store.publish import unfinished_dir
+from bloodcell.model_store.publish import get_unfinished_dir
 
 
-def existing_data(text: str) -> Path:
+def find_data_dir(text: str) -> Path:
     """The data folder; DatasetError if there is none."""
     data_dir = Path(text)
     if not data_dir.is_dir():
@@ -20,7 +20,7 @@ def existing_data(text: str) -> Path:
     return data_dir
 
 
-def begun_folder(run_dir: Path, resume: bool) -> Path:
+def find_work_dir(run_dir: Path, resume: bool) -> Path:
     """Where a run of `run_dir` lies until it is whole.
 
     Raises
@@ -30,31 +30,31 @@ def begun_folder(run_dir: Path, resume: bool) -> Path:
     """
     if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
         raise RunError(f"The run folder {run_dir} is not empty: name a new one.")
-    begun = unfinished_dir(run_dir)
-    has_epochs = _has_epochs(begun)
+    work_dir = get_unfinished_dir(run_dir)
+    has_epochs = _has_epochs(work_dir)
     if resume and not has_epochs:
         raise RunError(f"There is no run of {run_dir} with a finished epoch to go on with: leave out --resume.")
     if has_epochs and not resume:
-        raise RunError(f"A run of {run_dir} was begun: go on with --resume, or delete {begun}.")
-    return begun
+        raise RunError(f"A run of {run_dir} was begun: go on with --resume, or delete {work_dir}.")
+    return work_dir
 
 
 @contextmanager
-def keeping_epochs(begun: Path) -> Iterator[None]:
+def print_resume_hint(work_dir: Path) -> Iterator[None]:
     """Say after Ctrl-C how to go on, where there is something to go on with."""
     try:
         yield
     except KeyboardInterrupt:
-        if _has_epochs(begun):
-            tell("The finished epochs are kept: the same command with --resume goes on.")
+        if _has_epochs(work_dir):
+            print_info("The finished epochs are kept: the same command with --resume goes on.")
         raise
 
 
-def _has_epochs(begun: Path) -> bool:
-    return any(begun.glob("checkpoint/*.npz"))
+def _has_epochs(work_dir: Path) -> bool:
+    return any(work_dir.glob("checkpoint/*.npz"))
 
 
-class Terminal(Control):
+class TerminalProgress(Control):
     """Shows a run as progress bars: one a source that is read, one an epoch; and lines between them."""
 
     def __init__(self) -> None:
@@ -75,6 +75,6 @@ class Terminal(Control):
         bar = self.bars.get(name) or tqdm(total=total, unit="image", desc=name, leave=not figures)
         self.bars[name] = bar
         bar.set_postfix_str(figures, refresh=False)
-        advance(bar, done, total)
+        update_bar(bar, done, total)
         if done == total:
             self.bars.pop(name).close()

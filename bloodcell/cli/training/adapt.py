@@ -4,15 +4,15 @@ import argparse
 import shutil
 from pathlib import Path
 
-from bloodcell.cli.shared.output import tell
-from bloodcell.cli.shared.run_folder import Terminal, existing_data
+from bloodcell.cli.shared.output import print_info
+from bloodcell.cli.shared.run_folder import TerminalProgress, find_data_dir
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.sources import SourceSpec
 from bloodcell.model_store.folder import get_model, read_model
-from bloodcell.model_store.publish import unfinished_dir
-from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, cells_source, registered_cells
+from bloodcell.model_store.publish import get_unfinished_dir
+from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, build_registered_source, find_cells_source
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,34 +29,36 @@ def run(args: argparse.Namespace) -> int:
         raise RunError(f"The run folder {out} is not empty: name a new one.")
     folder = Path(args.model)
     model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, settings)
-    data_dir, cells = cells_of(args.cells)
-    old_data = str(existing_data(args.old_data)) if args.old_data else ""
+    data_dir, cells = find_cells(args.cells)
+    old_data = str(find_data_dir(args.old_data)) if args.old_data else ""
     spec = AdaptSpec(out.name, model.name, cells, old_data=old_data, held_share=args.held, seed=args.seed)
-    work_dir = unfinished_dir(out)
+    work_dir = get_unfinished_dir(out)
     shutil.rmtree(work_dir, ignore_errors=True)  # minutes: begun anew each time
-    tell("Loading the training library ...")
+    print_info("Loading the training library ...")
     from bloodcell.experiments.adapt import MODEL_DIR, run_adapt
 
     try:
-        report = run_adapt(work_dir, spec, model.folder, data_dir, settings.home / "cache", Terminal())
+        report = run_adapt(work_dir, spec, model.folder, data_dir, settings.home / "cache", TerminalProgress())
         (work_dir / MODEL_DIR).replace(out)
     except RunError:
         if (work_dir / ADAPT_FILE).is_file():
             (work_dir / ADAPT_FILE).replace(out.with_suffix(".json"))
-            tell(f"the comparison is in {out.with_suffix('.json')}")
+            print_info(f"the comparison is in {out.with_suffix('.json')}")
         raise
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     before, after = (report[when]["balanced_accuracy"] for when in ("before", "after"))
     low, high = report["difference_interval"]
-    tell(f"balanced accuracy on {report['cells']['held_back']} held-back cells: {before} before, {after} after")
-    tell(f"the difference lies between {low} and {high}" + (": it may be chance" if report["may_be_chance"] else ""))
-    tell(f"thresholds: {report['thresholds']}")
-    tell(f"model written to {out}")
+    print_info(f"balanced accuracy on {report['cells']['held_back']} held-back cells: {before} before, {after} after")
+    print_info(
+        f"the difference lies between {low} and {high}" + (": it may be chance" if report["may_be_chance"] else "")
+    )
+    print_info(f"thresholds: {report['thresholds']}")
+    print_info(f"model written to {out}")
     return 0
 
 
-def cells_of(text: str) -> tuple[Path, SourceSpec]:
+def find_cells(text: str) -> tuple[Path, SourceSpec]:
     """The data folder and source of what a user calls `text`: a folder, zip, JSON of a source, or registered dataset.
 
     Raises
@@ -68,6 +70,6 @@ def cells_of(text: str) -> tuple[Path, SourceSpec]:
     if path.is_file() and path.suffix.lower() == ".json":
         return path.parent.resolve(), SourceSpec.from_json(path.read_text(encoding="utf-8"))
     if path.exists():
-        return cells_source(path)
+        return find_cells_source(path)
     settings = load_settings()
-    return settings.home, registered_cells(get_dataset(text, settings), settings)
+    return settings.home, build_registered_source(get_dataset(text, settings), settings)

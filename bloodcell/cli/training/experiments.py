@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bloodcell.cli.shared.output import tell
-from bloodcell.cli.shared.run_folder import Terminal, begun_folder, existing_data, keeping_epochs
+from bloodcell.cli.shared.output import print_info
+from bloodcell.cli.shared.run_folder import TerminalProgress, find_data_dir, find_work_dir, print_resume_hint
 from bloodcell.core.settings import load_settings
 from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.specs.search_spec import SearchSpec
@@ -31,20 +31,20 @@ def run(args: argparse.Namespace) -> int:
         spec = spec if args.n is None else replace(spec, n=args.n)
     else:
         spec = TrainSpec.read(Path(args.spec))
-    data_dir, out = existing_data(args.data), Path(args.out)
-    begun = begun_folder(out, args.resume)
-    tell("Loading the training library ...")
-    with keeping_epochs(begun):
-        lines = _DO[args.experiment](begun, spec, data_dir, load_settings().home / "cache", Terminal())
-    (begun / RESULT_DIR).replace(out)
-    shutil.rmtree(begun)
+    data_dir, out = find_data_dir(args.data), Path(args.out)
+    work_dir = find_work_dir(out, args.resume)
+    print_info("Loading the training library ...")
+    with print_resume_hint(work_dir):
+        lines = _RUNNERS[args.experiment](work_dir, spec, data_dir, load_settings().home / "cache", TerminalProgress())
+    (work_dir / RESULT_DIR).replace(out)
+    shutil.rmtree(work_dir)
     for line in lines:
-        tell(line)
-    tell(f"written to {out}")
+        print_info(line)
+    print_info(f"written to {out}")
     return 0
 
 
-def _trials(*what: Any) -> list[str]:
+def _run_trials(*what: Any) -> list[str]:
     from bloodcell.experiments.trials import run_trials
 
     summary = run_trials(*what)
@@ -54,7 +54,7 @@ def _trials(*what: Any) -> list[str]:
     return lines
 
 
-def _kfold(*what: Any) -> list[str]:
+def _run_kfold(*what: Any) -> list[str]:
     from bloodcell.experiments.k_fold import run_k_fold
 
     found = run_k_fold(*what)
@@ -64,7 +64,7 @@ def _kfold(*what: Any) -> list[str]:
     ]
 
 
-def _search(*what: Any) -> list[str]:
+def _run_search(*what: Any) -> list[str]:
     from bloodcell.experiments.search import run_search
 
     found = run_search(*what)
@@ -74,4 +74,4 @@ def _search(*what: Any) -> list[str]:
     return [f"best: trial {best['trial']} of {len(found['trials'])}, {figure} {best[figure]} ({settings})"]
 
 
-_DO = {"trials": _trials, "kfold": _kfold, "search": _search}
+_RUNNERS = {"trials": _run_trials, "kfold": _run_kfold, "search": _run_search}

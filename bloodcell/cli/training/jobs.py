@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bloodcell.cli.shared.output import print_table, tell
+from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.core.errors import DatasetError, JobError
 from bloodcell.jobs.kinds.table import find_kind
 from bloodcell.jobs.queue import JobQueue, open_queue
@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
         If there is no such job, it is in no state for that, or what is submitted cannot be used.
     """
     queue = open_queue()
-    queue.tend()
+    queue.dispatch()
     if args.action == "list":
-        print_table(("id", "status", "title", "progress", "result"), [_row(job) for job in list_jobs(queue.db)])
+        print_table(("id", "status", "title", "progress", "result"), [_format_row(job) for job in list_jobs(queue.db)])
         return 0
     if args.action == "submit":
         return _submit(queue, args)
@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.action == "follow":
         return _follow(queue, job)
-    if args.action == "delete" and not (args.yes or _is_sure(job)):
+    if args.action == "delete" and not (args.yes or _confirm_delete(job)):
         raise JobError(f"Job {job.id} was not deleted.")
     {"cancel": queue.cancel, "resume": queue.resume, "retry": queue.retry, "delete": queue.delete}[args.action](job.id)
-    tell(f"job {job.id}: {'deleted' if args.action == 'delete' else get_job(queue.db, job.id).status}")
+    print_info(f"job {job.id}: {'deleted' if args.action == 'delete' else get_job(queue.db, job.id).status}")
     return 0
 
 
@@ -59,7 +59,7 @@ def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
         new = replace(new, name=args.name)
     job = queue.submit(new)
     sys.stdout.write(f"{job.id}\n")
-    tell(f"job {job.id}: {job.status}; follow it with: python -m bloodcell jobs follow {job.id}")
+    print_info(f"job {job.id}: {job.status}; follow it with: python -m bloodcell jobs follow {job.id}")
     return 0
 
 
@@ -67,7 +67,7 @@ def _follow(queue: JobQueue, job: Job) -> int:
     """Print the log as it grows; 0 if the job is done in the end, else 1."""
     at = 0
     while True:
-        queue.tend()
+        queue.dispatch()
         job = get_job(queue.db, job.id)
         text, at = queue.runner.read_log(job, at)
         sys.stdout.write(text)
@@ -75,21 +75,21 @@ def _follow(queue: JobQueue, job: Job) -> int:
         if job.is_over:
             break
         time.sleep(FOLLOW_EVERY_S)
-    tell(f"job {job.id}: {' '.join([job.status, job.error or job.result]).strip()}")
+    print_info(f"job {job.id}: {' '.join([job.status, job.error or job.result]).strip()}")
     return 0 if job.status == DONE else 1
 
 
-def _is_sure(job: Job) -> bool:
+def _confirm_delete(job: Job) -> bool:
     sys.stderr.write(f"Delete job {job.id} ({job.title}, {job.status}) with its log and checkpoint? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _row(job: Job) -> tuple[str, ...]:
-    return str(job.id), job.status, job.title, _progress(job), job.error if job.status == FAILED else job.result
+def _format_row(job: Job) -> tuple[str, ...]:
+    return str(job.id), job.status, job.title, _format_progress(job), job.error if job.status == FAILED else job.result
 
 
-def _progress(job: Job) -> str:
+def _format_progress(job: Job) -> str:
     at = job.progress
     if "epoch" in at:
         fit = f"fit {at['fit']}/{at['fits']}, " if at["fits"] > 1 else ""

@@ -4,8 +4,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from bloodcell.cli.shared.output import tell
-from bloodcell.cli.shared.run_folder import Terminal, begun_folder, existing_data, keeping_epochs
+from bloodcell.cli.shared.output import print_info
+from bloodcell.cli.shared.run_folder import TerminalProgress, find_data_dir, find_work_dir, print_resume_hint
 from bloodcell.core.settings import load_settings
 from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.specs.masks_spec import MasksSpec
@@ -20,18 +20,20 @@ def run(args: argparse.Namespace) -> int:
         If the spec, the data or the output folder cannot be used.
     """
     spec = MasksSpec.read(Path(args.spec))
-    data_dir, out = existing_data(args.data), Path(args.out)
-    begun = begun_folder(out, args.resume)
-    tell("Loading the training library ...")
-    from bloodcell.training.masks.train_masks import teach_masks
+    data_dir, out = find_data_dir(args.data), Path(args.out)
+    work_dir = find_work_dir(out, args.resume)
+    print_info("Loading the training library ...")
+    from bloodcell.training.masks.train_masks import train_mask_model
 
-    with keeping_epochs(begun):
-        metrics = teach_masks(begun, spec, data_dir, load_settings().home / "cache", Terminal())
-    (begun / RESULT_DIR).replace(out)
-    shutil.rmtree(begun)
-    held = metrics["held_back"]
+    with print_resume_hint(work_dir):
+        metrics = train_mask_model(work_dir, spec, data_dir, load_settings().home / "cache", TerminalProgress())
+    (work_dir / RESULT_DIR).replace(out)
+    shutil.rmtree(work_dir)
+    held_out = metrics["held_back"]
     for name in ("dice", "iou"):
-        tell(f"{name} {held[name]['mean']} {held[name]['interval']} on {held['images']} held-back pictures")
-    tell(f"held against {held['against']}")
-    tell(f"written to {out}")
+        print_info(
+            f"{name} {held_out[name]['mean']} {held_out[name]['interval']} on {held_out['images']} held-back pictures"
+        )
+    print_info(f"held against {held_out['against']}")
+    print_info(f"written to {out}")
     return 0

@@ -3,7 +3,7 @@
 import argparse
 
 from bloodcell.cli.shared.output import print_table
-from bloodcell.networks.table import network_rows
+from bloodcell.networks.table import read_network_rows
 
 COLUMNS = ("NAME", "TITLE", "INPUT", "MB", "PARAMETERS", "DEPTH", "TOP-1", "CPU MS", "NOTE")
 
@@ -24,7 +24,7 @@ def run(_args: argparse.Namespace) -> int:
                 "-" if row.cpu_ms is None else f"{row.cpu_ms:.1f}",
                 row.network.note,
             )
-            for row in network_rows()
+            for row in read_network_rows()
         ],
     )
     return 0

@@ -6,22 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bloodcell.cli.shared.output import print_table, tell
-from bloodcell.cli.shared.run_folder import Terminal
+from bloodcell.cli.shared.output import print_info, print_table
+from bloodcell.cli.shared.run_folder import TerminalProgress
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import load_settings
-from bloodcell.evaluation.metrics.summary import figures
+from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import read_description
-from bloodcell.training.samples.folds import fold_of_rows
-from bloodcell.training.samples.samples import UNKNOWN, Samples, load_samples
-from bloodcell.training.samples.served import served_answers
-from bloodcell.training.specs.recipes import HONEST, RECIPES, Recipe, recipe
+from bloodcell.training.samples.folds import assign_folds
+from bloodcell.training.samples.samples import OOD, Samples, load_samples
+from bloodcell.training.samples.served import predict_with_engine
+from bloodcell.training.specs.recipes import HONEST, RECIPES, Recipe, get_recipe
 from bloodcell.training.specs.train_spec import TrainSpec
 
-RESULT = "reproduced.json"
-KEPT = ("images", "source_cells", "accuracy", "interval", "plain_interval", "balanced_accuracy", "balanced_interval")
+RESULT_FILE = "reproduced.json"
+METRICS = ("images", "source_cells", "accuracy", "interval", "plain_interval", "balanced_accuracy", "balanced_interval")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.name == "list":
         print_table(("name", "what", "published"), [(one.name, one.title, one.published) for one in RECIPES])
         return 0
-    chosen, data_dir = recipe(args.name), Path(args.data)
+    chosen, data_dir = get_recipe(args.name), Path(args.data)
     if not data_dir.is_dir():
         raise DatasetError(f"There is no data folder {data_dir}.")
     out = Path(args.out or load_settings().home / "reproduced" / chosen.name)
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise StoreError(f"The folder {out} cannot be made: {error.strerror}.") from error
     measured = reproduce(chosen, data_dir, out)
-    for line in _table(chosen, measured):
-        tell(line)
-    tell(f"written to {out / RESULT}")
+    for line in _format_table(chosen, measured):
+        print_info(line)
+    print_info(f"written to {out / RESULT_FILE}")
     return 0
 
 
@@ -61,19 +61,21 @@ def reproduce(chosen: Recipe, data_dir: Path, out: Path) -> list[dict[str, Any]]
     Returns
     -------
     list of dict, one a run
-        variant, split, protocol, parameters, revision, and `KEPT` of `evaluation.metrics.summary.figures`; intervals are over
+        variant, split, protocol, parameters, revision, and `METRICS` of `evaluation.metrics.summary.summarise_metrics`; intervals are over
         source cells or patients in both splits
     """
     measured = [
-        _run_of(out, (name, split), spec, chosen.variants[name], data_dir)
+        _train_and_score(out, (name, split), spec, chosen.variants[name], data_dir)
         for (name, split), spec in chosen.runs().items()
     ]
     result = {"name": chosen.name, "title": chosen.title, "published": chosen.published, "shortened": chosen.shortened}
-    write_whole(out / RESULT, (json.dumps(result | {"runs": measured}, indent=2) + "\n").encode())
+    write_atomic(out / RESULT_FILE, (json.dumps(result | {"runs": measured}, indent=2) + "\n").encode())
     return measured
 
 
-def _run_of(out: Path, called: tuple[str, str], spec: TrainSpec, honest: TrainSpec, data_dir: Path) -> dict[str, Any]:
+def _train_and_score(
+    out: Path, called: tuple[str, str], spec: TrainSpec, honest: TrainSpec, data_dir: Path
+) -> dict[str, Any]:
     """Train one run, or take it as it lies there, and ask its model about the images that were held out.
 
     Parameters
@@ -84,33 +86,37 @@ def _run_of(out: Path, called: tuple[str, str], spec: TrainSpec, honest: TrainSp
     name, split = called
     cache_dir, folder = load_settings().home / "cache", out / spec.name
     if not (folder / "README.md").is_file():
-        tell(f"{name}, {split} split")
+        print_info(f"{name}, {split} split")
         from bloodcell.training.fitting.fit import train
 
-        train(spec, data_dir, folder, cache_dir, Terminal())
-    held = _held_out(spec, honest, data_dir, cache_dir)
+        train(spec, data_dir, folder, cache_dir, TerminalProgress())
+    held_out = _load_held_out(spec, honest, data_dir, cache_dir)
     description = read_description(folder)
     return {
         "variant": name,
         "split": split,
-        "protocol": f"fold {spec.fold} of {spec.folds} held out, by {_whole(spec)}",
+        "protocol": f"fold {spec.fold} of {spec.folds} held out, by {_describe_group(spec)}",
         "parameters": json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["parameters"],
         "revision": description["revision"],
-        **{figure: value for figure, value in figures(served_answers(Engine(folder), held)).items() if figure in KEPT},
+        **{
+            figure: value
+            for figure, value in summarise_metrics(predict_with_engine(Engine(folder), held_out)).items()
+            if figure in METRICS
+        },
     }
 
 
-def _whole(spec: TrainSpec) -> str:
+def _describe_group(spec: TrainSpec) -> str:
     return "single images" if all(source.groups == "each" for source in spec.sources) else "source cell or patient"
 
 
-def _held_out(spec: TrainSpec, honest: TrainSpec, data_dir: Path, cache_dir: Path) -> Samples:
+def _load_held_out(spec: TrainSpec, honest: TrainSpec, data_dir: Path, cache_dir: Path) -> Samples:
     samples = load_samples(spec, data_dir, cache_dir)
-    rows = (fold_of_rows(spec, samples) == spec.fold) & (samples.class_index != UNKNOWN)
+    rows = (assign_folds(spec, samples) == spec.fold) & (samples.class_index != OOD)
     return replace(samples, group=load_samples(honest, data_dir, cache_dir).group).take(rows)
 
 
-def _table(chosen: Recipe, measured: list[dict[str, Any]]) -> list[str]:
+def _format_table(chosen: Recipe, measured: list[dict[str, Any]]) -> list[str]:
     lines = [f"{chosen.title}. Published: {chosen.published}."]
     for one in measured:
         low, high = one["interval"]

@@ -4,8 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from bloodcell.cli.shared.output import tell
-from bloodcell.cli.shared.run_folder import Terminal, begun_folder, existing_data, keeping_epochs
+from bloodcell.cli.shared.output import print_info
+from bloodcell.cli.shared.run_folder import TerminalProgress, find_data_dir, find_work_dir, print_resume_hint
 from bloodcell.core.settings import load_settings
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -20,12 +20,12 @@ def run(args: argparse.Namespace) -> int:
     """
     chosen = {name: value for name, value in (("seed", args.seed), ("fold", args.fold)) if value is not None}
     spec = replace(TrainSpec.read(Path(args.spec)), **chosen)
-    data_dir, run_dir = existing_data(args.data), Path(args.out)
-    begun = begun_folder(run_dir, args.resume)
-    tell("Loading the training library ...")
+    data_dir, run_dir = find_data_dir(args.data), Path(args.out)
+    work_dir = find_work_dir(run_dir, args.resume)
+    print_info("Loading the training library ...")
     from bloodcell.training.fitting.fit import train
 
-    with keeping_epochs(begun):
-        train(spec, data_dir, run_dir, load_settings().home / "cache", Terminal())
-    tell(f"model written to {run_dir}")
+    with print_resume_hint(work_dir):
+        train(spec, data_dir, run_dir, load_settings().home / "cache", TerminalProgress())
+    print_info(f"model written to {run_dir}")
     return 0

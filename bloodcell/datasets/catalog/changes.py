@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Final
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.catalog.library import images_table
-from bloodcell.datasets.catalog.registration import Dataset, read_kept
-from bloodcell.datasets.labels.layouts import picture_files
+from bloodcell.datasets.catalog.library import read_images_table
+from bloodcell.datasets.catalog.registration import Dataset, read_dataset_table
+from bloodcell.datasets.labels.layouts import list_image_files
 from bloodcell.datasets.sources.contents import Contents, StoredFile
 
 UNCHANGED: Final = "unchanged"
 CHANGED: Final = "changed"
 MISSING: Final = "missing"
 # Of files that got new dates from a copy or backup: a page asks again and again, and reading thousands takes seconds.
-MOST_HASHES: Final = 200_000
-_KNOWN_HASHES: dict[tuple[str, str, int, int], str] = {}
+MAX_HASHES: Final = 200_000
+_HASH_CACHE: dict[tuple[str, str, int, int], str] = {}
 
 
 @dataclass(frozen=True)
-class State:
+class DatasetState:
     """What became of a dataset since it was registered or refreshed.
 
     kind : "unchanged", "changed" or "missing"
@@ -36,7 +36,7 @@ class State:
     changed: tuple[str, ...] = ()
 
 
-def dataset_state(dataset: Dataset, reads_bytes: bool = False) -> State:
+def check_dataset_state(dataset: Dataset, reads_bytes: bool = False) -> DatasetState:
     """Compare a dataset's pictures and its table of labels with what they were.
 
     A file counts as changed if its size or date differs; in a zip, its size or CRC-32. No picture is opened, unless
@@ -54,39 +54,40 @@ def dataset_state(dataset: Dataset, reads_bytes: bool = False) -> State:
     DatasetError
         If the registration itself is damaged.
     """
-    before = {row.file: row for row in read_kept(dataset, "stored").itertuples(index=False)}
+    before = {row.file: row for row in read_dataset_table(dataset, "stored").itertuples(index=False)}
     try:
         contents = Contents(dataset.path)
     except DatasetError as error:
-        return State(MISSING, f"The images of {dataset.name} are not to be had. {error}")
+        return DatasetState(MISSING, f"The images of {dataset.name} are not to be had. {error}")
     with contents:
-        now = {file: contents.files[file] for file in picture_files(contents)}
-        table = _table_now(contents, dataset)
+        now = {file: contents.files[file] for file in list_image_files(contents)}
+        table = _stat_table(contents, dataset)
         if table is not None:
             now[table.file] = table
         differing = [
             file
-            for file, one in now.items()
-            if file in before and (one.n_bytes, one.stamp) != (before[file].n_bytes, before[file].stamp)
+            for file, stored_file in now.items()
+            if file in before and (stored_file.n_bytes, stored_file.stamp) != (before[file].n_bytes, before[file].stamp)
         ]
         if reads_bytes and differing:
-            known = dict(images_table(dataset)[["file", "sha256"]].itertuples(index=False, name=None))
+            registered_sha256 = dict(read_images_table(dataset)[["file", "sha256"]].itertuples(index=False, name=None))
             differing = [
                 file
                 for file in differing
-                if now[file].n_bytes != before[file].n_bytes or _sha256(contents, now[file]) != known.get(file)
+                if now[file].n_bytes != before[file].n_bytes
+                or _hash_file(contents, now[file]) != registered_sha256.get(file)
             ]
     added, removed = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
     if not added and not removed and not differing:
-        return State(UNCHANGED, f"{dataset.name} is as it was.")
+        return DatasetState(UNCHANGED, f"{dataset.name} is as it was.")
     message = (
         f"{dataset.name} has changed since {dataset.scanned_at}: {len(added)} files added, {len(removed)} removed, "
         f"{len(differing)} changed."
     )
-    return State(CHANGED, message, tuple(added), tuple(removed), tuple(sorted(differing)))
+    return DatasetState(CHANGED, message, tuple(added), tuple(removed), tuple(sorted(differing)))
 
 
-def _table_now(contents: Contents, dataset: Dataset) -> StoredFile | None:
+def _stat_table(contents: Contents, dataset: Dataset) -> StoredFile | None:
     csv = dataset.choice.table.csv if dataset.choice.table else ""
     if csv in contents.files:
         return contents.files[csv]
@@ -99,15 +100,15 @@ def _table_now(contents: Contents, dataset: Dataset) -> StoredFile | None:
     return StoredFile(csv, status.st_size, status.st_mtime_ns)
 
 
-def _sha256(contents: Contents, file: StoredFile) -> str:
+def _hash_file(contents: Contents, file: StoredFile) -> str:
     """SHA-256 of a file, "" where it cannot be read; read anew only where its size or date is another than last time."""
     key = (str(contents.path), file.file, file.n_bytes, file.stamp)
-    if key not in _KNOWN_HASHES:
+    if key not in _HASH_CACHE:
         try:
-            found = hashlib.sha256(contents.read(file.file)).hexdigest()
+            file_sha256 = hashlib.sha256(contents.read(file.file)).hexdigest()
         except DatasetError:
             return ""
-        if len(_KNOWN_HASHES) >= MOST_HASHES:
-            _KNOWN_HASHES.clear()
-        _KNOWN_HASHES[key] = found
-    return _KNOWN_HASHES[key]
+        if len(_HASH_CACHE) >= MAX_HASHES:
+            _HASH_CACHE.clear()
+        _HASH_CACHE[key] = file_sha256
+    return _HASH_CACHE[key]

@@ -10,10 +10,10 @@ from bloodcell.core.errors import BloodcellError
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.masks.true_masks import read_true_mask
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.imaging.gray_levels import GrayLevels, gray_levels
+from bloodcell.imaging.gray_levels import GrayLevels, count_gray_levels
 from bloodcell.imaging.read import read_rgb
-from bloodcell.imaging.segment import METHODS, dice, segment
-from bloodcell.imaging.stain import lit_pixels
+from bloodcell.imaging.segment import METHODS, dice, segment_cell
+from bloodcell.imaging.stain import mask_lit_pixels
 
 Progress = Callable[[int, int], None]
 Problems = list[tuple[str, str]]
@@ -56,7 +56,9 @@ class Comparison:
     problems: Problems
 
 
-def sampled_levels(images: Contents, sample: Sequence[Record], on_progress: Progress | None = None) -> SampledLevels:
+def measure_sample_levels(
+    images: Contents, sample: Sequence[Record], on_progress: Progress | None = None
+) -> SampledLevels:
     """Count the grey levels of every image of a sample; one image at a time is in memory.
 
     Parameters
@@ -67,7 +69,7 @@ def sampled_levels(images: Contents, sample: Sequence[Record], on_progress: Prog
     read, levels, problems = [], [], []
     for done, record in enumerate(sample, 1):
         try:
-            levels.append(gray_levels(read_rgb(images.read(record.file))))
+            levels.append(count_gray_levels(read_rgb(images.read(record.file))))
             read.append(record)
         except BloodcellError as error:
             problems.append((record.file, str(error)))
@@ -79,7 +81,7 @@ def sampled_levels(images: Contents, sample: Sequence[Record], on_progress: Prog
 def compare_methods(
     images: Contents,
     sample: Sequence[Record],
-    mask_of: Mapping[str, str] | None = None,
+    mask_by_image: Mapping[str, str] | None = None,
     on_progress: Progress | None = None,
 ) -> Comparison:
     """Segment every image of a sample by every method; where it has a true mask, measure how well.
@@ -105,25 +107,25 @@ def compare_methods(
             problems.append((record.file, str(error)))
         else:
             truth = None
-            if mask_of and record.file in mask_of:
+            if mask_by_image and record.file in mask_by_image:
                 try:
-                    truth = read_true_mask(images, mask_of[record.file], (rgb.shape[0], rgb.shape[1]))
+                    truth = read_true_mask(images, mask_by_image[record.file], (rgb.shape[0], rgb.shape[1]))
                 except BloodcellError as error:
                     problems.append((record.file, str(error)))
             n_images += 1
             n_masks += truth is not None
-            n_lit = max(int(lit_pixels(rgb).sum()), 1)
-            for method, mask in segment(rgb).items():
+            n_lit = max(int(mask_lit_pixels(rgb).sum()), 1)
+            for method, mask in segment_cell(rgb).items():
                 area_px = int(mask.sum())
-                of_nucleus = dice(mask, truth.nucleus) if truth and truth.nucleus is not None else float("nan")
-                of_cell = dice(mask, truth.cell) if truth else float("nan")
-                rows.append((method, record.label, record.file, area_px, area_px / n_lit, of_nucleus, of_cell))
+                dice_nucleus = dice(mask, truth.nucleus) if truth and truth.nucleus is not None else float("nan")
+                dice_cell = dice(mask, truth.cell) if truth else float("nan")
+                rows.append((method, record.label, record.file, area_px, area_px / n_lit, dice_nucleus, dice_cell))
         if on_progress is not None:
             on_progress(done, len(sample))
     return Comparison(pd.DataFrame(rows, columns=list(COLUMNS)), n_images, n_masks, problems)
 
 
-def pictures_to_show(
+def iterate_example_images(
     images: Contents, sample: Sequence[Record], n_per_class: int
 ) -> Iterator[tuple[Record, np.ndarray]]:
     """Give the first readable pictures of each class, one at a time: a sample's order within a class is random.
@@ -137,18 +139,18 @@ def pictures_to_show(
     ------
     (Record, uint8 array of shape (H, W, 3)), in the order of the sample
     """
-    given: dict[str, int] = {}
+    n_by_class: dict[str, int] = {}
     for record in sample:
-        if given.get(record.label, 0) < n_per_class:
+        if n_by_class.get(record.label, 0) < n_per_class:
             try:
                 rgb = read_rgb(images.read(record.file))
             except BloodcellError:
-                continue  # it is among the problems of `sampled_levels`
-            given[record.label] = given.get(record.label, 0) + 1
+                continue  # it is among the problems of `measure_sample_levels`
+            n_by_class[record.label] = n_by_class.get(record.label, 0) + 1
             yield record, rgb
 
 
-def method_summary(table: pd.DataFrame) -> pd.DataFrame:
+def summarise_methods(table: pd.DataFrame) -> pd.DataFrame:
     """Sum up `Comparison.table` by method.
 
     Returns

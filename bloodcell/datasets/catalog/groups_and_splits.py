@@ -10,11 +10,11 @@ from typing import Final
 import pandas as pd
 
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.copies.groups_file import groups_csv, read_groups
+from bloodcell.datasets.copies.groups_file import encode_groups_csv, read_groups
 from bloodcell.datasets.splits.split import Split
-from bloodcell.datasets.splits.split_file import read_split, split_csv
+from bloodcell.datasets.splits.split_file import encode_split_csv, read_split
 
 _GROUPS: Final = "groups.csv"
 _GROUPS_ABOUT: Final = "groups.json"
@@ -23,7 +23,7 @@ MAX_SPLIT_NAME_CHARS: Final = 80
 
 
 @dataclass(frozen=True)
-class KeptGroups:
+class StoredGroups:
     """Groups of a dataset.
 
     group_of : file -> group
@@ -40,14 +40,14 @@ class KeptGroups:
         return pd.Series(self.group_of, dtype=str).value_counts()
 
 
-def keep_groups(dataset: Dataset, group_of: Mapping[str, str], how: str) -> None:
+def store_groups(dataset: Dataset, group_of: Mapping[str, str], how: str) -> None:
     """Keep the groups of a dataset, in place of those it had; StoreError if the workspace cannot be written to."""
     about = {"how": how, "fingerprint": dataset.fingerprint}
-    _write(dataset.folder / _GROUPS, groups_csv(group_of))
+    _write(dataset.folder / _GROUPS, encode_groups_csv(group_of))
     _write(dataset.folder / _GROUPS_ABOUT, json.dumps(about).encode())
 
 
-def kept_groups(dataset: Dataset) -> KeptGroups | None:
+def read_stored_groups(dataset: Dataset) -> StoredGroups | None:
     """The groups that were kept last; None if there are none, DatasetError if they are damaged."""
     if not (dataset.folder / _GROUPS_ABOUT).is_file():
         return None
@@ -56,10 +56,10 @@ def kept_groups(dataset: Dataset) -> KeptGroups | None:
         how, fingerprint = str(about["how"]), about["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"The groups kept for {dataset.name} are damaged: find them again.") from error
-    return KeptGroups(read_groups(dataset.folder / _GROUPS), how, fingerprint == dataset.fingerprint)
+    return StoredGroups(read_groups(dataset.folder / _GROUPS), how, fingerprint == dataset.fingerprint)
 
 
-def keep_split(dataset: Dataset, name: str, split: Split) -> Path:
+def store_split(dataset: Dataset, name: str, split: Split) -> Path:
     """Keep a split under a name, in place of one of that name; returns its file.
 
     Raises
@@ -76,11 +76,11 @@ def keep_split(dataset: Dataset, name: str, split: Split) -> Path:
             f"Received: {name[:100]!r}."
         )
     file = dataset.folder / _SPLITS / f"{slug}.csv"
-    _write(file, split_csv(split))
+    _write(file, encode_split_csv(split))
     return file
 
 
-def kept_splits(dataset: Dataset) -> dict[str, Path]:
+def list_stored_splits(dataset: Dataset) -> dict[str, Path]:
     """Name -> file of the splits kept for a dataset, by name."""
     return {file.stem: file for file in sorted((dataset.folder / _SPLITS).glob("*.csv"))}
 
@@ -98,6 +98,6 @@ def remove_split(file: Path) -> None:
 def _write(file: Path, data: bytes) -> None:
     try:
         file.parent.mkdir(exist_ok=True)
-        write_whole(file, data)
+        write_atomic(file, data)
     except OSError as error:
         raise StoreError(f"The workspace {file.parent} cannot be written to: {error.strerror}.") from error

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from bloodcell.core.csv_text import csv_bytes
+from bloodcell.core.csv_text import encode_csv
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.db.schema import now_utc
 
@@ -31,7 +31,7 @@ class LabelError:
     when: str
 
 
-def label_errors(dataset: Dataset) -> dict[str, LabelError]:
+def read_label_errors(dataset: Dataset) -> dict[str, LabelError]:
     """File -> mark, in the order in which they were made; DatasetError if they are damaged."""
     try:
         rows = json.loads((dataset.folder / _FILE).read_text(encoding="utf-8"))
@@ -45,22 +45,24 @@ def label_errors(dataset: Dataset) -> dict[str, LabelError]:
 def mark_label_error(dataset: Dataset, file: str, label: str, suggested: str, who: str) -> None:
     """Mark a label as wrong, in place of an earlier mark; StoreError if the workspace cannot be written to."""
     when = now_utc()
-    _write(dataset, label_errors(dataset) | {file: LabelError(file, label, suggested, who, when)})
+    _write(dataset, read_label_errors(dataset) | {file: LabelError(file, label, suggested, who, when)})
 
 
 def unmark_label_error(dataset: Dataset, file: str) -> None:
     """Take a mark back; nothing happens where there is none."""
-    _write(dataset, {known: one for known, one in label_errors(dataset).items() if known != file})
+    _write(
+        dataset, {marked_file: mark for marked_file, mark in read_label_errors(dataset).items() if marked_file != file}
+    )
 
 
-def label_errors_csv(dataset: Dataset) -> bytes:
+def encode_label_errors_csv(dataset: Dataset) -> bytes:
     """A row a mark, with the columns of `HEADER`; UTF-8 with BOM, for spreadsheets."""
-    return csv_bytes(HEADER, [tuple(asdict(one).values()) for one in label_errors(dataset).values()], bom=True)
+    return encode_csv(HEADER, [tuple(asdict(mark).values()) for mark in read_label_errors(dataset).values()], bom=True)
 
 
 def _write(dataset: Dataset, marks: dict[str, LabelError]) -> None:
-    text = json.dumps([asdict(one) for one in marks.values()], indent=1)
+    text = json.dumps([asdict(mark) for mark in marks.values()], indent=1)
     try:
-        write_whole(dataset.folder / _FILE, text.encode())
+        write_atomic(dataset.folder / _FILE, text.encode())
     except OSError as error:
         raise StoreError(f"The workspace {dataset.folder} cannot be written to: {error.strerror}.") from error

@@ -18,14 +18,14 @@ from typing import Final
 import pandas as pd
 
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.registration import (
     DESCRIPTION,
     Dataset,
-    open_dataset,
+    read_dataset,
+    read_dataset_table,
     read_description,
-    read_kept,
     write_dataset,
 )
 from bloodcell.datasets.catalog.scan import COLUMNS, Progress, scan_images
@@ -39,7 +39,7 @@ MAX_NAME_CHARS: Final = 120
 _UNFINISHED: Final = ".new-"
 
 
-def register_path(
+def register_dataset(
     name: str,
     path: Path,
     choice: LayoutChoice | None,
@@ -47,13 +47,13 @@ def register_path(
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Dataset:
-    """List, scan and register a folder or zip; the errors of `list_images`, `scan_images` and `register`."""
-    check_name(name, settings)
+    """List, scan and register a folder or zip; the errors of `list_images`, `scan_images` and `register_listing`."""
+    check_dataset_name(name, settings)
     listing = list_images(path, choice)
-    return register(name, listing, scan_images(listing, on_progress, should_stop), settings)
+    return register_listing(name, listing, scan_images(listing, on_progress, should_stop), settings)
 
 
-def register(name: str, listing: Listing, table: pd.DataFrame, settings: Settings) -> Dataset:
+def register_listing(name: str, listing: Listing, table: pd.DataFrame, settings: Settings) -> Dataset:
     """Keep a dataset by reference, all or nothing.
 
     Parameters
@@ -70,7 +70,7 @@ def register(name: str, listing: Listing, table: pd.DataFrame, settings: Setting
     StoreError
         If the workspace cannot be written to.
     """
-    name = check_name(name, settings)
+    name = check_dataset_name(name, settings)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
     final = settings.datasets_dir / f"{slug or 'dataset'}-{secrets.token_hex(4)}"
     unfinished = settings.datasets_dir / f"{_UNFINISHED}{final.name}"
@@ -78,17 +78,19 @@ def register(name: str, listing: Listing, table: pd.DataFrame, settings: Setting
     try:
         unfinished.mkdir(parents=True)
         try:
-            dataset = write_dataset(unfinished, _described(listing, table, final.name, name, now, now), listing, table)
+            dataset = write_dataset(
+                unfinished, _build_dataset(listing, table, final.name, name, now, now), listing, table
+            )
             unfinished.rename(final)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
     except OSError as error:
-        raise _storing_error(settings, error) from error
+        raise _make_store_error(settings, error) from error
     return replace(dataset, folder=final)
 
 
-def refresh(
+def rescan_dataset(
     dataset: Dataset, on_progress: Progress | None = None, should_stop: Callable[[], bool] | None = None
 ) -> Dataset:
     """Look at the images again, read in the same way, and keep the new state under the old id.
@@ -102,8 +104,8 @@ def refresh(
     """
     listing = list_images(dataset.path, dataset.choice)
     table = scan_images(listing, on_progress, should_stop)
-    current = open_dataset(dataset.folder)
-    described = _described(listing, table, current.id, current.name, current.created_at, now_utc())
+    current = read_dataset(dataset.folder)
+    described = _build_dataset(listing, table, current.id, current.name, current.created_at, now_utc())
     try:
         before = read_description(dataset.folder)["tables"].values()
         renewed = write_dataset(dataset.folder, described, listing, table)
@@ -115,12 +117,12 @@ def refresh(
 
 
 def list_datasets(settings: Settings) -> list[Dataset]:
-    """Every registered dataset by name; a damaged registration is left out (`open_dataset` tells why)."""
+    """Every registered dataset by name; a damaged registration is left out (`read_dataset` tells why)."""
     found = []
     for file in settings.datasets_dir.glob(f"*/{DESCRIPTION}"):
         if not file.parent.name.startswith("."):
             with suppress(DatasetError):
-                found.append(open_dataset(file.parent))
+                found.append(read_dataset(file.parent))
     return sorted(found, key=lambda dataset: (dataset.name.casefold(), dataset.id))
 
 
@@ -131,35 +133,35 @@ def get_dataset(name: str, settings: Settings) -> Dataset:
         if dataset.id == name or dataset.name.casefold() == name.strip().casefold():
             return dataset
     if re.fullmatch(r"[a-z0-9-]+", name) and (settings.datasets_dir / name / DESCRIPTION).is_file():
-        return open_dataset(settings.datasets_dir / name)
-    there = ", ".join(dataset.name for dataset in datasets) or "none"
-    raise DatasetError(f"There is no dataset {name!r} in this workspace. Registered: {there}.")
+        return read_dataset(settings.datasets_dir / name)
+    registered_names = ", ".join(dataset.name for dataset in datasets) or "none"
+    raise DatasetError(f"There is no dataset {name!r} in this workspace. Registered: {registered_names}.")
 
 
-def images_table(dataset: Dataset) -> pd.DataFrame:
+def read_images_table(dataset: Dataset) -> pd.DataFrame:
     """The table of `scan_images` as it was registered; DatasetError if it is gone or damaged."""
-    return read_kept(dataset, "images")[list(COLUMNS)]
+    return read_dataset_table(dataset, "images")[list(COLUMNS)]
 
 
-def problems_of(dataset: Dataset) -> list[Problem]:
+def list_problems(dataset: Dataset) -> list[Problem]:
     """All that is wrong: unreadable images first, then files and rows that give no labelled image."""
-    images = images_table(dataset)
+    images = read_images_table(dataset)
     unreadable = images.loc[images["problem"] != "", ["file", "problem"]]
-    kept = read_kept(dataset, "problems")
-    found = pd.concat([unreadable.set_axis(["file", "reason"], axis=1), kept])
+    stored_problems = read_dataset_table(dataset, "problems")
+    found = pd.concat([unreadable.set_axis(["file", "reason"], axis=1), stored_problems])
     return [Problem(*row) for row in found.itertuples(index=False, name=None)]
 
 
 def rename_dataset(dataset: Dataset, name: str, settings: Settings) -> Dataset:
-    """Give a dataset another name, its id stays; the errors of `register`."""
-    name = check_name(name, settings, except_id=dataset.id)
+    """Give a dataset another name, its id stays; the errors of `register_listing`."""
+    name = check_dataset_name(name, settings, except_id=dataset.id)
     values = read_description(dataset.folder)
     values["dataset"]["name"] = name
     try:
-        write_whole(dataset.folder / DESCRIPTION, json.dumps(values, indent=2).encode())
+        write_atomic(dataset.folder / DESCRIPTION, json.dumps(values, indent=2).encode())
     except OSError as error:
-        raise _storing_error(settings, error) from error
-    return replace(open_dataset(dataset.folder), name=name)
+        raise _make_store_error(settings, error) from error
+    return replace(read_dataset(dataset.folder), name=name)
 
 
 def remove_dataset(dataset: Dataset) -> None:
@@ -174,7 +176,7 @@ def remove_dataset(dataset: Dataset) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def check_name(name: str, settings: Settings, except_id: str = "") -> str:
+def check_dataset_name(name: str, settings: Settings, except_id: str = "") -> str:
     """The name without blanks at its ends; DatasetError if it is blank, too long or another dataset's."""
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
@@ -185,7 +187,7 @@ def check_name(name: str, settings: Settings, except_id: str = "") -> str:
     return name
 
 
-def _described(
+def _build_dataset(
     listing: Listing, table: pd.DataFrame, dataset_id: str, name: str, created_at: str, scanned_at: str
 ) -> Dataset:
     if table["file"].tolist() != [image.file for image in listing.images]:
@@ -201,18 +203,18 @@ def _described(
         n_images=len(table),
         n_unreadable=int((table["problem"] != "").sum()),
         n_problems=len(listing.problems),
-        fingerprint=content_fingerprint(table),
+        fingerprint=hash_content(table),
         created_at=created_at,
         scanned_at=scanned_at,
         folder=Path(),
     )
 
 
-def content_fingerprint(table: pd.DataFrame) -> str:
+def hash_content(table: pd.DataFrame) -> str:
     """SHA-256 in hexadecimal over file, label, split and SHA-256 of the images, whatever their order."""
     rows = sorted(table[["file", "label", "split", "sha256"]].itertuples(index=False, name=None))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _storing_error(settings: Settings, error: OSError) -> StoreError:
+def _make_store_error(settings: Settings, error: OSError) -> StoreError:
     return StoreError(f"The workspace {settings.datasets_dir} cannot be written to: {error.strerror or error}.")

@@ -7,21 +7,28 @@ import numpy as np
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.changes import UNCHANGED, dataset_state
-from bloodcell.datasets.catalog.groups_and_splits import kept_groups, kept_splits
-from bloodcell.datasets.catalog.library import get_dataset, images_table
+from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
+from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, read_stored_groups
+from bloodcell.datasets.catalog.library import get_dataset, read_images_table
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import BY_NAME, DATASET, KEPT, SourceSpec, source_cells, source_records
-from bloodcell.datasets.copies.name_groups import name_groups
+from bloodcell.datasets.catalog.sources import (
+    BY_NAME,
+    DATASET,
+    STORED,
+    SourceSpec,
+    assign_source_cells,
+    list_source_records,
+)
+from bloodcell.datasets.copies.name_groups import group_by_name
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.splits.split import Split
 from bloodcell.datasets.splits.split_file import read_split
 
 
-def place_of(source: SourceSpec, data_dir: Path) -> Path:
+def resolve_source_path(source: SourceSpec, data_dir: Path) -> Path:
     """Where the images of a source lie; DatasetError if it names a dataset that is not registered."""
-    return _dataset(source).path if source.layout == DATASET else data_dir / source.path
+    return _get_source_dataset(source).path if source.layout == DATASET else data_dir / source.path
 
 
 def open_source(source: SourceSpec, data_dir: Path) -> tuple[Contents, list[Record]]:
@@ -34,66 +41,68 @@ def open_source(source: SourceSpec, data_dir: Path) -> tuple[Contents, list[Reco
     """
     if source.layout != DATASET:
         images = Contents(data_dir / source.path)
-        return images, source_records(source, images)
-    dataset = _dataset(source)
-    state = dataset_state(dataset, reads_bytes=True)
+        return images, list_source_records(source, images)
+    dataset = _get_source_dataset(source)
+    state = check_dataset_state(dataset, reads_bytes=True)
     if state.kind != UNCHANGED:
         raise DatasetError(f"{state.message} Look at the images of {dataset.name} anew on the page Datasets.")
-    table = images_table(dataset)
+    table = read_images_table(dataset)
     usable = table.loc[table["problem"] == "", ["file", "label"]].sort_values("file")
     labels = dict(source.labels)
     records = [Record(file, labels.get(label, label).upper()) for file, label in usable.itertuples(index=False)]
     return Contents(dataset.path), records
 
 
-def cells_of_source(
+def resolve_source_cells(
     source: SourceSpec,
     data_dir: Path,
     images: Contents,
     records: Sequence[Record],
     on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Source cell of each image as `datasets.catalog.sources.source_cells` gives it; int64 (N,).
+    """Source cell of each image as `datasets.catalog.sources.assign_source_cells` gives it; int64 (N,).
 
     Raises
     ------
     DatasetError
         If groups that were kept are not there, older than the images, or lack one of them.
     """
-    if source.groups == KEPT:
-        return _kept_cells(_dataset(source), records)
+    if source.groups == STORED:
+        return _read_stored_cells(_get_source_dataset(source), records)
     if source.groups.startswith(BY_NAME):
-        group_of = name_groups(source.groups.removeprefix(BY_NAME), [record.file for record in records])
+        group_of = group_by_name(source.groups.removeprefix(BY_NAME), [record.file for record in records])
         return np.unique([group_of[record.file] for record in records], return_inverse=True)[1].astype(np.int64)
     how = source.groups if source.groups in ("pixels", "each") else str(data_dir / source.groups)
-    return source_cells(how, images, records, on_progress)
+    return assign_source_cells(how, images, records, on_progress)
 
 
-def split_of(source: SourceSpec, data_dir: Path) -> Split | None:
+def read_source_split(source: SourceSpec, data_dir: Path) -> Split | None:
     """The split that a source names; None where it names none, DatasetError if it cannot be read."""
     if not source.split:
         return None
     if source.layout != DATASET:
         return read_split(data_dir / source.split)
-    dataset = _dataset(source)
-    splits = kept_splits(dataset)
+    dataset = _get_source_dataset(source)
+    splits = list_stored_splits(dataset)
     if source.split not in splits:
-        kept = ", ".join(splits) or "none"
-        raise DatasetError(f"There is no split {source.split!r} of {dataset.name}. Kept: {kept}.")
+        split_names = ", ".join(splits) or "none"
+        raise DatasetError(f"There is no split {source.split!r} of {dataset.name}. Kept: {split_names}.")
     return read_split(splits[source.split])
 
 
-def _dataset(source: SourceSpec) -> Dataset:
+def _get_source_dataset(source: SourceSpec) -> Dataset:
     return get_dataset(source.path, load_settings())
 
 
-def _kept_cells(dataset: Dataset, records: Sequence[Record]) -> np.ndarray:
-    known = kept_groups(dataset)
-    if known is None:
+def _read_stored_cells(dataset: Dataset, records: Sequence[Record]) -> np.ndarray:
+    stored_groups = read_stored_groups(dataset)
+    if stored_groups is None:
         raise DatasetError(f"No groups are kept for {dataset.name}: find its copies first, on the page Datasets.")
-    if not known.is_current:
+    if not stored_groups.is_current:
         raise DatasetError(f"The groups kept for {dataset.name} are older than its images: find them anew.")
-    missing = [record.file for record in records if record.file not in known.group_of]
+    missing = [record.file for record in records if record.file not in stored_groups.group_of]
     if missing:
         raise DatasetError(f"The groups kept for {dataset.name} lack {missing[0]} and {len(missing) - 1} other images.")
-    return np.unique([known.group_of[record.file] for record in records], return_inverse=True)[1].astype(np.int64)
+    return np.unique([stored_groups.group_of[record.file] for record in records], return_inverse=True)[1].astype(
+        np.int64
+    )

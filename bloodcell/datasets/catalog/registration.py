@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.datasets.labels.layouts import LayoutChoice, Listing
 from bloodcell.datasets.labels.tables import TableChoice
 
@@ -55,7 +55,7 @@ class Dataset:
     folder: Path
 
 
-def open_dataset(folder: Path) -> Dataset:
+def read_dataset(folder: Path) -> Dataset:
     """Read a registration; DatasetError if it is damaged or of another Bloodcell."""
     values = read_description(folder)
     try:
@@ -76,7 +76,7 @@ def open_dataset(folder: Path) -> Dataset:
         raise DatasetError(f"The registration {folder.name} is damaged; remove it and register it again.") from error
 
 
-def read_kept(dataset: Dataset, what: str) -> pd.DataFrame:
+def read_dataset_table(dataset: Dataset, what: str) -> pd.DataFrame:
     """One of the tables of a registration: "images", "problems" or "stored"; DatasetError if it cannot be read."""
     try:
         return pd.read_parquet(dataset.folder / Path(read_description(dataset.folder)["tables"][what]).name)
@@ -88,7 +88,7 @@ def write_dataset(folder: Path, dataset: Dataset, listing: Listing, table: pd.Da
     """Write the tables under new names, then the description that names them."""
     stamp = secrets.token_hex(4)
     problems = pd.DataFrame([asdict(problem) for problem in listing.problems], columns=["file", "reason"], dtype="str")
-    stored = pd.DataFrame([asdict(one) for one in listing.stored], columns=["file", "n_bytes", "stamp"])
+    stored = pd.DataFrame([asdict(stored_file) for stored_file in listing.stored], columns=["file", "n_bytes", "stamp"])
     tables = {}
     for what, rows in (("images", table), ("problems", problems), ("stored", stored)):
         tables[what] = f"{what}-{stamp}.parquet"
@@ -96,7 +96,7 @@ def write_dataset(folder: Path, dataset: Dataset, listing: Listing, table: pd.Da
     values: dict[str, Any] = asdict(dataset) | {"path": os.fspath(dataset.path)}
     del values["folder"]
     text = json.dumps({"version": VERSION, "dataset": values, "tables": tables}, indent=2)
-    write_whole(folder / DESCRIPTION, text.encode())
+    write_atomic(folder / DESCRIPTION, text.encode())
     return replace(dataset, folder=folder)
 
 

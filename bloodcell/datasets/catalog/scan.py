@@ -13,16 +13,16 @@ from bloodcell.core.errors import DatasetError, ImageError, StoppedError
 from bloodcell.datasets.labels.layouts import Listing
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.imaging.read import image_format, image_size, read_rgb
+from bloodcell.imaging.read import read_image_format, read_image_size, read_rgb
 
 COLUMNS: Final = ("file", "label", "split", "width_px", "height_px", "format", "n_bytes", "sha256", "problem")
-DECODED_UP_TO_PX: Final = 1_000_000
+MAX_DECODED_PX: Final = 1_000_000
 N_THREADS: Final = 2
 
-_ENDS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+_END_MARKS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 _TAIL_BYTES: Final = 4096  # cameras write a few zeros or a note behind the end
-_NUMBERS: Final = ("width_px", "height_px", "n_bytes")
-_AHEAD: Final = 64  # images handed to the threads before their turn
+_NUMBER_COLUMNS: Final = ("width_px", "height_px", "n_bytes")
+_N_AHEAD: Final = 64  # images handed to the threads before their turn
 
 Progress = Callable[[int, int], None]
 
@@ -35,7 +35,7 @@ def scan_images(
     """Read every listed image once, two at a time; memory holds the bytes of a few.
 
     Checked are the bytes (readable, at most 200 MB), the header (JPEG, PNG, BMP or TIFF of one picture, size within
-    the limits of `imaging.read`) and, of pictures up to `DECODED_UP_TO_PX` pixels and of larger JPEG and PNG files
+    the limits of `imaging.read`) and, of pictures up to `MAX_DECODED_PX` pixels and of larger JPEG and PNG files
     without the mark of their end, that `read_rgb` decodes them. Not checked: damage inside a larger picture (and a
     larger BMP or TIFF that is cut short), and damage that a JPEG decoder does not notice.
 
@@ -64,36 +64,36 @@ def scan_images(
 
     with Contents(listing.path) as contents, ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
 
-        def look(image: Record) -> dict[str, Any]:
-            return {} if is_over.is_set() else _look(contents, image)
+        def scan_unless_over(image: Record) -> dict[str, Any]:
+            return {} if is_over.is_set() else _scan_image(contents, image)
 
-        waiting = [pool.submit(look, image) for image in listing.images[:_AHEAD]]
+        waiting = [pool.submit(scan_unless_over, image) for image in listing.images[:_N_AHEAD]]
         try:
             for done in range(total):
                 if should_stop is not None and should_stop():
                     raise StoppedError(f"The scan was stopped after {done} of {total} images; nothing was kept.")
-                rows.append(waiting[done % _AHEAD].result())
-                if done + _AHEAD < total:
-                    waiting[done % _AHEAD] = pool.submit(look, listing.images[done + _AHEAD])
+                rows.append(waiting[done % _N_AHEAD].result())
+                if done + _N_AHEAD < total:
+                    waiting[done % _N_AHEAD] = pool.submit(scan_unless_over, listing.images[done + _N_AHEAD])
                 if on_progress is not None:
                     on_progress(done + 1, total)
         finally:
             is_over.set()
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    texts = [name for name in COLUMNS if name not in _NUMBERS]
-    return table.astype(dict.fromkeys(_NUMBERS, "int64") | dict.fromkeys(texts, "str"))
+    texts = [name for name in COLUMNS if name not in _NUMBER_COLUMNS]
+    return table.astype(dict.fromkeys(_NUMBER_COLUMNS, "int64") | dict.fromkeys(texts, "str"))
 
 
-def _look(contents: Contents, image: Record) -> dict[str, Any]:
+def _scan_image(contents: Contents, image: Record) -> dict[str, Any]:
     row: dict[str, Any] = {"file": image.file, "label": image.label, "split": image.split, "problem": ""}
     row |= {"width_px": 0, "height_px": 0, "format": "", "n_bytes": 0, "sha256": ""}
     try:
         data = contents.read(image.file)
         row |= {"n_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        row["format"] = image_format(data)
-        row["height_px"], row["width_px"] = image_size(data)
-        is_small = row["height_px"] * row["width_px"] <= DECODED_UP_TO_PX
-        if is_small or _ENDS.get(row["format"], b"") not in data[-_TAIL_BYTES:]:
+        row["format"] = read_image_format(data)
+        row["height_px"], row["width_px"] = read_image_size(data)
+        is_small = row["height_px"] * row["width_px"] <= MAX_DECODED_PX
+        if is_small or _END_MARKS.get(row["format"], b"") not in data[-_TAIL_BYTES:]:
             read_rgb(data)
     except (DatasetError, ImageError) as error:
         row["problem"] = str(error)

@@ -11,16 +11,16 @@ import numpy as np
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.spec import Spec, require, require_range, require_unique
 from bloodcell.datasets.copies.groups import find_source_cells
-from bloodcell.datasets.copies.groups_file import groups_for
+from bloodcell.datasets.copies.groups_file import read_complete_groups
 from bloodcell.datasets.labels.csv_tables import read_table
-from bloodcell.datasets.labels.layouts import suffix_of
+from bloodcell.datasets.labels.layouts import get_suffix
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.datasets.sources.uploads import PICTURE_SUFFIXES
+from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES
 from bloodcell.imaging.read import read_rgb
 
 DATASET: Final = "dataset"
-KEPT: Final = "kept"
+STORED: Final = "kept"
 # Before a regular expression: groups are what its round brackets hold in a file's name, such as the patient.
 BY_NAME = "name:"
 Layout = Literal["folders", "csv", "dataset"]
@@ -77,8 +77,8 @@ class SourceSpec(Spec):
         require_range(self, 0, float("inf"), "limit_seed")
         is_registered = self.layout == DATASET
         require(
-            self.groups != KEPT or is_registered,
-            f"The groups {KEPT!r} are those of a registered dataset: `layout` must be {DATASET!r}."
+            self.groups != STORED or is_registered,
+            f"The groups {STORED!r} are those of a registered dataset: `layout` must be {DATASET!r}."
             f" Received: {self.layout!r}.",
         )
         if self.layout == "csv":
@@ -86,12 +86,12 @@ class SourceSpec(Spec):
             require(bool(complete), "The layout 'csv' needs csv, id_column, label_column and file_pattern.")
 
 
-def source_name(name: str) -> str:
+def format_source_name(name: str) -> str:
     """The name of a dataset as that of a source: for logs and names of files."""
     return re.sub(r"[^\w .-]+", "-", name)
 
 
-def open_described(path: Path) -> tuple[Contents, list[Record]]:
+def open_source_file(path: Path) -> tuple[Contents, list[Record]]:
     """Open the images that a JSON file describes by the settings of a `SourceSpec`; its path starts from that file.
 
     Raises
@@ -104,10 +104,10 @@ def open_described(path: Path) -> tuple[Contents, list[Record]]:
     except OSError as error:
         raise DatasetError(f"The dataset {path} cannot be read: {error.strerror}.") from error
     images = Contents(path.parent / source.path)
-    return images, source_records(source, images)
+    return images, list_source_records(source, images)
 
 
-def source_records(source: SourceSpec, images: Contents) -> list[Record]:
+def list_source_records(source: SourceSpec, images: Contents) -> list[Record]:
     """The labelled images of one source, their labels translated to class names, in capitals.
 
     Returns
@@ -122,8 +122,8 @@ def source_records(source: SourceSpec, images: Contents) -> list[Record]:
     """
     labels = dict(source.labels)
     if source.layout == "csv":
-        return _table_records(source, images, labels)
-    files = sorted(file for file in images.files if suffix_of(file) in PICTURE_SUFFIXES)
+        return _list_table_records(source, images, labels)
+    files = sorted(file for file in images.files if get_suffix(file) in IMAGE_SUFFIXES)
     folders = {file: PurePosixPath(file).parent.name.upper() for file in files}
     records = [Record(file, labels.get(folder, folder)) for file, folder in folders.items() if folder]
     if not records:
@@ -131,7 +131,7 @@ def source_records(source: SourceSpec, images: Contents) -> list[Record]:
     return records
 
 
-def _table_records(source: SourceSpec, images: Contents, labels: dict[str, str]) -> list[Record]:
+def _list_table_records(source: SourceSpec, images: Contents, labels: dict[str, str]) -> list[Record]:
     table = read_table(images, source.csv)
     if not {source.id_column, source.label_column} <= set(table.columns):
         raise DatasetError(
@@ -150,7 +150,7 @@ def _table_records(source: SourceSpec, images: Contents, labels: dict[str, str])
     return records
 
 
-def source_cells(
+def assign_source_cells(
     how: str,
     images: Contents,
     records: Sequence[Record],
@@ -176,5 +176,5 @@ def source_cells(
         return np.arange(len(records))
     if how == "pixels":
         return find_source_cells(lambda row: read_rgb(images.read(records[row].file)), len(records), on_progress)
-    by_file = groups_for(Path(how), [record.file for record in records])
+    by_file = read_complete_groups(Path(how), [record.file for record in records])
     return np.unique([by_file[record.file] for record in records], return_inverse=True)[1].astype(np.int64)

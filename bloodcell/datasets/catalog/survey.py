@@ -7,13 +7,13 @@ import pandas as pd
 from bloodcell.core.errors import BloodcellError
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.imaging.read import image_header
+from bloodcell.imaging.read import read_image_header
 
 Progress = Callable[[int, int], None]
 COLUMNS = ("file", "label", "format", "height_px", "width_px", "problem")
 
 
-def survey(images: Contents, records: Sequence[Record], on_progress: Progress | None = None) -> pd.DataFrame:
+def survey_images(images: Contents, records: Sequence[Record], on_progress: Progress | None = None) -> pd.DataFrame:
     """Look at the header of every image; none is decoded, and no more than one file is in memory.
 
     Damage behind the header is therefore not seen here.
@@ -33,7 +33,7 @@ def survey(images: Contents, records: Sequence[Record], on_progress: Progress | 
     rows: list[tuple[str, str, str, int, int, str]] = []
     for done, record in enumerate(records, 1):
         try:
-            rows.append((record.file, record.label, *image_header(images.read(record.file)), ""))
+            rows.append((record.file, record.label, *read_image_header(images.read(record.file)), ""))
         except BloodcellError as error:
             rows.append((record.file, record.label, "", 0, 0, str(error)))
         if on_progress is not None:
@@ -41,7 +41,7 @@ def survey(images: Contents, records: Sequence[Record], on_progress: Progress | 
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def class_counts(records: Sequence[Record]) -> dict[str, int]:
+def count_classes(records: Sequence[Record]) -> dict[str, int]:
     """Images of each class, in alphabetical order."""
     counts: dict[str, int] = {}
     for record in records:

@@ -34,7 +34,7 @@ class Duplicates:
         return len(set(self.labels) - {""}) > 1
 
 
-def exact_duplicates(table: pd.DataFrame) -> list[Duplicates]:
+def find_exact_duplicates(table: pd.DataFrame) -> list[Duplicates]:
     """Find files with the same bytes.
 
     Parameters
@@ -56,14 +56,14 @@ def exact_duplicates(table: pd.DataFrame) -> list[Duplicates]:
         raise DatasetError(f"A table of files needs the columns {', '.join(COLUMNS)}. Missing: {', '.join(missing)}.")
     hashed = table[table["sha256"].notna() & (table["sha256"] != "")].sort_values("file", kind="stable")
     repeated = hashed[hashed.duplicated("sha256", keep=False)]
-    found = [
+    duplicates = [
         Duplicates(str(sha256), tuple(rows["file"]), tuple(rows["label"].fillna("")))
         for sha256, rows in repeated.groupby("sha256", sort=False)
     ]
-    return sorted(found, key=lambda one: (not one.has_conflict, -len(one.files), one.files))
+    return sorted(duplicates, key=lambda group: (not group.has_conflict, -len(group.files), group.files))
 
 
-def hash_table(
+def hash_files(
     source: Contents,
     records: Sequence[Record],
     on_progress: Callable[[int, int], None] | None = None,

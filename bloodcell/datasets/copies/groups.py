@@ -1,6 +1,6 @@
 """Group the images of a dataset by the photograph they were made from, by their pixels alone.
 
-Every picture becomes a finger print (`fingerprint`). The most similar ones by a cheap vector (`retrieval`) are
+Every picture becomes a finger print (`extract_signature`). The most similar ones by a cheap vector (`retrieval`) are
 compared in full (`matching`). Pictures that agree are joined, and so are whole groups, until nothing more can be.
 """
 
@@ -15,28 +15,28 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bloodcell.core.errors import BloodcellError, DatasetError, StoppedError
-from bloodcell.datasets.copies.matching import Likeness, compare
-from bloodcell.datasets.copies.retrieval import image_vector, nearest_rows, visual_words
-from bloodcell.datasets.copies.signatures import Fingerprint, fingerprint
+from bloodcell.datasets.copies.matching import Likeness, compare_signatures
+from bloodcell.datasets.copies.retrieval import cluster_visual_words, encode_image_vector, find_nearest_rows
+from bloodcell.datasets.copies.signatures import KeypointSignature, extract_signature
 
 NEAREST_IMAGES: Final = 8
 NEAREST_GROUPS: Final = 15
 PAIRS_PER_GROUP: Final = 4
 MAX_MEMBERS: Final = 60  # of a group, looked at when groups are compared
-MAX_ROUNDS: Final = 6
+MAX_PASSES: Final = 6
 _CHUNK: Final = 256
 
 Pair = tuple[int, int]
 Progress = Callable[[int, int], None]
-Stop = Callable[[], bool]
+ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class PrintedImage:
+class HashedImage:
     """What is kept of an image that was read: a hash of its pixels and its finger print."""
 
     digest: str
-    fingerprint: Fingerprint
+    signature: KeypointSignature
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def group_images(
     n: int,
     on_progress: Progress | None = None,
     threads: int = 2,
-    should_stop: Stop | None = None,
+    should_stop: ShouldStop | None = None,
     on_problem: Callable[[int, BloodcellError], None] | None = None,
 ) -> Grouping:
     """Do what `find_source_cells` does and keep the comparisons, for a report.
@@ -109,13 +109,13 @@ def group_images(
     if n < 0 or threads < 1:
         raise DatasetError(f"`n` must not be negative and `threads` at least 1. Received: {n}, {threads}.")
     report = on_progress or (lambda done, total: None)
-    with matching_threads(threads) as pool:
-        images = take_fingerprints(read, n, pool, lambda done, _: report(done, 2 * n), should_stop, on_problem)
-        return group_fingerprints(images, pool, lambda done, _: report(n + done, 2 * n), should_stop)[0]
+    with start_matching_threads(threads) as pool:
+        images = extract_signatures(read, n, pool, lambda done, _: report(done, 2 * n), should_stop, on_problem)
+        return group_signatures(images, pool, lambda done, _: report(n + done, 2 * n), should_stop)[0]
 
 
 @contextmanager
-def matching_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
+def start_matching_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Threads for reading and comparing, with BLAS kept to one thread.
 
     The products are small and run in our own threads; BLAS threads on top of them cost five times the time.
@@ -124,36 +124,36 @@ def matching_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def take_fingerprints(
+def extract_signatures(
     read: Callable[[int], np.ndarray],
     n: int,
     pool: ThreadPoolExecutor,
     on_progress: Progress | None = None,
-    should_stop: Stop | None = None,
+    should_stop: ShouldStop | None = None,
     on_problem: Callable[[int, BloodcellError], None] | None = None,
-) -> list[PrintedImage | None]:
+) -> list[HashedImage | None]:
     """Read n images in the threads of `pool`; None for those that went to `on_problem`.
 
     `on_progress` is called with (done, n).
     """
-    images: list[PrintedImage | None] = []
-    for i, image in enumerate(_ahead(pool, lambda i: _read_one(read, i), n)):
+    images: list[HashedImage | None] = []
+    for i, image in enumerate(_map_in_chunks(pool, lambda i: _read_signature(read, i), n)):
         check_stop(should_stop)
         if isinstance(image, BloodcellError):
             if on_problem is None:
                 raise image
             on_problem(i, image)
-        images.append(image if isinstance(image, PrintedImage) else None)
+        images.append(image if isinstance(image, HashedImage) else None)
         if on_progress is not None:
             on_progress(len(images), n)
     return images
 
 
-def group_fingerprints(
-    images: list[PrintedImage | None],
+def group_signatures(
+    images: list[HashedImage | None],
     pool: ThreadPoolExecutor,
     on_progress: Progress | None = None,
-    should_stop: Stop | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> tuple[Grouping, np.ndarray]:
     """Group images whose finger prints are taken; None is a group of its own.
 
@@ -166,19 +166,21 @@ def group_fingerprints(
     n = len(images)
     report = on_progress or (lambda done, total: None)
     # From here on the images stand in the order of their pixels' hashes, whatever order they came in.
-    known = sorted((image.digest, i, image.fingerprint) for i, image in enumerate(images) if image is not None)
-    if not known:
+    readable = sorted((image.digest, i, image.signature) for i, image in enumerate(images) if image is not None)
+    if not readable:
         return Grouping(np.arange(n)), np.zeros((n, 1), np.float32)
-    order = [i for _, i, _ in known]
-    joiner = _Joiner([one_print for _, _, one_print in known], pool, should_stop)
-    for k in range(1, len(known)):
-        if known[k][0] == known[k - 1][0]:
+    order = [i for _, i, _ in readable]
+    joiner = _Joiner([signature for _, _, signature in readable], pool, should_stop)
+    for k in range(1, len(readable)):
+        if readable[k][0] == readable[k - 1][0]:
             joiner.sets.join(k - 1, k)
-    words = visual_words([one_print.descriptors for one_print in joiner.prints])
-    vectors = np.stack(list(pool.map(lambda one: image_vector(one.descriptors, words), joiner.prints)))
-    nearest = nearest_rows(vectors, NEAREST_IMAGES)
+    words = cluster_visual_words([signature.descriptors for signature in joiner.signatures])
+    vectors = np.stack(
+        list(pool.map(lambda signature: encode_image_vector(signature.descriptors, words), joiner.signatures))
+    )
+    nearest = find_nearest_rows(vectors, NEAREST_IMAGES)
     for rank in range(nearest.shape[1]):
-        joiner.compare_all((i, int(nearest[i, rank])) for i in range(len(known)))
+        joiner.compare_all((i, int(nearest[i, rank])) for i in range(len(readable)))
         report((rank + 1) * n // (nearest.shape[1] + 1), n)
     _join_groups(joiner, vectors)
     report(n, n)
@@ -186,17 +188,19 @@ def group_fingerprints(
     roots[order] = joiner.sets.roots()
     in_order = np.zeros((n, vectors.shape[1]), np.float32)
     in_order[order] = vectors
-    compared = {(min(order[a], order[b]), max(order[a], order[b])): found for (a, b), found in joiner.compared.items()}
-    return Grouping(number_by_first(roots), compared), in_order
+    compared = {
+        (min(order[a], order[b]), max(order[a], order[b])): likeness for (a, b), likeness in joiner.compared.items()
+    }
+    return Grouping(renumber_by_first(roots), compared), in_order
 
 
-def check_stop(should_stop: Stop | None) -> None:
+def check_stop(should_stop: ShouldStop | None) -> None:
     """Raise StoppedError if the user has asked for it."""
     if should_stop is not None and should_stop():
         raise StoppedError("The search for copies was stopped.")
 
 
-def number_by_first(labels: np.ndarray) -> np.ndarray:
+def renumber_by_first(labels: np.ndarray) -> np.ndarray:
     """Renumber labels 0..G-1 in the order in which they first occur; int64 array of the same shape (n,)."""
     _, first, index = np.unique(labels, return_index=True, return_inverse=True)
     number = np.empty(len(first), np.int64)
@@ -227,10 +231,12 @@ class DisjointSets:
 class _Joiner:
     """Compares pairs in full, each once, and joins what agrees."""
 
-    def __init__(self, prints: list[Fingerprint], pool: ThreadPoolExecutor, should_stop: Stop | None) -> None:
-        self.prints = prints
+    def __init__(
+        self, signatures: list[KeypointSignature], pool: ThreadPoolExecutor, should_stop: ShouldStop | None
+    ) -> None:
+        self.signatures = signatures
         self._should_stop = should_stop
-        self.sets = DisjointSets(len(prints))
+        self.sets = DisjointSets(len(signatures))
         self.compared: dict[Pair, Likeness] = {}
         self._pool = pool
 
@@ -255,19 +261,19 @@ class _Joiner:
         return self.sets.root(i) != self.sets.root(j)
 
     def _compare(self, pair: Pair) -> Likeness:
-        return compare(self.prints[pair[0]], self.prints[pair[1]])
+        return compare_signatures(self.signatures[pair[0]], self.signatures[pair[1]])
 
 
 def _join_groups(joiner: _Joiner, vectors: np.ndarray) -> None:
     """Compare the most similar members of the most similar groups until no groups are joined any more."""
-    for _ in range(MAX_ROUNDS):
+    for _ in range(MAX_PASSES):
         roots, index = np.unique(joiner.sets.roots(), return_inverse=True)
         means = np.zeros((len(roots), vectors.shape[1]), np.float32)
         np.add.at(means, index, vectors)
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
         members = [np.flatnonzero(index == group)[:MAX_MEMBERS] for group in range(len(roots))]
         pairs = []
-        for group, others in enumerate(nearest_rows(means, NEAREST_GROUPS)):
+        for group, others in enumerate(find_nearest_rows(means, NEAREST_GROUPS)):
             for other in others:
                 likeness = vectors[members[group]] @ vectors[members[other]].T
                 for place in np.argsort(-likeness, axis=None, kind="stable")[:PAIRS_PER_GROUP]:
@@ -277,20 +283,20 @@ def _join_groups(joiner: _Joiner, vectors: np.ndarray) -> None:
             break
 
 
-def _read_one(read: Callable[[int], np.ndarray], i: int) -> PrintedImage | BloodcellError:
+def _read_signature(read: Callable[[int], np.ndarray], i: int) -> HashedImage | BloodcellError:
     try:
         rgb = read(i)
-        one_print = fingerprint(rgb)
+        signature = extract_signature(rgb)
     except BloodcellError as error:
         return error
     digest = hashlib.sha256(str(rgb.shape).encode())
     digest.update(np.ascontiguousarray(rgb).data)
-    return PrintedImage(digest.hexdigest(), one_print)
+    return HashedImage(digest.hexdigest(), signature)
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, job: Callable[[int], PrintedImage | BloodcellError], n: int
-) -> Iterator[PrintedImage | BloodcellError]:
+def _map_in_chunks(
+    pool: ThreadPoolExecutor, job: Callable[[int], HashedImage | BloodcellError], n: int
+) -> Iterator[HashedImage | BloodcellError]:
     """Run `job` on 0..n-1 in the pool, a chunk at a time, so that few decoded pictures are held."""
     for start in range(0, n, _CHUNK):
         yield from pool.map(job, range(start, min(n, start + _CHUNK)))

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bloodcell.core.csv_text import csv_bytes, read_csv
+from bloodcell.core.csv_text import encode_csv, read_csv
 from bloodcell.core.errors import DatasetError
 
 HEADER: Final = ("file", "group")
 
 
-def groups_csv(group_of: Mapping[str, str]) -> bytes:
+def encode_groups_csv(group_of: Mapping[str, str]) -> bytes:
     """Write file -> group as CSV, UTF-8 without BOM, in the order given."""
-    return csv_bytes(HEADER, group_of.items(), bom=False)
+    return encode_csv(HEADER, group_of.items(), bom=False)
 
 
 def read_groups(path: Path) -> dict[str, str]:
@@ -30,7 +30,7 @@ def read_groups(path: Path) -> dict[str, str]:
     return group_of
 
 
-def groups_for(path: Path, files: Iterable[str]) -> dict[str, str]:
+def read_complete_groups(path: Path, files: Iterable[str]) -> dict[str, str]:
     """Read the groups of these files; DatasetError also if one of them has none."""
     group_of = read_groups(path)
     missing = [file for file in files if not group_of.get(file)]

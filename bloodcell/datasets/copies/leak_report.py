@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from bloodcell.core.csv_text import csv_bytes
+from bloodcell.core.csv_text import encode_csv
 from bloodcell.datasets.copies.matching import Likeness
 from bloodcell.datasets.labels.records import Record
 
@@ -34,14 +34,14 @@ class LeakPair:
 
 
 @dataclass(frozen=True)
-class Touched:
+class SharedCounts:
     """How much of a set is from source cells that another set holds too."""
 
     name: str
     images: int
-    images_touched: int
+    images_shared: int
     source_cells: int
-    source_cells_touched: int
+    source_cells_shared: int
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class LeakReport:
     records: tuple[Record, ...]
     groups: np.ndarray
     pairs: tuple[LeakPair, ...]
-    touched: tuple[Touched, ...]
+    shared_counts: tuple[SharedCounts, ...]
     unreadable: tuple[tuple[str, str, str], ...]
 
-    def one_per_cell(self) -> list[LeakPair]:
+    def pick_clearest_pairs(self) -> list[LeakPair]:
         """The clearest pair of every source cell that sets share, for showing."""
         best: dict[int, LeakPair] = {}
         for pair in sorted(self.pairs, key=lambda pair: (KINDS.index(pair.kind), -pair.likeness.n_inliers)):
@@ -83,11 +83,11 @@ class LeakReport:
             for i in (pair.a, pair.b):
                 row += [self.names[self.set_of[i]], self.records[i].file, self.records[i].label]
             row += [pair.kind, int(self.groups[pair.b])]
-            known = pair.likeness.n_inliers > 0
+            has_likeness = pair.likeness.n_inliers > 0
             row += (
                 [pair.likeness.n_inliers, f"{pair.likeness.correlation:.3f}", f"{pair.likeness.overlap:.3f}"]
-                if known
+                if has_likeness
                 else ["", "", ""]
             )
             rows.append(row)
-        return csv_bytes(HEADER, rows, bom=False)
+        return encode_csv(HEADER, rows, bom=False)

@@ -23,15 +23,15 @@ import numpy as np
 from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.datasets.copies.groups import (
     DisjointSets,
+    HashedImage,
     Pair,
-    PrintedImage,
     Progress,
-    Stop,
+    ShouldStop,
     check_stop,
-    group_fingerprints,
-    matching_threads,
-    number_by_first,
-    take_fingerprints,
+    extract_signatures,
+    group_signatures,
+    renumber_by_first,
+    start_matching_threads,
 )
 from bloodcell.datasets.copies.leak_report import (
     KINDS,
@@ -41,15 +41,15 @@ from bloodcell.datasets.copies.leak_report import (
     SAME_PIXELS,
     LeakPair,
     LeakReport,
-    Touched,
+    SharedCounts,
 )
-from bloodcell.datasets.copies.matching import Likeness, compare
+from bloodcell.datasets.copies.matching import Likeness, compare_signatures
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_rgb
 
 NEAREST_ACROSS: Final = 3
-TRIED_FOR_PAIR: Final = 8
+MAX_TRIED_FOR_PAIR: Final = 8
 _CHUNK: Final = 256
 
 
@@ -65,7 +65,7 @@ class ImageSet:
 def find_leaks(
     sets: Sequence[ImageSet],
     on_progress: Progress | None = None,
-    should_stop: Stop | None = None,
+    should_stop: ShouldStop | None = None,
     threads: int = 2,
 ) -> LeakReport:
     """Find what two or more sets of images share.
@@ -84,12 +84,12 @@ def find_leaks(
     StoppedError
         If `should_stop` says so.
     """
-    names = tuple(one.name for one in sets)
-    if len(sets) < 2 or len(set(names)) < len(names) or not all(one.records for one in sets):
-        counts = ", ".join(f"{one.name}: {len(one.records)} images" for one in sets)
+    names = tuple(image_set.name for image_set in sets)
+    if len(sets) < 2 or len(set(names)) < len(names) or not all(image_set.records for image_set in sets):
+        counts = ", ".join(f"{image_set.name}: {len(image_set.records)} images" for image_set in sets)
         raise DatasetError(f"Leaks need two or more sets of different names with images. Received: {counts or 'none'}.")
-    set_of = np.repeat(np.arange(len(sets)), [len(one.records) for one in sets])
-    records = tuple(record for one in sets for record in one.records)
+    set_of = np.repeat(np.arange(len(sets)), [len(image_set.records) for image_set in sets])
+    records = tuple(record for image_set in sets for record in image_set.records)
     n = len(records)
     report = on_progress or (lambda done, total: None)
     sha256 = [""] * n
@@ -103,10 +103,10 @@ def find_leaks(
     def note_problem(i: int, error: BloodcellError) -> None:
         unreadable.append((names[set_of[i]], records[i].file, str(error)))
 
-    with matching_threads(threads) as pool:
-        images = take_fingerprints(read, n, pool, lambda done, _: report(done, 3 * n), should_stop, note_problem)
-        grouping, vectors = group_fingerprints(images, pool, lambda done, _: report(n + done, 3 * n), should_stop)
-        across = _Across(images, vectors, sha256, set_of, grouping.compared, pool, should_stop)
+    with start_matching_threads(threads) as pool:
+        images = extract_signatures(read, n, pool, lambda done, _: report(done, 3 * n), should_stop, note_problem)
+        grouping, vectors = group_signatures(images, pool, lambda done, _: report(n + done, 3 * n), should_stop)
+        across = _CrossSetMatcher(images, vectors, sha256, set_of, grouping.compared, pool, should_stop)
         groups = across.join(grouping.groups, lambda done, total: report(2 * n + done * n // max(1, total), 3 * n))
         pairs = across.pairs(groups)
     report(3 * n, 3 * n)
@@ -119,37 +119,39 @@ def find_leaks(
             records[pair.a].file,
         )
     )
-    return LeakReport(names, set_of, records, groups, tuple(pairs), _touched(names, set_of, groups), tuple(unreadable))
+    return LeakReport(
+        names, set_of, records, groups, tuple(pairs), _count_shared(names, set_of, groups), tuple(unreadable)
+    )
 
 
-def _touched(names: tuple[str, ...], set_of: np.ndarray, groups: np.ndarray) -> tuple[Touched, ...]:
+def _count_shared(names: tuple[str, ...], set_of: np.ndarray, groups: np.ndarray) -> tuple[SharedCounts, ...]:
     in_set = np.zeros((len(names), groups.max() + 1), bool)
     in_set[set_of, groups] = True
     shared = in_set.sum(axis=0) > 1
     return tuple(
-        Touched(
+        SharedCounts(
             name,
             images=int((set_of == number).sum()),
-            images_touched=int(shared[groups[set_of == number]].sum()),
+            images_shared=int(shared[groups[set_of == number]].sum()),
             source_cells=int(in_set[number].sum()),
-            source_cells_touched=int((in_set[number] & shared).sum()),
+            source_cells_shared=int((in_set[number] & shared).sum()),
         )
         for number, name in enumerate(names)
     )
 
 
-class _Across:
+class _CrossSetMatcher:
     """Compares images with those of the sets before their own."""
 
     def __init__(
         self,
-        images: list[PrintedImage | None],
+        images: list[HashedImage | None],
         vectors: np.ndarray,
         sha256: list[str],
         set_of: np.ndarray,
         compared: dict[Pair, Likeness],
         pool: ThreadPoolExecutor,
-        should_stop: Stop | None,
+        should_stop: ShouldStop | None,
     ) -> None:
         self._images = images
         self._vectors = vectors
@@ -167,20 +169,20 @@ class _Across:
         for start in range(0, len(later), _CHUNK):
             rows = later[start : start + _CHUNK]
             likeness = self._vectors[rows] @ self._vectors[: self._n_before[rows].max()].T
-            found = self._compare(
+            likeness_by_pair = self._compare(
                 (int(a), int(b))
                 for b, of_row in zip(rows, likeness, strict=True)
-                for a in _best_places(of_row[: self._n_before[b]], NEAREST_ACROSS)
+                for a in _find_largest(of_row[: self._n_before[b]], NEAREST_ACROSS)
             )
-            for (a, b), told in found.items():
-                if told.is_same_source:
+            for (a, b), pair_likeness in likeness_by_pair.items():
+                if pair_likeness.is_same_source:
                     sets.join(int(groups[a]), int(groups[b]))
             report(start + len(rows), len(later))
         first_with: dict[str, int] = {}
         for i, digest in enumerate(self._sha256):  # pictures that cannot be read may still have the same bytes
             if digest:
                 sets.join(int(groups[first_with.setdefault(digest, i)]), int(groups[i]))
-        return number_by_first(sets.roots()[groups])
+        return renumber_by_first(sets.roots()[groups])
 
     def pairs(self, groups: np.ndarray) -> list[LeakPair]:
         """Pairs for the images of later sets whose group reaches into a set before."""
@@ -201,34 +203,38 @@ class _Across:
         return pairs
 
     def _best(self, b: int, before: list[int]) -> LeakPair:
-        places = _best_places(self._vectors[before] @ self._vectors[b], TRIED_FOR_PAIR)
+        places = _find_largest(self._vectors[before] @ self._vectors[b], MAX_TRIED_FOR_PAIR)
         likest = [before[place] for place in places]
-        found = {(a, b): self._likeness[a, b] for a in before if (a, b) in self._likeness}
-        if not any(likeness.is_same_source for likeness in found.values()):
-            found |= self._compare((a, b) for a in likest)
-        agreeing = [(likeness.n_inliers, -a) for (a, _), likeness in found.items() if likeness.is_same_source]
+        likeness_by_pair = {(a, b): self._likeness[a, b] for a in before if (a, b) in self._likeness}
+        if not any(likeness.is_same_source for likeness in likeness_by_pair.values()):
+            likeness_by_pair |= self._compare((a, b) for a in likest)
+        agreeing = [
+            (likeness.n_inliers, -a) for (a, _), likeness in likeness_by_pair.items() if likeness.is_same_source
+        ]
         if agreeing:
             a = -max(agreeing)[1]
-            return LeakPair(a, b, NEAR_COPY, found[a, b])
-        return LeakPair(likest[0], b, LINKED, found.get((likest[0], b), Likeness()))
+            return LeakPair(a, b, NEAR_COPY, likeness_by_pair[a, b])
+        return LeakPair(likest[0], b, LINKED, likeness_by_pair.get((likest[0], b), Likeness()))
 
     def _compare(self, pairs: Iterable[Pair]) -> dict[Pair, Likeness]:
         """Likeness of the pairs; of those that were compared before, what was found then."""
         check_stop(self._should_stop)
-        asked = [pair for pair in pairs if self._images[pair[0]] is not None and self._images[pair[1]] is not None]
-        todo = [pair for pair in asked if pair not in self._likeness]
+        readable_pairs = [
+            pair for pair in pairs if self._images[pair[0]] is not None and self._images[pair[1]] is not None
+        ]
+        todo = [pair for pair in readable_pairs if pair not in self._likeness]
         self._likeness.update(zip(todo, self._pool.map(self._compare_one, todo), strict=True))
-        return {pair: self._likeness[pair] for pair in asked}
+        return {pair: self._likeness[pair] for pair in readable_pairs}
 
     def _compare_one(self, pair: Pair) -> Likeness:
         first, second = self._images[pair[0]], self._images[pair[1]]
-        return compare(first.fingerprint, second.fingerprint) if first and second else Likeness()
+        return compare_signatures(first.signature, second.signature) if first and second else Likeness()
 
     def _digest(self, i: int) -> str:
         image = self._images[i]
         return image.digest if image else ""
 
 
-def _best_places(likeness: np.ndarray, k: int) -> list[int]:
+def _find_largest(likeness: np.ndarray, k: int) -> list[int]:
     """Places of the k largest, largest first."""
     return [int(place) for place in np.argsort(-likeness, kind="stable")[:k]]

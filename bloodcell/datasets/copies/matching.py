@@ -6,11 +6,11 @@ from typing import Final
 import cv2
 import numpy as np
 
-from bloodcell.datasets.copies.signatures import MIRROR_ORDER, THUMB_SCALE, Fingerprint
+from bloodcell.datasets.copies.signatures import MIRROR_ORDER, THUMBNAIL_SCALE, KeypointSignature
 
 NEAREST_RATIO: Final = 0.85
 MAX_ERROR_PX: Final = 3.0
-RANSAC_ROUNDS: Final = 500
+RANSAC_ITERATIONS: Final = 500
 MAX_ZOOM: Final = 2.5
 
 # In kaggle-wbc joined pairs have at least 24 inliers and a correlation of 0.87, unrelated pairs at most 8 inliers. The
@@ -44,7 +44,7 @@ class Likeness:
         )
 
 
-def compare(first: Fingerprint, second: Fingerprint) -> Likeness:
+def compare_signatures(first: KeypointSignature, second: KeypointSignature) -> Likeness:
     """Register two pictures by an affine map, found by RANSAC [1]_ among matched key points, and see how they agree.
 
     Key points are matched as they are and mirrored; the better of the two is registered. Correlation (Pearson's r
@@ -62,9 +62,9 @@ def compare(first: Fingerprint, second: Fingerprint) -> Likeness:
     """
     if min(len(first.points), len(second.points)) < MIN_INLIERS:
         return Likeness()
-    unit_first = _root_unit(first.descriptors)
-    straight = _mutual_matches(unit_first, _root_unit(second.descriptors))
-    mirrored = _mutual_matches(unit_first, _root_unit(second.descriptors[:, MIRROR_ORDER]))
+    unit_first = _normalise_descriptors(first.descriptors)
+    straight = _match_mutually(unit_first, _normalise_descriptors(second.descriptors))
+    mirrored = _match_mutually(unit_first, _normalise_descriptors(second.descriptors[:, MIRROR_ORDER]))
     pairs = max(straight, mirrored, key=len)
     if len(pairs) < MIN_INLIERS:
         return Likeness()
@@ -73,7 +73,7 @@ def compare(first: Fingerprint, second: Fingerprint) -> Likeness:
         first.points[pairs[:, 0]],
         method=cv2.RANSAC,
         ransacReprojThreshold=MAX_ERROR_PX,
-        maxIters=RANSAC_ROUNDS,
+        maxIters=RANSAC_ITERATIONS,
     )
     if affine is None:
         return Likeness()
@@ -81,24 +81,26 @@ def compare(first: Fingerprint, second: Fingerprint) -> Likeness:
     n_inliers = int(is_inlier.sum())
     if n_inliers < MIN_INLIERS or zooms[0] > MAX_ZOOM or zooms[1] < 1 / MAX_ZOOM:
         return Likeness()
-    return _agreement(first, second, affine, n_inliers)
+    return _measure_agreement(first, second, affine, n_inliers)
 
 
-def _agreement(first: Fingerprint, second: Fingerprint, affine: np.ndarray, n_inliers: int) -> Likeness:
+def _measure_agreement(
+    first: KeypointSignature, second: KeypointSignature, affine: np.ndarray, n_inliers: int
+) -> Likeness:
     """Lay the second thumbnail on the first."""
-    to_thumb = affine.copy()  # x_thumb = scale * (x + 0.5) - 0.5 on both sides
-    to_thumb[:, 2] = THUMB_SCALE * affine[:, 2] + (1 - THUMB_SCALE) / 2 * (affine[:, :2].sum(axis=1) - 1)
+    to_thumbnail = affine.copy()  # x_thumb = scale * (x + 0.5) - 0.5 on both sides
+    to_thumbnail[:, 2] = THUMBNAIL_SCALE * affine[:, 2] + (1 - THUMBNAIL_SCALE) / 2 * (affine[:, :2].sum(axis=1) - 1)
     zoom_area = abs(float(np.linalg.det(affine[:, :2])))
-    shared = first.inside & _laid_on(second.inside, to_thumb, first.thumb.shape)
+    shared = first.inside & _warp_mask(second.inside, to_thumbnail, first.thumbnail.shape)
     n_shared = int(shared.sum())
     if n_shared == 0:
         return Likeness()
-    moved = _warp(second.thumb, to_thumb, first.thumb.shape, cv2.INTER_LINEAR)
+    moved = _warp(second.thumbnail, to_thumbnail, first.thumbnail.shape, cv2.INTER_LINEAR)
     nucleus_px = min(float(first.nucleus.sum()), zoom_area * float(second.nucleus.sum()))
-    both_nuclei = int((first.nucleus & _laid_on(second.nucleus, to_thumb, first.thumb.shape)).sum())
+    both_nuclei = int((first.nucleus & _warp_mask(second.nucleus, to_thumbnail, first.thumbnail.shape)).sum())
     return Likeness(
         n_inliers=n_inliers,
-        correlation=_correlation(first.thumb[shared], moved[shared]),
+        correlation=_correlate(first.thumbnail[shared], moved[shared]),
         overlap=n_shared / min(float(first.inside.sum()), zoom_area * float(second.inside.sum())),
         shared_cell=both_nuclei / nucleus_px if nucleus_px >= MIN_CELL_PX else 0.0,
     )
@@ -108,11 +110,11 @@ def _warp(image: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], how: in
     return cv2.warpAffine(image, affine, (shape[1], shape[0]), flags=how)
 
 
-def _laid_on(mask: np.ndarray, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _warp_mask(mask: np.ndarray, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return _warp(mask.astype(np.uint8), affine, shape, cv2.INTER_NEAREST).astype(bool)
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+def _correlate(first: np.ndarray, second: np.ndarray) -> float:
     """Pearson's r; 0 if either is of one value."""
     a = first.astype(np.float64) - first.mean()
     b = second.astype(np.float64) - second.mean()
@@ -120,13 +122,13 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(a @ b) / scale if scale > 0 else 0.0
 
 
-def _root_unit(descriptors: np.ndarray) -> np.ndarray:
+def _normalise_descriptors(descriptors: np.ndarray) -> np.ndarray:
     """Square roots, scaled to length 1, so that a dot product tells likeness; float32."""
     roots = np.sqrt(descriptors.astype(np.float32))
     return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-6)
 
 
-def _mutual_matches(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _match_mutually(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Pair descriptors that are each other's nearest and pass Lowe's ratio test; int array (M, 2)."""
     likeness = first @ second.T
     rows = np.arange(len(first))

@@ -20,7 +20,7 @@ MAX_PATTERN_CHARS: Final = 500
 TIME_LIMIT_S: Final = 5.0  # 100,000 names with a sound pattern take 0.2 s
 FILE_COLUMNS: Final = ("file", "filename", "image")
 
-_CHILD: Final = """
+_CHILD_CODE: Final = """
 import json, re, sys, warnings
 warnings.simplefilter("ignore")
 asked = json.load(sys.stdin)
@@ -88,12 +88,12 @@ def preview_name_groups(pattern: str, files: Sequence[str], time_limit_s: float 
     if not pattern or len(pattern) > MAX_PATTERN_CHARS:
         raise DatasetError(f"A pattern must have 1 to {MAX_PATTERN_CHARS} characters. Received: {len(pattern)}.")
     names = list(files) if "/" in pattern else [PurePosixPath(file).name for file in files]
-    groups = _search(pattern, names, time_limit_s)
+    groups = _search_names(pattern, names, time_limit_s)
     matched = {file: group for file, group in zip(files, groups, strict=True) if group}
     return NameGroups(pattern, matched, tuple(sorted(set(files) - matched.keys())))
 
 
-def name_groups(pattern: str, files: Sequence[str]) -> dict[str, str]:
+def group_by_name(pattern: str, files: Sequence[str]) -> dict[str, str]:
     """Give every file its group by a pattern, as `preview_name_groups` does.
 
     Raises
@@ -101,17 +101,17 @@ def name_groups(pattern: str, files: Sequence[str]) -> dict[str, str]:
     DatasetError
         As there, and if a file does not match.
     """
-    found = preview_name_groups(pattern, files)
-    if found.unmatched:
-        n_others = len(found.unmatched) - 1
+    preview = preview_name_groups(pattern, files)
+    if preview.unmatched:
+        n_others = len(preview.unmatched) - 1
         raise DatasetError(
-            f"The pattern {pattern!r} must match every file. It does not match {found.unmatched[0]}"
+            f"The pattern {pattern!r} must match every file. It does not match {preview.unmatched[0]}"
             f"{f' and {n_others} others' if n_others else ''}."
         )
-    return {file: found.group_of[file] for file in files}
+    return {file: preview.group_of[file] for file in files}
 
 
-def column_groups(path: Path, column: str, files: Sequence[str]) -> dict[str, str]:
+def read_column_groups(path: Path, column: str, files: Sequence[str]) -> dict[str, str]:
     """Give every file the group that a CSV holds in one of its columns.
 
     The files stand in the column file, filename or image (capitals do not matter), by their path in the dataset or
@@ -130,8 +130,8 @@ def column_groups(path: Path, column: str, files: Sequence[str]) -> dict[str, st
     """
     rows = read_csv(path, (column,))
     header = list(rows[0]) if rows else []
-    named = [name for name in header if name.strip().lower() in FILE_COLUMNS and name != column]
-    if len(named) != 1:
+    file_columns = [name for name in header if name.strip().lower() in FILE_COLUMNS and name != column]
+    if len(file_columns) != 1:
         raise DatasetError(
             f"{path.name} must have one column named {', '.join(FILE_COLUMNS)}. Found: {', '.join(header) or 'no rows'}."
         )
@@ -139,11 +139,11 @@ def column_groups(path: Path, column: str, files: Sequence[str]) -> dict[str, st
     for file in files:
         for text in {file, PurePosixPath(file).name}:
             by_text.setdefault(text, []).append(file)
-    known = set(files)
+    dataset_files = set(files)
     group_of: dict[str, str] = {}
     for row in rows:
-        text, group = row[named[0]].strip(), row[column].strip()
-        fitting = [text] if text in known else by_text.get(text, [])
+        text, group = row[file_columns[0]].strip(), row[column].strip()
+        fitting = [text] if text in dataset_files else by_text.get(text, [])
         if len(fitting) > 1:
             raise DatasetError(
                 f"{path.name}: {text} fits {len(fitting)} files, {fitting[0]} and {fitting[1]} among them."
@@ -158,21 +158,21 @@ def column_groups(path: Path, column: str, files: Sequence[str]) -> dict[str, st
     return {file: group_of[file] for file in files}
 
 
-def _search(pattern: str, names: list[str], time_limit_s: float) -> list[str]:
+def _search_names(pattern: str, names: list[str], time_limit_s: float) -> list[str]:
     """What the brackets of the pattern hold in each name, "" where it does not match."""
-    asked = json.dumps({"pattern": pattern, "names": names})
-    command = [sys.executable, "-I", "-S", "-c", _CHILD]
+    request = json.dumps({"pattern": pattern, "names": names})
+    command = [sys.executable, "-I", "-S", "-c", _CHILD_CODE]
     try:
-        done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=time_limit_s, check=True)
+        done = subprocess.run(command, input=request, capture_output=True, text=True, timeout=time_limit_s, check=True)
     except subprocess.TimeoutExpired as error:
         raise DatasetError(
             f"The pattern {pattern!r} takes more than {time_limit_s:g} s on these names; put no repeat inside another."
         ) from error
     except (OSError, subprocess.CalledProcessError) as error:
         raise DatasetError(f"The pattern {pattern!r} could not be tried on these names.") from error
-    answer = json.loads(done.stdout)
-    if "problem" in answer:
-        raise DatasetError(f"The pattern {pattern!r} is no regular expression: {answer['problem']}.")
-    if not answer["n_marked"]:
+    reply = json.loads(done.stdout)
+    if "problem" in reply:
+        raise DatasetError(f"The pattern {pattern!r} is no regular expression: {reply['problem']}.")
+    if not reply["n_marked"]:
         raise DatasetError(f"The pattern {pattern!r} must mark the group by round brackets, as in C(\\d+)P.")
-    return list(answer["groups"])
+    return list(reply["groups"])

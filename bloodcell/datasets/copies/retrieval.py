@@ -9,13 +9,13 @@ from bloodcell.datasets.copies.signatures import MIRROR_ORDER
 N_WORDS: Final = 64
 SAMPLE_IMAGES: Final = 1_000
 SAMPLE_POINTS: Final = 60_000
-LLOYD_ROUNDS: Final = 8
+LLOYD_ITERATIONS: Final = 8
 _CHUNK: Final = 512
 
-_FIRST = np.flatnonzero(np.arange(128) < MIRROR_ORDER)  # one bin of each pair that a flip exchanges
+_FIRST_BINS = np.flatnonzero(np.arange(128) < MIRROR_ORDER)  # one bin of each pair that a flip exchanges
 
 
-def unflipped(descriptors: np.ndarray) -> np.ndarray:
+def merge_flipped_bins(descriptors: np.ndarray) -> np.ndarray:
     """Add up the bins of SIFT descriptors that a flip exchanges, so that a flip changes nothing.
 
     Parameters
@@ -26,12 +26,12 @@ def unflipped(descriptors: np.ndarray) -> np.ndarray:
     -------
     float32 array of shape (K, 64), rows of length 1 (square roots of the sums)
     """
-    sums = descriptors[:, _FIRST].astype(np.float32) + descriptors[:, MIRROR_ORDER[_FIRST]]
+    sums = descriptors[:, _FIRST_BINS].astype(np.float32) + descriptors[:, MIRROR_ORDER[_FIRST_BINS]]
     roots = np.sqrt(sums)
     return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-6)
 
 
-def visual_words(descriptors: list[np.ndarray], seed: int = 0) -> np.ndarray:
+def cluster_visual_words(descriptors: list[np.ndarray], seed: int = 0) -> np.ndarray:
     """Cluster a sample of descriptors by k-means.
 
     Parameters
@@ -46,20 +46,20 @@ def visual_words(descriptors: list[np.ndarray], seed: int = 0) -> np.ndarray:
     """
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(descriptors))[:SAMPLE_IMAGES]
-    sample = np.concatenate([unflipped(descriptors[k]) for k in chosen])
+    sample = np.concatenate([merge_flipped_bins(descriptors[k]) for k in chosen])
     sample = sample[rng.permutation(len(sample))[:SAMPLE_POINTS]]
     words = sample[:N_WORDS].copy()
     if len(words) == 0:
         return words
-    for _ in range(LLOYD_ROUNDS):
-        nearest = _nearest_word(sample, words)
+    for _ in range(LLOYD_ITERATIONS):
+        nearest = _find_nearest_word(sample, words)
         for word in range(len(words)):
             if (nearest == word).any():
                 words[word] = sample[nearest == word].mean(axis=0)
     return words
 
 
-def image_vector(descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
+def encode_image_vector(descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
     """Describe a picture by what its descriptors differ from their nearest words (VLAD [1]_).
 
     Parts of one word are scaled to length 1 before the whole is.
@@ -79,15 +79,15 @@ def image_vector(descriptors: np.ndarray, words: np.ndarray) -> np.ndarray:
     """
     vector = np.zeros_like(words)
     if len(descriptors) and len(words):
-        flipless = unflipped(descriptors)
-        nearest = _nearest_word(flipless, words)
-        np.add.at(vector, nearest, flipless - words[nearest])
+        merged = merge_flipped_bins(descriptors)
+        nearest = _find_nearest_word(merged, words)
+        np.add.at(vector, nearest, merged - words[nearest])
         vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-6)
     flat = vector.ravel()
     return flat / max(float(np.linalg.norm(flat)), 1e-6)
 
 
-def nearest_rows(vectors: np.ndarray, k: int) -> np.ndarray:
+def find_nearest_rows(vectors: np.ndarray, k: int) -> np.ndarray:
     """Give for every row the k other rows with the largest dot product, best first.
 
     Parameters
@@ -114,5 +114,5 @@ def nearest_rows(vectors: np.ndarray, k: int) -> np.ndarray:
     return nearest
 
 
-def _nearest_word(points: np.ndarray, words: np.ndarray) -> np.ndarray:
+def _find_nearest_word(points: np.ndarray, words: np.ndarray) -> np.ndarray:
     return np.asarray((points @ words.T - 0.5 * (words**2).sum(axis=1)).argmax(axis=1))

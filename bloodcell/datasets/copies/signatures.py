@@ -13,10 +13,10 @@ from bloodcell.core.errors import ImageError
 
 WORK_SIDE_PX: Final = 256  # every picture is compared at this longest side
 MAX_POINTS: Final = 300
-LEAST_CONTRAST: Final = 0.02  # half of Lowe's 0.04: pale red cells are part of the finger print
+MIN_CONTRAST: Final = 0.02  # half of Lowe's 0.04: pale red cells are part of the finger print
 BORDER_LEVEL: Final = 24  # filling around a turned copy is black; JPEG lifts it to about 20
 BORDER_MARGIN_PX: Final = 3
-THUMB_SCALE: Final = 0.5
+THUMBNAIL_SCALE: Final = 0.5
 
 _BINS = np.arange(128).reshape(4, 4, 8)
 # A mirrored picture gives the same descriptors with the rows of their 4 x 4 grid swapped and the angles negated.
@@ -24,7 +24,7 @@ MIRROR_ORDER: Final = _BINS[::-1, :, (-np.arange(8)) % 8].reshape(128)
 
 
 @dataclass(frozen=True)
-class Fingerprint:
+class KeypointSignature:
     """What is kept of one picture for comparing it, about 60 kB.
 
     Attributes
@@ -38,12 +38,12 @@ class Fingerprint:
 
     points: np.ndarray
     descriptors: np.ndarray
-    thumb: np.ndarray
+    thumbnail: np.ndarray
     inside: np.ndarray
     nucleus: np.ndarray
 
 
-def fingerprint(rgb: np.ndarray) -> Fingerprint:
+def extract_signature(rgb: np.ndarray) -> KeypointSignature:
     """Take the SIFT key points [1]_ of a picture, leaving out black filling and what its edges make.
 
     Parameters
@@ -69,16 +69,16 @@ def fingerprint(rgb: np.ndarray) -> Fingerprint:
     scale = WORK_SIDE_PX / max(rgb.shape[:2])
     rgb = _resize(rgb, scale)
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    depth = cv2.distanceTransform(_not_filling(gray), cv2.DIST_L2, 3)
+    depth = cv2.distanceTransform(_mask_content(gray), cv2.DIST_L2, 3)
     inside = depth > BORDER_MARGIN_PX
     if inside.any():
         gray[~inside] = np.percentile(gray[inside], 75)  # the colour of the slide: no edge towards black
-    points, descriptors = _key_points(gray, depth)
-    thumb = _resize(gray, THUMB_SCALE)
-    size = (thumb.shape[1], thumb.shape[0])
-    thumb_inside = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
-    nucleus = _nucleus(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), thumb_inside)
-    return Fingerprint(points, descriptors, thumb, thumb_inside, nucleus)
+    points, descriptors = _find_key_points(gray, depth)
+    thumbnail = _resize(gray, THUMBNAIL_SCALE)
+    size = (thumbnail.shape[1], thumbnail.shape[0])
+    thumbnail_inside = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
+    nucleus = _mask_nucleus(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), thumbnail_inside)
+    return KeypointSignature(points, descriptors, thumbnail, thumbnail_inside, nucleus)
 
 
 def _resize(image: np.ndarray, scale: float) -> np.ndarray:
@@ -86,7 +86,7 @@ def _resize(image: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def _not_filling(gray: np.ndarray) -> np.ndarray:
+def _mask_content(gray: np.ndarray) -> np.ndarray:
     """Mark with 1 all but the black areas that touch the rim of the picture; uint8, shape of `gray`."""
     n_areas, labels = cv2.connectedComponents((gray <= BORDER_LEVEL).astype(np.uint8), connectivity=4)
     touches_rim = np.zeros(n_areas, dtype=bool)
@@ -97,10 +97,10 @@ def _not_filling(gray: np.ndarray) -> np.ndarray:
     return cv2.morphologyEx(kept, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))  # JPEG ringing along the edge
 
 
-def _key_points(gray: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_key_points(gray: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Take the strongest SIFT points whose surroundings do not reach the filling."""
     sift = cv2.SIFT_create(  # type: ignore[attr-defined]  # missing in OpenCV's stubs
-        nfeatures=2 * MAX_POINTS, contrastThreshold=LEAST_CONTRAST
+        nfeatures=2 * MAX_POINTS, contrastThreshold=MIN_CONTRAST
     )
     keys, descriptors = sift.detectAndCompute(gray, (depth > 2 * BORDER_MARGIN_PX).astype(np.uint8))
     if not keys:
@@ -115,7 +115,7 @@ def _key_points(gray: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.nda
     return points[kept], descriptors[kept].astype(np.uint8)
 
 
-def _nucleus(rgb: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _mask_nucleus(rgb: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Mark the purple of nuclei: once the light is taken out, green is low and far below blue."""
     if not inside.any():
         return np.zeros(inside.shape, dtype=bool)

@@ -38,7 +38,7 @@ def read_table(contents: Contents, csv_name: str) -> Table:
     """
     name = Path(csv_name).name
     try:
-        text = _table_bytes(contents, csv_name).decode("utf-8-sig")
+        text = _read_table_bytes(contents, csv_name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{name} must be text in UTF-8; save it as CSV UTF-8.") from error
     header_line = next(iter(text.splitlines()), "")
@@ -47,25 +47,25 @@ def read_table(contents: Contents, csv_name: str) -> Table:
     try:
         header = enumerate(next(reader, []), start=1)
         columns = tuple(column.strip() or f"column {number}" for number, column in header)
-        found = list(reader)
+        raw_rows = list(reader)
     except csv.Error as error:
         raise DatasetError(f"{name} cannot be read as a CSV from line {reader.line_num} on: {error}.") from error
     twice = [column for column in columns if columns.count(column) > 1]
-    if len(columns) < 2 or twice or not any(found):
-        came = f"two columns called {twice[0]!r}" if twice else f"the columns {list(columns)}, {len(found)} rows"
+    if len(columns) < 2 or twice or not any(raw_rows):
+        came = f"two columns called {twice[0]!r}" if twice else f"the columns {list(columns)}, {len(raw_rows)} rows"
         raise DatasetError(f"{name} must have rows and a header with at least two columns of different names: {came}.")
     rows, problems = [], []
-    for number, cells in enumerate(found, start=2):
+    for number, cells in enumerate(raw_rows, start=2):
         if len(cells) > len(columns):
             reason = f"The row has {len(cells)} cells where the header has {len(columns)}."
-            problems.append(Problem(row_name(csv_name, number), reason))
+            problems.append(Problem(format_row_name(csv_name, number), reason))
         elif cells:
-            padded = [*map(_cell_text, cells), *[""] * (len(columns) - len(cells))]
+            padded = [*map(_clean_cell, cells), *[""] * (len(columns) - len(cells))]
             rows.append((number, dict(zip(columns, padded, strict=True))))
     return Table(csv_name, columns, tuple(rows), tuple(problems))
 
 
-def _table_bytes(contents: Contents, csv_name: str) -> bytes:
+def _read_table_bytes(contents: Contents, csv_name: str) -> bytes:
     try:
         if csv_name in contents.files:
             n_bytes = contents.files[csv_name].n_bytes
@@ -80,12 +80,12 @@ def _table_bytes(contents: Contents, csv_name: str) -> bytes:
         raise DatasetError(f"The table {csv_name} cannot be read: {error.strerror}.") from error
 
 
-def row_name(csv_name: str, number: int) -> str:
+def format_row_name(csv_name: str, number: int) -> str:
     """How a problem calls a row; `number` as in a spreadsheet, the header being row 1."""
     return f"{Path(csv_name).name}, row {number}"
 
 
-def _cell_text(cell: str) -> str:
+def _clean_cell(cell: str) -> str:
     if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS):
         cell = cell[1:]
     return cell.strip()

@@ -10,7 +10,7 @@ from typing import Final
 _DIGITS: Final = re.compile(r"[0-9]+")
 
 
-class PictureNames:
+class ImageNames:
     """Finds the picture that a table means.
 
     In this order: by its path from the dataset's or the table's folder, by its file name, by either without the
@@ -18,28 +18,28 @@ class PictureNames:
     and 025.bmp, but not _25_1734.jpeg). Capitals don't matter, and leading zeros of numbers don't.
     """
 
-    def __init__(self, pictures: Iterable[str], csv_name: str) -> None:
-        self._ways: tuple[dict[str, set[str]], ...] = tuple(defaultdict(set) for _ in range(4))
+    def __init__(self, image_files: Iterable[str], csv_name: str) -> None:
+        self._lookups: tuple[dict[str, set[str]], ...] = tuple(defaultdict(set) for _ in range(4))
         beside_csv = f"{PurePosixPath(csv_name).parent.as_posix()}/"
-        for file in pictures:
+        for file in image_files:
             path = PurePosixPath(file)
-            for known in (file, file.removeprefix(beside_csv)):
-                self._ways[0][_folded(known)].add(file)
-                self._ways[2][_folded(known.removesuffix(path.suffix))].add(file)
-            self._ways[1][_folded(path.name)].add(file)
-            self._ways[2][_folded(path.stem)].add(file)
+            for spelling in (file, file.removeprefix(beside_csv)):
+                self._lookups[0][_normalise_name(spelling)].add(file)
+                self._lookups[2][_normalise_name(spelling.removesuffix(path.suffix))].add(file)
+            self._lookups[1][_normalise_name(path.name)].add(file)
+            self._lookups[2][_normalise_name(path.stem)].add(file)
             numbers = _DIGITS.findall(path.stem)
             if len(numbers) == 1:
-                self._ways[3][numbers[0].lstrip("0")].add(file)
+                self._lookups[3][numbers[0].lstrip("0")].add(file)
 
     def find(self, text: str) -> set[str]:
         """The pictures that `text` fits in the first way that fits any; empty if none does."""
-        key = _folded(text.replace("\\", "/").removeprefix("./"))
-        for way in self._ways[:3]:
+        key = _normalise_name(text.replace("\\", "/").removeprefix("./"))
+        for way in self._lookups[:3]:
             if key in way:
                 return way[key]
-        return self._ways[3].get(key.lstrip("0"), set()) if _DIGITS.fullmatch(key) else set()
+        return self._lookups[3].get(key.lstrip("0"), set()) if _DIGITS.fullmatch(key) else set()
 
 
-def _folded(text: str) -> str:
+def _normalise_name(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()

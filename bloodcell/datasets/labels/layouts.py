@@ -18,17 +18,17 @@ from bloodcell.core.errors import DatasetError
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.labels.tables import TableChoice
 from bloodcell.datasets.sources.contents import Contents, Problem, StoredFile
-from bloodcell.datasets.sources.uploads import FOREIGN_PICTURE_SUFFIXES, PICTURE_SUFFIXES, natural_key
+from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES, UNSUPPORTED_IMAGE_SUFFIXES, natural_key
 
 FOLDERS: Final = "folders"
 TABLE: Final = "table"
 LAYOUTS: Final = (FOLDERS, TABLE)
-UNDERSTOOD: Final = (
+SUPPORTED_LAYOUTS: Final = (
     "Understood are: a folder per class; train and test folders with a folder per class; images with a CSV that has a "
     "column of file names and a column of labels; a zip of any of these."
 )
 
-_SPLIT: Final = re.compile(
+_SPLIT_FOLDER: Final = re.compile(
     r"(train|training|test|testing|val|valid|validation|holdout)([ _-]?(simple|set|data|images?|[0-9]+))?", re.I
 )
 
@@ -71,35 +71,37 @@ class Listing:
     n_other_files: int
 
 
-def split_of(file: str) -> str:
+def extract_split(file: str) -> str:
     """The train or test folders of a path as written, "" if there are none; two of them are joined by `/`."""
-    return "/".join(name for name in file.split("/")[:-1] if _SPLIT.fullmatch(name))
+    return "/".join(name for name in file.split("/")[:-1] if _SPLIT_FOLDER.fullmatch(name))
 
 
-def picture_files(contents: Contents) -> list[str]:
+def list_image_files(contents: Contents) -> list[str]:
     """Files that are pictures by name, those of kinds that cannot be read included, in no special order."""
-    return [file for file in contents.files if suffix_of(file) in PICTURE_SUFFIXES | FOREIGN_PICTURE_SUFFIXES]
+    return [file for file in contents.files if get_suffix(file) in IMAGE_SUFFIXES | UNSUPPORTED_IMAGE_SUFFIXES]
 
 
-def readable_pictures(contents: Contents) -> list[str]:
+def list_readable_images(contents: Contents) -> list[str]:
     """Files that are readable pictures by name, in natural order; DatasetError if there are none."""
-    found = [file for file in contents.files if suffix_of(file) in PICTURE_SUFFIXES]
-    if not found:
+    files = [file for file in contents.files if get_suffix(file) in IMAGE_SUFFIXES]
+    if not files:
         problems = "; ".join(f"{problem.file}: {problem.reason}" for problem in contents.problems[:3])
-        raise DatasetError(f"{contents.path} holds no pictures (JPEG, PNG, BMP or TIFF). {problems or UNDERSTOOD}")
-    return sorted(found, key=natural_key)
+        raise DatasetError(
+            f"{contents.path} holds no pictures (JPEG, PNG, BMP or TIFF). {problems or SUPPORTED_LAYOUTS}"
+        )
+    return sorted(files, key=natural_key)
 
 
-def class_folders(file: str) -> list[str]:
+def extract_class_folders(file: str) -> list[str]:
     """The folders of a path without train and test folders; level 1 of `LayoutChoice` is the first."""
-    return [name for name in file.split("/")[:-1] if not _SPLIT.fullmatch(name)]
+    return [name for name in file.split("/")[:-1] if not _SPLIT_FOLDER.fullmatch(name)]
 
 
-def suffix_of(file: str) -> str:
+def get_suffix(file: str) -> str:
     """Such as ".png", in small letters."""
     return os.path.splitext(file)[1].lower()
 
 
-def folded(label: str) -> str:
+def normalise_label(label: str) -> str:
     """The form in which labels are compared."""
     return unicodedata.normalize("NFC", label).casefold()

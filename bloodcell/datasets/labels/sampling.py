@@ -31,9 +31,9 @@ def sample_records(records: Sequence[Record], n_images: int, seed: int) -> list[
     if n_images < 1:
         raise DatasetError(f"A sample must have at least 1 image. Received: {n_images}.")
     by_label: dict[str, list[Record]] = {}
-    for record in sorted(records, key=lambda one: (one.label, one.file)):
+    for record in sorted(records, key=lambda record: (record.label, record.file)):
         by_label.setdefault(record.label, []).append(record)
-    quotas = class_quotas({label: len(members) for label, members in by_label.items()}, n_images)
+    quotas = share_quotas({label: len(members) for label, members in by_label.items()}, n_images)
     drawn = []
     for label, members in by_label.items():
         rng = np.random.default_rng([seed, *label.encode()])
@@ -41,7 +41,7 @@ def sample_records(records: Sequence[Record], n_images: int, seed: int) -> list[
     return drawn
 
 
-def class_quotas(sizes: dict[str, int], n_images: int) -> dict[str, int]:
+def share_quotas(sizes: dict[str, int], n_images: int) -> dict[str, int]:
     """Share out `n_images` over classes of given sizes, evenly, no class more than it has and none less than one.
 
     Returns

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.labels.csv_tables import Table, read_table, row_name
-from bloodcell.datasets.labels.image_names import PictureNames
+from bloodcell.datasets.labels.csv_tables import Table, format_row_name, read_table
+from bloodcell.datasets.labels.image_names import ImageNames
 from bloodcell.datasets.sources.contents import Contents, Problem
 
 TABLE_SUFFIXES: Final = (".csv", ".tsv")
@@ -68,7 +68,7 @@ class TableOption:
     split_column: str
     suffixes: tuple[str, ...]
 
-    def only_choice(self) -> TableChoice | None:
+    def get_only_choice(self) -> TableChoice | None:
         """The one way to read the table; None where its columns or suffix could mean several things."""
         is_clear = self.n_label_names == 1 or len(self.label_columns) == 1
         if len(self.file_columns) != 1 or not is_clear or self.suffixes:
@@ -76,19 +76,21 @@ class TableOption:
         return TableChoice(self.csv, self.file_columns[0], self.label_columns[0], self.split_column)
 
 
-def table_options(contents: Contents, pictures: Sequence[str], csv_name: str | None = None) -> list[TableOption]:
+def list_table_options(
+    contents: Contents, image_files: Sequence[str], csv_name: str | None = None
+) -> list[TableOption]:
     """The tables that name pictures, in order of their names; with `csv_name`, that one alone, whatever it names.
 
     Tables of the dataset that cannot be read are passed over (DatasetError if it is the one asked for), and so are
     those behind the first `MAX_TABLES`, the ones nearest to the dataset's own folder coming first.
     """
     if csv_name is not None:
-        return [_option(read_table(contents, csv_name), pictures)]
+        return [_build_option(read_table(contents, csv_name), image_files)]
     options = []
-    found = [file for file in contents.files if file.lower().endswith(TABLE_SUFFIXES)]
-    for file in sorted(found, key=lambda file: (file.count("/"), file))[:MAX_TABLES]:
+    table_files = [file for file in contents.files if file.lower().endswith(TABLE_SUFFIXES)]
+    for file in sorted(table_files, key=lambda file: (file.count("/"), file))[:MAX_TABLES]:
         try:
-            option = _option(read_table(contents, file), pictures)
+            option = _build_option(read_table(contents, file), image_files)
         except DatasetError:
             continue
         if option.file_columns and option.label_columns:
@@ -96,8 +98,8 @@ def table_options(contents: Contents, pictures: Sequence[str], csv_name: str | N
     return options
 
 
-def table_labels(
-    contents: Contents, pictures: Sequence[str], choice: TableChoice
+def read_table_labels(
+    contents: Contents, image_files: Sequence[str], choice: TableChoice
 ) -> tuple[dict[str, tuple[str, str]], list[Problem]]:
     """Take the labels of pictures from a table.
 
@@ -115,8 +117,8 @@ def table_labels(
         As `read_table`, or if a column is not there.
     """
     table = read_table(contents, choice.csv)
-    matched, problems = _match(table, pictures, choice)
-    given: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    matched, problems = _match_rows(table, image_files, choice)
+    rows_by_file: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     doubtful = set()
     for number, file, row in matched:
         label = row[choice.label_column]
@@ -128,27 +130,29 @@ def table_labels(
             problems.append(Problem(file, reason))
             doubtful.add(file)
         else:
-            given[file].append((number, label, row[choice.split_column] if choice.split_column else ""))
+            rows_by_file[file].append((number, label, row[choice.split_column] if choice.split_column else ""))
     labels = {}
-    for file, rows in given.items():
+    for file, rows in rows_by_file.items():
         if len(rows) > 1:
-            problems.append(_repeated(file, rows))
+            problems.append(_describe_repeated_rows(file, rows))
         if file not in doubtful and len({(label.casefold(), split.casefold()) for _, label, split in rows}) == 1:
             labels[file] = rows[0][1:]
     named = {file for _, file, _ in matched}
-    unnamed = f"No row of {Path(choice.csv).name} names it."
-    problems += [Problem(file, unnamed) for file in pictures if file not in named]
+    unnamed_reason = f"No row of {Path(choice.csv).name} names it."
+    problems += [Problem(file, unnamed_reason) for file in image_files if file not in named]
     return labels, problems
 
 
-def table_column(contents: Contents, pictures: Sequence[str], choice: TableChoice, column: str) -> dict[str, str]:
+def read_table_column(
+    contents: Contents, image_files: Sequence[str], choice: TableChoice, column: str
+) -> dict[str, str]:
     """What another column of the table says of each picture (patient, slide); pictures without a word are left out.
 
     DatasetError if two rows say different things of one picture, or the column is not there.
     """
     table = read_table(contents, choice.csv)
     values: dict[str, str] = {}
-    for number, file, row in _match(table, pictures, choice, column)[0]:
+    for number, file, row in _match_rows(table, image_files, choice, column)[0]:
         if row[column] and values.setdefault(file, row[column]) != row[column]:
             raise DatasetError(
                 f"{column!r} must have one value for a picture. Received for {file}: {values[file]!r} and, in row "
@@ -157,15 +161,15 @@ def table_column(contents: Contents, pictures: Sequence[str], choice: TableChoic
     return values
 
 
-def _option(table: Table, pictures: Sequence[str]) -> TableOption:
-    names = PictureNames(pictures, table.csv)
-    enough = max(1, min(len(table.rows), len(pictures)) / 2)
+def _build_option(table: Table, image_files: Sequence[str]) -> TableOption:
+    names = ImageNames(image_files, table.csv)
+    enough = max(1, min(len(table.rows), len(image_files)) / 2)
     texts = {column: {row[column] for _, row in table.rows} - {""} for column in table.columns}
     fits = {column: [names.find(text) for text in texts[column]] for column in table.columns}
     file_columns = tuple(c for c in table.columns if len(set().union(*fits[c])) and sum(map(bool, fits[c])) >= enough)
     labels = [column for column in table.columns if texts[column] and file_columns != (column,)]
-    by_name = [column for column in labels if _bare(column) in _LABEL_NAMES]
-    splits = [column for column in labels if _bare(column) in _SPLIT_NAMES]
+    by_name = [column for column in labels if _normalise_column_name(column) in _LABEL_NAMES]
+    splits = [column for column in labels if _normalise_column_name(column) in _SPLIT_NAMES]
     suffixes: set[str] = set()
     for column in file_columns[:1]:
         for files in fits[column]:
@@ -183,15 +187,15 @@ def _option(table: Table, pictures: Sequence[str]) -> TableOption:
     )
 
 
-def _match(
-    table: Table, pictures: Sequence[str], choice: TableChoice, *more_columns: str
+def _match_rows(
+    table: Table, image_files: Sequence[str], choice: TableChoice, *more_columns: str
 ) -> tuple[list[tuple[int, str, dict[str, str]]], list[Problem]]:
     """Rows that fit just one picture, as (row number, picture, row), and the table's problems with the others."""
     columns = (choice.file_column, choice.label_column, *filter(None, [choice.split_column]), *more_columns)
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise DatasetError(f"{table.csv} has no column {missing[0]!r}. Its columns: {list(table.columns)}.")
-    names = PictureNames(pictures, table.csv)
+    names = ImageNames(image_files, table.csv)
     matched, problems = [], list(table.problems)
     for number, row in table.rows:
         text = row[choice.file_column]
@@ -205,11 +209,11 @@ def _match(
             reason = f"The row names {text!r}, and there is no such picture."
         else:
             reason = f"The row names {text!r}, which fits {len(files)} pictures: {', '.join(sorted(files)[:3])}."
-        problems.append(Problem(row_name(table.csv, number), reason))
+        problems.append(Problem(format_row_name(table.csv, number), reason))
     return matched, problems
 
 
-def _repeated(file: str, rows: list[tuple[int, str, str]]) -> Problem:
+def _describe_repeated_rows(file: str, rows: list[tuple[int, str, str]]) -> Problem:
     numbers = ", ".join(str(number) for number, _, _ in rows)
     said = sorted({" in ".join(filter(None, (label, split))) for _, label, split in rows})
     if len({text.casefold() for text in said}) == 1:
@@ -217,5 +221,5 @@ def _repeated(file: str, rows: list[tuple[int, str, str]]) -> Problem:
     return Problem(file, f"Rows {numbers} contradict each other ({' / '.join(said)}); it is left out.")
 
 
-def _bare(column: str) -> str:
+def _normalise_column_name(column: str) -> str:
     return "".join(letter for letter in column.casefold() if letter.isalnum())

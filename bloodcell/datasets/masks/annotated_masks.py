@@ -10,20 +10,20 @@ from typing import Final
 import numpy as np
 
 from bloodcell.core.errors import DatasetError, ImageError
-from bloodcell.datasets.labels.layouts import suffix_of
+from bloodcell.datasets.labels.layouts import get_suffix
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.masks.true_masks import pair_masks
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.datasets.sources.uploads import PICTURE_SUFFIXES
+from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES
 from bloodcell.imaging.read import read_rgb
 
 STEM, FOLDER = "{stem}", "{folder}"
 # A drawn mask has few values; a photograph, or a mask saved as JPEG, has many.
-MOST_VALUES: Final = 16
+MAX_VALUES: Final = 16
 
 
 @dataclass(frozen=True)
-class DrawnMasks:
+class AnnotatedMasks:
     """The masks of images.
 
     masks : where the mask files are
@@ -32,7 +32,7 @@ class DrawnMasks:
     """
 
     masks: Contents
-    file_of: dict[str, str]
+    mask_by_image: dict[str, str]
     values: tuple[int, ...] = ()
 
     def read(self, file: str, shape: tuple[int, int]) -> np.ndarray:
@@ -52,7 +52,7 @@ class DrawnMasks:
         DatasetError, ImageError
             If it cannot be read, is of another size than its image, in colour, or no mask.
         """
-        name = self.file_of[file]
+        name = self.mask_by_image[file]
         rgb = read_rgb(self.masks.read(name))
         if rgb.shape[:2] != shape:
             raise ImageError(f"The mask {name} must have the size of its image, {shape}. Received: {rgb.shape[:2]}.")
@@ -60,14 +60,14 @@ class DrawnMasks:
             raise ImageError(f"A mask must be gray. Received: {name} in colour.")
         levels = rgb[..., 0]
         n_values = len(np.unique(levels))
-        if n_values > MOST_VALUES:
-            raise ImageError(f"A mask must have at most {MOST_VALUES} gray values. Received: {name} with {n_values}.")
+        if n_values > MAX_VALUES:
+            raise ImageError(f"A mask must have at most {MAX_VALUES} gray values. Received: {name} with {n_values}.")
         return np.isin(levels, self.values) if self.values else levels > 0
 
 
-def find_drawn_masks(
+def find_annotated_masks(
     images: Contents, records: Sequence[Record], where: str, values: tuple[int, ...] = ()
-) -> tuple[list[Record], DrawnMasks]:
+) -> tuple[list[Record], AnnotatedMasks]:
     """Find the mask of each image.
 
     Parameters
@@ -89,17 +89,17 @@ def find_drawn_masks(
         If no image has a mask, one could have several, or one mask would serve several images.
     """
     masks = images
-    pictures, file_of = pair_masks(images, records)
+    pictures, mask_by_image = pair_masks(images, records)
     if where:
-        masks, pattern = _opened(images, where)
-        file_of = _by_pattern(masks, pattern, pictures, is_same_place=masks is images)
-    if not file_of:
+        masks, pattern = _open_masks(images, where)
+        mask_by_image = _match_by_pattern(masks, pattern, pictures, is_same_place=masks is images)
+    if not mask_by_image:
         place = f"in {where}" if where else "beside the images: same name, or in a folder masks"
         raise DatasetError(f"None of the {len(pictures)} images has a mask {place}.")
-    return pictures, DrawnMasks(masks, file_of, values)
+    return pictures, AnnotatedMasks(masks, mask_by_image, values)
 
 
-def _opened(images: Contents, where: str) -> tuple[Contents, str]:
+def _open_masks(images: Contents, where: str) -> tuple[Contents, str]:
     """Where the masks lie and the pattern from there on."""
     pattern = where if STEM in where else f"{where.rstrip('/')}/"
     if not os.path.isabs(where):
@@ -109,30 +109,30 @@ def _opened(images: Contents, where: str) -> tuple[Contents, str]:
     return Contents(Path(folder or "/")), pattern[len(folder) + 1 :]
 
 
-def _by_pattern(masks: Contents, pattern: str, records: Sequence[Record], is_same_place: bool) -> dict[str, str]:
-    pictures = {file for file in masks.files if suffix_of(file) in PICTURE_SUFFIXES}
+def _match_by_pattern(masks: Contents, pattern: str, records: Sequence[Record], is_same_place: bool) -> dict[str, str]:
+    pictures = {file for file in masks.files if get_suffix(file) in IMAGE_SUFFIXES}
     by_stem: dict[str, list[str]] = {}
     for file in sorted(pictures):
-        by_stem.setdefault(_without_ending(file), []).append(file)
-    file_of: dict[str, str] = {}
+        by_stem.setdefault(_strip_suffix(file), []).append(file)
+    mask_by_image: dict[str, str] = {}
     for record in records:
-        found = _candidates(record.file, pattern, pictures, by_stem)
+        found = _find_candidates(record.file, pattern, pictures, by_stem)
         if is_same_place:  # elsewhere a mask may have the very name of its image
             found = [file for file in found if file != record.file]
         if len(found) > 1:
             raise DatasetError(f"{record.file} could have several masks: {', '.join(found[:3])}. Give a pattern.")
         if found:
-            file_of[record.file] = found[0]
+            mask_by_image[record.file] = found[0]
     image_of: dict[str, str] = {}
-    for image, mask in file_of.items():
+    for image, mask in mask_by_image.items():
         if image_of.setdefault(mask, image) != image:
             raise DatasetError(
                 f"{mask} would be the mask of {image_of[mask]} and of {image}: give a pattern with {FOLDER}."
             )
-    return file_of
+    return mask_by_image
 
 
-def _candidates(image: str, pattern: str, pictures: set[str], by_stem: dict[str, list[str]]) -> list[str]:
+def _find_candidates(image: str, pattern: str, pictures: set[str], by_stem: dict[str, list[str]]) -> list[str]:
     folder, stem = str(PurePosixPath(image).parent), PurePosixPath(image).stem
     if STEM in pattern:
         names = {FOLDER: folder if folder != "." else "", STEM: stem}
@@ -146,6 +146,6 @@ def _candidates(image: str, pattern: str, pictures: set[str], by_stem: dict[str,
     return []
 
 
-def _without_ending(file: str) -> str:
+def _strip_suffix(file: str) -> str:
     path = PurePosixPath(file)
     return str(path.parent / path.stem)

@@ -3,21 +3,21 @@
 A mask has the name of its image but for the ending, and lies in the same folder (`images/001.bmp`, `images/001.png`)
 or in a folder `masks` or `mask` that takes the place of one part of the image's path or is added to it
 (`images/001.png` and `masks/001.png`; `EOSINOPHIL/1.jpg` and `masks/EOSINOPHIL/1.png` or `EOSINOPHIL/masks/1.png`).
-Whether it is a mask is told by its pixels (`segment.true_mask`), not by its name.
+Whether it is a mask is told by its pixels (`segment.decode_true_mask`), not by its name.
 """
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from bloodcell.core.errors import DatasetError, ImageError
-from bloodcell.datasets.labels.layouts import suffix_of
+from bloodcell.datasets.labels.layouts import get_suffix
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.datasets.sources.uploads import PICTURE_SUFFIXES
+from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES
 from bloodcell.imaging.read import read_rgb
-from bloodcell.imaging.segment import TrueMask, true_mask
+from bloodcell.imaging.segment import TrueMask, decode_true_mask
 
-FOLDERS = ("masks", "mask")
+MASK_FOLDERS = ("masks", "mask")
 
 
 def pair_masks(images: Contents, records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
@@ -40,21 +40,23 @@ def pair_masks(images: Contents, records: Sequence[Record]) -> tuple[list[Record
     """
     by_place: dict[tuple[str, ...], list[str]] = {}
     for file in sorted(images.files):
-        if suffix_of(file) in PICTURE_SUFFIXES:
-            by_place.setdefault(_place(file), []).append(file)
-    looked_at: dict[str, bool] = {}
-    mask_of: dict[str, str] = {}
+        if get_suffix(file) in IMAGE_SUFFIXES:
+            by_place.setdefault(_make_place(file), []).append(file)
+    is_mask_by_file: dict[str, bool] = {}
+    mask_by_image: dict[str, str] = {}
     for record in records:
-        candidates = [file for place in _places_of_mask(record.file) for file in by_place.get(place, ())]
+        candidates = [file for place in _list_mask_places(record.file) for file in by_place.get(place, ())]
         for file in candidates:
-            if file != record.file and _is_mask(images, file, looked_at) and not looked_at.get(record.file):
-                mask_of[record.file] = file
+            if file != record.file and _is_mask(images, file, is_mask_by_file) and not is_mask_by_file.get(record.file):
+                mask_by_image[record.file] = file
                 break
-    masks = set(mask_of.values())
-    kept = [record for record in records if record.file not in masks]
-    if records and not kept:
+    masks = set(mask_by_image.values())
+    image_records = [record for record in records if record.file not in masks]
+    if records and not image_records:
         raise DatasetError(f"{images.path.name} holds masks but no image that they belong to.")
-    return kept, {record.file: mask_of[record.file] for record in kept if record.file in mask_of}
+    return image_records, {
+        record.file: mask_by_image[record.file] for record in image_records if record.file in mask_by_image
+    }
 
 
 def read_true_mask(images: Contents, file: str, shape: tuple[int, int]) -> TrueMask:
@@ -69,32 +71,32 @@ def read_true_mask(images: Contents, file: str, shape: tuple[int, int]) -> TrueM
     ImageError
         If it is no mask, or of another size than its image.
     """
-    mask = true_mask(read_rgb(images.read(file)))
+    mask = decode_true_mask(read_rgb(images.read(file)))
     if mask.cell.shape != shape:
         raise ImageError(f"The mask {file} must have the size of its image, {shape}. Received: {mask.cell.shape}.")
     return mask
 
 
-def _is_mask(images: Contents, file: str, looked_at: dict[str, bool]) -> bool:
-    if file not in looked_at:
+def _is_mask(images: Contents, file: str, is_mask_by_file: dict[str, bool]) -> bool:
+    if file not in is_mask_by_file:
         try:
-            true_mask(read_rgb(images.read(file)))
-            looked_at[file] = True
+            decode_true_mask(read_rgb(images.read(file)))
+            is_mask_by_file[file] = True
         except (ImageError, DatasetError):
-            looked_at[file] = False
-    return looked_at[file]
+            is_mask_by_file[file] = False
+    return is_mask_by_file[file]
 
 
-def _place(file: str) -> tuple[str, ...]:
+def _make_place(file: str) -> tuple[str, ...]:
     path = PurePosixPath(file)
     return (*path.parent.parts, path.stem)
 
 
-def _places_of_mask(file: str) -> list[tuple[str, ...]]:
+def _list_mask_places(file: str) -> list[tuple[str, ...]]:
     """Where the mask of an image may lie: folders and stem, the image's own folder first."""
-    *folders, stem = _place(file)
+    *folders, stem = _make_place(file)
     places = [(*folders, stem)]
-    for name in FOLDERS:
-        places += [(*folders[:at], name, *folders[at + 1 :], stem) for at in range(len(folders))]
-        places += [(*folders[:at], name, *folders[at:], stem) for at in range(len(folders) + 1)]
+    for name in MASK_FOLDERS:
+        places += [(*folders[:depth], name, *folders[depth + 1 :], stem) for depth in range(len(folders))]
+        places += [(*folders[:depth], name, *folders[depth:], stem) for depth in range(len(folders) + 1)]
     return places

@@ -21,7 +21,7 @@ from bloodcell.datasets.public.public_sets import PUBLIC_SETS, PublicSet
 from bloodcell.datasets.public.resume import Progress, ResumingDownloader
 from bloodcell.datasets.sources.archives import SafeZip
 
-__all__ = ["PUBLIC_SETS", "PublicSet", "fetch", "get_public_set", "zip_path"]
+__all__ = ["PUBLIC_SETS", "PublicSet", "download_public_set", "get_public_set", "get_zip_path"]
 
 MAX_UNPACKED_BYTES: Final = 16 * 2**30
 MAX_MEMBER_BYTES: Final = 2**30
@@ -35,12 +35,12 @@ def get_public_set(name: str) -> PublicSet:
     raise DatasetError(f"There is no public set {name!r}. Known: {[public.name for public in PUBLIC_SETS]}.")
 
 
-def zip_path(public: PublicSet, settings: Settings) -> Path:
+def get_zip_path(public: PublicSet, settings: Settings) -> Path:
     """Where the set's zip is kept, and where to put it by hand."""
     return settings.datasets_dir / "downloads" / public.file_name
 
 
-def fetch(
+def download_public_set(
     name: str,
     settings: Settings,
     on_progress: Progress | None = None,
@@ -48,7 +48,7 @@ def fetch(
 ) -> Path:
     """Download, check and unpack one public set, unless that is done already.
 
-    A download that was cut off goes on where it stopped. A zip put by hand at `zip_path` is checked and used.
+    A download that was cut off goes on where it stopped. A zip put by hand at `get_zip_path` is checked and used.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def fetch(
     folder = settings.datasets_dir / public.name
     if folder.is_dir() and any(folder.iterdir()):
         return folder  # it came there whole, by a rename, or was put there by hand
-    archive = zip_path(public, settings)
+    archive = get_zip_path(public, settings)
     try:
         archive.parent.mkdir(parents=True, exist_ok=True)
         if not archive.exists():
             _download(public, archive, on_progress)
-        message = _check(public, archive)
+        message = _check_sha256(public, archive)
         if on_message is not None:
             on_message(message)
         _unpack(archive, folder)
@@ -96,14 +96,14 @@ def _download(public: PublicSet, archive: Path, on_progress: Progress | None) ->
     try:
         pooch.retrieve(
             public.url,
-            known_hash=public.sha256 or _noted(archive),
+            known_hash=public.sha256 or _read_noted_sha256(archive),
             fname=archive.name,
             path=archive.parent,
             downloader=ResumingDownloader(part, on_progress),
         )
     except requests.exceptions.RequestException as error:
         raise DatasetError(
-            f"{public.file_name} could not be downloaded from {public.url} ({_cause(error)}): try again later, or "
+            f"{public.file_name} could not be downloaded from {public.url} ({_name_cause(error)}): try again later, or "
             f"download it from {public.source} in the browser and put it at {archive}."
         ) from error
     except ValueError as error:  # pooch: the hash does not match
@@ -113,7 +113,7 @@ def _download(public: PublicSet, archive: Path, on_progress: Progress | None) ->
         ) from error
 
 
-def _cause(error: requests.exceptions.RequestException) -> str:
+def _name_cause(error: requests.exceptions.RequestException) -> str:
     if error.response is not None:
         return f"the server answered {error.response.status_code}"
     if isinstance(error, requests.exceptions.Timeout):
@@ -121,22 +121,22 @@ def _cause(error: requests.exceptions.RequestException) -> str:
     return "no connection"
 
 
-def _note_path(archive: Path) -> Path:
+def _get_checksum_path(archive: Path) -> Path:
     return archive.with_name(archive.name + ".sha256")
 
 
-def _noted(archive: Path) -> str | None:
-    note = _note_path(archive)
+def _read_noted_sha256(archive: Path) -> str | None:
+    note = _get_checksum_path(archive)
     return note.read_text().split()[0] if note.exists() else None
 
 
-def _check(public: PublicSet, archive: Path) -> str:
+def _check_sha256(public: PublicSet, archive: Path) -> str:
     """Compare the zip with the stated or noted SHA-256, or note it; the sentence to tell the user."""
     with archive.open("rb") as stream:
         received = hashlib.file_digest(stream, "sha256").hexdigest()
-    expected = public.sha256 or _noted(archive)
+    expected = public.sha256 or _read_noted_sha256(archive)
     if expected is None:
-        _note_path(archive).write_text(f"{received}  {archive.name}\n")
+        _get_checksum_path(archive).write_text(f"{received}  {archive.name}\n")
         return (
             f"No source states a checksum for {archive.name}; its SHA-256 {received} is noted and will be checked "
             "from now on."
@@ -145,7 +145,7 @@ def _check(public: PublicSet, archive: Path) -> str:
         raise DatasetError(
             f"{archive} is not the file expected: SHA-256 {expected[:12]}... is allowed. Received: "
             f"{received[:12]}...; delete it"
-            + ("" if public.sha256 else f" (and {_note_path(archive).name}, if the change is meant)")
+            + ("" if public.sha256 else f" (and {_get_checksum_path(archive).name}, if the change is meant)")
             + " and run this again."
         )
     source = public.sha256_source if public.sha256 else "noted at the first download"
@@ -166,19 +166,19 @@ def _unpack(archive: Path, folder: Path) -> None:
         shutil.rmtree(waiting, ignore_errors=True)
         raise
     if folder.is_dir():
-        folder.rmdir()  # an empty one, as `fetch` has seen
+        folder.rmdir()  # an empty one, as `download_public_set` has seen
     os.replace(waiting, folder)
 
 
 def _write_members(stream: io.RawIOBase, waiting: Path) -> None:
     waiting.mkdir(parents=True)
-    with SafeZip(stream, max_member_bytes=MAX_MEMBER_BYTES, max_total_bytes=MAX_UNPACKED_BYTES) as opened:
-        _write_plain_members(opened, waiting)
+    with SafeZip(stream, max_member_bytes=MAX_MEMBER_BYTES, max_total_bytes=MAX_UNPACKED_BYTES) as safe_zip:
+        _write_plain_members(safe_zip, waiting)
 
 
-def _write_plain_members(opened: SafeZip, waiting: Path) -> None:
-    for info in opened.members:
-        problem = opened.problem(info)
+def _write_plain_members(safe_zip: SafeZip, waiting: Path) -> None:
+    for info in safe_zip.members:
+        problem = safe_zip.problem(info)
         if problem:
             raise IntakeError(f"{info.filename!r}: {problem}")
         parts = [part for part in info.filename.replace("\\", "/").split("/") if part not in ("", ".")]
@@ -186,4 +186,4 @@ def _write_plain_members(opened: SafeZip, waiting: Path) -> None:
             continue
         path = waiting.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(opened.read(info))
+        path.write_bytes(safe_zip.read(info))

@@ -15,8 +15,8 @@ Progress = Callable[[int, int], None]
 
 CHUNK_BYTES: Final = 2**16  # what is lost at most when a connection drops
 TIMEOUT_S: Final = (10.0, 60.0)  # to connect, between two chunks
-TRIES_WITHOUT_PROGRESS: Final = 3
-_DROPPED: Final = (
+MAX_TRIES_WITHOUT_PROGRESS: Final = 3
+_CONNECTION_ERRORS: Final = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ConnectionError,
     requests.exceptions.Timeout,
@@ -48,42 +48,42 @@ class ResumingDownloader:
         Raises
         ------
         requests.exceptions.RequestException
-            If the server refuses, or the connection drops `TRIES_WITHOUT_PROGRESS` times without new bytes.
+            If the server refuses, or the connection drops `MAX_TRIES_WITHOUT_PROGRESS` times without new bytes.
         """
         failures = 0
         while True:
-            before = self._arrived()
+            before = self._count_arrived_bytes()
             try:
                 self._download_rest(url)
                 break
-            except _DROPPED:
-                failures = 0 if self._arrived() > before else failures + 1
-                if failures >= TRIES_WITHOUT_PROGRESS:
+            except _CONNECTION_ERRORS:
+                failures = 0 if self._count_arrived_bytes() > before else failures + 1
+                if failures >= MAX_TRIES_WITHOUT_PROGRESS:
                     raise
                 time.sleep(self.pause_s)
         os.replace(self.part, output_file)
         self.etag_file.unlink(missing_ok=True)
 
-    def _arrived(self) -> int:
+    def _count_arrived_bytes(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
 
     def _download_rest(self, url: str) -> None:
-        arrived = self._arrived()
+        arrived_bytes = self._count_arrived_bytes()
         headers = {"Accept-Encoding": "identity"}
-        if arrived and self.etag_file.exists():
-            headers |= {"Range": f"bytes={arrived}-", "If-Range": self.etag_file.read_text()}
+        if arrived_bytes and self.etag_file.exists():
+            headers |= {"Range": f"bytes={arrived_bytes}-", "If-Range": self.etag_file.read_text()}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 # What is there is as long as the file or longer: only the former can be kept.
-                if response.headers.get("Content-Range") == f"bytes */{arrived}":
+                if response.headers.get("Content-Range") == f"bytes */{arrived_bytes}":
                     return
                 self.part.unlink()
                 raise requests.exceptions.ConnectionError("The unfinished file does not fit; starting anew.")
             response.raise_for_status()
-            goes_on = response.status_code == requests.codes.partial_content
-            start, total = _extent(response.headers, arrived if goes_on else 0)
-            self._note_etag(response.headers.get("ETag", ""))
-            with self.part.open("r+b" if goes_on else "wb") as stream:
+            is_partial = response.status_code == requests.codes.partial_content
+            start, total = _parse_extent(response.headers, arrived_bytes if is_partial else 0)
+            self._store_etag(response.headers.get("ETag", ""))
+            with self.part.open("r+b" if is_partial else "wb") as stream:
                 stream.seek(start)
                 self._write(response, stream, start, total)
 
@@ -97,7 +97,7 @@ class ResumingDownloader:
         if total and done != total:
             raise requests.exceptions.ConnectionError(f"{done:,} of {total:,} bytes arrived.")
 
-    def _note_etag(self, etag: str) -> None:
+    def _store_etag(self, etag: str) -> None:
         """Only a strong ETag promises the same bytes; without one the download starts anew each time."""
         if etag and not etag.startswith("W/"):
             self.etag_file.write_text(etag)
@@ -105,7 +105,7 @@ class ResumingDownloader:
             self.etag_file.unlink(missing_ok=True)
 
 
-def _extent(headers: Mapping[str, str], expected_start: int) -> tuple[int, int]:
+def _parse_extent(headers: Mapping[str, str], expected_start: int) -> tuple[int, int]:
     """(first byte, bytes in all, 0 if unknown) of what the server sends."""
     whole = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", headers.get("Content-Range", ""))
     if whole is None:

@@ -19,7 +19,7 @@ RATIO_FREE_BYTES: Final = 2**20  # a smaller member may have any ratio: a blank 
 
 _CHUNK_BYTES: Final = 2**18
 # The other ways (bzip2, LZMA) unpack a chunk of any size at once.
-_READABLE_PACKING: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_SUPPORTED_COMPRESSION: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 
 _ZIP_ERRORS: Final = (
@@ -39,7 +39,7 @@ class _CappedReader(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_ZIP_DIRECTORY_BYTES:
-            raise IntakeError(_too_many(f"a list of {size / 2**20:.0f} MB"))
+            raise IntakeError(_describe_too_many(f"a list of {size / 2**20:.0f} MB"))
         return super().read(size)
 
 
@@ -72,7 +72,7 @@ class SafeZip:
         self._reader = _CappedReader(raw)
         try:
             self._archive = zipfile.ZipFile(self._reader)
-            self.members = self._checked_members()
+            self.members = self._list_members()
         except _ZIP_ERRORS as error:
             self._reader.close()
             raise IntakeError("The zip is damaged and cannot be opened.") from error
@@ -87,13 +87,13 @@ class SafeZip:
         self._archive.close()
         self._reader.close()
 
-    def _checked_members(self) -> tuple[zipfile.ZipInfo, ...]:
+    def _list_members(self) -> tuple[zipfile.ZipInfo, ...]:
         members = tuple(info for info in self._archive.infolist() if not info.is_dir())
         if len(members) > MAX_ZIP_MEMBERS:
-            raise IntakeError(_too_many(f"{len(members):,}"))
+            raise IntakeError(_describe_too_many(f"{len(members):,}"))
         listed = sum(info.file_size for info in members)
         if listed > self.max_total_bytes:
-            raise IntakeError(_too_much(self.max_total_bytes, f"{listed / 2**30:.1f} GB"))
+            raise IntakeError(_describe_too_much(self.max_total_bytes, f"{listed / 2**30:.1f} GB"))
         return members
 
     def problem(self, info: zipfile.ZipInfo) -> str:
@@ -104,10 +104,10 @@ class SafeZip:
             return "Its path leads out of the zip and is refused."
         if info.flag_bits & 0x1:
             return "It is encrypted; unpack the zip with its password first."
-        if info.compress_type not in _READABLE_PACKING:
+        if info.compress_type not in _SUPPORTED_COMPRESSION:
             return "It is packed in an unusual way; make the zip anew with the usual method (deflate)."
         if info.file_size > self.max_member_bytes:
-            return too_large(info.file_size, self.max_member_bytes)
+            return describe_too_large(info.file_size, self.max_member_bytes)
         if info.file_size > RATIO_FREE_BYTES and info.file_size > MAX_ZIP_RATIO * info.compress_size:
             return f"It unpacks to more than {MAX_ZIP_RATIO} times its size, as a zip bomb does, and is refused."
         return ""
@@ -133,9 +133,9 @@ class SafeZip:
                     self._read_bytes += len(chunk)
                     self._unpacked[info.header_offset] = size
                     if size > self.max_member_bytes:
-                        raise IntakeError(too_large(size, self.max_member_bytes))
+                        raise IntakeError(describe_too_large(size, self.max_member_bytes))
                     if self._read_bytes > self.max_total_bytes:
-                        raise IntakeError(_too_much(self.max_total_bytes, "more"))
+                        raise IntakeError(_describe_too_much(self.max_total_bytes, "more"))
                     chunks.append(chunk)
         except _ZIP_ERRORS as error:
             raise IntakeError("It is damaged inside the zip and cannot be unpacked.") from error
@@ -148,14 +148,14 @@ def is_plain_path(name: str) -> bool:
     return bool(name) and not name.startswith("/") and not _DRIVE.match(name) and ".." not in name.split("/")
 
 
-def too_large(size: int, allowed: int) -> str:
+def describe_too_large(size: int, allowed: int) -> str:
     """The sentence for a file above the limit; sizes in bytes."""
     return f"The file is too large: {allowed / 2**20:.0f} MB are allowed. Received: {size / 2**20:.0f} MB."
 
 
-def _too_many(received: str) -> str:
+def _describe_too_many(received: str) -> str:
     return f"The zip holds too many files: {MAX_ZIP_MEMBERS:,} are allowed. Received: {received}."
 
 
-def _too_much(allowed: int, received: str) -> str:
+def _describe_too_much(allowed: int, received: str) -> str:
     return f"The zip unpacks to too much: {allowed / 2**30:.1f} GB are allowed. Received: {received}."

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bloodcell.core.errors import StoreError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -46,9 +46,9 @@ class BlobStore:
             if path.is_file() and path.stat().st_size == len(data):
                 return sha256
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            write_atomic(path, data)
         except OSError as error:
-            raise StoreError(_storing_sentence(self.folder, error)) from error
+            raise StoreError(_describe_store_error(self.folder, error)) from error
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -76,7 +76,7 @@ class BlobStore:
         return self.folder / sha256[:2] / sha256
 
 
-def _storing_sentence(folder: Path, error: OSError) -> str:
+def _describe_store_error(folder: Path, error: OSError) -> str:
     if error.errno in _NO_SPACE:
         return f"The workspace disk is full: {folder} has no room for another image."
     return f"The workspace {folder} cannot be written to: {error.strerror or error}."

@@ -10,14 +10,14 @@ from typing import Final, Self
 from zipfile import ZipInfo
 
 from bloodcell.core.errors import DatasetError, IntakeError
-from bloodcell.datasets.sources.archives import MAX_FILE_BYTES, SafeZip, is_plain_path, too_large
+from bloodcell.datasets.sources.archives import MAX_FILE_BYTES, SafeZip, describe_too_large, is_plain_path
 from bloodcell.datasets.sources.uploads import is_hidden
 
 MAX_FILES: Final = 500_000
 
 _NOT_UTF8: Final = "Its name is not UTF-8 text; rename it."
 _LINK: Final = "The link leads out of the folder and is not followed."
-_NOT_THERE: Final = "There is no such file in this dataset."
+_MISSING: Final = "There is no such file in this dataset."
 _SPECIAL: Final = "This is no ordinary file."
 
 
@@ -95,11 +95,11 @@ class Contents:
 
     @property
     def files(self) -> dict[str, StoredFile]:
-        return self._listed[0]
+        return self._listing[0]
 
     @property
     def problems(self) -> list[Problem]:
-        return self._listed[1]
+        return self._listing[1]
 
     def read(self, file: str) -> bytes:
         """Bytes of one of `files`; DatasetError, with the reason alone, if it is gone, too large or damaged."""
@@ -112,27 +112,27 @@ class Contents:
 
     def _read_member(self, archive: SafeZip, file: str) -> bytes:
         if file not in self.files:
-            raise DatasetError(_NOT_THERE)
+            raise DatasetError(_MISSING)
         with self._lock:
             return archive.read(self._members[file])
 
     def _read_stored(self, file: str) -> bytes:
         # The folder may hold 100,000 files, so it is not listed for the sake of one.
         if not is_plain_path(file):
-            raise DatasetError(_NOT_THERE)
-        place = os.path.realpath(self.path / file)
-        if not _lies_in(place, os.path.realpath(self.path)):
+            raise DatasetError(_MISSING)
+        real_path = os.path.realpath(self.path / file)
+        if not _is_inside(real_path, os.path.realpath(self.path)):
             raise DatasetError(_LINK)
-        status = os.stat(place)
+        status = os.stat(real_path)
         if not stat.S_ISREG(status.st_mode):
             raise DatasetError(_SPECIAL)
         if status.st_size > MAX_FILE_BYTES:
-            raise DatasetError(too_large(status.st_size, MAX_FILE_BYTES))
-        with open(place, "rb") as stream:
+            raise DatasetError(describe_too_large(status.st_size, MAX_FILE_BYTES))
+        with open(real_path, "rb") as stream:
             return stream.read(MAX_FILE_BYTES + 1)
 
     @cached_property
-    def _listed(self) -> tuple[dict[str, StoredFile], list[Problem]]:
+    def _listing(self) -> tuple[dict[str, StoredFile], list[Problem]]:
         files: dict[str, StoredFile] = {}
         problems: list[Problem] = []
         with self._lock:
@@ -196,7 +196,7 @@ def _add_entry(
     name: str, entry: os.DirEntry[str], inside: str, files: dict[str, StoredFile], problems: list[Problem]
 ) -> None:
     try:
-        if entry.is_symlink() and not _lies_in(os.path.realpath(entry.path), inside):
+        if entry.is_symlink() and not _is_inside(os.path.realpath(entry.path), inside):
             problems.append(Problem(name, _LINK))
             return
         status = entry.stat()
@@ -219,7 +219,7 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _lies_in(path: str, folder: str) -> bool:
+def _is_inside(path: str, folder: str) -> bool:
     try:
         return os.path.commonpath([path, folder]) == folder
     except ValueError:  # another drive of Windows

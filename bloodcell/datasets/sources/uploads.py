@@ -19,23 +19,23 @@ from typing import Final
 from zipfile import ZipInfo
 
 from bloodcell.core.errors import IntakeError
-from bloodcell.datasets.sources.archives import MAX_FILE_BYTES, SafeZip, too_large
+from bloodcell.datasets.sources.archives import MAX_FILE_BYTES, SafeZip, describe_too_large
 
 MAX_NAME_CHARS: Final = 400
 
-PICTURE_SUFFIXES: Final = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff"))
+IMAGE_SUFFIXES: Final = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff"))
 # Pictures that Bloodcell cannot read: in a folder they get a row with the reason, other files are passed
 # over.
 _CAMERA_SUFFIXES: Final = (".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".raw", ".dng")
 _SCANNER_SUFFIXES: Final = (".dcm", ".svs", ".ndpi", ".czi", ".nd2", ".lif", ".vsi", ".scn")
-FOREIGN_PICTURE_SUFFIXES: Final = frozenset((*_CAMERA_SUFFIXES, *_SCANNER_SUFFIXES))
+UNSUPPORTED_IMAGE_SUFFIXES: Final = frozenset((*_CAMERA_SUFFIXES, *_SCANNER_SUFFIXES))
 ZIP_SUFFIX: Final = ".zip"
 
-_PICTURE_STARTS: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ZIP_STARTS: Final = (b"PK\x03\x04", b"PK\x05\x06")
-FOREIGN_PICTURE: Final = "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."
-_NO_PICTURES: Final = "There are no pictures (JPEG, PNG, BMP or TIFF) in it."
-_NESTED: Final = "A zip inside a zip is not opened; unpack it and add its pictures."
+_IMAGE_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06")
+UNSUPPORTED_IMAGE: Final = "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."
+_NO_IMAGES: Final = "There are no pictures (JPEG, PNG, BMP or TIFF) in it."
+_NESTED_ZIP: Final = "A zip inside a zip is not opened; unpack it and add its pictures."
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class IncomingFile:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _FoundFile:
     """A file seen but not yet read: either a problem or a way to load it, which may raise IntakeError."""
 
     name: str
@@ -61,7 +61,7 @@ class _Found:
     load: Callable[[], bytes] | None = None
 
 
-def from_paths(paths: Sequence[Path]) -> Iterator[IncomingFile]:
+def read_paths(paths: Sequence[Path]) -> Iterator[IncomingFile]:
     """Read files, folders (with all folders in them) and zips, in natural order of names (img2 before img10).
 
     Names are relative to the deepest folder that holds everything given: one folder alone gives names
@@ -80,17 +80,17 @@ def from_paths(paths: Sequence[Path]) -> Iterator[IncomingFile]:
     IncomingFile
         One at a time, so 10,000 files need the memory of one.
     """
-    for found in _find_in_paths(paths):
-        yield _loaded(found)
+    for found_file in _find_in_paths(paths):
+        yield _load_file(found_file)
 
 
 def count_paths(paths: Sequence[Path]) -> int:
-    """Count what `from_paths` will yield, without reading pictures; for the total of a progress bar."""
+    """Count what `read_paths` will yield, without reading pictures; for the total of a progress bar."""
     return sum(1 for _ in _find_in_paths(paths))
 
 
-def from_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
-    """Take uploaded (name, bytes) pairs, opening zips; the same rules as `from_paths`.
+def read_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
+    """Take uploaded (name, bytes) pairs, opening zips; the same rules as `read_paths`.
 
     A name with a folder in it comes from an uploaded folder: hidden files and files that are no pictures by
     name are passed over.
@@ -103,18 +103,18 @@ def from_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
     ------
     IncomingFile
     """
-    given = iter(files)
-    ahead = list(islice(given, 2))
-    alone = len(ahead) == 1
-    for name, data in chain(ahead, given):
+    incoming = iter(files)
+    ahead = list(islice(incoming, 2))
+    is_alone = len(ahead) == 1
+    for name, data in chain(ahead, incoming):
         name = name.replace("\\", "/")
         if "/" in name and _is_passed_over(name, data[:8]):
             continue
         if _is_zip(name, data[:4]):
-            members = _find_in_zip(io.BytesIO(data), "" if alone else f"{name}/", name)
-            yield from map(_loaded, members)
+            members = _find_in_zip(io.BytesIO(data), "" if is_alone else f"{name}/", name)
+            yield from map(_load_file, members)
         else:
-            yield _loaded(_Found(name, load=partial(_checked_bytes, data)))
+            yield _load_file(_FoundFile(name, load=partial(_check_bytes, data)))
 
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
@@ -127,9 +127,9 @@ def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     return tuple(keys), name
 
 
-def display_name(name: str) -> str:
+def make_display_name(name: str) -> str:
     """A name that is safe to show, store and export: control and direction characters become U+FFFD."""
-    shown = "".join("\ufffd" if _is_unshowable(letter) else letter for letter in name)
+    shown = "".join("\ufffd" if _is_unsafe_letter(letter) else letter for letter in name)
     if not shown:
         return "(no name)"
     if len(shown) > MAX_NAME_CHARS:
@@ -137,7 +137,7 @@ def display_name(name: str) -> str:
     return shown
 
 
-def _is_unshowable(letter: str) -> bool:
+def _is_unsafe_letter(letter: str) -> bool:
     # Right-to-left overrides can make exe.gpj look like a picture; half surrogates cannot be written as
     # UTF-8.
     if letter in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff":
@@ -145,21 +145,21 @@ def _is_unshowable(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
 
 
-def _loaded(found: _Found) -> IncomingFile:
-    name = display_name(found.name)
-    if found.load is None:
-        return IncomingFile(name, None, found.problem)
+def _load_file(found_file: _FoundFile) -> IncomingFile:
+    name = make_display_name(found_file.name)
+    if found_file.load is None:
+        return IncomingFile(name, None, found_file.problem)
     try:
-        return IncomingFile(name, found.load())
+        return IncomingFile(name, found_file.load())
     except IntakeError as error:
         return IncomingFile(name, None, str(error))
 
 
-def _checked_bytes(data: bytes) -> bytes:
+def _check_bytes(data: bytes) -> bytes:
     if not data:
         raise IntakeError("The file is empty (0 bytes).")
     if len(data) > MAX_FILE_BYTES:
-        raise IntakeError(too_large(len(data), MAX_FILE_BYTES))
+        raise IntakeError(describe_too_large(len(data), MAX_FILE_BYTES))
     return data
 
 
@@ -173,24 +173,24 @@ def _is_passed_over(name: str, start: bytes) -> bool:
     """Tell whether a file in a folder or zip is left out without a word."""
     if is_hidden(name):
         return True
-    suffix = _suffix(name)
-    if suffix in PICTURE_SUFFIXES or suffix in FOREIGN_PICTURE_SUFFIXES or suffix == ZIP_SUFFIX:
+    suffix = _get_suffix(name)
+    if suffix in IMAGE_SUFFIXES or suffix in UNSUPPORTED_IMAGE_SUFFIXES or suffix == ZIP_SUFFIX:
         return False
-    return bool(suffix) or not start.startswith(_PICTURE_STARTS)
+    return bool(suffix) or not start.startswith(_IMAGE_SIGNATURES)
 
 
-def _suffix(name: str) -> str:
+def _get_suffix(name: str) -> str:
     return os.path.splitext(name.rsplit("/", 1)[-1])[1].lower()
 
 
 def _is_zip(name: str, start: bytes) -> bool:
-    return _suffix(name) == ZIP_SUFFIX or start.startswith(_ZIP_STARTS)
+    return _get_suffix(name) == ZIP_SUFFIX or start.startswith(_ZIP_SIGNATURES)
 
 
 # Files and folders
 
 
-def _find_in_paths(paths: Sequence[Path]) -> Iterator[_Found]:
+def _find_in_paths(paths: Sequence[Path]) -> Iterator[_FoundFile]:
     whole = [Path(os.path.abspath(path)) for path in paths]
     try:
         root = os.path.commonpath([path if path.is_dir() else path.parent for path in whole]) if whole else ""
@@ -201,12 +201,12 @@ def _find_in_paths(paths: Sequence[Path]) -> Iterator[_Found]:
         if path.is_dir():
             yield from _find_in_folder(path, "" if name == "." else f"{name}/")
         elif not os.path.lexists(path):
-            yield _Found(name, "There is no such file or folder.")
+            yield _FoundFile(name, "There is no such file or folder.")
         else:
             yield from _find_file(path, name, "" if len(whole) == 1 else f"{name}/")
 
 
-def _find_in_folder(folder: Path, prefix: str) -> Iterator[_Found]:
+def _find_in_folder(folder: Path, prefix: str) -> Iterator[_FoundFile]:
     """Everything below `folder`, depth first; a stack, not recursion, for folders nested without end."""
     inside = os.path.realpath(folder)
     waiting = [(os.fspath(folder), prefix)]
@@ -219,40 +219,40 @@ def _find_in_folder(folder: Path, prefix: str) -> Iterator[_Found]:
                     entries = sorted(listing, key=lambda entry: natural_key(entry.name), reverse=True)
             except OSError as error:
                 is_empty = False
-                yield _Found(name, f"The folder cannot be read: {error.strerror}.")
+                yield _FoundFile(name, f"The folder cannot be read: {error.strerror}.")
                 continue
             for entry in entries:
                 if not is_hidden(entry.name):
-                    below = entry.is_dir(follow_symlinks=False)
-                    waiting.append((entry.path, f"{name}{entry.name}{'/' if below else ''}"))
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    waiting.append((entry.path, f"{name}{entry.name}{'/' if is_folder else ''}"))
         else:
-            for found in _find_in_entry(path, name, inside):
+            for found_file in _find_in_entry(path, name, inside):
                 is_empty = False
-                yield found
+                yield found_file
     if is_empty:
-        yield _Found(prefix.rstrip("/") or folder.name, _NO_PICTURES)
+        yield _FoundFile(prefix.rstrip("/") or folder.name, _NO_IMAGES)
 
 
-def _find_in_entry(path: str, name: str, inside: str) -> Iterator[_Found]:
+def _find_in_entry(path: str, name: str, inside: str) -> Iterator[_FoundFile]:
     """One file or link met in a folder."""
     if os.path.islink(path):
         target = os.path.realpath(path)
         if os.path.commonpath([inside, target]) != inside:
-            yield _Found(name, "The link leads out of the folder and is not followed.")
+            yield _FoundFile(name, "The link leads out of the folder and is not followed.")
             return
         if os.path.isdir(target):
             return  # its pictures are met in their own place
     start = b""
-    if not _suffix(name):
-        start = _first_bytes(path)
+    if not _get_suffix(name):
+        start = _read_first_bytes(path)
     if not _is_passed_over(os.path.basename(path), start):
-        if _suffix(name) in FOREIGN_PICTURE_SUFFIXES:
-            yield _Found(name, FOREIGN_PICTURE)
+        if _get_suffix(name) in UNSUPPORTED_IMAGE_SUFFIXES:
+            yield _FoundFile(name, UNSUPPORTED_IMAGE)
         else:
             yield from _find_file(Path(path), name, f"{name}/")
 
 
-def _first_bytes(path: str) -> bytes:
+def _read_first_bytes(path: str) -> bytes:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return b""
@@ -262,15 +262,15 @@ def _first_bytes(path: str) -> bytes:
         return b""
 
 
-def _find_file(path: Path, name: str, zip_prefix: str) -> Iterator[_Found]:
-    if _is_zip(name, _first_bytes(os.fspath(path))):
+def _find_file(path: Path, name: str, zip_prefix: str) -> Iterator[_FoundFile]:
+    if _is_zip(name, _read_first_bytes(os.fspath(path))):
         try:
             with path.open("rb", buffering=0) as stream:
                 yield from _find_in_zip(stream, zip_prefix, name)
         except OSError as error:
-            yield _Found(name, f"The zip cannot be read: {error.strerror}.")
+            yield _FoundFile(name, f"The zip cannot be read: {error.strerror}.")
     else:
-        yield _Found(name, load=partial(_read_file, path))
+        yield _FoundFile(name, load=partial(_read_file, path))
 
 
 def _read_file(path: Path) -> bytes:
@@ -279,9 +279,9 @@ def _read_file(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise IntakeError("This is no ordinary file.")
         if status.st_size > MAX_FILE_BYTES:
-            raise IntakeError(too_large(status.st_size, MAX_FILE_BYTES))
+            raise IntakeError(describe_too_large(status.st_size, MAX_FILE_BYTES))
         with path.open("rb") as stream:
-            return _checked_bytes(stream.read(MAX_FILE_BYTES + 1))
+            return _check_bytes(stream.read(MAX_FILE_BYTES + 1))
     except OSError as error:
         raise IntakeError(f"The file cannot be read: {error.strerror}.") from error
 
@@ -289,12 +289,12 @@ def _read_file(path: Path) -> bytes:
 # Zips
 
 
-def _find_in_zip(raw: io.RawIOBase | io.BytesIO, prefix: str, zip_name: str) -> Iterator[_Found]:
+def _find_in_zip(raw: io.RawIOBase | io.BytesIO, prefix: str, zip_name: str) -> Iterator[_FoundFile]:
     """The members of a zip, or one row that says why it is refused."""
     try:
         archive = SafeZip(raw)
     except IntakeError as error:
-        yield _Found(zip_name, str(error))
+        yield _FoundFile(zip_name, str(error))
         return
     with archive:
         is_empty = True
@@ -304,21 +304,21 @@ def _find_in_zip(raw: io.RawIOBase | io.BytesIO, prefix: str, zip_name: str) -> 
             if _is_passed_over(name, b""):
                 continue
             is_empty = False
-            problem = archive.problem(info) or _kind_problem(name)
+            problem = archive.problem(info) or _find_kind_problem(name)
             if problem:
-                yield _Found(f"{prefix}{name}", problem)
+                yield _FoundFile(f"{prefix}{name}", problem)
             else:
                 load = partial(_read_member, archive, info)
-                yield _Found(f"{prefix}{name}", load=load)
+                yield _FoundFile(f"{prefix}{name}", load=load)
         if is_empty:
-            yield _Found(zip_name, _NO_PICTURES)
+            yield _FoundFile(zip_name, _NO_IMAGES)
 
 
 def _read_member(archive: SafeZip, info: ZipInfo) -> bytes:
-    return _checked_bytes(archive.read(info))
+    return _check_bytes(archive.read(info))
 
 
-def _kind_problem(name: str) -> str:
-    if _suffix(name) == ZIP_SUFFIX:
-        return _NESTED
-    return FOREIGN_PICTURE if _suffix(name) in FOREIGN_PICTURE_SUFFIXES else ""
+def _find_kind_problem(name: str) -> str:
+    if _get_suffix(name) == ZIP_SUFFIX:
+        return _NESTED_ZIP
+    return UNSUPPORTED_IMAGE if _get_suffix(name) in UNSUPPORTED_IMAGE_SUFFIXES else ""

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.copies.groups import number_by_first
+from bloodcell.datasets.copies.groups import renumber_by_first
 
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
@@ -37,16 +37,16 @@ class Split:
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts, those to learn from first."""
-        return tuple(sorted(set(self.table["split"]), key=part_order))
+        return tuple(sorted(set(self.table["split"]), key=order_part))
 
 
-def part_order(part: str) -> tuple[int, int, str]:
+def order_part(part: str) -> tuple[int, int, str]:
     """Sort key: train, validation, folds by number, test, excluded, then other names."""
-    known = {TRAIN: 0, VALIDATION: 1, TEST: 3, EXCLUDED: 4}
+    ranks = {TRAIN: 0, VALIDATION: 1, TEST: 3, EXCLUDED: 4}
     number = part.removeprefix("fold")
     if part.startswith("fold") and number.isdecimal():
         return 2, int(number), part
-    return known.get(part, 5), 0, part
+    return ranks.get(part, 5), 0, part
 
 
 def split(
@@ -83,15 +83,15 @@ def split(
     ['fold1', 'fold1', 'fold0', 'fold0', 'fold0', 'fold0', 'fold1', 'fold1']
     """
     if n_folds is not None and validation_share is None:
-        return fold_split(table, n_folds, seed, test_share, test_files, leaky)
+        return split_into_folds(table, n_folds, seed, test_share, test_files, leaky)
     if validation_share is not None and n_folds is None:
-        return holdout_split(table, validation_share, seed, test_share, test_files, leaky)
+        return split_holdout(table, validation_share, seed, test_share, test_files, leaky)
     raise DatasetError(
         f"Either `n_folds` or `validation_share` must be given. Received: {n_folds} and {validation_share}."
     )
 
 
-def fold_split(
+def split_into_folds(
     table: pd.DataFrame,
     n_folds: int,
     seed: int = 0,
@@ -120,20 +120,20 @@ def fold_split(
     """
     if n_folds < 2:
         raise DatasetError(f"`n_folds` must be at least 2. Received: {n_folds}.")
-    rows, groups, parts, notes = _prepared(table, seed, test_share, test_files, leaky)
+    rows, groups, parts, notes = _prepare_rows(table, seed, test_share, test_files, leaky)
     rest = np.flatnonzero(parts == "")
     labels = rows["label"].to_numpy()
     n_groups = len(np.unique(groups[rest]))
     if n_groups < n_folds:
         what = "images" if leaky else "groups (source cells or patients)"
         raise DatasetError(f"{n_folds} folds need at least {n_folds} {what}. There are {n_groups}.")
-    notes += _thin_classes(labels[rest], groups[rest], n_folds, "folds", "fold")
-    folds = group_folds(labels[rest], groups[rest], n_folds, seed)
+    notes += _describe_thin_classes(labels[rest], groups[rest], n_folds, "folds", "fold")
+    folds = assign_folds(labels[rest], groups[rest], n_folds, seed)
     parts[rest] = [f"fold{fold}" for fold in folds]
-    return _finished(rows, parts, leaky, notes)
+    return _build_split(rows, parts, leaky, notes)
 
 
-def holdout_split(
+def split_holdout(
     table: pd.DataFrame,
     validation_share: float,
     seed: int = 0,
@@ -141,7 +141,7 @@ def holdout_split(
     test_files: Collection[str] = (),
     leaky: bool = False,
 ) -> Split:
-    """Split into train, validation and, where asked for, test; arguments and errors as for `fold_split`.
+    """Split into train, validation and, where asked for, test; arguments and errors as for `split_into_folds`.
 
     Shares are of all images; test is drawn before validation. How near they are met: `draw_groups`.
     """
@@ -150,16 +150,16 @@ def holdout_split(
             "`validation_share` must be above 0 and, with `test_share`, below 1. Received: "
             f"{validation_share:g}, {test_share:g}."
         )
-    rows, groups, parts, notes = _prepared(table, seed, test_share, test_files, leaky)
+    rows, groups, parts, notes = _prepare_rows(table, seed, test_share, test_files, leaky)
     rest = np.flatnonzero(parts == "")
     share = validation_share / (1 - test_share)  # of what test has left
     labels = rows["label"].to_numpy()
     parts[rest] = np.where(draw_groups(labels[rest], groups[rest], share, seed), VALIDATION, TRAIN)
-    notes += _thin_classes(labels[rest], groups[rest], 2, "parts train and validation", "part")
-    return _finished(rows, parts, leaky, notes)
+    notes += _describe_thin_classes(labels[rest], groups[rest], 2, "parts train and validation", "part")
+    return _build_split(rows, parts, leaky, notes)
 
 
-def group_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+def assign_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Spread rows over folds by scikit-learn's StratifiedGroupKFold, which balances classes and keeps groups whole.
 
     Rows are taken in the order given. The largest groups are dealt first, so the seed decides among groups of like
@@ -184,13 +184,13 @@ def group_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int)
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     # A class with fewer images than folds is no error here: one of the others may have enough.
     encoded = np.unique(labels, return_inverse=True)[1]
-    most = int(np.bincount(encoded).max())
-    if most < n_folds:
-        raise DatasetError(f"{n_folds} folds need a class with {n_folds} images or more. The largest has {most}.")
+    largest = int(np.bincount(encoded).max())
+    if largest < n_folds:
+        raise DatasetError(f"{n_folds} folds need a class with {n_folds} images or more. The largest has {largest}.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        for fold, (_, of_fold) in enumerate(splitter.split(encoded, encoded, groups)):
-            folds[of_fold] = fold
+        for fold, (_, fold_rows) in enumerate(splitter.split(encoded, encoded, groups)):
+            folds[fold_rows] = fold
     return folds
 
 
@@ -250,24 +250,24 @@ def draw_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int)
     return np.asarray(side_of[group_index] == 1)
 
 
-def groups_in_two_parts(table: pd.DataFrame) -> list[str]:
+def find_leaking_groups(table: pd.DataFrame) -> list[str]:
     """Groups with images in more than one part, sorted; excluded images count for none."""
-    kept = table[(table["split"] != EXCLUDED) & (table["group"] != "")]
-    n_parts = kept.groupby("group")["split"].nunique()
+    included = table[(table["split"] != EXCLUDED) & (table["group"] != "")]
+    n_parts = included.groupby("group")["split"].nunique()
     return sorted(str(group) for group in n_parts.index[n_parts > 1])
 
 
-def _prepared(
+def _prepare_rows(
     table: pd.DataFrame, seed: int, test_share: float, test_files: Collection[str], leaky: bool
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, list[str]]:
     """Rows sorted by file, their group as a number, their part ("" or test or excluded), and warnings."""
-    _check(table, test_share, test_files, leaky)
+    _check_table(table, test_share, test_files, leaky)
     rows = table.sort_values("file", kind="stable").reset_index(drop=True)
     if "group" not in rows:
         rows["group"] = ""
     rows = rows[list(COLUMNS)].astype(str)
     # Numbered by first file: what the groups are called cannot change the split.
-    groups = np.arange(len(rows)) if leaky else number_by_first(rows["group"].to_numpy(str))
+    groups = np.arange(len(rows)) if leaky else renumber_by_first(rows["group"].to_numpy(str))
     labels = rows["label"].to_numpy()
     parts = np.full(len(rows), "", dtype=object)
     notes: list[str] = []
@@ -280,11 +280,11 @@ def _prepared(
             notes.append(f"{n_excluded} images share a group with a fixed test image and are left out as excluded.")
     elif test_share:
         parts[draw_groups(labels, groups, test_share, seed)] = TEST
-        notes += _thin_classes(labels, groups, 2, "parts, test and the rest", "part")
+        notes += _describe_thin_classes(labels, groups, 2, "parts, test and the rest", "part")
     return rows, groups, parts, notes
 
 
-def _check(table: pd.DataFrame, test_share: float, test_files: Collection[str], leaky: bool) -> None:
+def _check_table(table: pd.DataFrame, test_share: float, test_files: Collection[str], leaky: bool) -> None:
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing == ["group"] and not leaky:
         raise DatasetError("A split needs groups (source cells or patients), or `leaky=True` for one that may leak.")
@@ -307,7 +307,7 @@ def _check(table: pd.DataFrame, test_share: float, test_files: Collection[str], 
         raise DatasetError(f"Test files must be in the dataset. Unknown: {unknown[0]} and {len(unknown) - 1} others.")
 
 
-def _thin_classes(labels: np.ndarray, groups: np.ndarray, n_parts: int, parts: str, part: str) -> list[str]:
+def _describe_thin_classes(labels: np.ndarray, groups: np.ndarray, n_parts: int, parts: str, part: str) -> list[str]:
     notes = []
     for label in np.unique(labels):
         n_groups = len(np.unique(groups[labels == label]))
@@ -316,5 +316,5 @@ def _thin_classes(labels: np.ndarray, groups: np.ndarray, n_parts: int, parts: s
     return notes
 
 
-def _finished(rows: pd.DataFrame, parts: np.ndarray, leaky: bool, notes: list[str]) -> Split:
+def _build_split(rows: pd.DataFrame, parts: np.ndarray, leaky: bool, notes: list[str]) -> Split:
     return Split(rows.assign(split=parts.astype(str)), leaky, tuple(notes))

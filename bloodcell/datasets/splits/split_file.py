@@ -5,20 +5,20 @@ from typing import Final
 
 import pandas as pd
 
-from bloodcell.core.csv_text import csv_bytes, read_csv
+from bloodcell.core.csv_text import encode_csv, read_csv
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.splits.split import Split, groups_in_two_parts
+from bloodcell.datasets.splits.split import Split, find_leaking_groups
 
 HEADER: Final = ("file", "group", "label", "split")
 LEAKY: Final = "leaky"  # name of the column, and its word in every row
 
 
-def split_csv(split: Split) -> bytes:
+def encode_split_csv(split: Split) -> bytes:
     """Write a split as CSV, UTF-8 without BOM."""
     rows = split.table[list(HEADER)].itertuples(index=False, name=None)
     if not split.leaky:
-        return csv_bytes(HEADER, rows, bom=False)
-    return csv_bytes((*HEADER, LEAKY), ((*row, LEAKY) for row in rows), bom=False)
+        return encode_csv(HEADER, rows, bom=False)
+    return encode_csv((*HEADER, LEAKY), ((*row, LEAKY) for row in rows), bom=False)
 
 
 def read_split(path: Path, leaky: bool = False) -> Split:
@@ -42,7 +42,7 @@ def read_split(path: Path, leaky: bool = False) -> Split:
     if not rows:
         raise DatasetError(f"The split {path.name} holds no file.")
     table = pd.DataFrame(rows, dtype=str)
-    marked = LEAKY in table and bool((table[LEAKY] != "").any())
+    is_marked = LEAKY in table and bool((table[LEAKY] != "").any())
     table = table[list(HEADER)].sort_values("file", kind="stable").reset_index(drop=True)
     twice = table["file"][table["file"].duplicated()]
     if len(twice):
@@ -50,20 +50,20 @@ def read_split(path: Path, leaky: bool = False) -> Split:
     for name in ("file", "split"):
         if (table[name] == "").any():
             raise DatasetError(
-                f"{path.name} must give every row a {name}. There is none in row {_first_empty(table, name)}."
+                f"{path.name} must give every row a {name}. There is none in row {_describe_first_empty(table, name)}."
             )
-    if not (marked or leaky):
-        torn = groups_in_two_parts(table)
-        if torn:
+    if not (is_marked or leaky):
+        leaks = find_leaking_groups(table)
+        if leaks:
             raise DatasetError(
-                f"{path.name} leaks: {len(torn)} groups lie in two parts, {torn[0]!r} among them, and the file is not"
+                f"{path.name} leaks: {len(leaks)} groups lie in two parts, {leaks[0]!r} among them, and the file is not"
                 " marked leaky."
             )
         if (table["group"] == "").any():
             raise DatasetError(f"{path.name} has rows without a group, so it may leak, and is not marked leaky.")
-    return Split(table, marked or leaky)
+    return Split(table, is_marked or leaky)
 
 
-def _first_empty(table: pd.DataFrame, name: str) -> str:
+def _describe_first_empty(table: pd.DataFrame, name: str) -> str:
     row = table[table[name] == ""].iloc[0]
     return ", ".join(str(value) for value in row if value) or "with nothing in it"

@@ -28,7 +28,7 @@ def expected_calibration_error(y_true: np.ndarray, probs: np.ndarray, n_bins: in
     return float(sum(one.images / len(y_true) * abs(one.accuracy - one.confidence) for one in bins))
 
 
-def without_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
+def remove_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
     """What the network alone had said: probabilities (N, C) before they were divided by a temperature, as logits.
 
     Softmax of logits z at temperature T is proportional to exp(z / T), so that its T-th power is to exp(z). Rows of

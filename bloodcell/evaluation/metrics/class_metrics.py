@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class ClassFigures:
+class ClassMetrics:
     """Figures of confusion matrices of shape (..., C, C + 1): rows true, columns predicted, the last not answered.
 
     All per-class arrays have shape (..., C), all others (...). As in scikit-learn's classification_report, precision of a
@@ -25,24 +25,24 @@ class ClassFigures:
     kappa: np.ndarray
 
 
-def confusion(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int, not_answered: int = -1) -> np.ndarray:
+def count_confusions(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int, no_prediction: int = -1) -> np.ndarray:
     """Counts of shape (C, C + 1): rows true, columns predicted, the last not answered.
 
     Parameters
     ----------
     y_true : int array of shape (N,), from 0 to C - 1
-    y_pred : int array of shape (N,), the same or `not_answered`
+    y_pred : int array of shape (N,), the same or `no_prediction`
     """
     together = np.zeros(len(y_true), int)
-    return confusion_of_groups(y_true, y_pred, together, n_classes, not_answered).sum(axis=0)
+    return count_confusions_by_group(y_true, y_pred, together, n_classes, no_prediction).sum(axis=0)
 
 
-def confusion_of_groups(
-    y_true: np.ndarray, y_pred: np.ndarray, groups: np.ndarray, n_classes: int, not_answered: int = -1
+def count_confusions_by_group(
+    y_true: np.ndarray, y_pred: np.ndarray, groups: np.ndarray, n_classes: int, no_prediction: int = -1
 ) -> np.ndarray:
     """Counts of shape (G, C, C + 1), one matrix a group; `groups` are numbers from 0 to G - 1, (N,)."""
     counts = np.zeros((int(groups.max()) + 1 if len(groups) else 0, n_classes, n_classes + 1), int)
-    np.add.at(counts, (groups, y_true, np.where(y_pred == not_answered, n_classes, y_pred)), 1)
+    np.add.at(counts, (groups, y_true, np.where(y_pred == no_prediction, n_classes, y_pred)), 1)
     return counts
 
 
@@ -53,25 +53,25 @@ def balanced_accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     return float(np.mean([(y_pred[y_true == c] == c).mean() for c in np.unique(y_true)]))
 
 
-def class_figures(matrices: np.ndarray) -> ClassFigures:
-    """Every figure of confusion matrices, (..., C, C + 1); see `ClassFigures`.
+def compute_class_metrics(matrices: np.ndarray) -> ClassMetrics:
+    """Every figure of confusion matrices, (..., C, C + 1); see `ClassMetrics`.
 
     `macro` and `weighted` have shape (..., 3): mean precision, recall and F1 over classes with an image, all equal or by
     their number of images. Kappa is Cohen's, with not answered as an answer of its own.
     """
     n_classes = matrices.shape[-2]
-    right = np.diagonal(matrices[..., :n_classes], axis1=-2, axis2=-1).astype(float)
+    correct = np.diagonal(matrices[..., :n_classes], axis1=-2, axis2=-1).astype(float)
     support, predicted = matrices.sum(axis=-1).astype(float), matrices.sum(axis=-2).astype(float)
     total = support.sum(axis=-1)
-    precision = _share(right, predicted[..., :n_classes], 0.0)
-    recall = _share(right, support, np.nan)
-    f1 = _share(2 * right, support + predicted[..., :n_classes], 0.0)
+    precision = _safe_ratio(correct, predicted[..., :n_classes], 0.0)
+    recall = _safe_ratio(correct, support, np.nan)
+    f1 = _safe_ratio(2 * correct, support + predicted[..., :n_classes], 0.0)
     each = np.stack([precision, recall, f1], axis=-1)
-    there = (support > 0)[..., None]
-    accuracy = _share(right.sum(axis=-1), total, np.nan)
-    chance = _share((support * predicted[..., :n_classes]).sum(axis=-1), total**2, np.nan)
-    macro = _mean(each, np.broadcast_to(there, each.shape).astype(float))
-    return ClassFigures(
+    is_present = (support > 0)[..., None]
+    accuracy = _safe_ratio(correct.sum(axis=-1), total, np.nan)
+    chance = _safe_ratio((support * predicted[..., :n_classes]).sum(axis=-1), total**2, np.nan)
+    macro = _weighted_mean(each, np.broadcast_to(is_present, each.shape).astype(float))
+    return ClassMetrics(
         support=support,
         precision=precision,
         recall=recall,
@@ -79,15 +79,15 @@ def class_figures(matrices: np.ndarray) -> ClassFigures:
         accuracy=accuracy,
         balanced_accuracy=macro[..., 1],
         macro=macro,
-        weighted=_mean(each, np.broadcast_to(support[..., None], each.shape)),
-        kappa=_share(accuracy - chance, 1 - chance, np.nan),
+        weighted=_weighted_mean(each, np.broadcast_to(support[..., None], each.shape)),
+        kappa=_safe_ratio(accuracy - chance, 1 - chance, np.nan),
     )
 
 
-def _share(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
+def _safe_ratio(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
     return np.divide(part, whole, out=np.full(np.shape(part), otherwise), where=whole > 0)
 
 
-def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted mean over the classes of (..., C, 3)."""
-    return _share((np.nan_to_num(values) * weights).sum(axis=-2), weights.sum(axis=-2), np.nan)
+    return _safe_ratio((np.nan_to_num(values) * weights).sum(axis=-2), weights.sum(axis=-2), np.nan)

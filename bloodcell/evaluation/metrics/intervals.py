@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bloodcell.evaluation.metrics.resampling import interval
+from bloodcell.evaluation.metrics.resampling import percentile_interval
 
 
 def cluster_bootstrap(
@@ -44,4 +44,4 @@ def cluster_bootstrap(
     for draw in range(n_draws):
         drawn = np.concatenate([rng.choice(of_stratum, len(of_stratum)) for of_stratum in members])
         draws[draw] = statistic(np.concatenate([rows_of[group] for group in drawn]))
-    return interval(draws, level)
+    return percentile_interval(draws, level)

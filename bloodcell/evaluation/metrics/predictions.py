@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NOT_ANSWERED = -1
+NO_PREDICTION = -1
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Predictions:
     """Answers on N labelled images.
 
     y_true : int64 (N,)
-    y_pred : int64 (N,), `NOT_ANSWERED` where no white cell was found or the image could not be read
+    y_pred : int64 (N,), `NO_PREDICTION` where no white cell was found or the image could not be read
     probs : float32 (N, C), zeros where not answered
     status : str (N,), of `classes.CELL_STATUSES`; "" where not answered
     groups : (N,), source cell of each image

@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Ranking:
     """Images in falling order of the probability of a class.
 
     order : int array of shape (N,), rows in that order
@@ -21,7 +21,7 @@ class Ranked:
     thresholds: np.ndarray
 
 
-def ranked(positive: np.ndarray, scores: np.ndarray) -> Ranked:
+def rank_scores(positive: np.ndarray, scores: np.ndarray) -> Ranking:
     """Sort images by their probability of a class.
 
     Parameters
@@ -32,10 +32,10 @@ def ranked(positive: np.ndarray, scores: np.ndarray) -> Ranked:
     order = np.argsort(-scores, kind="stable")
     in_order = scores[order]
     starts = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
-    return Ranked(order, positive[order], starts, in_order[starts])
+    return Ranking(order, positive[order], starts, in_order[starts])
 
 
-def counts(one: Ranked, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def count_positives(ranking: Ranking, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """True and false positives at each threshold.
 
     Parameters
@@ -46,28 +46,28 @@ def counts(one: Ranked, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     -------
     two float arrays of shape (samples, T)
     """
-    in_order = weights[:, one.order]
-    true = np.cumsum(np.add.reduceat(in_order * one.positive, one.starts, axis=1), axis=1)
-    false = np.cumsum(np.add.reduceat(in_order * ~one.positive, one.starts, axis=1), axis=1)
+    in_order = weights[:, ranking.order]
+    true = np.cumsum(np.add.reduceat(in_order * ranking.positive, ranking.starts, axis=1), axis=1)
+    false = np.cumsum(np.add.reduceat(in_order * ~ranking.positive, ranking.starts, axis=1), axis=1)
     return true, false
 
 
-def roc_auc(one: Ranked, weights: np.ndarray) -> np.ndarray:
+def roc_auc(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve [1]_, (samples,); NaN where all images or none are of the class.
 
     References
     ----------
     .. [1] Fawcett (2006), An introduction to ROC analysis, Pattern Recognition Letters 27, 861-874
     """
-    true, false = (np.pad(each, ((0, 0), (1, 0))) for each in counts(one, weights))
+    true, false = (np.pad(each, ((0, 0), (1, 0))) for each in count_positives(ranking, weights))
     area = (np.diff(false, axis=1) * (true[:, 1:] + true[:, :-1]) / 2).sum(axis=1)
     whole = true[:, -1] * false[:, -1]
     return np.divide(area, whole, out=np.full(len(area), np.nan), where=whole > 0)
 
 
-def average_precision(one: Ranked, weights: np.ndarray) -> np.ndarray:
+def average_precision(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
     """Sum of precision times the recall gained at each threshold (as scikit-learn's), (samples,); NaN without the class."""
-    true, false = counts(one, weights)
+    true, false = count_positives(ranking, weights)
     precision = np.divide(true, true + false, out=np.zeros_like(true), where=true + false > 0)
     gained = np.diff(true, axis=1, prepend=0)
     whole = true[:, -1]

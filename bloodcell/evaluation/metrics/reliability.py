@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bloodcell.core.labels import CONFIDENT
-from bloodcell.evaluation.metrics.predictions import NOT_ANSWERED, Predictions
+from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 
-BINS = 15
+N_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Bin:
     accuracy: float
 
 
-def reliability_bins(confidence: np.ndarray, right: np.ndarray, n_bins: int = BINS) -> list[Bin]:
+def reliability_bins(confidence: np.ndarray, is_correct: np.ndarray, n_bins: int = N_BINS) -> list[Bin]:
     """Bins of equal width of a reliability diagram [1]_; empty ones are left out.
 
     Parameters
@@ -35,14 +35,14 @@ def reliability_bins(confidence: np.ndarray, right: np.ndarray, n_bins: int = BI
     """
     number = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
     bins = []
-    for one in np.unique(number):
-        inside = number == one
-        mean, share = float(confidence[inside].mean()), float(right[inside].mean())
-        bins.append(Bin(one / n_bins, (one + 1) / n_bins, int(inside.sum()), mean, share))
+    for bin_number in np.unique(number):
+        inside = number == bin_number
+        mean, share = float(confidence[inside].mean()), float(is_correct[inside].mean())
+        bins.append(Bin(bin_number / n_bins, (bin_number + 1) / n_bins, int(inside.sum()), mean, share))
     return bins
 
 
-def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def risk_coverage(confidence: np.ndarray, is_correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Share of wrong answers among the surest images, for every share of images that is answered [1]_.
 
     Parameters
@@ -62,10 +62,10 @@ def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray
     in_order = confidence[order]
     ends = np.flatnonzero(np.r_[in_order[1:] != in_order[:-1], np.ones(min(1, len(order)), bool)])
     answered = ends + 1.0
-    return answered / max(1, len(order)), np.cumsum(~right[order])[ends] / answered
+    return answered / max(1, len(order)), np.cumsum(~is_correct[order])[ends] / answered
 
 
-def risk_area(coverage: np.ndarray, risk: np.ndarray) -> float:
+def risk_coverage_area(coverage: np.ndarray, risk: np.ndarray) -> float:
     """Mean risk over all coverages (area under `risk_coverage`); NaN for no images."""
     if len(coverage) == 0:
         return float("nan")
@@ -73,7 +73,7 @@ def risk_area(coverage: np.ndarray, risk: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class HowSure:
+class ConfidenceAnalysis:
     """Whether a model knows when it is wrong, over the pictures that it answered for.
 
     bins : of the reliability diagram
@@ -87,13 +87,15 @@ class HowSure:
     confident: tuple[float, float] | None
 
 
-def how_sure(answers: Predictions) -> HowSure | None:
+def analyse_confidence(predictions: Predictions) -> ConfidenceAnalysis | None:
     """Hold probabilities and statuses against what is right; None where nothing was answered."""
-    answered = answers.y_pred != NOT_ANSWERED
+    answered = predictions.y_pred != NO_PREDICTION
     if not answered.any():
         return None
-    right = (answers.y_pred == answers.y_true)[answered]
-    confidence = answers.probs.max(axis=1)[answered]
-    is_confident = answers.status[answered] == CONFIDENT
-    confident = (float(is_confident.mean()), float((~right[is_confident]).mean())) if is_confident.any() else None
-    return HowSure(reliability_bins(confidence, right), *risk_coverage(confidence, right), confident)
+    is_correct = (predictions.y_pred == predictions.y_true)[answered]
+    confidence = predictions.probs.max(axis=1)[answered]
+    is_confident = predictions.status[answered] == CONFIDENT
+    confident = (float(is_confident.mean()), float((~is_correct[is_confident]).mean())) if is_confident.any() else None
+    return ConfidenceAnalysis(
+        reliability_bins(confidence, is_correct), *risk_coverage(confidence, is_correct), confident
+    )

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-DRAWS = 2000
-TOGETHER = 4_000_000  # weights in memory at a time
+N_DRAWS = 2000
+MAX_WEIGHTS = 4_000_000  # weights in memory at a time
 
 
-def drawn_weights(
-    groups: np.ndarray, n_draws: int = DRAWS, seed: int = 0, strata: np.ndarray | None = None
+def draw_weights(
+    groups: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0, strata: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
     """How often each group is drawn in bootstrap samples of whole groups [1]_, a few samples at a time.
 
@@ -33,7 +33,7 @@ def drawn_weights(
     first = np.unique(groups, return_index=True)[1]
     stratum = np.zeros(n_groups, int) if strata is None else np.unique(strata[first], return_inverse=True)[1]
     members = [np.flatnonzero(stratum == number) for number in range(stratum.max() + 1)] if n_groups else []
-    step = max(1, TOGETHER // max(1, n_groups))
+    step = max(1, MAX_WEIGHTS // max(1, n_groups))
     for start in range(0, n_draws, step):
         n_samples = min(step, n_draws - start)
         weights = np.zeros((n_samples, n_groups))
@@ -43,7 +43,7 @@ def drawn_weights(
         yield weights
 
 
-def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+def percentile_interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """Percentile interval of a figure's draws; draws that are not numbers are left out, (nan, nan) if none is left."""
     draws = draws[~np.isnan(draws)]
     if len(draws) == 0:
@@ -53,11 +53,11 @@ def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def resampled(
-    figure: Callable[[np.ndarray], np.ndarray],
+def resample_statistic(
+    statistic: Callable[[np.ndarray], np.ndarray],
     sums: np.ndarray,
     groups: np.ndarray,
-    n_draws: int = DRAWS,
+    n_draws: int = N_DRAWS,
     seed: int = 0,
     strata: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -67,17 +67,17 @@ def resampled(
     ----------
     figure : takes sums of shape (samples, ...) and gives figures of shape (samples, ...)
     sums : array of shape (G, ...), what the images of each group add up to
-    groups, n_draws, seed, strata : as in `drawn_weights`
+    groups, n_draws, seed, strata : as in `draw_weights`
 
     Returns
     -------
     array of shape (n_draws, ...)
     """
-    drawn = drawn_weights(groups, n_draws, seed, strata)
-    return np.concatenate([figure(np.tensordot(weights, sums, axes=1)) for weights in drawn])
+    weight_batches = draw_weights(groups, n_draws, seed, strata)
+    return np.concatenate([statistic(np.tensordot(weights, sums, axes=1)) for weights in weight_batches])
 
 
-def effective_cells(groups: np.ndarray) -> float:
+def effective_sample_size(groups: np.ndarray) -> float:
     """Number of equally large groups that would tell as much: (sum of sizes)^2 / sum of squared sizes (Kish 1965).
 
     As many as there are images where each is a cell of its own, fewer where copies of few cells make up most; 0 for no

@@ -13,27 +13,27 @@ class StatusRow:
     """Pictures of one status ("" for no answer): all, and wrong ones; of how many wrong ones in all."""
 
     status: str
-    pictures: int
+    n_images: int
     wrong: int
-    wrong_in_all: int
+    n_wrong_total: int
 
     @property
-    def right_share(self) -> float | None:
+    def accuracy(self) -> float | None:
         """Share of its pictures that are right; None where there is none."""
-        return 1 - self.wrong / self.pictures if self.pictures else None
+        return 1 - self.wrong / self.n_images if self.n_images else None
 
     @property
     def share_of_wrong(self) -> float | None:
         """Share of all wrong answers that lie here; None where no answer is wrong."""
-        return self.wrong / self.wrong_in_all if self.wrong_in_all else None
+        return self.wrong / self.n_wrong_total if self.n_wrong_total else None
 
 
-def status_rows(answers: Predictions) -> list[StatusRow]:
+def count_by_status(predictions: Predictions) -> list[StatusRow]:
     """A row a status; that of no answer only where there is one."""
-    wrong = answers.y_pred != answers.y_true
-    masks = {status: answers.status == status for status in (*CELL_STATUSES, "")}
+    wrong = predictions.y_pred != predictions.y_true
+    masks = {status: predictions.status == status for status in (*CELL_STATUSES, "")}
     return [
-        StatusRow(status, int(mine.sum()), int((mine & wrong).sum()), int(np.sum(wrong)))
-        for status, mine in masks.items()
-        if status or mine.any()
+        StatusRow(status, int(has_status.sum()), int((has_status & wrong).sum()), int(np.sum(wrong)))
+        for status, has_status in masks.items()
+        if status or has_status.any()
     ]

@@ -2,22 +2,22 @@
 
 from typing import Any
 
-from bloodcell.evaluation.metrics.measure import AREA_DRAWS, report
+from bloodcell.evaluation.metrics.measure import N_AREA_DRAWS, compute_report
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.evaluation.metrics.resampling import DRAWS
+from bloodcell.evaluation.metrics.resampling import N_DRAWS
 
 
-def figures(predictions: Predictions, n_draws: int = DRAWS) -> dict[str, Any]:
-    """Judge a model by its answers, as `figures_of` tells it; `n_draws` bootstrap samples."""
-    return figures_of(report(predictions, n_draws, min(n_draws, AREA_DRAWS)))
+def summarise_metrics(predictions: Predictions, n_draws: int = N_DRAWS) -> dict[str, Any]:
+    """Judge a model by its answers, as `summarise_report` tells it; `n_draws` bootstrap samples."""
+    return summarise_report(compute_report(predictions, n_draws, min(n_draws, N_AREA_DRAWS)))
 
 
-def figures_of(judged: dict[str, Any]) -> dict[str, Any]:
+def summarise_report(full_report: dict[str, Any]) -> dict[str, Any]:
     """Every figure of metrics.json.
 
     Parameters
     ----------
-    judged : what `evaluation.metrics.measure.report` returned
+    judged : what `evaluation.metrics.measure.compute_report` returned
 
     Returns
     -------
@@ -35,29 +35,29 @@ def figures_of(judged: dict[str, Any]) -> dict[str, Any]:
         status : images of each status
         confusion : counts, rows true, columns predicted, the last column not answered
     """
-    found = judged["figures"]
+    metrics = full_report["figures"]
     return {
-        "images": judged["images"],
-        "source_cells": judged["source_cells"],
-        "not_answered": judged["not_answered"],
-        "accuracy": found["accuracy"]["value"],
-        "interval": found["accuracy"]["interval"],
-        "plain_interval": found["accuracy"]["plain_interval"],
-        "balanced_accuracy": found["balanced_accuracy"]["value"],
-        "balanced_interval": found["balanced_accuracy"]["interval"],
+        "images": full_report["images"],
+        "source_cells": full_report["source_cells"],
+        "not_answered": full_report["not_answered"],
+        "accuracy": metrics["accuracy"]["value"],
+        "interval": metrics["accuracy"]["interval"],
+        "plain_interval": metrics["accuracy"]["plain_interval"],
+        "balanced_accuracy": metrics["balanced_accuracy"]["value"],
+        "balanced_interval": metrics["balanced_accuracy"]["interval"],
         "recall": {
             name: {
-                "recall": one["recall"]["value"],
-                "interval": one["recall"]["interval"],
-                "images": one["support"],
-                "source_cells": one["source_cells"],
+                "recall": class_metrics["recall"]["value"],
+                "interval": class_metrics["recall"]["interval"],
+                "images": class_metrics["support"],
+                "source_cells": class_metrics["source_cells"],
             }
-            for name, one in judged["classes"].items()
+            for name, class_metrics in full_report["classes"].items()
         },
-        "vote_accuracy": judged["votes"]["value"],
-        "vote_interval": judged["votes"]["interval"],
-        "ece": found["ece"]["value"],
-        **{name: found[name]["value"] for name in ("confident_right", "held_back", "wrong_not_confident")},
-        "status": judged["status"],
-        "confusion": judged["confusion"],
+        "vote_accuracy": full_report["votes"]["value"],
+        "vote_interval": full_report["votes"]["interval"],
+        "ece": metrics["ece"]["value"],
+        **{name: metrics[name]["value"] for name in ("confident_right", "held_back", "wrong_not_confident")},
+        "status": full_report["status"],
+        "confusion": full_report["confusion"],
     }

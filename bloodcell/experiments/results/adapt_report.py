@@ -25,7 +25,7 @@ class ClassRecall:
     class_name: str
     before: Share | None
     after: Share | None
-    pictures: int
+    images: int
     source_cells: int
 
 
@@ -47,13 +47,13 @@ class Comparison:
     is_better: bool
     balanced: tuple[Share, Share]
     accuracy: tuple[Share, Share]
-    not_confident: tuple[float, float]
+    flagged_share: tuple[float, float]
     recalls: tuple[ClassRecall, ...]
     difference: Share
     mended: int
     spoiled: int
-    learned_from: int
-    held_back: int
+    trained_on: int
+    held_out: int
     source_cells: int
     old: int
     thresholds: str
@@ -69,48 +69,48 @@ def read_comparison(folder: Path) -> Comparison:
     """Read adapt.json of a job's or model's folder; RunError where it is missing or makes no sense."""
     path = folder / ADAPT_FILE
     try:
-        return _compared(json.loads(path.read_text(encoding="utf-8")))
+        return _parse_comparison(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RunError(f"The comparison {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise RunError(f"The comparison {path} is damaged, so before and after cannot be shown.") from error
 
 
-def _compared(report: dict[str, Any]) -> Comparison:
+def _parse_comparison(report: dict[str, Any]) -> Comparison:
     before, after, cells = report["before"], report["after"], report["cells"]
     return Comparison(
         model=str(report["model"]),
         is_better=bool(report["is_better"]),
         balanced=(
-            _share(before, "balanced_accuracy", "balanced_interval"),
-            _share(after, "balanced_accuracy", "balanced_interval"),
+            _parse_share(before, "balanced_accuracy", "balanced_interval"),
+            _parse_share(after, "balanced_accuracy", "balanced_interval"),
         ),
-        accuracy=(_share(before, "accuracy", "interval"), _share(after, "accuracy", "interval")),
-        not_confident=(_number(before["held_back"]), _number(after["held_back"])),
-        recalls=tuple(_recall(name, one, after["recall"][name]) for name, one in before["recall"].items()),
-        difference=_share(report, "difference", "difference_interval"),
+        accuracy=(_parse_share(before, "accuracy", "interval"), _parse_share(after, "accuracy", "interval")),
+        flagged_share=(_parse_number(before["held_back"]), _parse_number(after["held_back"])),
+        recalls=tuple(_parse_recall(name, one, after["recall"][name]) for name, one in before["recall"].items()),
+        difference=_parse_share(report, "difference", "difference_interval"),
         mended=int(report["mended"]),
         spoiled=int(report["spoiled"]),
-        learned_from=int(cells["learned_from"]),
-        held_back=int(cells["held_back"]),
+        trained_on=int(cells["learned_from"]),
+        held_out=int(cells["held_back"]),
         source_cells=int(cells["held_back_source_cells"]),
         old=int(cells["old"]),
         thresholds=str(report["thresholds"]),
-        seconds=_number(report["seconds"]),
+        seconds=_parse_number(report["seconds"]),
     )
 
 
-def _recall(name: str, before: dict[str, Any], after: dict[str, Any]) -> ClassRecall:
-    was, now = (None if one["recall"] is None else _share(one, "recall") for one in (before, after))
+def _parse_recall(name: str, before: dict[str, Any], after: dict[str, Any]) -> ClassRecall:
+    was, now = (None if one["recall"] is None else _parse_share(one, "recall") for one in (before, after))
     return ClassRecall(name, was, now, int(before["images"]), int(before["source_cells"]))
 
 
-def _share(part: dict[str, Any], name: str, interval: str = "interval") -> Share:
+def _parse_share(part: dict[str, Any], name: str, interval: str = "interval") -> Share:
     low, high = part[interval]
-    return Share(_number(part[name]), _number(low), _number(high))
+    return Share(_parse_number(part[name]), _parse_number(low), _parse_number(high))
 
 
-def _number(value: Any) -> float:
+def _parse_number(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(value)

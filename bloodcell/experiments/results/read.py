@@ -13,8 +13,8 @@ from bloodcell.core.csv_text import read_csv
 from bloodcell.core.errors import DatasetError, RunError
 from bloodcell.training.output.result_folder import (
     BEST_FILE,
-    FIGURES,
     KFOLD_FILE,
+    METRICS,
     SEARCH_FILE,
     TRIALS_FILE,
     TRIALS_TABLE,
@@ -44,13 +44,13 @@ class TrialsResult:
 class KFoldResult:
     """What k-fold gave.
 
-    figures : of `evaluation.metrics.summary.figures`: images, source_cells, accuracy, interval, balanced_accuracy,
+    figures : of `evaluation.metrics.summary.metrics`: images, source_cells, accuracy, interval, balanced_accuracy,
         balanced_interval, recall with its intervals, and, None where there is none, confident_right, held_back, ece;
         and log_loss, which may be None too
     folds : table, a row a fold: fold (from 0), images, source_cells and the figures
     """
 
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
     folds: pd.DataFrame
     remarks: tuple[str, ...]
     leaky: tuple[str, ...]
@@ -67,8 +67,8 @@ class SearchResult:
     spec : text of the best settings' file
     """
 
-    figure: str
-    is_less_better: bool
+    metric: str
+    is_minimised: bool
     best: dict[str, Any]
     space: dict[str, dict[str, Any]]
     trials: pd.DataFrame
@@ -80,57 +80,60 @@ class SearchResult:
 
 def read_trials(folder: Path) -> TrialsResult:
     """Read the result of trials; RunError if the folder is gone or damaged."""
-    with _reading(folder) as found:
+    with _open_result(folder) as found:
         given = found(TRIALS_FILE)
         validation = given["validation"]
-        spread = pd.DataFrame([{"figure": name} | given["figures"][name] for name in FIGURES])
+        spread = pd.DataFrame([{"figure": name} | given["figures"][name] for name in METRICS])
         return TrialsResult(
             rule=str(given["rule"]),
             converged=int(given["converged"]),
-            spread=_table(spread, ("figure", "mean", "sd", "min", "max")),
-            trials=_table(given["trials"], ("trial", "seed", *FIGURES, "epochs", "converged", "seconds")),
-            remarks=_remarks(_judged_on(given["training"]), validation["note"]),
+            spread=_build_table(spread, ("figure", "mean", "sd", "min", "max")),
+            trials=_build_table(given["trials"], ("trial", "seed", *METRICS, "epochs", "converged", "seconds")),
+            remarks=_collect_remarks(_describe_validation(given["training"]), validation["note"]),
             leaky=tuple(map(str, validation["leaky"])),
         )
 
 
 def read_kfold(folder: Path) -> KFoldResult:
     """Read the result of k-fold; RunError if the folder is gone or damaged."""
-    with _reading(folder) as found:
+    with _open_result(folder) as found:
         given = found(KFOLD_FILE)
         counts = {name: int(given[name]) for name in ("images", "source_cells")}
         numbers = {name: float(given[name]) for name in ("accuracy", "balanced_accuracy")}
-        perhaps = {name: _number(given[name]) for name in ("log_loss", "confident_right", "held_back", "ece")}
+        perhaps = {name: _parse_number(given[name]) for name in ("log_loss", "confident_right", "held_back", "ece")}
         recall = {
-            str(name): {"recall": _number(one["recall"]), "interval": one["interval"] and _interval(one["interval"])}
+            str(name): {
+                "recall": _parse_number(one["recall"]),
+                "interval": one["interval"] and _parse_interval(one["interval"]),
+            }
             for name, one in given["recall"].items()
         }
-        intervals = {name: _interval(given[name]) for name in ("interval", "balanced_interval")}
+        intervals = {name: _parse_interval(given[name]) for name in ("interval", "balanced_interval")}
         return KFoldResult(
-            figures=counts | numbers | perhaps | intervals | {"recall": recall},
-            folds=_table(given["folds"], ("fold", "images", "source_cells", *FIGURES)),
-            remarks=_remarks(given["protocol"], given["note"]),
+            metrics=counts | numbers | perhaps | intervals | {"recall": recall},
+            folds=_build_table(given["folds"], ("fold", "images", "source_cells", *METRICS)),
+            remarks=_collect_remarks(given["protocol"], given["note"]),
             leaky=tuple(map(str, given["leaky"])),
         )
 
 
 def read_search(folder: Path) -> SearchResult:
     """Read the result of a search; RunError if the folder is gone or damaged."""
-    with _reading(folder) as found:
+    with _open_result(folder) as found:
         given = found(SEARCH_FILE)
         space = given["search"]["space"]
         judged = given["judged_by"]
         return SearchResult(
-            figure=FIGURES[FIGURES.index(judged["figure"])],
-            is_less_better=judged["direction"] == "minimize",
+            metric=METRICS[METRICS.index(judged["figure"])],
+            is_minimised=judged["direction"] == "minimize",
             best={"trial": int(given["best"]["trial"])}
             | {name: given["best"][name] for name in space}
-            | {name: _number(given["best"][name]) for name in FIGURES},
+            | {name: _parse_number(given["best"][name]) for name in METRICS},
             space={name: dict(values) for name, values in space.items()},
-            trials=_table(given["trials"], ("trial", "state", *space, *FIGURES, "epochs", "seconds")),
+            trials=_build_table(given["trials"], ("trial", "state", *space, *METRICS, "epochs", "seconds")),
             importance={name: float(share) for name, share in given["importance"].items()},
-            remarks=_remarks(
-                _judged_on(given["search"]["base"]),
+            remarks=_collect_remarks(
+                _describe_validation(given["search"]["base"]),
                 "The best of the trials was chosen by these cells, so its figures are too kind.",
                 given["note"],
             ),
@@ -139,7 +142,7 @@ def read_search(folder: Path) -> SearchResult:
         )
 
 
-def trials_so_far(work_dir: Path) -> list[dict[str, str]]:
+def read_trials_so_far(work_dir: Path) -> list[dict[str, str]]:
     """The rows of the trials that have ended in the folder of a job, as texts; none before the first."""
     try:
         return read_csv(work_dir / TRIALS_TABLE, ("trial",))
@@ -148,7 +151,7 @@ def trials_so_far(work_dir: Path) -> list[dict[str, str]]:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[Any]:
+def _open_result(folder: Path) -> Iterator[Any]:
     """Give what reads a JSON object of a folder; whatever is wrong with it, there or later, becomes a RunError."""
 
     def found(name: str) -> dict[str, Any]:
@@ -166,27 +169,27 @@ def _reading(folder: Path) -> Iterator[Any]:
         raise RunError(f"The figures in {folder} are damaged: {type(error).__name__}, {error}.") from error
 
 
-def _table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+def _build_table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     """A table with these columns, in this order; figures as numbers, NaN where there is none."""
     table = pd.DataFrame(rows)[list(columns)]
     if table.empty:
         raise ValueError("no rows")
-    numbers = [name for name in columns if name in (*FIGURES, "mean", "sd", "min", "max", "trial", "fold", "epochs")]
+    numbers = [name for name in columns if name in (*METRICS, "mean", "sd", "min", "max", "trial", "fold", "epochs")]
     return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
 
 
-def _number(value: Any) -> float | None:
+def _parse_number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _interval(bounds: Any) -> tuple[float, float]:
+def _parse_interval(bounds: Any) -> tuple[float, float]:
     low, high = map(float, bounds)
     return low, high
 
 
-def _judged_on(train: Mapping[str, Any]) -> str:
+def _describe_validation(train: Mapping[str, Any]) -> str:
     return f"Judged on part {train['fold'] + 1} of {train['folds']}: source cells that no trial learned from."
 
 
-def _remarks(*sentences: Any) -> tuple[str, ...]:
+def _collect_remarks(*sentences: Any) -> tuple[str, ...]:
     return tuple(str(sentence) for sentence in sentences if sentence)

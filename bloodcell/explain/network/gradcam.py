@@ -13,13 +13,13 @@ from keras import layers
 
 from bloodcell.core.errors import ExplainError
 from bloodcell.explain.explanation import USE_OCCLUSION
-from bloodcell.explain.network.layers import Inside, look_inside
+from bloodcell.explain.network.layers import InspectedNetwork, inspect_network
 from bloodcell.model_store.io_spec import LOGITS
 
 CONVOLUTIONS = (layers.Conv2D, layers.SeparableConv2D, layers.DepthwiseConv2D)
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
 BATCH = 8
-_PASSED_OVER = (*POOLINGS, layers.Dropout, layers.SpatialDropout2D)
+_SKIPPED_LAYERS = (*POOLINGS, layers.Dropout, layers.SpatialDropout2D)
 
 
 def grad_cam(model: keras.Model, crops: np.ndarray, layer: str = "") -> np.ndarray:
@@ -33,7 +33,7 @@ def grad_cam(model: keras.Model, crops: np.ndarray, layer: str = "") -> np.ndarr
     ----------
     model : keras.Model with an output "logits" (N, C)
     crops : uint8 array of shape (N, H, W, 3)
-    layer : whose maps, see `map_layers`; "" for `last_map_layer`
+    layer : whose maps, see `list_map_layers`; "" for `find_last_map_layer`
 
     Returns
     -------
@@ -50,22 +50,24 @@ def grad_cam(model: keras.Model, crops: np.ndarray, layer: str = "") -> np.ndarr
     .. [1] Selvaraju et al. (2017), Grad-CAM: visual explanations from deep networks via gradient-based localization,
        ICCV, doi:10.1109/ICCV.2017.74
     """
-    inside = look_inside(model)
-    name = _known_layer(inside, layer) if layer else _last_of(inside)
-    both = inside.upto([inside.maps[name], _logits(inside)])
-    parts = [_of_batch(both, crops[start : start + BATCH], name) for start in range(0, len(crops), BATCH)]
+    network = inspect_network(model)
+    name = _check_layer(network, layer) if layer else _find_last_layer(network)
+    maps_and_logits = network.build_model([network.maps[name], _get_logits(network)])
+    parts = [
+        _compute_batch(maps_and_logits, crops[start : start + BATCH], name) for start in range(0, len(crops), BATCH)
+    ]
     return np.concatenate(parts)
 
 
-def map_layers(model: keras.Model) -> dict[str, tuple[int, int]]:
+def list_map_layers(model: keras.Model) -> dict[str, tuple[int, int]]:
     """Layers that put out maps of more than one place, from the input on, and how many: (height, width).
 
     Those are the layers that Grad-CAM can be made at.
     """
-    return {name: tuple(maps.shape[1:3]) for name, maps in look_inside(model).maps.items()}
+    return {name: tuple(maps.shape[1:3]) for name, maps in inspect_network(model).maps.items()}
 
 
-def last_map_layer(model: keras.Model) -> str:
+def find_last_map_layer(model: keras.Model) -> str:
     """The layer whose maps are the last that a network makes, before they are pooled, averaged or laid flat.
 
     Raises
@@ -73,39 +75,41 @@ def last_map_layer(model: keras.Model) -> str:
     ExplainError
         If it makes none.
     """
-    return _last_of(look_inside(model))
+    return _find_last_layer(inspect_network(model))
 
 
-def _last_of(inside: Inside) -> str:
-    for name in reversed(inside.layers):
-        if not isinstance(inside.layers[name], _PASSED_OVER):
+def _find_last_layer(network: InspectedNetwork) -> str:
+    for name in reversed(network.layers):
+        if not isinstance(network.layers[name], _SKIPPED_LAYERS):
             return name
     raise ExplainError(f"This network makes no maps that Grad-CAM could weigh. {USE_OCCLUSION}")
 
 
-def _logits(inside: Inside) -> keras.KerasTensor:
+def _get_logits(network: InspectedNetwork) -> keras.KerasTensor:
     """The scores of the classes before the softmax, (N, C)."""
-    if not isinstance(inside.answer, dict) or LOGITS not in inside.answer:
+    if not isinstance(network.output, dict) or LOGITS not in network.output:
         raise ExplainError(f"This network has no output {LOGITS!r}. {USE_OCCLUSION}")
-    return inside.answer[LOGITS]
+    return network.output[LOGITS]
 
 
-def _known_layer(inside: Inside, name: str) -> str:
-    if name not in inside.maps:
-        raise ExplainError(f"`layer` must be one of {', '.join(inside.maps)}. Received: {name!r}.")
+def _check_layer(network: InspectedNetwork, name: str) -> str:
+    if name not in network.maps:
+        raise ExplainError(f"`layer` must be one of {', '.join(network.maps)}. Received: {name!r}.")
     return name
 
 
-def _of_batch(both: keras.Model, crops: np.ndarray, name: str) -> np.ndarray:
+def _compute_batch(maps_and_logits: keras.Model, crops: np.ndarray, name: str) -> np.ndarray:
     levels = tf.constant(crops.astype(np.float32))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(levels)  # else frozen layers would leave no trace
-        maps, logits = both(levels, training=False)
+        maps, logits = maps_and_logits(levels, training=False)
         scores = [logits[:, number] for number in range(logits.shape[1])]
-    return np.stack([_of_class(tape.gradient(score, maps), maps, crops.shape[1:3], name) for score in scores], axis=1)
+    return np.stack(
+        [_compute_class_map(tape.gradient(score, maps), maps, crops.shape[1:3], name) for score in scores], axis=1
+    )
 
 
-def _of_class(gradient: Any, maps: Any, size: tuple[int, ...], name: str) -> np.ndarray:
+def _compute_class_map(gradient: Any, maps: Any, size: tuple[int, ...], name: str) -> np.ndarray:
     if gradient is None:
         raise ExplainError(f"The answer has no gradient at the layer {name!r}. {USE_OCCLUSION}")
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)

@@ -8,7 +8,7 @@ from keras import layers
 
 
 @dataclass(frozen=True)
-class Inside:
+class InspectedNetwork:
     """A network looked into.
 
     input, answer : its tensors
@@ -17,16 +17,16 @@ class Inside:
     """
 
     input: keras.KerasTensor
-    answer: Any
+    output: Any
     layers: dict[str, keras.Layer]
     maps: dict[str, keras.KerasTensor]
 
-    def upto(self, outputs: Any) -> keras.Model:
-        """The network from its input to tensors of `maps` or `answer`."""
+    def build_model(self, outputs: Any) -> keras.Model:
+        """The network from its input to tensors of `maps` or `output`."""
         return keras.Model(self.input, outputs)
 
 
-def look_inside(model: keras.Model) -> Inside:
+def inspect_network(model: keras.Model) -> InspectedNetwork:
     """Find the layers that put out maps.
 
     Networks that stand in it as one layer, as loaded ones and those on a pretrained backbone do, are gone through anew:
@@ -34,46 +34,46 @@ def look_inside(model: keras.Model) -> Inside:
     one name.
     """
     if any(isinstance(layer, keras.Model) for layer in model.layers):
-        walk = _Walk()
-        answer = walk.through(model, model.input, "")
-        passed = walk.passed
+        walk = _GraphTracer()
+        output = walk.trace(model, model.input, "")
+        traced = walk.traced
     else:
-        answer = model.output
-        passed = [(layer, layer.output) for layer in model.layers if not isinstance(layer, layers.InputLayer)]
-    found = [(layer, tensor) for layer, tensor in passed if _are_maps(tensor)]
-    return Inside(
+        output = model.output
+        traced = [(layer, layer.output) for layer in model.layers if not isinstance(layer, layers.InputLayer)]
+    found = [(layer, tensor) for layer, tensor in traced if _are_maps(tensor)]
+    return InspectedNetwork(
         model.input,
-        answer,
+        output,
         {layer.name: layer for layer, _ in found},
         {layer.name: tensor for layer, tensor in found},
     )
 
 
-class _Walk:
-    """Leads tensors through a network and those in it; `passed`: layers, and what each put out."""
+class _GraphTracer:
+    """Leads tensors through a network and those in it; `traced`: layers, and what each put out."""
 
     def __init__(self) -> None:
-        self.passed: list[tuple[keras.Layer, Any]] = []
+        self.traced: list[tuple[keras.Layer, Any]] = []
         self._named: dict[str, Any] = {}
 
-    def through(self, model: keras.Model, given: Any, outer: str) -> Any:
+    def trace(self, model: keras.Model, inputs: Any, outer: str) -> Any:
         def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
             if isinstance(operation, keras.Model):
-                return self.through(operation, args[0], f"{outer}{operation.name}.")
+                return self.trace(operation, args[0], f"{outer}{operation.name}.")
             if self._named.setdefault(operation.name, operation) is not operation:
                 operation.name = f"{outer}{operation.name}"
                 self._named[operation.name] = operation
-            answer = operation(*args, **kwargs)
+            output = operation(*args, **kwargs)
             if isinstance(operation, keras.Layer):
-                self.passed.append((operation, answer))
-            return answer
+                self.traced.append((operation, output))
+            return output
 
         if isinstance(model, keras.Sequential):
             for layer in model.layers:
-                given = call(layer, given)
-            return given
+                inputs = call(layer, inputs)
+            return inputs
         # There is no public way that keeps the tensors of the outer network: `clone_model` begins at new inputs.
-        return model._run_through_graph(given, operation_fn=lambda operation: operation, call_fn=call)
+        return model._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=call)
 
 
 def _are_maps(tensor: Any) -> bool:

@@ -8,7 +8,7 @@ from bloodcell.jobs.task import READING, Task
 def run(task: Task, spec: EvaluateSpec) -> str:
     """Evaluate; the name of the evaluation in the workspace."""
     from bloodcell.evaluation.evaluate import run_evaluation
-    from bloodcell.evaluation.library import keep_evaluation
+    from bloodcell.evaluation.library import store_evaluation
 
     last_step = ""
 
@@ -20,7 +20,7 @@ def run(task: Task, spec: EvaluateSpec) -> str:
         task.report(phase=READING, source=step, done=done, total=total)
 
     evaluation = run_evaluation(spec, task.find_data_dir(), task.settings, on_progress, task.should_stop)
-    return keep_evaluation(evaluation, task.folder / "evaluation", spec.name, task.settings)
+    return store_evaluation(evaluation, task.folder / "evaluation", spec.name, task.settings)
 
 
 EVALUATE = JobKind(

@@ -8,7 +8,7 @@ from bloodcell.jobs.task import Task
 
 def run(task: Task, spec: ExplainSpec) -> str:
     """Explain the crops that were stored for the job; the name of the explanation's folder."""
-    from bloodcell.explain.explain_cells import explain
+    from bloodcell.explain.explain_cells import explain_crops
     from bloodcell.explain.stored_crops import read_crops
     from bloodcell.inference.engine import Engine
     from bloodcell.model_store.folder import get_model
@@ -27,7 +27,7 @@ def run(task: Task, spec: ExplainSpec) -> str:
     if needs_keras(spec.methods):
         task.log("Loading the training library ...")
     engine = Engine(model.folder)
-    explanation = explain(engine, model.folder, crops, spec.methods, spec.layer, spec.of_class, on_progress)
+    explanation = explain_crops(engine, model.folder, crops, spec.methods, spec.layer, spec.of_class, on_progress)
     explanation.save(folder)
     return spec.key
 

@@ -10,9 +10,9 @@ def run(task: Task, spec: MasksSpec) -> str:
     """Train a U-Net in the job's folder; its name."""
     data_dir = task.find_data_dir()
     task.log("Loading the training library ...")
-    from bloodcell.training.masks.train_masks import teach_masks
+    from bloodcell.training.masks.train_masks import train_mask_model
 
-    teach_masks(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))
+    train_mask_model(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))
     return task.publish_result(RESULT_DIR)
 
 

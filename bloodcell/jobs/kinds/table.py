@@ -3,7 +3,7 @@
 from typing import Any
 
 from bloodcell.core.errors import JobError
-from bloodcell.core.spec import Spec, json_object
+from bloodcell.core.spec import Spec, parse_json_object
 from bloodcell.jobs.kinds.adapt import ADAPT
 from bloodcell.jobs.kinds.evaluate import EVALUATE
 from bloodcell.jobs.kinds.explain import EXPLAIN
@@ -36,7 +36,7 @@ def read_job_file(text: str) -> tuple[JobKind[Any], Spec]:
     SpecError
         If they are of no kind, or break its rules.
     """
-    values = json_object(text)
+    values = parse_json_object(text)
     for kind in KINDS:
         if kind.marker and kind.marker in values and kind is not TRAIN:
             return kind, kind.spec_type.from_dict(values)

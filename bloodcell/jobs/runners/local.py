@@ -8,18 +8,18 @@ from bloodcell.core.errors import JobError
 from bloodcell.core.settings import Settings
 from bloodcell.jobs import files
 from bloodcell.jobs.files import LOG_FILE, job_dir
-from bloodcell.jobs.processes import ProcessId, is_alive, process_id
+from bloodcell.jobs.processes import ProcessId, find_process, is_alive
 from bloodcell.jobs.runners.spawn import spawn
 from bloodcell.jobs.store import Job
 
-WORKER, STOPPER = "bloodcell.jobs.worker", "bloodcell.jobs.runners.local_stopper"
+WORKER_MODULE, STOPPER_MODULE = "bloodcell.jobs.worker", "bloodcell.jobs.runners.local_stopper"
 # A claimed job whose process nobody has told of by then was lost with who claimed it.
 START_TIMEOUT_S = 60.0
 # Of a process on another machine only its heartbeat is seen.
-SILENCE_S = 60.0
+HEARTBEAT_TIMEOUT_S = 60.0
 
 
-def host() -> str:
+def get_host_name() -> str:
     """The name of this machine."""
     return socket.gethostname()
 
@@ -33,7 +33,7 @@ class LocalRunner:
     worker, stopper : modules that do the work of one job, and that end a worker by force
     """
 
-    def __init__(self, settings: Settings, worker: str = WORKER, stopper: str = STOPPER) -> None:
+    def __init__(self, settings: Settings, worker: str = WORKER_MODULE, stopper: str = STOPPER_MODULE) -> None:
         self.settings, self.worker, self.stopper = settings, worker, stopper
 
     def start(self, job: Job) -> tuple[str, int, float] | None:
@@ -45,12 +45,12 @@ class LocalRunner:
                 process = spawn(self.settings, [self.worker, str(job.id), str(job.attempt)], log)
         except OSError as error:
             raise JobError(f"The worker cannot be started: {error.strerror}.") from error
-        found = process_id(process.pid)
-        return None if found is None else (host(), found.pid, found.created)
+        found = find_process(process.pid)
+        return None if found is None else (get_host_name(), found.pid, found.created)
 
     def stop(self, job: Job) -> None:
         """Leave a helper behind that ends the worker by force if it does not stop by itself."""
-        if job.pid is not None and job.pid_created is not None and job.host == host():
+        if job.pid is not None and job.pid_created is not None and job.host == get_host_name():
             args = [str(job.pid), repr(job.pid_created), repr(time.time())]
             spawn(self.settings, [self.stopper, *args], subprocess.DEVNULL)
 
@@ -59,8 +59,8 @@ class LocalRunner:
         now = time.time()
         if job.pid is None or job.pid_created is None:
             return now - (job.started_at or 0) > START_TIMEOUT_S
-        if job.host != host():
-            return now - (job.heartbeat_at or 0) > SILENCE_S
+        if job.host != get_host_name():
+            return now - (job.heartbeat_at or 0) > HEARTBEAT_TIMEOUT_S
         return not is_alive(ProcessId(job.pid, job.pid_created))
 
     def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:

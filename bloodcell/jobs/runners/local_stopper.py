@@ -6,21 +6,21 @@ A process of its own, because who cancelled a job may be a page that is closed, 
 import sys
 from collections.abc import Callable, Sequence
 
-from bloodcell.jobs.processes import ProcessId, stop
+from bloodcell.jobs.processes import ProcessId, stop_process
 
 
-def _tend() -> None:
+def _dispatch() -> None:
     """Imported here: the database is only loaded when the process is gone, as every tenth of a second counts."""
     from bloodcell.jobs.queue import open_queue
 
-    open_queue().tend()
+    open_queue().dispatch()
 
 
-def main(args: Sequence[str], tend: Callable[[], None] = _tend) -> int:
-    """Stop the process, then call `tend`."""
+def main(args: Sequence[str], dispatch: Callable[[], None] = _dispatch) -> int:
+    """Stop the process, then call `dispatch`."""
     pid, created, asked_at = args
-    stop(ProcessId(int(pid), float(created)), float(asked_at))
-    tend()
+    stop_process(ProcessId(int(pid), float(created)), float(asked_at))
+    dispatch()
     return 0
 
 

@@ -18,11 +18,11 @@ from bloodcell.core.errors import JobError
 from bloodcell.core.installation import CODE_DIR, IS_INSTALLED
 from bloodcell.core.settings import Settings
 from bloodcell.jobs import files
-from bloodcell.jobs.runners.local import SILENCE_S, WORKER
-from bloodcell.jobs.runners.spawn import environment, spawn
+from bloodcell.jobs.runners.local import HEARTBEAT_TIMEOUT_S, WORKER_MODULE
+from bloodcell.jobs.runners.spawn import make_environment, spawn
 from bloodcell.jobs.store import Job
 
-STOPPER = "bloodcell.jobs.runners.ray_stopper"
+STOPPER_MODULE = "bloodcell.jobs.runners.ray_stopper"
 REACH_TIMEOUT_S = 3.0
 # Between Ray's SIGTERM and its SIGKILL; with the grace of `processes.TERM_AFTER_S` before, less than five seconds.
 KILL_WAIT_S = 1
@@ -44,7 +44,7 @@ class RayRunner:
         If no address is set or Ray is not installed.
     """
 
-    def __init__(self, settings: Settings, worker: str = WORKER) -> None:
+    def __init__(self, settings: Settings, worker: str = WORKER_MODULE) -> None:
         if not settings.ray_address:
             raise JobError("BLOODCELL_RUNNER=ray needs RAY_ADDRESS, such as http://10.0.0.5:8265. Received: nothing.")
         try:
@@ -58,11 +58,11 @@ class RayRunner:
 
     def start(self, job: Job) -> None:
         """Hand the job to the cluster, with the code as it is here; the worker tells itself where it runs."""
-        env_vars = environment(self.settings) | {"RAY_JOB_STOP_WAIT_TIME_S": str(KILL_WAIT_S)}
-        with self._asking() as client:
+        env_vars = make_environment(self.settings) | {"RAY_JOB_STOP_WAIT_TIME_S": str(KILL_WAIT_S)}
+        with self._connect_client() as client:
             client.submit_job(
                 entrypoint=f"python -m {self.worker} {job.id} {job.attempt}",
-                submission_id=submission_id(job),
+                make_submission_id=make_submission_id(job),
                 runtime_env={"env_vars": env_vars} | self._code(),
                 entrypoint_num_cpus=CPUS,
             )
@@ -77,12 +77,12 @@ class RayRunner:
 
     def stop(self, job: Job) -> None:
         """Leave a helper behind that lets Ray end the worker if it does not stop by itself."""
-        spawn(self.settings, [STOPPER, str(job.id), str(job.attempt), repr(time.time())], subprocess.DEVNULL)
+        spawn(self.settings, [STOPPER_MODULE, str(job.id), str(job.attempt), repr(time.time())], subprocess.DEVNULL)
 
     def end(self, job: Job) -> None:
         """Let Ray end the processes of a job now: SIGTERM, and SIGKILL after `KILL_WAIT_S`; returns at once."""
-        with self._asking() as client:
-            client.stop_job(submission_id(job))
+        with self._connect_client() as client:
+            client.stop_job(make_submission_id(job))
 
     def is_gone(self, job: Job) -> bool:
         """Whether the worker has ended, as Ray says; by its silence where Ray does not answer or does not know of it.
@@ -90,10 +90,10 @@ class RayRunner:
         A cancelled job that still waits in Ray counts as gone: a worker that begins later finds that it is over.
         """
         try:
-            with self._asking() as client:
-                status = client.get_job_status(submission_id(job))
+            with self._connect_client() as client:
+                status = client.get_job_status(make_submission_id(job))
         except JobError:
-            return time.time() - (job.heartbeat_at or job.started_at or 0) > SILENCE_S
+            return time.time() - (job.heartbeat_at or job.started_at or 0) > HEARTBEAT_TIMEOUT_S
         waits = status == "PENDING" and job.pid is None
         return status.is_terminal() or (waits and bool(job.cancel_asked))
 
@@ -107,18 +107,18 @@ class RayRunner:
             only_ray_knows = job.is_over if job.pid is None else not text
             if start or not only_ray_knows:
                 return text, at
-        data = self.kept_by_ray(job).encode()
+        data = self.read_ray_output(job).encode()
         whole = data[-start : data.rfind(b"\n") + 1]
         return whole.decode("utf-8", "replace"), start - len(whole)
 
-    def kept_by_ray(self, job: Job) -> str:
+    def read_ray_output(self, job: Job) -> str:
         """What Ray has of the output of all attempts of a job; "" where it knows of none."""
-        return "".join(self._kept_of(job, attempt) for attempt in range(1, job.attempt + 1))
+        return "".join(self._read_attempt_output(job, attempt) for attempt in range(1, job.attempt + 1))
 
-    def _kept_of(self, job: Job, attempt: int) -> str:
-        known = submission_id(job, attempt)
+    def _read_attempt_output(self, job: Job, attempt: int) -> str:
+        known = make_submission_id(job, attempt)
         try:
-            with self._asking() as client:
+            with self._connect_client() as client:
                 text, info = client.get_job_logs(known), client.get_job_info(known)
         except _UnknownError:
             return ""
@@ -127,7 +127,7 @@ class RayRunner:
         return text
 
     @contextmanager
-    def _asking(self) -> Iterator[Any]:
+    def _connect_client(self) -> Iterator[Any]:
         """Give the client; what goes wrong with it comes out as a JobError."""
         from ray.exceptions import RayError
         from ray.job_submission import JobSubmissionClient
@@ -135,7 +135,7 @@ class RayRunner:
 
         address = self.settings.ray_address
         try:
-            _reach(address)
+            _check_reachable(address)
             if self._client is None:
                 self._client = JobSubmissionClient(address)
             yield self._client
@@ -157,7 +157,7 @@ class _UnreachableError(Exception):
     """Nothing listens at the address of the cluster."""
 
 
-def submission_id(job: Job, attempt: int | None = None) -> str:
+def make_submission_id(job: Job, attempt: int | None = None) -> str:
     """What an attempt of a job is called in Ray.
 
     With the time of creation, as the number of a deleted job is given again, and several workspaces may share a cluster.
@@ -165,7 +165,7 @@ def submission_id(job: Job, attempt: int | None = None) -> str:
     return f"bloodcell-{job.id}-{attempt or job.attempt}-{round(job.created_at * 1e6):x}"
 
 
-def _reach(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Raise unless something listens there; Ray's client itself would wait for minutes."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     if parts.hostname and parts.port:

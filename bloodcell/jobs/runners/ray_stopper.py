@@ -24,7 +24,7 @@ def main(args: Sequence[str]) -> int:
     if (job.attempt, job.status) == (attempt, RUNNING):
         RayRunner(queue.settings).end(job)
         _wait_until_over(queue, job_id, attempt, time.time() + KILL_WAIT_S + GONE_TIMEOUT_S)
-    queue.tend()
+    queue.dispatch()
     return 0
 
 

@@ -14,7 +14,7 @@ WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_MMAP_THRES
 _started: list[subprocess.Popen] = []  # kept so that those that have ended are reaped
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def make_environment(settings: Settings) -> dict[str, str]:
     """The variables from which another process of this installation reads the same settings."""
     return {
         "BLOODCELL_HOME": str(settings.home),
@@ -34,7 +34,7 @@ def spawn(settings: Settings, module_and_args: Sequence[str], output: IO[bytes] 
         stdout=output,
         stderr=subprocess.STDOUT,
         cwd=settings.home if IS_INSTALLED else CODE_DIR,  # a checkout is imported from where it lies
-        env=WORKER_ENVIRONMENT | os.environ | environment(settings) | ray_address,
+        env=WORKER_ENVIRONMENT | os.environ | make_environment(settings) | ray_address,
         start_new_session=True,
     )
     _started.append(process)

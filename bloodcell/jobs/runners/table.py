@@ -11,7 +11,7 @@ RUNNERS = {"local": "bloodcell.jobs.runners.local:LocalRunner", "ray": "bloodcel
 
 
 class Runner(Protocol):
-    """Starts, stops and watches the processes of jobs; made by `runner_of` with the settings."""
+    """Starts, stops and watches the processes of jobs; made by `make_runner` with the settings."""
 
     def start(self, job: Job) -> tuple[str, int, float] | None:
         """Start the worker of a claimed job; host, pid and its creation time, None where only the worker knows.
@@ -38,7 +38,7 @@ class Runner(Protocol):
         """
 
 
-def runner_of(settings: Settings) -> Runner:
+def make_runner(settings: Settings) -> Runner:
     """The runner that BLOODCELL_RUNNER names."""
     if settings.runner not in RUNNERS:
         raise JobError(f"BLOODCELL_RUNNER must be one of {list(RUNNERS)}. Received: {settings.runner!r}.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.core.errors import BloodcellError
-from bloodcell.model_import.sandbox_files import ANSWER_FILE, MADE_DIR, REQUEST_FILE, STEPS_FILE
+from bloodcell.model_import.sandbox_files import MODEL_DIR, REQUEST_FILE, RESPONSE_FILE, STEPS_FILE
 
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 # As TensorFlow, ONNX Runtime and the loader of libraries say it.
@@ -26,23 +26,23 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 def main() -> int:
     """Do what request.json says; 0 where answer.json holds what came of it, good or bad."""
     request = json.loads(Path(REQUEST_FILE).read_text(encoding="utf-8"))
-    shut_in(request["max_bytes"], request["max_cpu_s"], request["max_file_bytes"])
+    restrict_process(request["max_bytes"], request["max_cpu_s"], request["max_file_bytes"])
     try:
-        answer: dict[str, Any] = {"made": _load(Path(request["file"]), json.dumps(request["spec"]))}
+        answer: dict[str, Any] = {"made": _load_model(Path(request["file"]), json.dumps(request["spec"]))}
     except BloodcellError as error:
         answer = {"error": str(error)}
     except MemoryError:
-        answer = {"error": _no_room(request)}
+        answer = {"error": _describe_memory_limit(request)}
     except Exception as error:  # noqa: BLE001 - whatever a foreign file makes a library say must come out as the reason
         first = next(iter(str(error).strip().splitlines()), "")
         is_memory = any(sign in first for sign in _NO_MEMORY)
         words = f"The network cannot be loaded: {type(error).__name__}: {first[:300]}"
-        answer = {"error": _no_room(request) if is_memory else words}
-    Path(ANSWER_FILE).write_text(json.dumps(answer), encoding="utf-8")
+        answer = {"error": _describe_memory_limit(request) if is_memory else words}
+    Path(RESPONSE_FILE).write_text(json.dumps(answer), encoding="utf-8")
     return 0
 
 
-def shut_in(max_bytes: int, max_cpu_s: int, max_file_bytes: int) -> bool:
+def restrict_process(max_bytes: int, max_cpu_s: int, max_file_bytes: int) -> bool:
     """Take from this process what loading a model does not need.
 
     Memory, processor time and the size of files are limited, it dies with who started it, can win no new rights, and,
@@ -69,27 +69,27 @@ def shut_in(max_bytes: int, max_cpu_s: int, max_file_bytes: int) -> bool:
     return any(system.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
 
 
-def _load(path: Path, spec_text: str) -> dict[str, Any]:
-    from bloodcell.model_import.load_spec import PACKED, LoadSpec
+def _load_model(path: Path, spec_text: str) -> dict[str, Any]:
+    from bloodcell.model_import.load_spec import ZIPPED, LoadSpec
 
-    spec, made = LoadSpec.from_json(spec_text), Path(MADE_DIR).resolve()
+    spec, made = LoadSpec.from_json(spec_text), Path(MODEL_DIR).resolve()
     metrics = None
-    if spec.format == PACKED:
-        from bloodcell.model_import.sandboxed.zipped_model import take_packed
+    if spec.format == ZIPPED:
+        from bloodcell.model_import.sandboxed.zipped_model import import_zipped_model
 
-        take_packed(path, made, _say)
+        import_zipped_model(path, made, _log_step)
     else:
-        _say("Loading the training library")
+        _log_step("Loading the training library")
         from bloodcell.model_import.sandboxed.convert import convert
 
-        metrics = convert(path, spec, made, _say)
-    _say("Trying it on drawn cells")
+        metrics = convert(path, spec, made, _log_step)
+    _log_step("Trying it on drawn cells")
     from bloodcell.model_import.sandboxed.onnx_check import check_onnx
-    from bloodcell.model_import.sandboxed.trial import try_model
+    from bloodcell.model_import.sandboxed.trial import run_smoke_test
     from bloodcell.model_store.folder import NETWORK_FILE, read_description
 
     check_onnx(made / NETWORK_FILE)
-    trial = asdict(try_model(made))
+    trial = asdict(run_smoke_test(made))
     if metrics is not None:
         from bloodcell.model_import.sandboxed.convert import write_loaded_card
         from bloodcell.training.output.result_folder import write_json
@@ -100,12 +100,12 @@ def _load(path: Path, spec_text: str) -> dict[str, Any]:
     return trial
 
 
-def _say(step: str) -> None:
+def _log_step(step: str) -> None:
     with Path(STEPS_FILE).open("a", encoding="utf-8") as stream:
         stream.write(f"{step}\n")
 
 
-def _no_room(request: dict[str, Any]) -> str:
+def _describe_memory_limit(request: dict[str, Any]) -> str:
     return f"The network needs more memory than the {request['max_bytes'] / 2**30:g} GB that are allowed for loading."
 
 

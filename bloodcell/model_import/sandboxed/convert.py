@@ -14,17 +14,17 @@ import numpy as np
 from keras import layers, ops
 
 from bloodcell.core.errors import ModelError
-from bloodcell.imaging.crop import BACKGROUND_LEVEL, whole_picture
+from bloodcell.imaging.crop import BACKGROUND_LEVEL, resize_image
 from bloodcell.model_import.load_spec import CONTEXT, LEVELS, LoadSpec
 from bloodcell.model_store.folder import NETWORK_FILE, SPEC_FILE
 from bloodcell.model_store.inspection.keras_sizes import check_class_names
-from bloodcell.model_store.io_spec import CELL, LOGITS, UNJUDGED_OUTPUTS, Takes
+from bloodcell.model_store.io_spec import CELL, LOGITS, LOGITS_ONLY, ModelIOSpec
 from bloodcell.model_store.model_zip import KERAS_FILE
-from bloodcell.networks.builders.open_file import load_inspected
+from bloodcell.model_store.versions import read_revision, versions
+from bloodcell.networks.builders.open_file import load_keras_file
 from bloodcell.networks.builders.saved import save_network
 from bloodcell.synthetic.gallery import draw_field
-from bloodcell.training.fitting.export import export_answer_onnx
-from bloodcell.training.output.description import revision, versions
+from bloodcell.training.fitting.export import export_logits_onnx
 from bloodcell.training.output.result_folder import write_json
 
 # Keeps the logarithm of a probability of 0 finite.
@@ -33,7 +33,7 @@ N_RANDOM, N_DRAWN = 8, 4
 NOT_MEASURED = "No thresholds were measured for this model, so every cell is marked check: look at each one yourself."
 
 
-def convert(path: Path, spec: LoadSpec, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def convert(path: Path, spec: LoadSpec, folder: Path, on_step: Callable[[str], None]) -> dict[str, Any]:
     """Make a model folder of a `.keras` file; all but its card and metrics.json, which need its trial.
 
     Parameters
@@ -53,16 +53,16 @@ def convert(path: Path, spec: LoadSpec, folder: Path, say: Callable[[str], None]
     ModelError
         If the file is refused, its network does not fit what `spec` says, or the exported one answers otherwise.
     """
-    say("Reading the network")
-    model = load_inspected(path)
-    pictures = _pictures(*_size(model))
-    whole = _fitted(model, spec, pictures)
+    on_step("Reading the network")
+    model = load_keras_file(path)
+    images = _make_check_images(*_read_input_size(model))
+    whole = _wrap_network(model, spec, images)
     folder.mkdir(parents=True)
-    say("Writing it for ONNX Runtime and comparing the answers")
+    on_step("Writing it for ONNX Runtime and comparing the answers")
     with contextlib.redirect_stdout(io.StringIO()):
-        difference = export_answer_onnx(whole, folder / NETWORK_FILE, pictures)
+        difference = export_logits_onnx(whole, folder / NETWORK_FILE, images)
     save_network(whole, folder / KERAS_FILE)
-    write_json(folder / SPEC_FILE, _description(spec, *_size(model)))
+    write_json(folder / SPEC_FILE, _make_description(spec, *_read_input_size(model)))
     return {"parameters": model.count_params(), "largest_difference": float(f"{difference:.2g}")}
 
 
@@ -101,7 +101,7 @@ def write_loaded_card(folder: Path, description: dict[str, Any], metrics: dict[s
     (folder / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _size(model: keras.Model) -> tuple[int, int]:
+def _read_input_size(model: keras.Model) -> tuple[int, int]:
     shape: tuple[int, ...] = model.inputs[0].shape if len(model.inputs) == 1 else ()
     if len(shape) != 4 or shape[-1] != 3 or None in shape[1:]:
         raise ModelError(
@@ -110,32 +110,32 @@ def _size(model: keras.Model) -> tuple[int, int]:
     return shape[1], shape[2]
 
 
-def _pictures(height_px: int, width_px: int) -> np.ndarray:
+def _make_check_images(height_px: int, width_px: int) -> np.ndarray:
     """Random pictures, and drawn cells: uint8 (N, height_px, width_px, 3)."""
     random = np.random.default_rng(0).integers(0, 256, (N_RANDOM, height_px, width_px, 3), np.uint8)
     fields = [draw_field(seed, 1, 120, 120, scale=0.45, n_platelets=0).rgb for seed in range(N_DRAWN)]
-    return np.concatenate([random, np.stack([whole_picture(rgb, height_px, width_px) for rgb in fields])])
+    return np.concatenate([random, np.stack([resize_image(rgb, height_px, width_px) for rgb in fields])])
 
 
-def _fitted(model: keras.Model, spec: LoadSpec, pictures: np.ndarray) -> keras.Model:
+def _wrap_network(model: keras.Model, spec: LoadSpec, images: np.ndarray) -> keras.Model:
     """The network with raw levels in and the output "logits" out, whatever it takes and gives itself."""
-    crops = keras.Input((*_size(model), 3), name="crops")
+    crops = keras.Input((*_read_input_size(model), 3), name="crops")
     scaled = crops
     if spec.levels != 255:
         factor, offset = (1 / 255, 0.0) if spec.levels == 1 else (1 / 127.5, -1.0)
         scaled = layers.Rescaling(factor, offset=offset, name="scaling_of_levels")(crops)
     # Said once and for all: layers that vary pictures think otherwise unless they are told.
-    answer = _one_answer(model(scaled, training=False))
+    answer = _select_output(model(scaled, training=False))
     if len(answer.shape) != 2 or answer.shape[-1] is None:
         raise ModelError(f"The network must give one number a class, (N, classes). It gives {answer.shape}.")
     check_class_names(spec.class_names, answer.shape[-1])
     answer = ops.cast(answer, "float32") if answer.dtype != "float32" else answer
-    asked = keras.Model(crops, answer)(pictures.astype(np.float32), training=False)
+    asked = keras.Model(crops, answer)(images.astype(np.float32), training=False)
     answered = keras.ops.convert_to_numpy(asked)
-    return keras.Model(crops, {LOGITS: _logits(answer, answered, _last_step(model))}, name="loaded")
+    return keras.Model(crops, {LOGITS: _to_logits(answer, answered, _find_last_step(model))}, name="loaded")
 
 
-def _one_answer(answer: Any) -> Any:
+def _select_output(answer: Any) -> Any:
     """The one output; of a network of our own, which has several, its logits."""
     answers = answer if isinstance(answer, dict) else {LOGITS: answer}
     if LOGITS not in answers and len(answers) == 1:
@@ -148,24 +148,24 @@ def _one_answer(answer: Any) -> Any:
     return one
 
 
-def _last_step(model: keras.Model) -> str:
+def _find_last_step(model: keras.Model) -> str:
     """Name of the function that the network ends in: an activation, else the kind of its last layer."""
     output = model.output.get(LOGITS, model.outputs[0]) if isinstance(model.output, dict) else model.outputs[0]
     last = output._keras_history.operation
     if isinstance(last, keras.Model):
-        return _last_step(last)
+        return _find_last_step(last)
     activation = getattr(last, "activation", None)
     return getattr(activation, "__name__", type(last).__name__).lower()
 
 
-def _logits(answer: Any, answered: np.ndarray, last_step: str) -> Any:
+def _to_logits(answer: Any, answered: np.ndarray, last_step: str) -> Any:
     """From what a network gives to logits, whose softmax is its probabilities.
 
     Parameters
     ----------
     answer : KerasTensor (N, C)
     answered : the same for pictures
-    last_step : what the network ends in, of `_last_step`
+    last_step : what the network ends in, of `_find_last_step`
     """
     if not np.isfinite(answered).all():
         raise ModelError("The network gives answers that are no numbers, for random or drawn pictures.")
@@ -183,19 +183,19 @@ def _logits(answer: Any, answered: np.ndarray, last_step: str) -> Any:
     )
 
 
-def _description(spec: LoadSpec, height_px: int, width_px: int) -> dict[str, Any]:
-    takes = Takes(height_px, width_px, spec.input, CONTEXT if spec.input == CELL else 1.0, UNJUDGED_OUTPUTS)
+def _make_description(spec: LoadSpec, height_px: int, width_px: int) -> dict[str, Any]:
+    io_spec = ModelIOSpec(height_px, width_px, spec.input, CONTEXT if spec.input == CELL else 1.0, LOGITS_ONLY)
     balanced = f", background balanced to {BACKGROUND_LEVEL}" if spec.input == CELL else ""
     return {
         "format": 1,
         "name": spec.name,
         "title": f"Loaded from {spec.file_name}" if spec.file_name else spec.name,
         "class_names": list(spec.class_names),
-        **takes.to_description(),
+        **io_spec.to_description(),
         "scaling": f"levels 0-255{balanced}; {LEVELS[spec.levels]}, inside the graph",
         "calibration": None,
         "statuses": NOT_MEASURED,
         "loaded_from": {"file": spec.file_name, "levels": LEVELS[spec.levels]},
         "versions": versions(),
-        "revision": revision(),
+        "revision": read_revision(),
     }

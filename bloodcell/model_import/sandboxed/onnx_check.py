@@ -8,7 +8,7 @@ import onnx
 
 from bloodcell.core.errors import ModelError
 
-_PLAIN: Final = """
+_ALLOWED_OPERATORS: Final = """
 Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape Conv ConvTranspose
 CumSum DepthToSpace Div Dropout Elu Equal Erf Exp Expand Flatten Floor Gather Gelu Gemm GlobalAveragePool GlobalMaxPool
 Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization
@@ -17,7 +17,7 @@ ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Rel
 Sign Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh ThresholdedRelu Tile Transpose
 Unsqueeze Upsample Where
 """
-PLAIN: Final = frozenset(_PLAIN.split())
+ALLOWED_OPERATORS: Final = frozenset(_ALLOWED_OPERATORS.split())
 _DOMAINS: Final = ("", "ai.onnx")
 
 
@@ -32,7 +32,7 @@ def check_onnx(path: Path) -> None:
     """
     try:
         network = onnx.load(path, load_external_data=False)
-        _check_plain(network)
+        _check_operators(network)
         onnx.checker.check_model(network)
     except ModelError as error:
         raise ModelError(f"{path.name} is refused: {error}.") from error
@@ -41,21 +41,21 @@ def check_onnx(path: Path) -> None:
         raise ModelError(f"{path.name} is damaged: {reason[:200]}.") from error
 
 
-def _check_plain(network: onnx.ModelProto) -> None:
+def _check_operators(network: onnx.ModelProto) -> None:
     if network.functions or network.training_info:
         raise ModelError("it holds functions of its own")
     for node in network.graph.node:
-        if node.domain not in _DOMAINS or node.op_type not in PLAIN:
+        if node.domain not in _DOMAINS or node.op_type not in ALLOWED_OPERATORS:
             name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
             raise ModelError(f"its operator {name[:80]} is none of the plain ones that are allowed")
         if any(one.graphs or one.HasField("g") for one in node.attribute):
             raise ModelError(f"its operator {node.op_type} holds a network of its own")
-    for tensor in _tensors(network.graph):
+    for tensor in _list_tensors(network.graph):
         if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelError("it keeps numbers in another file")
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+def _list_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)

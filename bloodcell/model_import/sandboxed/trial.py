@@ -11,14 +11,14 @@ import numpy as np
 from bloodcell.core.errors import ModelError
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
-from bloodcell.synthetic.gallery import sample_set
+from bloodcell.synthetic.gallery import draw_sample_set
 
-N_PICTURES: Final = 12
+N_IMAGES: Final = 12
 MAX_MS: Final = 5_000
 
 
 @dataclass(frozen=True)
-class Trial:
+class SmokeTest:
     """What a model said of drawn pictures.
 
     n_cells : cells that it named
@@ -31,7 +31,7 @@ class Trial:
     named: dict[str, int]
 
 
-def try_model(folder: Path) -> Trial:
+def run_smoke_test(folder: Path) -> SmokeTest:
     """Let a model answer for the drawn sample set, as Classify would.
 
     Raises
@@ -40,16 +40,16 @@ def try_model(folder: Path) -> Trial:
         If the folder cannot be served, fails, gives no probabilities, or takes longer than `MAX_MS` for a cell.
     """
     engine = Engine(folder)
-    takes = engine.takes
+    io_spec = engine.io_spec
     try:
-        blank = np.full((1, takes.height_px, takes.width_px, 3), 200, np.uint8)
+        blank = np.full((1, io_spec.height_px, io_spec.width_px, 3), 200, np.uint8)
         began = time.perf_counter()
         engine.classify(blank)
         ms = 1000 * (time.perf_counter() - began)
         if ms > MAX_MS:
             raise ModelError(f"The network took {ms / 1000:.0f} s for one cell, and {MAX_MS / 1000:.0f} s are allowed.")
         cells = [
-            cell for result in analyse(engine, [data for _, data in sample_set(N_PICTURES)]) for cell in result.cells
+            cell for result in analyse(engine, [data for _, data in draw_sample_set(N_IMAGES)]) for cell in result.cells
         ]
         began = time.perf_counter()
         engine.classify(np.repeat(blank, 8, axis=0))
@@ -62,4 +62,4 @@ def try_model(folder: Path) -> Trial:
     probs = np.array([cell.probs for cell in cells])
     if not len(cells) or not np.isfinite(probs).all() or not np.allclose(probs.sum(axis=1), 1, atol=1e-3):
         raise ModelError("The network gives no probabilities for drawn cells.")
-    return Trial(len(cells), round(ms, 2), dict(Counter(cell.class_name for cell in cells)))
+    return SmokeTest(len(cells), round(ms, 2), dict(Counter(cell.class_name for cell in cells)))

@@ -14,7 +14,7 @@ from bloodcell.model_store.io_spec import MASK_FILE
 from bloodcell.model_store.model_zip import KERAS_FILE, unpack_model
 
 
-def take_packed(path: Path, folder: Path, say: Callable[[str], None]) -> None:
+def import_zipped_model(path: Path, folder: Path, on_step: Callable[[str], None]) -> None:
     """Unpack a zip of `model_store.model_zip` into a new folder; its model is not tried here.
 
     Parameters
@@ -26,17 +26,17 @@ def take_packed(path: Path, folder: Path, say: Callable[[str], None]) -> None:
     ModelError
         If the zip is refused, or a file of it is damaged or holds what is not allowed. Then the folder may be there.
     """
-    say("Unpacking")
+    on_step("Unpacking")
     unpack_model(path.open("rb", buffering=0), folder)
     read_model(folder)
-    say("Looking through the networks")
+    on_step("Looking through the networks")
     for name in (NETWORK_FILE, MASK_FILE):
         if (folder / name).is_file():
             check_onnx(folder / name)
     if (folder / KERAS_FILE).is_file():  # never opened by Keras without being looked through again
         inspect_keras((folder / KERAS_FILE).open("rb", buffering=0))
     for one in sorted(folder.iterdir()):
-        _CHECKS.get(one.suffix, _check_nothing)(one)
+        _CHECKS.get(one.suffix, _skip_check)(one)
 
 
 def _check_json(path: Path) -> None:
@@ -65,7 +65,7 @@ def _check_arrays(path: Path) -> None:
         raise ModelError(f"{path.name} must hold arrays of numbers.")
 
 
-def _check_nothing(_path: Path) -> None:
+def _skip_check(_path: Path) -> None:
     """Networks were looked through before."""
 
 

@@ -45,7 +45,7 @@ PARTS: Final = {
 # Values that Keras writes as objects; each with what its `config` must be checked for elsewhere.
 VALUES: Final = frozenset({"__keras_tensor__", "__numpy__", "__tensor__", "__slice__", "__ellipsis__"})
 
-WHY_NOT: Final = {
+REFUSAL_REASONS: Final = {
     "Lambda": "it holds Python code, which would run here",
     "__lambda__": "it holds Python code, which would run here",
     "function": "a function in it would be called here",
@@ -57,7 +57,7 @@ WHY_NOT: Final = {
 }
 
 
-def problem_of(module: object, class_name: object, registered_name: object) -> str:
+def find_problem(module: object, class_name: object, registered_name: object) -> str:
     """Why an object of a config.json is refused; "" where it is plain.
 
     Parameters
@@ -66,8 +66,8 @@ def problem_of(module: object, class_name: object, registered_name: object) -> s
     """
     if not isinstance(class_name, str):
         return "it has a layer without a name of its kind"
-    if class_name in WHY_NOT:
-        return f"its part {class_name} is not allowed: {WHY_NOT[class_name]}"
+    if class_name in REFUSAL_REASONS:
+        return f"its part {class_name} is not allowed: {REFUSAL_REASONS[class_name]}"
     if class_name in VALUES and module is None and registered_name is None:
         return ""
     if registered_name not in (None, class_name):

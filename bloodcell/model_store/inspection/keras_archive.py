@@ -9,8 +9,15 @@ from typing import Any, Final
 
 from bloodcell.core.errors import IntakeError
 from bloodcell.datasets.sources.archives import SafeZip
-from bloodcell.model_store.inspection.allowed_layers import MODELS, problem_of
-from bloodcell.model_store.inspection.keras_sizes import input_size, n_outputs, objects_in, parameters_of, part, refused
+from bloodcell.model_store.inspection.allowed_layers import MODELS, find_problem
+from bloodcell.model_store.inspection.keras_sizes import (
+    count_parameters,
+    get_part,
+    iterate_objects,
+    make_refusal,
+    n_outputs,
+    read_input_size,
+)
 
 CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 MAX_CONFIG_BYTES: Final = 16 * 2**20
@@ -62,50 +69,50 @@ def inspect_keras(raw: io.RawIOBase | io.BytesIO) -> KerasFile:
         If it is something else, is damaged, has members, layers, functions or numbers beyond what is allowed, or takes
         anything but one colour picture.
     """
-    config = _config_of(raw)
-    root = _root(config)
-    objects = list(objects_in(config))
+    config = _read_config(raw)
+    root = _read_root_config(config)
+    objects = list(iterate_objects(config))
     if len(objects) > 20 * MAX_LAYERS:
-        raise refused(f"it has too many parts: {20 * MAX_LAYERS:,} are allowed, it has {len(objects):,}")
+        raise make_refusal(f"it has too many parts: {20 * MAX_LAYERS:,} are allowed, it has {len(objects):,}")
     for one in objects:
         _check_object(one)
     layers = [one for one in objects if "inbound_nodes" in one or one.get("module") == "keras.layers"]
     if len(layers) > MAX_LAYERS:
-        raise refused(f"it has too many layers: {MAX_LAYERS:,} are allowed, it has {len(layers):,}")
-    n_parameters = sum(map(parameters_of, layers))
+        raise make_refusal(f"it has too many layers: {MAX_LAYERS:,} are allowed, it has {len(layers):,}")
+    n_parameters = sum(map(count_parameters, layers))
     if n_parameters > MAX_PARAMETERS:
-        raise refused(f"it would have {n_parameters:,} weights, and {MAX_PARAMETERS:,} are allowed")
-    height_px, width_px = input_size(root)
+        raise make_refusal(f"it would have {n_parameters:,} weights, and {MAX_PARAMETERS:,} are allowed")
+    height_px, width_px = read_input_size(root)
     scales_levels = any(layer["class_name"] in ("Rescaling", "Normalization") for layer in layers)
     return KerasFile(height_px, width_px, len(layers), n_outputs(root), n_parameters, scales_levels)
 
 
-def _config_of(raw: io.RawIOBase | io.BytesIO) -> dict[str, Any]:
+def _read_config(raw: io.RawIOBase | io.BytesIO) -> dict[str, Any]:
     start = raw.read(8) or b""
     raw.seek(0)
     for known, reason in _STARTS:
         if start.startswith(known):
             raw.close()
-            raise refused(f"{reason}; save the network as .keras")
+            raise make_refusal(f"{reason}; save the network as .keras")
     if not start.startswith(b"PK"):
         raw.close()
-        raise refused("it is no zip, as .keras files are")
+        raise make_refusal("it is no zip, as .keras files are")
     try:
         with SafeZip(raw) as archive:
             members = {info.filename: info for info in archive.members}
             _check_members(archive, [info.filename for info in archive.members])
             if members[CONFIG].file_size > MAX_CONFIG_BYTES:
                 size = members[CONFIG].file_size / 2**20
-                raise refused(f"its {CONFIG} has {size:.0f} MB, and {MAX_CONFIG_BYTES // 2**20} are allowed")
+                raise make_refusal(f"its {CONFIG} has {size:.0f} MB, and {MAX_CONFIG_BYTES // 2**20} are allowed")
             text = archive.read(members[CONFIG])
     except IntakeError as error:
-        raise refused(f"as a zip it cannot be read ({str(error).rstrip('.')})") from error
+        raise make_refusal(f"as a zip it cannot be read ({str(error).rstrip('.')})") from error
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise refused(f"its {CONFIG} is no readable JSON") from error
+        raise make_refusal(f"its {CONFIG} is no readable JSON") from error
     if not isinstance(config, dict):
-        raise refused(f"its {CONFIG} holds no network")
+        raise make_refusal(f"its {CONFIG} holds no network")
     # Never read: loaded without compiling. Those of nested networks would be, and are looked through like all else.
     return config | {"compile_config": None}
 
@@ -114,54 +121,54 @@ def _check_members(archive: SafeZip, names: list[str]) -> None:
     for info in archive.members:
         problem = archive.problem(info)
         if problem:
-            raise refused(f"of its member {info.filename[:80]} it is said: {problem.rstrip('.')}")
+            raise make_refusal(f"of its member {info.filename[:80]} it is said: {problem.rstrip('.')}")
     if "saved_model.pb" in {name.rsplit("/", 1)[-1] for name in names}:
-        raise refused("it is a SavedModel, a TensorFlow program; save the network as .keras")
+        raise make_refusal("it is a SavedModel, a TensorFlow program; save the network as .keras")
     others = sorted(set(names) - {CONFIG, WEIGHTS, METADATA})
     if others:
-        raise refused(f"it holds {others[0][:80]!r}, where only {CONFIG}, {METADATA} and {WEIGHTS} are allowed")
+        raise make_refusal(f"it holds {others[0][:80]!r}, where only {CONFIG}, {METADATA} and {WEIGHTS} are allowed")
     if len(set(names)) != len(names):
-        raise refused("a member comes twice in it")
+        raise make_refusal("a member comes twice in it")
     missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
     if missing:
-        raise refused(f"it lacks {' and '.join(missing)}")
+        raise make_refusal(f"it lacks {' and '.join(missing)}")
 
 
-def _root(config: dict[str, Any]) -> dict[str, Any]:
+def _read_root_config(config: dict[str, Any]) -> dict[str, Any]:
     """The config of the outermost network."""
-    problem = problem_of(config.get("module"), config.get("class_name"), config.get("registered_name"))
+    problem = find_problem(config.get("module"), config.get("class_name"), config.get("registered_name"))
     if problem:
-        raise refused(problem)
-    inner = part(config, "config")
+        raise make_refusal(problem)
+    inner = get_part(config, "config")
     if (config.get("module"), config["class_name"]) not in MODELS:
-        raise refused("it holds no network of layers")
+        raise make_refusal("it holds no network of layers")
     layers = inner.get("layers")
     if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
-        raise refused("its network has no layers")
+        raise make_refusal("its network has no layers")
     return inner
 
 
 def _check_object(one: dict[str, Any]) -> None:
     class_name = one["class_name"]
-    problem = problem_of(one.get("module"), class_name, one.get("registered_name"))
+    problem = find_problem(one.get("module"), class_name, one.get("registered_name"))
     if problem:
-        raise refused(problem)
+        raise make_refusal(problem)
     if one.get("compile_config"):
-        raise refused("a network nested in it carries settings of training; save it without them")
+        raise make_refusal("a network nested in it carries settings of training; save it without them")
     if class_name == "__keras_tensor__":
-        _check_map(part(one, "config").get("shape"))
+        _check_map(get_part(one, "config").get("shape"))
     elif class_name in ("__numpy__", "__tensor__"):
-        if not str(part(one, "config").get("dtype")).startswith(("float", "int", "bool", "uint")):
-            raise refused("it holds an array that is no array of numbers")
+        if not str(get_part(one, "config").get("dtype")).startswith(("float", "int", "bool", "uint")):
+            raise make_refusal("it holds an array that is no array of numbers")
     elif class_name == "InputLayer" or "build_config" in one:
-        _check_map(part(one, "config").get("batch_shape"))
-        _check_map(part(one, "build_config").get("input_shape"))
-    for name, number in _numbers({key: one.get(key) for key in ("config", "build_config")}):
+        _check_map(get_part(one, "config").get("batch_shape"))
+        _check_map(get_part(one, "build_config").get("input_shape"))
+    for name, number in _iterate_numbers({key: one.get(key) for key in ("config", "build_config")}):
         if abs(number) > MAX_NUMBER:
-            raise refused(f"{name!r} of its part {class_name} is {number:,}, and {MAX_NUMBER:,} is allowed")
+            raise make_refusal(f"{name!r} of its part {class_name} is {number:,}, and {MAX_NUMBER:,} is allowed")
 
 
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, int]]:
+def _iterate_numbers(value: Any, name: str = "") -> Iterator[tuple[str, int]]:
     """Whole numbers of an object's own settings, with the setting's name; nested objects are looked at by themselves."""
     waiting = [(name, value)]
     while waiting:
@@ -181,4 +188,4 @@ def _check_map(shape: Any) -> None:
         return
     sides = [side for side in shape if isinstance(side, int)]
     if math.prod(max(1, side) for side in sides) > MAX_MAP:
-        raise refused(f"a map in it would have the shape {shape}, and {MAX_MAP:,} numbers are allowed")
+        raise make_refusal(f"a map in it would have the shape {shape}, and {MAX_MAP:,} numbers are allowed")

@@ -11,7 +11,7 @@ MAX_CLASSES: Final = 1_000
 _SHAPE_KEEPING: Final = ("Activation", "Softmax", "Dropout", "ActivityRegularization", "Identity")
 
 
-def refused(reason: str) -> ModelError:
+def make_refusal(reason: str) -> ModelError:
     """The error for a `.keras` file that is not taken; `reason` is part of a sentence."""
     return ModelError(f"The .keras file is refused: {reason}.")
 
@@ -32,7 +32,7 @@ def check_class_names(names: Sequence[str], n_outputs: int | None = None) -> Non
         raise ModelError(f"The network tells {wanted} classes apart. Received: {len(names)} class names.")
 
 
-def objects_in(config: Any) -> Iterator[dict[str, Any]]:
+def iterate_objects(config: Any) -> Iterator[dict[str, Any]]:
     """Everything that Keras would make an object of, however deeply nested."""
     waiting = [config]
     while waiting:
@@ -45,15 +45,15 @@ def objects_in(config: Any) -> Iterator[dict[str, Any]]:
             waiting += value
 
 
-def part(one: dict[str, Any], key: str) -> dict[str, Any]:
+def get_part(one: dict[str, Any], key: str) -> dict[str, Any]:
     """What an object holds under `key`, where that is a dict; else an empty one."""
     value = one.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def parameters_of(layer: dict[str, Any]) -> int:
+def count_parameters(layer: dict[str, Any]) -> int:
     """Weights of a layer, from what it says of its input; 0 where it has none or does not say."""
-    inner, shape = part(layer, "config"), part(layer, "build_config").get("input_shape")
+    inner, shape = get_part(layer, "config"), get_part(layer, "build_config").get("input_shape")
     if not isinstance(shape, list) or not shape or not isinstance(shape[-1], int):
         return 0
     given = shape[-1]
@@ -78,17 +78,19 @@ def parameters_of(layer: dict[str, Any]) -> int:
     return 0
 
 
-def input_size(root: dict[str, Any]) -> tuple[int, int]:
+def read_input_size(root: dict[str, Any]) -> tuple[int, int]:
     """Height and width of what the outermost network takes."""
-    inputs = [part(layer, "config") for layer in root["layers"] if layer.get("class_name") == "InputLayer"]
+    inputs = [get_part(layer, "config") for layer in root["layers"] if layer.get("class_name") == "InputLayer"]
     if len(inputs) > 1:
-        raise refused(f"it takes {len(inputs)} inputs, where one picture is allowed")
+        raise make_refusal(f"it takes {len(inputs)} inputs, where one picture is allowed")
     shape = inputs[0].get("batch_shape") if inputs else root.get("build_input_shape")
     if not isinstance(shape, list) or len(shape) != 4 or shape[-1] != 3:
-        raise refused(f"it must take colour pictures (any number, height, width, 3), and takes {shape}")
+        raise make_refusal(f"it must take colour pictures (any number, height, width, 3), and takes {shape}")
     height, width = shape[1:3]
     if not all(isinstance(side, int) and 1 <= side <= MAX_SIDE_PX for side in (height, width)):
-        raise refused(f"it must take pictures of a fixed size, at most {MAX_SIDE_PX:,} px a side, and takes {shape}")
+        raise make_refusal(
+            f"it must take pictures of a fixed size, at most {MAX_SIDE_PX:,} px a side, and takes {shape}"
+        )
     return height, width
 
 
@@ -105,10 +107,10 @@ def n_outputs(root: dict[str, Any]) -> int | None:
             name = named[0][0]
         last = next((layer for layer in layers if layer.get("name") == name), {})
     if last.get("class_name") in _SHAPE_KEEPING:
-        shape = part(last, "build_config").get("input_shape")
+        shape = get_part(last, "build_config").get("input_shape")
         if not isinstance(shape, list):  # Keras notes it for layers with weights only
-            tensors = [one for one in objects_in(last) if one["class_name"] == "__keras_tensor__"]
-            shape = part(tensors[0], "config").get("shape") if tensors else None
+            tensors = [one for one in iterate_objects(last) if one["class_name"] == "__keras_tensor__"]
+            shape = get_part(tensors[0], "config").get("shape") if tensors else None
         return shape[-1] if isinstance(shape, list) and shape and isinstance(shape[-1], int) else None
-    units = part(last, "config").get("units") if last.get("class_name") == "Dense" else None
+    units = get_part(last, "config").get("units") if last.get("class_name") == "Dense" else None
     return units if isinstance(units, int) else None

@@ -9,7 +9,7 @@ from keras import layers
 from bloodcell.networks.builders.heads import FEATURES
 
 
-def backbone_layers(model: keras.Model) -> list[layers.Layer]:
+def list_backbone_layers(model: keras.Model) -> list[layers.Layer]:
     """The layers from the input to the layer "features", without the input itself."""
     backbone = keras.Model(model.input, model.get_layer(FEATURES).output)
     return [layer for layer in backbone.layers if not isinstance(layer, layers.InputLayer)]
@@ -17,7 +17,7 @@ def backbone_layers(model: keras.Model) -> list[layers.Layer]:
 
 def freeze_backbone(model: keras.Model) -> None:
     """Let only the head learn; compile afterwards."""
-    for layer in backbone_layers(model):
+    for layer in list_backbone_layers(model):
         layer.trainable = False
 
 
@@ -31,5 +31,5 @@ def thaw_backbone(model: keras.Model) -> None:
     ----------
     .. [1] Chollet, Transfer learning & fine-tuning, keras.io/guides/transfer_learning
     """
-    for layer in backbone_layers(model):
+    for layer in list_backbone_layers(model):
         layer.trainable = not isinstance(layer, layers.BatchNormalization)

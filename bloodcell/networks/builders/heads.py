@@ -9,13 +9,13 @@ from bloodcell.networks.settings import NetworkSettings
 FEATURES = "features"
 
 
-def scaled_input(settings: NetworkSettings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def build_scaled_input(settings: NetworkSettings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """The input "crops" of raw levels, and the same scaled."""
     crops = keras.Input((settings.height_px, settings.width_px, 3), name="crops")
     return crops, scale_crops(crops, settings.scaling)
 
 
-def with_heads(
+def add_heads(
     crops: keras.KerasTensor,
     features: keras.KerasTensor,
     settings: NetworkSettings,
@@ -33,7 +33,7 @@ def with_heads(
     Returns
     -------
     keras.Model
-        Outputs a dict: "logits" (N, n_classes), before the softmax; with `known_head` also "known" (N, 1), a logit that
+        Outputs a dict: "logits" (N, n_classes), before the softmax; with `ood_head` also "known" (N, 1), a logit that
         the crop shows a cell of one of the classes at all.
     """
     share = settings.dropout if dropout is None else dropout
@@ -42,6 +42,6 @@ def with_heads(
     for width in hidden:
         x = layers.Dense(width, activation="relu", name=f"head_{width}")(x)
     outputs = {"logits": layers.Dense(settings.n_classes, name="logits")(x)}
-    if settings.known_head:
+    if settings.ood_head:
         outputs["known"] = layers.Dense(1, name="known")(dropped)
     return keras.Model(crops, outputs, name=name)

@@ -15,7 +15,7 @@ from bloodcell.model_store.inspection.keras_archive import WEIGHTS, inspect_kera
 MAX_WEIGHT_BYTES = 2**30
 
 
-def load_inspected(path: Path) -> keras.Model:
+def load_keras_file(path: Path) -> keras.Model:
     """Load a network whose file was looked through: its archive and layers without Keras, then its weights.
 
     Raises
@@ -36,7 +36,7 @@ def load_inspected(path: Path) -> keras.Model:
 def _check_weights(path: Path) -> None:
     """Refuse weights that are links, lie in other files, or would unpack to too much."""
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as weights:
-        total = sum(map(_bytes_in, _datasets(weights)))
+        total = sum(map(_count_bytes, _list_datasets(weights)))
     if total > MAX_WEIGHT_BYTES:
         allowed = MAX_WEIGHT_BYTES / 2**20
         raise ModelError(
@@ -44,7 +44,7 @@ def _check_weights(path: Path) -> None:
         )
 
 
-def _datasets(weights: h5py.File) -> list[Any]:
+def _list_datasets(weights: h5py.File) -> list[Any]:
     found, waiting = [], [weights]
     while waiting:
         group = waiting.pop()
@@ -61,7 +61,7 @@ def _datasets(weights: h5py.File) -> list[Any]:
     return found
 
 
-def _bytes_in(one: Any) -> int:
+def _count_bytes(one: Any) -> int:
     if not isinstance(one, h5py.Dataset) or one.external or one.is_virtual or one.dtype.kind not in "fiub":
         raise ModelError(
             "The .keras file is refused: its weights hold something that is no array of numbers in the file itself."

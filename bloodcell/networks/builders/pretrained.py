@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from bloodcell.core.errors import SpecError
-from bloodcell.networks.builders.heads import FEATURES, scaled_input, with_heads
+from bloodcell.networks.builders.heads import FEATURES, add_heads, build_scaled_input
 from bloodcell.networks.builders.scaling import LAYERS as SCALING_LAYERS
 from bloodcell.networks.builders.weights import load_backbone_weights
 from bloodcell.networks.settings import NetworkSettings
@@ -25,7 +25,7 @@ def build_vgg16(settings: NetworkSettings) -> keras.Model:
     ----------
     .. [1] Simonyan & Zisserman (2015), Very deep convolutional networks, ICLR, arXiv:1409.1556
     """
-    return with_heads(*pooled_backbone("VGG16", settings), settings, "vgg16")
+    return add_heads(*build_pooled_backbone("VGG16", settings), settings, "vgg16")
 
 
 def build_resnet50(settings: NetworkSettings) -> keras.Model:
@@ -35,7 +35,7 @@ def build_resnet50(settings: NetworkSettings) -> keras.Model:
     ----------
     .. [1] He et al. (2016), Deep residual learning, CVPR, doi:10.1109/CVPR.2016.90
     """
-    return with_heads(*pooled_backbone("ResNet50", settings), settings, "resnet50")
+    return add_heads(*build_pooled_backbone("ResNet50", settings), settings, "resnet50")
 
 
 def build_xception(settings: NetworkSettings) -> keras.Model:
@@ -45,7 +45,7 @@ def build_xception(settings: NetworkSettings) -> keras.Model:
     ----------
     .. [1] Chollet (2017), Xception: deep learning with depthwise separable convolutions, CVPR, arXiv:1610.02357
     """
-    return with_heads(*pooled_backbone("Xception", settings), settings, "xception", hidden=XCEPTION_HEAD)
+    return add_heads(*build_pooled_backbone("Xception", settings), settings, "xception", hidden=XCEPTION_HEAD)
 
 
 def build_efficientnet_b4(settings: NetworkSettings) -> keras.Model:
@@ -55,14 +55,14 @@ def build_efficientnet_b4(settings: NetworkSettings) -> keras.Model:
     ----------
     .. [1] Tan & Le (2019), EfficientNet: rethinking model scaling, ICML, arXiv:1905.11946
     """
-    return with_heads(*pooled_backbone("EfficientNetB4", settings), settings, "efficientnet_b4")
+    return add_heads(*build_pooled_backbone("EfficientNetB4", settings), settings, "efficientnet_b4")
 
 
 # Name in keras.applications -> least side in pixels that it takes.
-LEAST_SIDES_PX = {"VGG16": 32, "ResNet50": 32, "Xception": 71, "EfficientNetB4": 32}
+MIN_SIDES_PX = {"VGG16": 32, "ResNet50": 32, "Xception": 71, "EfficientNetB4": 32}
 
 
-def pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def build_pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """The input "crops" and the averages over the maps of a backbone of Keras applications, layer "features".
 
     Raises
@@ -72,10 +72,10 @@ def pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras.Keras
     ModelError
         If the weights cannot be had (`weights.load_backbone_weights`).
     """
-    size, least_px = (settings.height_px, settings.width_px), LEAST_SIDES_PX[family]
-    if min(size) < least_px:
-        raise SpecError(f"{family} takes inputs of {least_px} px or more a side. Received: {size}.")
-    crops, scaled = scaled_input(settings)
+    size, min_px = (settings.height_px, settings.width_px), MIN_SIDES_PX[family]
+    if min(size) < min_px:
+        raise SpecError(f"{family} takes inputs of {min_px} px or more a side. Received: {size}.")
+    crops, scaled = build_scaled_input(settings)
     build: Callable[..., keras.Model] = getattr(keras.applications, family)
     backbone = build(include_top=False, weights=None, input_tensor=scaled)
     load_backbone_weights(backbone, family, settings.weights)
@@ -84,11 +84,11 @@ def pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras.Keras
         raise SpecError(f"`backbone_end` must be a layer of {family}. Received: {settings.backbone_end!r}.")
     maps = backbone.get_layer(settings.backbone_end).output if settings.backbone_end else backbone.output
     if any(isinstance(layer, layers.Normalization) for layer in backbone.layers):
-        crops, maps = _without_own_scaling(keras.Model(crops, maps))
+        crops, maps = _remove_own_scaling(keras.Model(crops, maps))
     return crops, layers.GlobalAveragePooling2D(name=FEATURES)(maps)
 
 
-def _without_own_scaling(backbone: keras.Model) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def _remove_own_scaling(backbone: keras.Model) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """EfficientNet without the scaling that Keras put into it: an exported Normalization makes inputs of its numbers."""
     own = {
         layer.name
@@ -96,12 +96,12 @@ def _without_own_scaling(backbone: keras.Model) -> tuple[keras.KerasTensor, kera
         if isinstance(layer, layers.Rescaling | layers.Normalization) and layer.name not in SCALING_LAYERS
     }
 
-    def copied(layer: layers.Layer) -> layers.Layer:
+    def copy_layer(layer: layers.Layer) -> layers.Layer:
         if layer.name in own:
             return layers.Identity(name=layer.name)
         return layer.__class__.from_config(layer.get_config())
 
-    copy = keras.models.clone_model(backbone, clone_function=copied)
+    copy = keras.models.clone_model(backbone, clone_function=copy_layer)
     for layer in backbone.layers:
         if layer.weights and layer.name not in own:
             copy.get_layer(layer.name).set_weights(layer.get_weights())

@@ -4,15 +4,15 @@ import keras
 from keras import layers, ops
 
 from bloodcell.core.errors import SpecError
-from bloodcell.networks.builders.heads import FEATURES, scaled_input, with_heads
+from bloodcell.networks.builders.heads import FEATURES, add_heads, build_scaled_input
 from bloodcell.networks.registry import check_stages
 from bloodcell.networks.settings import NetworkSettings
 
 BLOCK_WIDTHS = (64, 128, 256, 512, 1024)
 KERNEL_PX = 2
 FIRST_POOL = (3, 4)
-LAST_POOL_OF_FCN = 5
-NORMED_WIDTHS = (32, 64, 128, 256)
+FCN_LAST_POOL = 5
+BATCH_NORM_WIDTHS = (32, 64, 128, 256)
 CUSTOM_WIDTHS = (32, 64, 128, 128)
 DENSE_WIDTH = 128
 # Keeps the logarithm of an answer of 0 finite.
@@ -30,11 +30,11 @@ def build_cnn(settings: NetworkSettings) -> keras.Model:
     SpecError
         If the input is too small to be pooled so often.
     """
-    crops, x = scaled_input(settings)
+    crops, x = build_scaled_input(settings)
     widths = settings.stage_widths or BLOCK_WIDTHS
-    x = _blocks(x, settings, [FIRST_POOL, *[(2, 2)] * (len(widths) - 1)])
+    x = _add_blocks(x, settings, [FIRST_POOL, *[(2, 2)] * (len(widths) - 1)])
     features = layers.Dense(DENSE_WIDTH, activation="relu", name=FEATURES)(layers.Flatten()(x))
-    return with_heads(crops, features, settings, "cnn", dropout=0)
+    return add_heads(crops, features, settings, "cnn", dropout=0)
 
 
 def build_fcn(settings: NetworkSettings) -> keras.Model:
@@ -52,15 +52,15 @@ def build_fcn(settings: NetworkSettings) -> keras.Model:
         otherwise than those between them.
     """
     check_stages("fcn", settings.stage_widths)
-    crops, x = scaled_input(settings)
+    crops, x = build_scaled_input(settings)
     widths = settings.stage_widths or BLOCK_WIDTHS
-    x = _blocks(x, settings, [FIRST_POOL, *[(2, 2)] * (len(widths) - 2), (LAST_POOL_OF_FCN, LAST_POOL_OF_FCN)])
+    x = _add_blocks(x, settings, [FIRST_POOL, *[(2, 2)] * (len(widths) - 2), (FCN_LAST_POOL, FCN_LAST_POOL)])
     x = layers.Conv2D(64, 1, activation="relu", name="maps64")(x)
     features = layers.GlobalMaxPooling2D(name=FEATURES)(x)
     maps = layers.Conv2D(settings.n_classes, 1, activation="softmax", name="class_maps")(x)
     pooled = layers.GlobalMaxPooling2D(name="class_maxima")(maps)
     outputs = {"logits": ops.log(pooled + TINY) + 0.0 * ops.sum(features, axis=-1, keepdims=True)}
-    if settings.known_head:
+    if settings.ood_head:
         outputs["known"] = layers.Dense(1, name="known")(features)
     return keras.Model(crops, outputs, name="fcn")
 
@@ -70,15 +70,15 @@ def build_cnn_batch_norm(settings: NetworkSettings) -> keras.Model:
 
     Published without its widths; these are 32, 64, 128 and 256 with kernels of 3, and averages over the last maps.
     """
-    crops, x = scaled_input(settings)
-    for number, width in enumerate(settings.stage_widths or NORMED_WIDTHS, start=1):
+    crops, x = build_scaled_input(settings)
+    for number, width in enumerate(settings.stage_widths or BATCH_NORM_WIDTHS, start=1):
         x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"block{number}_conv")(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"block{number}_norm")(x)
         x = layers.ReLU(name=f"block{number}_out")(x)
         x = layers.MaxPooling2D(2, padding="same", name=f"block{number}_pool")(x)
         x = layers.Dropout(settings.dropout, name=f"block{number}_dropout")(x)
     features = layers.GlobalAveragePooling2D(name=FEATURES)(x)
-    return with_heads(crops, features, settings, "cnn_batch_norm")
+    return add_heads(crops, features, settings, "cnn_batch_norm")
 
 
 def build_custom_cnn(settings: NetworkSettings) -> keras.Model:
@@ -86,15 +86,15 @@ def build_custom_cnn(settings: NetworkSettings) -> keras.Model:
 
     Its augmentation (rotation, flip, contrast) is training's matter and stands in the registry.
     """
-    crops, x = scaled_input(settings)
+    crops, x = build_scaled_input(settings)
     for number, width in enumerate(settings.stage_widths or CUSTOM_WIDTHS, start=1):
         x = layers.Conv2D(width, 3, padding="same", activation="relu", name=f"block{number}_conv")(x)
         x = layers.MaxPooling2D(2, padding="same", name=f"block{number}_pool")(x)
     features = layers.Dense(DENSE_WIDTH, activation="relu", name=FEATURES)(layers.Flatten()(x))
-    return with_heads(crops, features, settings, "custom_cnn")
+    return add_heads(crops, features, settings, "custom_cnn")
 
 
-def _blocks(x: keras.KerasTensor, settings: NetworkSettings, pools: list[tuple[int, int]]) -> keras.KerasTensor:
+def _add_blocks(x: keras.KerasTensor, settings: NetworkSettings, pools: list[tuple[int, int]]) -> keras.KerasTensor:
     """Convolution, dropout and pooling, once for each of `pools`."""
     widths, kernel_px = settings.stage_widths or BLOCK_WIDTHS, settings.kernel_px or KERNEL_PX
     rows, cols = settings.height_px, settings.width_px

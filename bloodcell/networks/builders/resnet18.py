@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from bloodcell.networks.builders.heads import FEATURES, scaled_input, with_heads
+from bloodcell.networks.builders.heads import FEATURES, add_heads, build_scaled_input
 from bloodcell.networks.builders.weights import load_backbone_weights, load_hub_weights
 from bloodcell.networks.settings import IMAGENET, NetworkSettings
 
@@ -26,40 +26,40 @@ def build_resnet18(settings: NetworkSettings) -> keras.Model:
     ----------
     .. [1] He et al. (2016), Deep residual learning, CVPR, doi:10.1109/CVPR.2016.90
     """
-    crops, scaled = scaled_input(settings)
-    maps = _stages(scaled, settings.stage_widths or STAGE_WIDTHS)
+    crops, scaled = build_scaled_input(settings)
+    maps = _add_stages(scaled, settings.stage_widths or STAGE_WIDTHS)
     backbone = keras.Model(crops, maps, name="resnet18")
     if settings.weights == IMAGENET:
         load_hub_weights(backbone)
     else:
         load_backbone_weights(backbone, "ResNet18", settings.weights)
-    return with_heads(crops, layers.GlobalAveragePooling2D(name=FEATURES)(maps), settings, "resnet18")
+    return add_heads(crops, layers.GlobalAveragePooling2D(name=FEATURES)(maps), settings, "resnet18")
 
 
-def _stages(x: keras.KerasTensor, widths: tuple[int, ...]) -> keras.KerasTensor:
+def _add_stages(x: keras.KerasTensor, widths: tuple[int, ...]) -> keras.KerasTensor:
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
-    x = _normed(layers.Conv2D(widths[0], 7, strides=2, use_bias=False, name="conv1_conv")(x), "conv1_bn")
+    x = _normalise(layers.Conv2D(widths[0], 7, strides=2, use_bias=False, name="conv1_conv")(x), "conv1_bn")
     x = layers.ReLU(name="conv1_relu")(x)
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
     for stage, width in enumerate(widths):
         for block in range(BLOCKS_PER_STAGE):
-            x = _basic_block(x, width, 2 if stage and not block else 1, f"stack{stage}_block{block}")
+            x = _add_basic_block(x, width, 2 if stage and not block else 1, f"stack{stage}_block{block}")
     return x
 
 
-def _basic_block(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
+def _add_basic_block(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
     shortcut = x
     if stride > 1:
         shortcut = layers.Conv2D(width, 1, strides=stride, use_bias=False, name=f"{name}_0_conv")(x)
-        shortcut = _normed(shortcut, f"{name}_0_bn")
+        shortcut = _normalise(shortcut, f"{name}_0_bn")
         x = layers.ZeroPadding2D(1, name=f"{name}_1_pad")(x)
     padding = "valid" if stride > 1 else "same"
     x = layers.Conv2D(width, 3, strides=stride, padding=padding, use_bias=False, name=f"{name}_1_conv")(x)
-    x = layers.ReLU(name=f"{name}_1_relu")(_normed(x, f"{name}_1_bn"))
-    x = _normed(layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_2_conv")(x), f"{name}_2_bn")
+    x = layers.ReLU(name=f"{name}_1_relu")(_normalise(x, f"{name}_1_bn"))
+    x = _normalise(layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_2_conv")(x), f"{name}_2_bn")
     return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
-def _normed(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def _normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.BatchNormalization(epsilon=EPSILON, momentum=MOMENTUM, name=name)(x)

@@ -6,13 +6,13 @@ import keras
 
 from bloodcell.core.errors import ModelError
 from bloodcell.model_store.model_zip import KERAS_FILE
-from bloodcell.networks.builders.open_file import load_inspected
+from bloodcell.networks.builders.open_file import load_keras_file
 
 
 def load_network(model_dir: Path) -> keras.Model:
     """The network in model.keras, looked through before Keras opens it; ModelError if it is damaged or refused."""
     try:
-        return load_inspected(model_dir / KERAS_FILE)
+        return load_keras_file(model_dir / KERAS_FILE)
     except ModelError as error:
         raise ModelError(f"{KERAS_FILE} of the model {model_dir.name} cannot be read: {error}") from error
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from bloodcell.imaging.scale import FIXED, OWN_VARIANCE, Scaling
+from bloodcell.imaging.scale import FIXED, PER_CROP_VARIANCE, Scaling
 
 CENTRING, LAYER = LAYERS = ("centring", "scaling")
 
@@ -24,9 +24,9 @@ def scale_crops(crops: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor
     -------
     keras.KerasTensor of the same shape
     """
-    if scaling.is_own:
+    if scaling.is_per_crop:
         by_channel = {"groups": 3, "center": False, "scale": False}
-        return layers.GroupNormalization(**by_channel, epsilon=OWN_VARIANCE, name=LAYER)(crops)
+        return layers.GroupNormalization(**by_channel, epsilon=PER_CROP_VARIANCE, name=LAYER)(crops)
     if scaling.name in FIXED and scaling.mean.ndim == 0:
         factor, offset = 1 / float(scaling.sd), 0.0 - float(scaling.mean) / float(scaling.sd)
         return layers.Rescaling(factor, offset=offset, name=LAYER)(crops)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from bloodcell.networks.builders.heads import FEATURES, scaled_input, with_heads
+from bloodcell.networks.builders.heads import FEATURES, add_heads, build_scaled_input
 from bloodcell.networks.settings import NetworkSettings
 
 STAGE_WIDTHS = (24, 48, 96, 160)
@@ -17,24 +17,24 @@ def build_small(settings: NetworkSettings) -> keras.Model:
     Returns
     -------
     keras.Model
-        As `heads.with_heads`.
+        As `heads.add_heads`.
 
     References
     ----------
     .. [1] He et al. (2016), Deep residual learning, CVPR, doi:10.1109/CVPR.2016.90
     """
     widths = settings.stage_widths or STAGE_WIDTHS
-    crops, x = scaled_input(settings)
+    crops, x = build_scaled_input(settings)
     x = layers.Conv2D(widths[0], 3, strides=2, padding="same", use_bias=False, name="stem")(x)
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.ReLU()(x)
     for stage, width in enumerate(widths):
-        x = _residual_block(x, width, stride=1 if stage == 0 else 2, name=f"stage{stage}")
+        x = _add_residual_block(x, width, stride=1 if stage == 0 else 2, name=f"stage{stage}")
     features = layers.GlobalAveragePooling2D(name=FEATURES)(x)
-    return with_heads(crops, features, settings, "small")
+    return add_heads(crops, features, settings, "small")
 
 
-def _residual_block(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
+def _add_residual_block(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
     shortcut = x
     if stride > 1 or x.shape[-1] != width:
         shortcut = layers.AveragePooling2D(stride, padding="same")(shortcut) if stride > 1 else shortcut

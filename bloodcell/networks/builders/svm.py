@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from bloodcell.core.errors import ModelError, SpecError
 from bloodcell.networks.builders.heads import FEATURES
-from bloodcell.networks.builders.pretrained import pooled_backbone
+from bloodcell.networks.builders.pretrained import build_pooled_backbone
 from bloodcell.networks.settings import NetworkSettings
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ PAIRS = "pairs"
 
 
 def build_resnet50_svm(settings: NetworkSettings) -> keras.Model:
-    """Build ResNet50 with a linear SVM of zeros, which `training.fitting.svm` fits; as `with_svm` otherwise.
+    """Build ResNet50 with a linear SVM of zeros, which `training.fitting.svm` fits; as `add_svm` otherwise.
 
     Raises
     ------
     SpecError
         If a head "known" is asked for: there is none to fit it with.
     """
-    if settings.known_head:
-        raise SpecError("An SVM has no head `known_head`. Received: True.")
-    crops, features = pooled_backbone("ResNet50", settings)
-    pairs = layers.Dense(_n_pairs(settings.n_classes), kernel_initializer="zeros", name=PAIRS)(features)
-    return keras.Model(crops, {"logits": _scores(pairs, settings.n_classes)}, name="resnet50_svm")
+    if settings.ood_head:
+        raise SpecError("An SVM has no head `ood_head`. Received: True.")
+    crops, features = build_pooled_backbone("ResNet50", settings)
+    pairs = layers.Dense(_count_pairs(settings.n_classes), kernel_initializer="zeros", name=PAIRS)(features)
+    return keras.Model(crops, {"logits": _score_classes(pairs, settings.n_classes)}, name="resnet50_svm")
 
 
-def with_svm(model: keras.Model, svc: "SVC", mean: np.ndarray, sd: np.ndarray) -> keras.Model:
+def add_svm(model: keras.Model, svc: "SVC", mean: np.ndarray, sd: np.ndarray) -> keras.Model:
     """Put a fitted SVM behind the features of a network, as constants of its graph.
 
     Parameters
@@ -70,26 +70,26 @@ def with_svm(model: keras.Model, svc: "SVC", mean: np.ndarray, sd: np.ndarray) -
     if svc.kernel == "linear":
         alike, kernel = standard, svc.coef_.T
     else:
-        alike, kernel = _alike(standard, svc), _pair_weights(svc)
+        alike, kernel = _rbf_kernel(standard, svc), _compute_pair_weights(svc)
     # scikit-learn turns the sign where there are two classes only.
     sign = -1.0 if n_classes == 2 else 1.0
-    pairs = _constant_dense(alike, sign * kernel, sign * svc.intercept_, PAIRS)
-    return keras.Model(model.input, {"logits": _scores(pairs, n_classes)}, name=model.name)
+    pairs = _add_constant_dense(alike, sign * kernel, sign * svc.intercept_, PAIRS)
+    return keras.Model(model.input, {"logits": _score_classes(pairs, n_classes)}, name=model.name)
 
 
-def _alike(standard: keras.KerasTensor, svc: "SVC") -> keras.KerasTensor:
+def _rbf_kernel(standard: keras.KerasTensor, svc: "SVC") -> keras.KerasTensor:
     """`exp(-gamma * |x - v|^2)` for each support vector v, by `|x|^2 - 2 x v + |v|^2`."""
     vectors = np.asarray(svc.support_vectors_)
     squares = ops.sum(ops.square(standard), axis=1, keepdims=True)
-    rest = _constant_dense(standard, -2 * vectors.T, (vectors**2).sum(axis=1), "support_vectors")
+    rest = _add_constant_dense(standard, -2 * vectors.T, (vectors**2).sum(axis=1), "support_vectors")
     distance = ops.maximum(squares + rest, 0.0)
     return layers.Activation("exponential")(layers.Rescaling(-svc.gamma)(distance))
 
 
-def _pair_weights(svc: "SVC") -> np.ndarray:
+def _compute_pair_weights(svc: "SVC") -> np.ndarray:
     """What each support vector weighs in each pair's decision: (vectors, pairs); LIBSVM keeps C - 1 numbers a vector."""
     ends = np.concatenate([[0], np.cumsum(svc.n_support_)])
-    weights = np.zeros((ends[-1], _n_pairs(len(svc.n_support_))))
+    weights = np.zeros((ends[-1], _count_pairs(len(svc.n_support_))))
     for pair, (first, second) in enumerate(itertools.combinations(range(len(svc.n_support_)), 2)):
         of_first, of_second = (slice(ends[number], ends[number + 1]) for number in (first, second))
         weights[of_first, pair] = svc.dual_coef_[second - 1, of_first]
@@ -97,26 +97,28 @@ def _pair_weights(svc: "SVC") -> np.ndarray:
     return weights
 
 
-def _scores(pairs: keras.KerasTensor, n_classes: int) -> keras.KerasTensor:
+def _score_classes(pairs: keras.KerasTensor, n_classes: int) -> keras.KerasTensor:
     """From decisions of pairs (N, P) to scores of classes (N, C), as scikit-learn's "ovr" adds them up."""
-    both = np.zeros((_n_pairs(n_classes), n_classes))
+    both = np.zeros((_count_pairs(n_classes), n_classes))
     for pair, (first, second) in enumerate(itertools.combinations(range(n_classes), 2)):
         both[pair, first], both[pair, second] = 1, -1
-    margins = _constant_dense(pairs, both, None, "margins")
+    margins = _add_constant_dense(pairs, both, None, "margins")
     if n_classes == 2:
         return layers.Rescaling(0.5, name="logits")(margins)
     # A pair won by its first class adds 1 there and 0 to the second: half the sign, and half a vote for both.
     won = ops.cast(ops.greater_equal(pairs, 0.0), "float32") * 2.0 - 1.0
-    votes = _constant_dense(won, both / 2, np.full(n_classes, (n_classes - 1) / 2), "votes")
+    votes = _add_constant_dense(won, both / 2, np.full(n_classes, (n_classes - 1) / 2), "votes")
     return layers.Add(name="logits")([votes, margins / (3.0 * (ops.abs(margins) + 1.0))])
 
 
-def _constant_dense(x: keras.KerasTensor, kernel: np.ndarray, bias: np.ndarray | None, name: str) -> keras.KerasTensor:
+def _add_constant_dense(
+    x: keras.KerasTensor, kernel: np.ndarray, bias: np.ndarray | None, name: str
+) -> keras.KerasTensor:
     layer = layers.Dense(kernel.shape[1], use_bias=bias is not None, trainable=False, name=name)
-    answered = layer(x)
+    output = layer(x)
     layer.set_weights([part.astype(np.float32) for part in (kernel, bias) if part is not None])
-    return answered
+    return output
 
 
-def _n_pairs(n_classes: int) -> int:
+def _count_pairs(n_classes: int) -> int:
     return n_classes * (n_classes - 1) // 2

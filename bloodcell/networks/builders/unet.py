@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from bloodcell.core.errors import SpecError
-from bloodcell.networks.builders.heads import scaled_input
+from bloodcell.networks.builders.heads import build_scaled_input
 from bloodcell.networks.settings import NetworkSettings
 
 # Filters of the levels, and of the bottom below them.
@@ -17,7 +17,7 @@ def build_unet(settings: NetworkSettings) -> keras.Model:
     Parameters
     ----------
     settings : NetworkSettings
-        `stage_widths` are the filters from the first level to the bottom; `n_classes` and `known_head` mean nothing here.
+        `stage_widths` are the filters from the first level to the bottom; `n_classes` and `ood_head` mean nothing here.
 
     Returns
     -------
@@ -38,20 +38,20 @@ def build_unet(settings: NetworkSettings) -> keras.Model:
     step, size = 2 ** (len(widths) - 1), (settings.height_px, settings.width_px)
     if any(side % step for side in size):
         raise SpecError(f"`height_px` and `width_px` of a U-Net must be multiples of {step}. Received: {size}.")
-    crops, x = scaled_input(settings)
+    crops, x = build_scaled_input(settings)
     levels = []
     for number, width in enumerate(widths[:-1], start=1):
-        x = _twice(x, width, f"down{number}")
+        x = _convolve_twice(x, width, f"down{number}")
         levels.append(x)
         x = layers.MaxPooling2D(2, name=f"down{number}_pool")(x)
-    x = layers.Dropout(settings.dropout, name="bottom_dropout")(_twice(x, widths[-1], "bottom"))
+    x = layers.Dropout(settings.dropout, name="bottom_dropout")(_convolve_twice(x, widths[-1], "bottom"))
     for number, (width, level) in reversed(list(enumerate(zip(widths, levels, strict=False), start=1))):
         x = layers.Conv2DTranspose(width, 2, strides=2, padding="same", name=f"up{number}")(x)
-        x = _twice(layers.Concatenate(name=f"up{number}_joined")([level, x]), width, f"up{number}")
+        x = _convolve_twice(layers.Concatenate(name=f"up{number}_joined")([level, x]), width, f"up{number}")
     return keras.Model(crops, {"mask": layers.Conv2D(1, 1, name="mask")(x)}, name="unet")
 
 
-def _twice(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+def _convolve_twice(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     for number in (1, 2):
         # He's start, as published: without batch normalisation Keras' own lets it give empty masks for many epochs.
         x = layers.Conv2D(

@@ -64,7 +64,7 @@ def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> N
     """
     if weights == FROM_SCRATCH:
         return
-    path = _imagenet_file(family) if weights == IMAGENET else Path(weights).expanduser()
+    path = _fetch_imagenet_file(family) if weights == IMAGENET else Path(weights).expanduser()
     if not path.is_file():
         raise ModelError(f"There is no file of weights {path}: name one, or choose {IMAGENET!r} or {FROM_SCRATCH!r}.")
     try:
@@ -77,14 +77,14 @@ def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> N
         raise ModelError(f"The weights in {path} do not fit the backbone of {family}: {reason}") from error
 
 
-def keras_cache() -> Path:
+def find_keras_cache() -> Path:
     """The folder that Keras keeps weights in: models, in KERAS_HOME or ~/.keras; read anew each time."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 
-def _imagenet_file(family: str) -> Path:
+def _fetch_imagenet_file(family: str) -> Path:
     file = IMAGENET_FILES[family]
-    path = keras_cache() / file.name
+    path = find_keras_cache() / file.name
     if path.is_file():
         return path
     try:
@@ -130,10 +130,10 @@ def load_hub_weights(backbone: keras.Model) -> None:
             f"The ImageNet weights of ResNet18 could not be downloaded: put the preset {HUB_PRESET} of keras-hub into the"
             f" cache of kagglehub (~/.cache/kagglehub/models/keras/resnetv1/keras/{HUB_PRESET}/3), {_SCRATCH}."
         ) from error
-    copy_by_name(preset, backbone)
+    copy_weights_by_name(preset, backbone)
 
 
-def copy_by_name(source: keras.Model, target: keras.Model) -> None:
+def copy_weights_by_name(source: keras.Model, target: keras.Model) -> None:
     """Copy weights between two builds of one network, layer by layer of the same name.
 
     Raises

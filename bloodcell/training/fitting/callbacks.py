@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.core.progress import Control, Pace, stop_if_asked
-from bloodcell.datasets.catalog.open_sources import place_of
+from bloodcell.core.progress import Control, Pace, raise_if_stopped
+from bloodcell.datasets.catalog.open_sources import resolve_source_path
 from bloodcell.datasets.catalog.sources import SourceSpec
 from bloodcell.training.fitting.checkpoint import Checkpoints
-from bloodcell.training.fitting.optimizers import current_rate
+from bloodcell.training.fitting.optimizers import read_learning_rate
 from bloodcell.training.output.history import COLUMNS, append_history
 
 
@@ -27,7 +27,7 @@ class Work:
     fits: int
 
 
-class Follower(keras.callbacks.Callback):
+class FitCallback(keras.callbacks.Callback):
     """What following is the same for all networks; an heir says how an epoch is judged.
 
     Parameters
@@ -47,9 +47,9 @@ class Follower(keras.callbacks.Callback):
         self.pace.begin(epoch + 1)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        stop_if_asked(self.work.control)
+        raise_if_stopped(self.work.control)
         values = logs or {}
-        at = self.pace.after(batch + 1, float(values["loss"]), self.accuracy_of(values))
+        at = self.pace.after(batch + 1, float(values["loss"]), self.read_accuracy(values))
         if at is not None:
             self.work.control.progress(at)
 
@@ -57,11 +57,11 @@ class Follower(keras.callbacks.Callback):
         self.end_epoch(epoch + 1, logs or {})
 
     @staticmethod
-    def accuracy_of(logs: dict) -> float:
+    def read_accuracy(logs: dict) -> float:
         """The accuracy among what Keras says after a batch."""
         return float(logs["accuracy"])
 
-    def judge(self) -> dict[str, float]:
+    def measure_epoch(self) -> dict[str, float]:
         """Figures of the network as it is, by columns of the history."""
         return {}
 
@@ -73,18 +73,18 @@ class Follower(keras.callbacks.Callback):
         """Judge an epoch, counted from 1, and write it down: the checkpoint first, so that a row is never ahead of it."""
         control = self.work.control
         row = {"fit": self.pace.fit, "epoch": epoch, "loss": round(float(logs["loss"]), 4)}
-        row |= {"accuracy": round(self.accuracy_of(logs), 4)} | self.judge()
-        row |= {"rate": current_rate(self.model.optimizer), "seconds": round(time.time() - self.started)}
+        row |= {"accuracy": round(self.read_accuracy(logs), 4)} | self.measure_epoch()
+        row |= {"rate": read_learning_rate(self.model.optimizer), "seconds": round(time.time() - self.started)}
         self.rows.append(row)
         self.save(epoch)
         append_history(self.work.history_file, row, self.columns)
-        control.epoch_done(row)
+        control.on_epoch(row)
         control.log("  ".join(f"{name} {value}" for name, value in row.items()))
 
 
-def images_there(sources: Sequence[SourceSpec], data_dir: Path) -> None:
+def check_images_exist(sources: Sequence[SourceSpec], data_dir: Path) -> None:
     """DatasetError where images have vanished: their model could neither be checked nor trained again."""
     for source in sources:
-        path = place_of(source, data_dir)
+        path = resolve_source_path(source, data_dir)
         if not path.exists() or (path.is_dir() and not any(path.iterdir())):
             raise DatasetError(f"The images of {source.name} are gone from {path}; the finished epochs are kept.")

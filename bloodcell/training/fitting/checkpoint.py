@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from bloodcell.core.errors import RunError
-from bloodcell.core.io import write_whole, writing_whole
+from bloodcell.core.io import open_atomic, write_atomic
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.samples.crop_store import StoredCrops
 from bloodcell.training.samples.samples import Samples
@@ -21,15 +21,15 @@ from bloodcell.training.specs.train_spec import TrainSpec
 
 CHECKPOINT_DIR = "checkpoint"
 RUN_FILE = "run.json"
-READ_TOGETHER = 256
+READ_CHUNK = 256
 
 
 def open_checkpoints(folder: Path, spec: TrainSpec, samples: Samples) -> "Checkpoints":
-    """Open the checkpoints of a run, or begin them; `samples` are all of the run. Errors as `checkpoints_of`."""
-    return checkpoints_of(folder, spec, fingerprint(samples))
+    """Open the checkpoints of a run, or begin them; `samples` are all of the run. Errors as `open_or_create_checkpoints`."""
+    return open_or_create_checkpoints(folder, spec, hash_samples(samples))
 
 
-def checkpoints_of(folder: Path, spec: TrainSpec | MasksSpec, data: str) -> "Checkpoints":
+def open_or_create_checkpoints(folder: Path, spec: TrainSpec | MasksSpec, data: str) -> "Checkpoints":
     """Open the checkpoints of a run, or begin them.
 
     Parameters
@@ -46,7 +46,7 @@ def checkpoints_of(folder: Path, spec: TrainSpec | MasksSpec, data: str) -> "Che
     path = folder / RUN_FILE
     if not any(folder.glob("*.npz")):  # nothing is lost
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(ours, indent=2).encode())
+        write_atomic(path, json.dumps(ours, indent=2).encode())
         return Checkpoints(folder)
     try:
         theirs = json.loads(path.read_text(encoding="utf-8"))
@@ -64,20 +64,20 @@ def checkpoints_of(folder: Path, spec: TrainSpec | MasksSpec, data: str) -> "Che
     return Checkpoints(folder)
 
 
-def fingerprint(samples: Samples) -> str:
+def hash_samples(samples: Samples) -> str:
     """SHA-256 of all that a run takes from its samples: crops, classes, source cells, sources and file names."""
-    return fingerprint_of((samples.class_index, samples.group, samples.source), samples.wide, samples.file)
+    return hash_arrays((samples.class_index, samples.group, samples.source), samples.stored_crops, samples.file)
 
 
-def fingerprint_of(arrays: Sequence[np.ndarray], crops: np.ndarray | StoredCrops, files: list[str]) -> str:
+def hash_arrays(arrays: Sequence[np.ndarray], crops: np.ndarray | StoredCrops, files: list[str]) -> str:
     """SHA-256 of arrays, of crops (read a part at a time) and of file names."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     digest.update(str(crops.shape).encode())
-    for start in range(0, len(crops), READ_TOGETHER):
-        digest.update(np.ascontiguousarray(crops[start : start + READ_TOGETHER]).data)
+    for start in range(0, len(crops), READ_CHUNK):
+        digest.update(np.ascontiguousarray(crops[start : start + READ_CHUNK]).data)
     digest.update(json.dumps(files).encode())
     return digest.hexdigest()
 
@@ -94,14 +94,14 @@ class Checkpoints:
 
     def save_state(self, fit: int, model: keras.Model, rows: list[dict]) -> None:
         """Keep the state after an epoch: weights, optimizer with its running means, random states, history."""
-        arrays = {f"model-{at}": value for at, value in enumerate(_values(model.variables))}
-        arrays |= {f"optimizer-{at}": value for at, value in enumerate(_values(model.optimizer.variables))}
+        arrays = {f"model-{at}": value for at, value in enumerate(_read_values(model.variables))}
+        arrays |= {f"optimizer-{at}": value for at, value in enumerate(_read_values(model.optimizer.variables))}
         arrays["python"] = np.array(
             random.getstate()[1], np.uint32
         )  # Keras puts the batches of an epoch in order by it
         self._write(f"fit-{fit}.npz", arrays, rows)
 
-    def epochs_done(self, fit: int) -> int:
+    def count_epochs(self, fit: int) -> int:
         """How many epochs the newest state of a fit has behind it; 0 where there is none."""
         stored = self._read(f"fit-{fit}.npz")
         return 0 if stored is None else len(stored[1])
@@ -125,10 +125,10 @@ class Checkpoints:
 
     def save_best(self, fit: int, model: keras.Model, epoch: int) -> None:
         """Keep the weights of an epoch that is the best so far."""
-        arrays = {f"model-{at}": value for at, value in enumerate(_values(model.variables))}
+        arrays = {f"model-{at}": value for at, value in enumerate(_read_values(model.variables))}
         self._write(f"fit-{fit}-epoch-{epoch}.npz", arrays, [])
 
-    def forget_others(self, fit: int, epoch: int) -> None:
+    def delete_other_epochs(self, fit: int, epoch: int) -> None:
         """Remove the weights of all epochs but one."""
         for path in self.folder.glob(f"fit-{fit}-epoch-*.npz"):
             if path.name != f"fit-{fit}-epoch-{epoch}.npz":
@@ -141,28 +141,28 @@ class Checkpoints:
             raise RunError(f"The checkpoint {self.folder} lacks the weights of epoch {epoch}; start anew.")
         self._assign(model.variables, list(stored[0].values()))
 
-    def save_answers(self, fit: int, outputs: Outputs, rows: list[dict]) -> None:
+    def save_predictions(self, fit: int, outputs: Outputs, rows: list[dict]) -> None:
         """Keep a finished fit's answers and history in place of its state."""
-        answered = {name: value for name, value in asdict(outputs).items() if value is not None}
-        self._write(f"answers-{fit}.npz", answered, rows)
-        self._forget_state(fit)
+        arrays = {name: value for name, value in asdict(outputs).items() if value is not None}
+        self._write(f"answers-{fit}.npz", arrays, rows)
+        self._delete_state(fit)
 
     def give_up(self, fit: int, rows: list[dict]) -> None:
         """Keep the history alone of a fit that is not brought to its end."""
         self._write(f"ended-{fit}.npz", {}, rows)
-        self._forget_state(fit)
+        self._delete_state(fit)
 
     def is_given_up(self, fit: int) -> bool:
         """Whether `give_up` was called for a fit."""
         return (self.folder / f"ended-{fit}.npz").exists()
 
-    def load_answers(self, fit: int) -> tuple[Outputs, list[dict]] | None:
-        """What `save_answers` kept; None where the fit is not finished."""
+    def load_predictions(self, fit: int) -> tuple[Outputs, list[dict]] | None:
+        """What `save_predictions` kept; None where the fit is not finished."""
         stored = self._read(f"answers-{fit}.npz")
         if stored is None:
             return None
-        answered, rows = stored
-        return Outputs(answered["logits"], answered.get("known"), answered["distance"]), rows
+        arrays, rows = stored
+        return Outputs(arrays["logits"], arrays.get("known"), arrays["distance"]), rows
 
     def rows(self, fit: int | None = None) -> list[dict]:
         """The history up to the newest checkpoint, of one fit or of all."""
@@ -174,12 +174,12 @@ class Checkpoints:
                 parts[int(number)] = stored[1]
         return [row for number in sorted(parts) for row in parts[number]]
 
-    def _forget_state(self, fit: int) -> None:
+    def _delete_state(self, fit: int) -> None:
         for path in [self.folder / f"fit-{fit}.npz", *self.folder.glob(f"fit-{fit}-epoch-*.npz")]:
             path.unlink(missing_ok=True)
 
     def _write(self, name: str, arrays: dict[str, np.ndarray], rows: list[dict]) -> None:
-        with writing_whole(self.folder / name) as stream:
+        with open_atomic(self.folder / name) as stream:
             np.savez(stream, **arrays, history=np.array(json.dumps(rows)))  # type: ignore[arg-type]
 
     def _read(self, name: str) -> tuple[dict[str, np.ndarray], list[dict]] | None:
@@ -201,5 +201,5 @@ class Checkpoints:
             variable.assign(value)
 
 
-def _values(variables: list) -> list[np.ndarray]:
+def _read_values(variables: list) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(variable) for variable in variables]

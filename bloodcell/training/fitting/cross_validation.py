@@ -12,17 +12,17 @@ from bloodcell.core.errors import DatasetError, RunError
 from bloodcell.evaluation.metrics.class_metrics import balanced_accuracy
 from bloodcell.evaluation.metrics.predictions import Predictions
 from bloodcell.inference.scores import sigmoid, softmax
-from bloodcell.inference.statuses import Thresholds, cell_statuses
+from bloodcell.inference.statuses import Thresholds, assign_statuses
 from bloodcell.training.fitting.phases import fit_network
-from bloodcell.training.fitting.predictions import predict, typical_of
-from bloodcell.training.fitting.run_setup import Opened, learned_samples
+from bloodcell.training.fitting.predictions import compute_feature_statistics, predict_samples
+from bloodcell.training.fitting.run_setup import TrainingRun, select_training_samples
 from bloodcell.training.output.calibration import Outputs, calibrate
-from bloodcell.training.samples.samples import UNKNOWN, Samples
+from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.choices import KEEP_BEST, PLATEAU
 from bloodcell.training.specs.train_spec import TrainSpec
 
 
-def answers_of_fold(spec: TrainSpec, opened: Opened, fold: int, number: int) -> tuple[Outputs, list[dict]]:
+def predict_fold(spec: TrainSpec, training_run: TrainingRun, fold: int, number: int) -> tuple[Outputs, list[dict]]:
     """What a network that learned from the other folds answers for the samples of one, and the rows of its epochs.
 
     A fit that is finished is not done again; its weights are not kept. What Keras holds of earlier fits is given back
@@ -37,22 +37,24 @@ def answers_of_fold(spec: TrainSpec, opened: Opened, fold: int, number: int) -> 
     StoppedError, DatasetError, RunError
         As `rounds.fit_network`.
     """
-    stored = opened.work.checkpoints.load_answers(number)
+    stored = training_run.work.checkpoints.load_predictions(number)
     if stored is not None:
         return stored
     free_memory()
-    held = opened.samples.take(opened.folds == fold)
-    learned = learned_samples(spec, opened.samples, opened.folds != fold)
-    fitted = fit_network(spec, number, learned, held, opened.work)
+    held_out = training_run.samples.take(training_run.folds == fold)
+    training_samples = select_training_samples(spec, training_run.samples, training_run.folds != fold)
+    fitted = fit_network(spec, number, training_samples, held_out, training_run.work)
     try:
-        answers = predict(fitted.model, spec, held, typical_of(fitted.model, spec, learned))
+        outputs = predict_samples(
+            fitted.model, spec, held_out, compute_feature_statistics(fitted.model, spec, training_samples)
+        )
     except np.linalg.LinAlgError:  # features that are not numbers have no spread: it diverged
-        answers = _no_numbers(spec, len(held.class_index))
-    opened.work.checkpoints.save_answers(number, answers, fitted.rows)
-    return answers, fitted.rows
+        outputs = _build_nan_outputs(spec, len(held_out.class_index))
+    training_run.work.checkpoints.save_predictions(number, outputs, fitted.rows)
+    return outputs, fitted.rows
 
 
-def out_of_fold(spec: TrainSpec, opened: Opened) -> Outputs:
+def predict_out_of_fold(spec: TrainSpec, training_run: TrainingRun) -> Outputs:
     """Answers for every sample, in their order, by a network that learned from none of its source cell's copies.
 
     Fits 1 to spec.folds, one a fold.
@@ -65,26 +67,24 @@ def out_of_fold(spec: TrainSpec, opened: Opened) -> Outputs:
     """
     parts = []
     for fold in range(spec.folds):
-        opened.work.control.log(f"fold {fold + 1} of {spec.folds}")
-        parts.append(answers_of_fold(spec, opened, fold, fold + 1)[0])
+        training_run.work.control.log(f"fold {fold + 1} of {spec.folds}")
+        parts.append(predict_fold(spec, training_run, fold, fold + 1)[0])
         if not np.isfinite(parts[-1].logits).all():
             raise RunError(f"Fold {fold + 1} diverged, its answers are no numbers: take a lower `learning_rate`.")
-    order = np.argsort(np.concatenate([np.flatnonzero(opened.folds == fold) for fold in range(spec.folds)]))
+    order = np.argsort(np.concatenate([np.flatnonzero(training_run.folds == fold) for fold in range(spec.folds)]))
     return Outputs(
         np.concatenate([part.logits for part in parts])[order],
-        np.concatenate([part.known for part in parts if part.known is not None])[order] if spec.known_head else None,
+        np.concatenate([part.known for part in parts if part.known is not None])[order] if spec.ood_head else None,
         np.concatenate([part.distance for part in parts])[order],
     )
 
 
-def _no_numbers(spec: TrainSpec, n: int) -> Outputs:
+def _build_nan_outputs(spec: TrainSpec, n: int) -> Outputs:
     nothing = np.full(n, np.nan, np.float32)
-    return Outputs(
-        np.full((n, len(spec.class_names)), np.nan, np.float32), nothing if spec.known_head else None, nothing
-    )
+    return Outputs(np.full((n, len(spec.class_names)), np.nan, np.float32), nothing if spec.ood_head else None, nothing)
 
 
-def final_figures(held: Samples, outputs: Outputs) -> dict[str, float | None]:
+def compute_final_metrics(held_out: Samples, outputs: Outputs) -> dict[str, float | None]:
     """Accuracy, balanced accuracy and log loss of answers, before any calibration; samples of no class do not count.
 
     Where a network diverged all of its answers are the first class, and the log loss is None.
@@ -94,10 +94,10 @@ def final_figures(held: Samples, outputs: Outputs) -> dict[str, float | None]:
     DatasetError
         If none of the samples is of one of the classes.
     """
-    is_known = held.class_index != UNKNOWN
+    is_known = held_out.class_index != OOD
     if not is_known.any():
         raise DatasetError("The held-out fold holds no cell of any class.")
-    y_true = held.class_index[is_known]
+    y_true = held_out.class_index[is_known]
     probs = softmax(outputs.logits[is_known]).astype(np.float64)
     of_true = np.take_along_axis(probs, y_true[:, None], axis=1)
     loss = float(-np.log(np.maximum(of_true, np.finfo(np.float32).tiny)).mean())
@@ -108,7 +108,7 @@ def final_figures(held: Samples, outputs: Outputs) -> dict[str, float | None]:
     }
 
 
-def scored(
+def build_predictions(
     spec: TrainSpec, samples: Samples, outputs: Outputs, settings: dict[str, float] | None = None
 ) -> Predictions:
     """Answers for the samples of known classes as predictions with statuses, in their order.
@@ -119,16 +119,16 @@ def scored(
     settings : temperature and thresholds as `calibrate` gives them; None to set them on these answers
     """
     settings = dict(calibrate(spec, samples, outputs).settings if settings is None else settings)
-    known = samples.class_index != UNKNOWN
+    known = samples.class_index != OOD
     probs = softmax(outputs.logits[known], settings.pop("temperature"))
     is_cell = None if outputs.known is None else sigmoid(outputs.known[known])
     thresholds = Thresholds(settings["min_confidence"], settings.get("min_known"), settings["max_distance"])
-    status = cell_statuses(probs, is_cell, outputs.distance[known], thresholds)
+    status = assign_statuses(probs, is_cell, outputs.distance[known], thresholds)
     true = samples.class_index[known]
     return Predictions(spec.class_names, true, probs.argmax(axis=1), probs, status, samples.group[known])
 
 
-def how_judged(spec: TrainSpec) -> str:
+def format_selection_note(spec: TrainSpec) -> str:
     """A sentence on figures of held-out cells by which epochs were chosen too; "" where they were not."""
     if spec.keep != KEEP_BEST and not spec.patience and spec.schedule != PLATEAU:
         return ""

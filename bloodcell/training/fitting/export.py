@@ -9,10 +9,10 @@ import onnxruntime
 
 from bloodcell.core.errors import ModelError
 from bloodcell.inference.scores import softmax
-from bloodcell.model_store.io_spec import FEATURES, KNOWN, LOGITS
+from bloodcell.model_store.io_spec import FEATURES, IN_DISTRIBUTION, LOGITS
 
 MASK = "mask"
-LARGEST_DIFFERENCE = 1e-3
+MAX_DIFFERENCE = 1e-3
 
 
 def export_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> tuple[str, ...]:
@@ -34,13 +34,13 @@ def export_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> tuple[str,
     ModelError
         If ONNX Runtime answers otherwise than Keras; the file is then removed.
     """
-    answers = {**model.output, FEATURES: model.get_layer(FEATURES).output}
-    names = tuple(name for name in (LOGITS, KNOWN, FEATURES) if name in answers)
-    _export(keras.Model(model.input, [answers[name] for name in names]), names, path, crops)
+    outputs = {**model.output, FEATURES: model.get_layer(FEATURES).output}
+    names = tuple(name for name in (LOGITS, IN_DISTRIBUTION, FEATURES) if name in outputs)
+    _export(keras.Model(model.input, [outputs[name] for name in names]), names, path, crops)
     return names
 
 
-def export_answer_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> float:
+def export_logits_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> float:
     """Write the output "logits" of `model` alone as ONNX; parameters and errors as `export_onnx`.
 
     What is compared are the probabilities: logits of a network from elsewhere may be of any size.
@@ -53,9 +53,9 @@ def export_answer_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> flo
     return _export(keras.Model(model.input, [model.output[LOGITS]]), (LOGITS,), path, crops, softmax)
 
 
-def export_mask_onnx(model: keras.Model, path: Path, pictures: np.ndarray) -> None:
+def export_mask_onnx(model: keras.Model, path: Path, images: np.ndarray) -> None:
     """Write a network of `networks.builders.unet` as ONNX; parameters and errors as `export_onnx`."""
-    _export(keras.Model(model.input, [model.output[MASK]]), (MASK,), path, pictures)
+    _export(keras.Model(model.input, [model.output[MASK]]), (MASK,), path, images)
 
 
 def _export(
@@ -63,19 +63,19 @@ def _export(
     names: tuple[str, ...],
     path: Path,
     crops: np.ndarray,
-    compared: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    transform: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> float:
     largest = 0.0
     batch = crops.astype(np.float32)
-    answered = whole(batch, training=False)
-    expected = [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(answered)]
+    predicted = whole(batch, training=False)
+    expected = [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(predicted)]
     whole.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    answers = session.run(None, {session.get_inputs()[0].name: batch})
-    for name, ours, theirs in zip(names, expected, answers, strict=True):
+    outputs = session.run(None, {session.get_inputs()[0].name: batch})
+    for name, ours, theirs in zip(names, expected, outputs, strict=True):
         is_alike = ours.shape == theirs.shape
-        difference = float(np.abs(compared(ours) - compared(theirs)).max()) if is_alike else float("inf")
-        if not difference <= LARGEST_DIFFERENCE:
+        difference = float(np.abs(transform(ours) - transform(theirs)).max()) if is_alike else float("inf")
+        if not difference <= MAX_DIFFERENCE:
             path.unlink()
             raise ModelError(f"The exported network differs from Keras by {difference:.2g} in {name!r}: not accepted.")
         largest = max(largest, difference)

@@ -5,7 +5,7 @@ import keras
 from bloodcell.training.specs.train_spec import TrainSpec
 
 
-def losses_of(spec: TrainSpec) -> dict[str, keras.losses.Loss]:
+def build_losses(spec: TrainSpec) -> dict[str, keras.losses.Loss]:
     """Loss of each output that the network has: cross-entropy, for the classes focal where `focal_gamma` is above 0 [1]_.
 
     The focal loss of a crop is the sum over classes of `-label * (1 - prob) ** gamma * log(prob)`: crops that the
@@ -19,7 +19,7 @@ def losses_of(spec: TrainSpec) -> dict[str, keras.losses.Loss]:
         classes = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=spec.focal_gamma, from_logits=True)
     else:
         classes = keras.losses.CategoricalCrossentropy(from_logits=True)
-    known = {"known": keras.losses.BinaryCrossentropy(from_logits=True)} if spec.known_head else {}
+    known = {"known": keras.losses.BinaryCrossentropy(from_logits=True)} if spec.ood_head else {}
     return {"logits": classes, **known}
 
 

@@ -10,14 +10,14 @@ EMA_MOMENTUM = 0.99
 CLIPNORM = 1.0
 
 
-def optimizer_of(
+def build_optimizer(
     spec: TrainSpec, steps_per_epoch: int, epochs: int, learning_rate: float
 ) -> keras.optimizers.Optimizer:
     """Build the optimizer of one round of a spec; gradients are clipped to a common norm of 1.
 
-    The rate of "reduce on plateau" begins at `learning_rate` too and is brought down by who trains (`history.plateau_rate`).
+    The rate of "reduce on plateau" begins at `learning_rate` too and is brought down by who trains (`history.compute_plateau_rate`).
     """
-    rate = _rate(spec, steps_per_epoch, epochs, learning_rate)
+    rate = _build_schedule(spec, steps_per_epoch, epochs, learning_rate)
     common = {"global_clipnorm": CLIPNORM, "use_ema": spec.keep == KEEP_MEAN, "ema_momentum": EMA_MOMENTUM}
     if spec.optimizer == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=spec.weight_decay, **common)
@@ -27,12 +27,12 @@ def optimizer_of(
     return kinds[spec.optimizer](rate, **common)
 
 
-def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
+def read_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The learning rate of the next step."""
     return float(f"{float(keras.ops.convert_to_numpy(optimizer.learning_rate)):.6g}")
 
 
-def _rate(
+def _build_schedule(
     spec: TrainSpec, steps_per_epoch: int, epochs: int, learning_rate: float
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     if spec.schedule == COSINE:

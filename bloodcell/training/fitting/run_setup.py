@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from bloodcell.core.progress import Control, stop_if_asked
-from bloodcell.datasets.catalog.open_sources import split_of
+from bloodcell.core.progress import Control, raise_if_stopped
+from bloodcell.datasets.catalog.open_sources import read_source_split
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.fitting.phases import Work
 from bloodcell.training.output.history import HISTORY_FILE, write_history
-from bloodcell.training.samples.folds import NOT_USED, fold_of_rows
-from bloodcell.training.samples.imbalance import learned_rows
+from bloodcell.training.samples.folds import NOT_USED, assign_folds
+from bloodcell.training.samples.imbalance import select_training_rows
 from bloodcell.training.samples.samples import Samples, load_samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
 
 @dataclass(frozen=True)
-class Opened:
+class TrainingRun:
     """What the fits of a run work on.
 
     samples : all Samples of the spec but those that a split leaves out, its test part too
@@ -36,7 +36,9 @@ class Opened:
     started: float
 
 
-def open_run(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, fits: int, control: Control) -> Opened:
+def open_training_run(
+    work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, fits: int, control: Control
+) -> TrainingRun:
     """Load the samples of a run and open its checkpoints, and write its history as far as it has come.
 
     Parameters
@@ -48,12 +50,12 @@ def open_run(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, f
         tf.config.experimental.enable_op_determinism()
 
     def on_progress(source: str, done: int, total: int) -> None:
-        stop_if_asked(control)
+        raise_if_stopped(control)
         control.reading(source, done, total)
 
     control.log("Finding and cropping cells ...")
     samples = load_samples(spec, data_dir, cache_dir, on_progress)
-    folds = fold_of_rows(spec, samples)
+    folds = assign_folds(spec, samples)
     if (folds == NOT_USED).any():
         samples, folds = samples.take(folds != NOT_USED), folds[folds != NOT_USED]
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -62,16 +64,16 @@ def open_run(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path, f
     write_history(work_dir / HISTORY_FILE, earlier)
     started = time.time() - sum({row["fit"]: row["seconds"] for row in earlier}.values())
     work = Work(control, checkpoints, work_dir / HISTORY_FILE, data_dir, fits)
-    return Opened(samples, folds, work, leaky_sources(spec, data_dir), started)
+    return TrainingRun(samples, folds, work, find_leaky_sources(spec, data_dir), started)
 
 
-def leaky_sources(spec: TrainSpec, data_dir: Path) -> list[str]:
+def find_leaky_sources(spec: TrainSpec, data_dir: Path) -> list[str]:
     """Names of the sources whose split is marked leaky."""
-    splits = [(source.name, split_of(source, data_dir)) for source in spec.sources]
+    splits = [(source.name, read_source_split(source, data_dir)) for source in spec.sources]
     return [name for name, split in splits if split is not None and split.leaky]
 
 
-def learned_samples(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
+def select_training_samples(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
     """The samples that a fit learns from: those of `among` (bool array), within the limits of the sources."""
-    rows = learned_rows(spec, samples, among)
+    rows = select_training_rows(spec, samples, among)
     return samples if rows.all() else samples.take(rows)

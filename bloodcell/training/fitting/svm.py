@@ -9,10 +9,10 @@ from sklearn.svm import SVC
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.networks.builders.heads import FEATURES
-from bloodcell.networks.builders.svm import with_svm
+from bloodcell.networks.builders.svm import add_svm
 
 
-def features_of(model: keras.Model, batches: Iterable[np.ndarray]) -> np.ndarray:
+def extract_features(model: keras.Model, batches: Iterable[np.ndarray]) -> np.ndarray:
     """What layer "features" gives for batches of crops, uint8 (N, H, W, 3): float32 (all, F)."""
     body = keras.Model(model.input, model.get_layer(FEATURES).output)
     parts = [keras.ops.convert_to_numpy(body(batch.astype(np.float32), training=False)) for batch in batches]
@@ -56,7 +56,7 @@ def fit_svm(
     return svc.fit(scaler.transform(features.astype(np.float64)), class_index), scaler
 
 
-def teach_svm(
+def train_svm(
     model: keras.Model, batches: Iterable[np.ndarray], class_index: np.ndarray, kernel: str = "linear", c: float = 1.0
 ) -> keras.Model:
     """Fit the SVM of a network of `networks.builders.svm` on crops and give the network that answers as it does.
@@ -66,5 +66,5 @@ def teach_svm(
     batches : uint8 arrays of shape (N, H, W, 3)
     class_index : int array, class of each crop of all batches
     """
-    svc, scaler = fit_svm(features_of(model, batches), class_index, kernel, c)
-    return with_svm(model, svc, scaler.mean_, scaler.scale_)
+    svc, scaler = fit_svm(extract_features(model, batches), class_index, kernel, c)
+    return add_svm(model, svc, scaler.mean_, scaler.scale_)

@@ -5,16 +5,16 @@ import numpy as np
 
 from bloodcell.core.progress import Pace
 from bloodcell.imaging.segment import dice, intersection_over_union
-from bloodcell.networks.registry import builder_of, default_settings
-from bloodcell.training.fitting.callbacks import Follower, Work, images_there
+from bloodcell.networks.registry import build_default_settings, get_builder
+from bloodcell.training.fitting.callbacks import FitCallback, Work, check_images_exist
 from bloodcell.training.fitting.losses import MaskLoss
 from bloodcell.training.output.history import MASK_COLUMNS
-from bloodcell.training.samples.mask_samples import MARKED, MaskSamples
+from bloodcell.training.samples.mask_samples import CELL_LEVEL, MaskSamples
 from bloodcell.training.specs.masks_spec import MasksSpec
 
 MASK = "mask"
 # So many held-back pictures, spread over all, judge an epoch; the finished network is measured on every one.
-JUDGED = 200
+N_VALIDATION_IMAGES = 200
 
 
 class MaskBatches(keras.utils.PyDataset):
@@ -47,12 +47,12 @@ class MaskBatches(keras.utils.PyDataset):
         for axis in (1, 2):
             mirrored = rng.random(len(pairs)) < 0.5
             pairs[mirrored] = np.flip(pairs[mirrored], axis)
-        return parted(pairs)
+        return split_pairs(pairs)
 
 
-def parted(pairs: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def split_pairs(pairs: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Stored pictures uint8 (N, H, W, 4) -> what the network takes, float32 (N, H, W, 3), and what it shall give."""
-    return pairs[..., :3].astype(np.float32), {MASK: (pairs[..., 3:] == MARKED).astype(np.float32)}
+    return pairs[..., :3].astype(np.float32), {MASK: (pairs[..., 3:] == CELL_LEVEL).astype(np.float32)}
 
 
 def fit_unet(spec: MasksSpec, samples: MaskSamples, work: Work) -> tuple[keras.Model, list[dict]]:
@@ -72,11 +72,11 @@ def fit_unet(spec: MasksSpec, samples: MaskSamples, work: Work) -> tuple[keras.M
         If the checkpoint cannot be used.
     """
     keras.utils.set_random_seed(spec.seed)
-    settings = default_settings(
+    settings = build_default_settings(
         "unet", 2, height_px=spec.height_px, width_px=spec.width_px, stage_widths=spec.stage_widths
     )
-    model = builder_of("unet")(settings)
-    batches = MaskBatches(samples, np.flatnonzero(~samples.held), spec)
+    model = get_builder("unet")(settings)
+    batches = MaskBatches(samples, np.flatnonzero(~samples.held_out), spec)
     rate = keras.optimizers.schedules.CosineDecay(spec.learning_rate, spec.epochs * len(batches))
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
@@ -90,26 +90,28 @@ def fit_unet(spec: MasksSpec, samples: MaskSamples, work: Work) -> tuple[keras.M
         work.control.log(f"goes on after epoch {len(rows)} of {spec.epochs}")
     if len(rows) < spec.epochs:
         batches.epoch = len(rows)
-        follower = _Follower(spec, samples, work, rows, Pace(1, 1, spec.epochs, len(batches), spec.batch_size))
-        model.fit(batches, initial_epoch=len(rows), epochs=spec.epochs, shuffle=False, verbose=0, callbacks=[follower])
+        callback = _MaskCallback(spec, samples, work, rows, Pace(1, 1, spec.epochs, len(batches), spec.batch_size))
+        model.fit(batches, initial_epoch=len(rows), epochs=spec.epochs, shuffle=False, verbose=0, callbacks=[callback])
     return model, rows
 
 
-class _Follower(Follower):
+class _MaskCallback(FitCallback):
     """Judges every epoch on held-back pictures, at the network's size."""
 
     def __init__(self, spec: MasksSpec, samples: MaskSamples, work: Work, rows: list[dict], pace: Pace) -> None:
         super().__init__(work, rows, pace, MASK_COLUMNS)
         self.spec, self.samples = spec, samples
-        held = np.flatnonzero(samples.held)
-        self.judged = held[np.unique(np.linspace(0, len(held) - 1, min(JUDGED, len(held))).round().astype(int))]
+        held_out = np.flatnonzero(samples.held_out)
+        self.validation_rows = held_out[
+            np.unique(np.linspace(0, len(held_out) - 1, min(N_VALIDATION_IMAGES, len(held_out))).round().astype(int))
+        ]
 
-    def judge(self) -> dict[str, float]:
+    def measure_epoch(self) -> dict[str, float]:
         """The loss, share of right pixels, Dice and IoU, means over pictures."""
         parts = []
-        for start in range(0, len(self.judged), self.spec.batch_size):
-            rgb, answers = parted(self.samples.pairs[self.judged[start : start + self.spec.batch_size]])
-            logits, wanted = self.model(rgb, training=False)[MASK], answers[MASK]
+        for start in range(0, len(self.validation_rows), self.spec.batch_size):
+            rgb, targets = split_pairs(self.samples.pairs[self.validation_rows[start : start + self.spec.batch_size]])
+            logits, wanted = self.model(rgb, training=False)[MASK], targets[MASK]
             loss = keras.ops.convert_to_numpy(MaskLoss(reduction=None)(wanted, logits))
             given, is_cell = keras.ops.convert_to_numpy(logits)[..., 0] > 0, wanted[..., 0] > 0
             scores = [(dice(*two), intersection_over_union(*two)) for two in zip(given, is_cell, strict=True)]
@@ -120,4 +122,4 @@ class _Follower(Follower):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch, logs)
-        images_there((self.spec.source,), self.work.data_dir)
+        check_images_exist((self.spec.source,), self.work.data_dir)

@@ -8,27 +8,27 @@ from typing import Any
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.core.progress import Control, stop_if_asked
+from bloodcell.core.progress import Control, raise_if_stopped
 from bloodcell.datasets.labels.records import Record
 from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
-from bloodcell.imaging.crop import whole_picture
+from bloodcell.imaging.crop import resize_image
 from bloodcell.imaging.segment import dice, intersection_over_union
-from bloodcell.imaging.threshold import otsu_cell
+from bloodcell.imaging.threshold import mask_cell_by_otsu
 from bloodcell.inference.masks import MaskEngine
 from bloodcell.model_store.mask_models import Examples
 from bloodcell.training.samples.crop_store import read_ahead
-from bloodcell.training.samples.mask_samples import MaskSamples, Pairs, open_pairs, small_mask
+from bloodcell.training.samples.mask_samples import MaskSamples, Pairs, open_pairs, resize_mask
 from bloodcell.training.specs.masks_spec import DRAWN, OTSU, MasksSpec
 
 N_EXAMPLES = 8
-AGAINST = {
+REFERENCES = {
     DRAWN: "masks that people drew",
     OTSU: "Otsu's threshold: this says how well the U-Net does the same, not how well either meets the cell",
 }
 
 
 @dataclass(frozen=True)
-class Measured:
+class MaskMetrics:
     """Scores of held-back pictures.
 
     rows : a dict a picture: file, group, dice, iou, and dice_of_otsu where the masks were drawn
@@ -37,11 +37,13 @@ class Measured:
     """
 
     rows: list[dict[str, Any]]
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
     examples: Examples
 
 
-def measure_masks(network: Path, spec: MasksSpec, samples: MaskSamples, data_dir: Path, control: Control) -> Measured:
+def measure_masks(
+    network: Path, spec: MasksSpec, samples: MaskSamples, data_dir: Path, control: Control
+) -> MaskMetrics:
     """Ask the network in a file about every held-back picture at its own size, one picture in memory at a time.
 
     Parameters
@@ -53,28 +55,28 @@ def measure_masks(network: Path, spec: MasksSpec, samples: MaskSamples, data_dir
     ModelError, DatasetError, ImageError, StoppedError
     """
     engine = MaskEngine(network)
-    held = np.flatnonzero(samples.held)
-    records = [Record(samples.file[row], "") for row in held]
+    held_out = np.flatnonzero(samples.held_out)
+    records = [Record(samples.file[row], "") for row in held_out]
     rows: list[dict[str, Any]] = []
     with open_pairs(spec, data_dir) as pairs:
-        for row, scores in enumerate(read_ahead(partial(_scores, engine, pairs), records)):
-            stop_if_asked(control)
+        for row, scores in enumerate(read_ahead(partial(_score_image, engine, pairs), records)):
+            raise_if_stopped(control)
             if scores is not None:
-                rows.append({"file": records[row].file, "group": int(samples.group[held[row]]), **scores})
+                rows.append({"file": records[row].file, "group": int(samples.group[held_out[row]]), **scores})
         if not rows:
-            raise DatasetError(f"None of the {len(held)} held-back pictures can be read any more.")
+            raise DatasetError(f"None of the {len(held_out)} held-back pictures can be read any more.")
         ranked = sorted(rows, key=lambda one: (one["dice"], one["file"]))
         chosen = [ranked[at] for at in np.unique(np.linspace(0, len(ranked) - 1, N_EXAMPLES).round().astype(int))]
-        examples = _examples(engine, [pairs.read(Record(one["file"], "")) for one in chosen], chosen)
+        examples = _build_examples(engine, [pairs.read(Record(one["file"], "")) for one in chosen], chosen)
     groups = np.array([row["group"] for row in rows])
-    figures: dict[str, Any] = {"images": len(rows), "source_cells": len(np.unique(groups))}
-    figures["against"] = AGAINST[spec.targets]
+    metrics: dict[str, Any] = {"images": len(rows), "source_cells": len(np.unique(groups))}
+    metrics["against"] = REFERENCES[spec.targets]
     for name in ("dice", "iou", *(["dice_of_otsu"] if spec.targets == DRAWN else [])):
-        figures[name] = summed_up(np.array([row[name] for row in rows]), groups)
-    return Measured(rows, figures, examples)
+        metrics[name] = summarise_scores(np.array([row[name] for row in rows]), groups)
+    return MaskMetrics(rows, metrics, examples)
 
 
-def _scores(engine: MaskEngine, pairs: Pairs, record: Record) -> dict[str, float] | None:
+def _score_image(engine: MaskEngine, pairs: Pairs, record: Record) -> dict[str, float] | None:
     """Scores of one picture; None where it has become unreadable since it was learned with."""
     pair = pairs.read(record)
     if pair is None:
@@ -83,11 +85,11 @@ def _scores(engine: MaskEngine, pairs: Pairs, record: Record) -> dict[str, float
     mask = engine.mask(rgb)
     scores = {"dice": dice(mask, wanted), "iou": intersection_over_union(mask, wanted)}
     if pairs.drawn is not None:
-        scores["dice_of_otsu"] = dice(otsu_cell(rgb), wanted)
+        scores["dice_of_otsu"] = dice(mask_cell_by_otsu(rgb), wanted)
     return {name: round(value, 4) for name, value in scores.items()}
 
 
-def summed_up(values: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+def summarise_scores(values: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
     """Mean of scores with its 95 % interval over groups, their median and the least; arrays of shape (N,)."""
     low, high = cluster_bootstrap(lambda rows: float(values[rows].mean()), groups)
     return {
@@ -98,13 +100,13 @@ def summed_up(values: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _examples(engine: MaskEngine, pairs: list, rows: list[dict[str, Any]]) -> Examples:
+def _build_examples(engine: MaskEngine, pairs: list, rows: list[dict[str, Any]]) -> Examples:
     size = (engine.height_px, engine.width_px)
     there = [(pair, row) for pair, row in zip(pairs, rows, strict=True) if pair is not None]
-    rgb = np.stack([whole_picture(picture, *size) for (picture, _), _ in there])
+    rgb = np.stack([resize_image(picture, *size) for (picture, _), _ in there])
     return Examples(
         rgb=rgb,
-        wanted=np.stack([small_mask(mask, *size) > 0 for (_, mask), _ in there]),
+        wanted=np.stack([resize_mask(mask, *size) > 0 for (_, mask), _ in there]),
         given=np.stack([engine.mask(picture) for picture in rgb]),
         dice=np.array([row["dice"] for _, row in there]),
         file=[row["file"] for _, row in there],

@@ -9,7 +9,7 @@ import io
 import os
 from pathlib import Path
 
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.training.specs.train_spec import TrainSpec
 
 HISTORY_FILE = "history.csv"
@@ -31,20 +31,22 @@ MASK_COLUMNS = (
 
 def write_history(path: Path, rows: list[dict], columns: tuple[str, ...] = COLUMNS) -> None:
     """Write the table whole, in place of what was there."""
-    write_whole(path, (_line(columns) + "".join(_line(_cells(row, columns)) for row in rows)).encode())
+    write_atomic(
+        path, (_format_line(columns) + "".join(_format_line(_format_cells(row, columns)) for row in rows)).encode()
+    )
 
 
 def append_history(path: Path, row: dict, columns: tuple[str, ...] = COLUMNS) -> None:
     """Add a row and flush it to the disk; a missing table is begun."""
     with path.open("a", encoding="utf-8", newline="") as stream:
         if stream.tell() == 0:
-            stream.write(_line(columns))
-        stream.write(_line(_cells(row, columns)))
+            stream.write(_format_line(columns))
+        stream.write(_format_line(_format_cells(row, columns)))
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def best_epoch(spec: TrainSpec, rows: list[dict]) -> int:
+def find_best_epoch(spec: TrainSpec, rows: list[dict]) -> int:
     """Number of the epoch with the best `spec.monitor`, the first of equals; 0 where there is none.
 
     Parameters
@@ -64,11 +66,11 @@ def is_over(spec: TrainSpec, rows: list[dict]) -> bool:
     """
     if len(rows) >= spec.epochs:
         return True
-    waited = len(rows) - max(best_epoch(spec, rows), spec.frozen_epochs)
+    waited = len(rows) - max(find_best_epoch(spec, rows), spec.frozen_epochs)
     return spec.patience > 0 and waited >= spec.patience
 
 
-def plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
+def compute_plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
     """The rate of the next epoch under the schedule "reduce on plateau", as Keras' ReduceLROnPlateau has it.
 
     After every `spec.plateau_patience` epochs in a row without a better `spec.monitor` it is multiplied by
@@ -77,7 +79,7 @@ def plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
     rows = rows[spec.frozen_epochs :]
     rate, best, waited = spec.learning_rate, 0, 0
     for number in range(1, len(rows) + 1):
-        newest = best_epoch(spec, rows[:number])
+        newest = find_best_epoch(spec, rows[:number])
         waited = 0 if newest != best else waited + 1
         best = newest
         if waited >= spec.plateau_patience:
@@ -85,11 +87,11 @@ def plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
     return rate
 
 
-def _cells(row: dict, columns: tuple[str, ...]) -> list[str]:
+def _format_cells(row: dict, columns: tuple[str, ...]) -> list[str]:
     return [str(row.get(column, "")) for column in columns]
 
 
-def _line(cells: tuple[str, ...] | list[str]) -> str:
+def _format_line(cells: tuple[str, ...] | list[str]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerow(cells)
     return out.getvalue()

@@ -4,12 +4,14 @@ import hashlib
 from pathlib import Path
 
 from bloodcell.datasets.catalog.open_sources import open_source
-from bloodcell.model_store.provenance import LearnedImages
+from bloodcell.model_store.provenance import Provenance
 from bloodcell.training.samples.samples import Samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
 
-def learned_images(spec: TrainSpec, data_dir: Path, learned: Samples, held: Samples | None) -> LearnedImages:
+def collect_provenance(
+    spec: TrainSpec, data_dir: Path, training_samples: Samples, held_out: Samples | None
+) -> Provenance:
     """Read the pictures of a run again for their SHA-256.
 
     Parameters
@@ -23,10 +25,12 @@ def learned_images(spec: TrainSpec, data_dir: Path, learned: Samples, held: Samp
     DatasetError
         If a source is no longer there.
     """
-    return LearnedImages.of(_sha256(spec, data_dir, learned), _sha256(spec, data_dir, held) if held else ())
+    return Provenance.of(
+        _hash_images(spec, data_dir, training_samples), _hash_images(spec, data_dir, held_out) if held_out else ()
+    )
 
 
-def _sha256(spec: TrainSpec, data_dir: Path, samples: Samples) -> list[str]:
+def _hash_images(spec: TrainSpec, data_dir: Path, samples: Samples) -> list[str]:
     found: list[str] = []
     for number, source in enumerate(spec.sources):
         mine = {file for file, of in zip(samples.file, samples.source.tolist(), strict=True) if of == number}

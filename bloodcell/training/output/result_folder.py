@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bloodcell.core.csv_text import csv_bytes
-from bloodcell.core.io import write_whole
+from bloodcell.core.csv_text import encode_csv
+from bloodcell.core.io import write_atomic
 from bloodcell.training.output.history import write_history
 
 # Inside a run's working folder; it is moved to where it shall be once it is whole.
@@ -17,12 +17,12 @@ TRIALS_FILE, KFOLD_FILE, SEARCH_FILE = "trials.json", "kfold.json", "search.json
 # A row a trial: in the result, and before that in the folder of the run.
 TRIALS_TABLE = "trials.csv"
 BEST_FILE = "spec.json"
-FIGURES = ("accuracy", "balanced_accuracy", "log_loss")
+METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 # States of the trials of a search.
 DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged", "impossible", "broken off"
 
 
-def new_result(work_dir: Path) -> Path:
+def create_result_folder(work_dir: Path) -> Path:
     """Make the folder of a result anew."""
     folder = work_dir / RESULT_DIR
     shutil.rmtree(folder, ignore_errors=True)
@@ -32,14 +32,14 @@ def new_result(work_dir: Path) -> Path:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, whole."""
-    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as CSV, whole; columns as the first row has them, no value as an empty cell."""
     header = list(rows[0]) if rows else []
     cells = [["" if row.get(name) is None else row[name] for name in header] for row in rows]
-    write_whole(path, csv_bytes(header, cells, bom=False))
+    write_atomic(path, encode_csv(header, cells, bom=False))
 
 
 def write_histories(folder: Path, rows: Sequence[dict], word: str) -> None:

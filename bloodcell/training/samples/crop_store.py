@@ -12,20 +12,20 @@ from typing import IO, BinaryIO, TypeVar
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.core.io import writing_whole
+from bloodcell.core.io import open_atomic
 
-READ_TOGETHER = 64
+READ_CHUNK = 64
 
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 def read_ahead(make: Callable[[T], U], items: Sequence[T]) -> Iterator[U]:
-    """What `make` gives for each of `items`, in their order, made in two threads, at most `READ_TOGETHER` ahead."""
+    """What `make` gives for each of `items`, in their order, made in two threads, at most `READ_CHUNK` ahead."""
     with ThreadPoolExecutor(2) as pool:
         # A part at a time: a pool reads ahead without end where writing is slower.
-        for start in range(0, len(items), READ_TOGETHER):
-            yield from pool.map(make, items[start : start + READ_TOGETHER])
+        for start in range(0, len(items), READ_CHUNK):
+            yield from pool.map(make, items[start : start + READ_CHUNK])
 
 
 class CropWriter:
@@ -44,7 +44,7 @@ class CropWriter:
 
     def __enter__(self) -> "CropWriter":
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self._whole.enter_context(writing_whole(self.path))
+        self._stream = self._whole.enter_context(open_atomic(self.path))
         return self
 
     def add(self, crop: np.ndarray) -> None:
@@ -104,7 +104,7 @@ class StoredCrops:
         """The crops at `rows` (indices or a bool mask), not read yet."""
         return StoredCrops(self.files, self.crop_shape, self._rows[rows])
 
-    def joined(self, other: "StoredCrops") -> "StoredCrops":
+    def join_crops(self, other: "StoredCrops") -> "StoredCrops":
         """These crops and then those of `other`, which must have the same shape."""
         if other.crop_shape != self.crop_shape:
             raise DatasetError(f"Crops to join must have one shape. Received: {self.crop_shape}, {other.crop_shape}.")

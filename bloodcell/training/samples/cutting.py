@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodcell.core.errors import BloodcellError, DatasetError
-from bloodcell.core.io import writing_whole
+from bloodcell.core.io import open_atomic
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.boxes import Box, iou
@@ -14,28 +14,28 @@ from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.inference.framing import Framing
 from bloodcell.training.samples.crop_store import CropWriter, read_ahead
-from bloodcell.training.samples.source_cache import Counter
+from bloodcell.training.samples.source_cache import CountProgress
 
 # Label of crops that show no cell at all, and the part of a picture that is searched for them.
-MISTAKEN = ""
-PART_SHARE = 0.42
+LOOKALIKE = ""
+WINDOW_SHARE = 0.42
 
-Cut = Callable[[Record], tuple[np.ndarray | None, ...]]
+Cutter = Callable[[Record], tuple[np.ndarray | None, ...]]
 
 
 def write_crops(
-    cut: Cut,
+    cut: Cutter,
     images: Contents,
     records: list[Record],
     shape: tuple[int, int, int],
     cached: Path,
-    on_progress: Counter | None = None,
+    on_progress: CountProgress | None = None,
 ) -> None:
     """Write the crops of labelled images to a file, and what they are beside it; the latter last, so that both are whole.
 
     Parameters
     ----------
-    cut : gives the crops of an image, as `cut_cell` and `cut_whole` do
+    cut : gives the crops of an image, as `cut_cell` and `cut_whole_image` do
     shape : (height, width, 3) of a crop
     cached : .npz file of `kept`, the row in `records` of each crop, and `labels`; the crops lie beside it as .crops
     on_progress : called with (done, total) images
@@ -48,7 +48,7 @@ def write_crops(
     kept, labels = [], []
     with CropWriter(cached.with_suffix(".crops"), shape) as writer:
         for row, crops in enumerate(read_ahead(cut, records)):
-            for crop, label in zip(crops, (records[row].label, MISTAKEN), strict=False):
+            for crop, label in zip(crops, (records[row].label, LOOKALIKE), strict=False):
                 if crop is not None:
                     writer.add(crop)
                     kept.append(row)
@@ -57,32 +57,32 @@ def write_crops(
                 on_progress(row + 1, len(records))
         if not kept:
             raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
-    with writing_whole(cached) as stream:
+    with open_atomic(cached) as stream:
         np.savez(stream, kept=np.array(kept), labels=np.array(labels))
 
 
-def cut_whole(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
+def cut_whole_image(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
     """The whole picture; nothing where it cannot be read."""
-    rgb = picture_of(images, record)
+    rgb = read_record_image(images, record)
     if rgb is None:
         return ()
-    return (framing.cut(framing.hide(rgb), Box(0, 0, *rgb.shape[:2])),)
+    return (framing.cut(framing.hide_background(rgb), Box(0, 0, *rgb.shape[:2])),)
 
 
 def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
     """The largest cell, and what could be mistaken for one or None; nothing where there is no cell."""
-    rgb = picture_of(images, record)
+    rgb = read_record_image(images, record)
     if rgb is None:
         return ()
     finding = find_white_cells(rgb)
     if not finding.boxes:
         return ()
     box = max(finding.boxes, key=lambda found: found.area_px)
-    cell = framing.cut(framing.hide(rgb, finding.background_rgb), box, finding.background_rgb)
-    return cell, _mistaken_crop(framing, rgb, finding.boxes)
+    cell = framing.cut(framing.hide_background(rgb, finding.background_rgb), box, finding.background_rgb)
+    return cell, _find_lookalike_crop(framing, rgb, finding.boxes)
 
 
-def picture_of(images: Contents, record: Record) -> np.ndarray | None:
+def read_record_image(images: Contents, record: Record) -> np.ndarray | None:
     """A labelled picture; None where it cannot be read. DatasetError where the images have vanished altogether."""
     try:
         return read_rgb(images.read(record.file))
@@ -92,10 +92,10 @@ def picture_of(images: Contents, record: Record) -> np.ndarray | None:
         return None
 
 
-def _mistaken_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) -> np.ndarray | None:
+def _find_lookalike_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) -> np.ndarray | None:
     """What the finder takes for a cell in a part of the picture that holds none: a platelet, a red cell, debris."""
     height, width = rgb.shape[:2]
-    part_px = round(PART_SHARE * min(height, width))
+    part_px = round(WINDOW_SHARE * min(height, width))
     for top in (0, height - part_px):
         for left in (0, width - part_px):
             window = Box(top, left, top + part_px, left + part_px)
@@ -104,5 +104,7 @@ def _mistaken_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) ->
             part = np.ascontiguousarray(rgb[top : top + part_px, left : left + part_px])
             found = find_white_cells(part)
             if found.boxes:
-                return framing.cut(framing.hide(part, found.background_rgb), found.boxes[0], found.background_rgb)
+                return framing.cut(
+                    framing.hide_background(part, found.background_rgb), found.boxes[0], found.background_rgb
+                )
     return None

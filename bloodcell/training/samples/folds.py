@@ -5,15 +5,15 @@ import re
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.splits.split import group_folds
-from bloodcell.training.samples.samples import UNKNOWN, Samples
+from bloodcell.datasets.splits.split import assign_folds as assign_group_folds
+from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
 NOT_USED = -1
 HOLD_OUT = {"validation": 0, "train": 1}
 
 
-def fold_of_rows(spec: TrainSpec, samples: Samples) -> np.ndarray:
+def assign_folds(spec: TrainSpec, samples: Samples) -> np.ndarray:
     """Give every sample its fold; all copies of a source cell lie in one.
 
     A source with a split of its own keeps it: fold0, fold1, ... are the folds, "validation" is fold 0 and "train" fold
@@ -30,45 +30,45 @@ def fold_of_rows(spec: TrainSpec, samples: Samples) -> np.ndarray:
         If a source has fewer source cells than folds, or its split other folds than the spec.
     """
     folds = np.zeros(len(samples.class_index), np.int64)
-    has_known = np.isin(samples.group, samples.group[samples.class_index != UNKNOWN])
+    has_known = np.isin(samples.group, samples.group[samples.class_index != OOD])
     for number, source in enumerate(spec.sources):
         mine = samples.source == number
         if source.split and samples.part is not None:
-            _take_split(folds, np.flatnonzero(mine), source.name, samples.part, spec)
+            _apply_split(folds, np.flatnonzero(mine), source.name, samples.part, spec)
             continue
         n_cells = len(np.unique(samples.group[mine]))
         if n_cells < spec.folds:
             raise DatasetError(f"{spec.folds} folds need at least {spec.folds} source cells. {source.name}: {n_cells}.")
         for part in (mine & has_known, mine & ~has_known):
-            _spread(folds, np.flatnonzero(part), samples, spec.folds)
+            _distribute_rows(folds, np.flatnonzero(part), samples, spec.folds)
     return folds
 
 
-def _take_split(folds: np.ndarray, rows: np.ndarray, name: str, parts: list[str], spec: TrainSpec) -> None:
+def _apply_split(folds: np.ndarray, rows: np.ndarray, name: str, parts: list[str], spec: TrainSpec) -> None:
     """Number the folds of `rows` in `folds` as the source's split has them."""
-    number_of = {part: int(part[4:]) for part in set(parts) if re.fullmatch(r"fold\d{1,4}", part)}
-    number_of |= {} if number_of else HOLD_OUT
-    there = sorted({number_of[parts[row]] for row in rows.tolist() if parts[row] in number_of})
+    fold_numbers = {part: int(part[4:]) for part in set(parts) if re.fullmatch(r"fold\d{1,4}", part)}
+    fold_numbers |= {} if fold_numbers else HOLD_OUT
+    there = sorted({fold_numbers[parts[row]] for row in rows.tolist() if parts[row] in fold_numbers})
     if there != list(range(len(there))) or len(there) < 2:
         raise DatasetError(
             f"The split of {name} must have the parts fold0, fold1 and so on, or train and validation."
             f" Found: {', '.join(sorted({parts[row] for row in rows.tolist()}))}."
         )
-    if number_of == HOLD_OUT and spec.fold != HOLD_OUT["validation"]:
+    if fold_numbers == HOLD_OUT and spec.fold != HOLD_OUT["validation"]:
         raise DatasetError(f"The split of {name} has one part to hold out: `fold` must be 0. Received: {spec.fold}.")
-    if number_of != HOLD_OUT and len(there) != spec.folds:
+    if fold_numbers != HOLD_OUT and len(there) != spec.folds:
         raise DatasetError(f"`folds` must be {len(there)}, as the split of {name} has them. Received: {spec.folds}.")
-    folds[rows] = [number_of.get(parts[row], NOT_USED) for row in rows.tolist()]
+    folds[rows] = [fold_numbers.get(parts[row], NOT_USED) for row in rows.tolist()]
 
 
-def _spread(folds: np.ndarray, rows: np.ndarray, samples: Samples, n_folds: int) -> None:
+def _distribute_rows(folds: np.ndarray, rows: np.ndarray, samples: Samples, n_folds: int) -> None:
     """Number the folds of `rows` in `folds`; a crop without a known cell follows the known cell of its image."""
-    known = rows[samples.class_index[rows] != UNKNOWN]
+    known = rows[samples.class_index[rows] != OOD]
     deciding = known if len(known) else rows
     groups = samples.group[deciding]
     if len(np.unique(groups)) < n_folds:
         folds[rows] = np.unique(samples.group[rows], return_inverse=True)[1] % n_folds
         return
-    of_deciding = group_folds(samples.class_index[deciding], groups, n_folds, seed=0)
+    deciding_folds = assign_group_folds(samples.class_index[deciding], groups, n_folds, seed=0)
     for fold in range(n_folds):
-        folds[rows[np.isin(samples.group[rows], groups[of_deciding == fold])]] = fold
+        folds[rows[np.isin(samples.group[rows], groups[deciding_folds == fold])]] = fold

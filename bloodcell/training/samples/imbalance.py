@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from bloodcell.training.samples.class_limits import from_few_cells
+from bloodcell.training.samples.class_limits import select_from_few_cells
 from bloodcell.training.samples.samples import Samples
 from bloodcell.training.specs.choices import BALANCED, EQUAL_PARTS, EVERY_IMAGE
 from bloodcell.training.specs.train_spec import TrainSpec
 
 
-def learned_rows(spec: TrainSpec, samples: Samples, among: np.ndarray) -> np.ndarray:
+def select_training_rows(spec: TrainSpec, samples: Samples, among: np.ndarray) -> np.ndarray:
     """Leave out what is over the limits of the spec's sources; an image left out loses all its crops.
 
     Parameters
@@ -19,20 +19,20 @@ def learned_rows(spec: TrainSpec, samples: Samples, among: np.ndarray) -> np.nda
     -------
     bool array of shape (N,)
     """
-    learned = among.copy()
+    is_selected = among.copy()
     for number, source in enumerate(spec.sources):
         of_source = samples.source == number
-        for class_name, most in source.limits:
+        for class_name, max_images in source.limits:
             class_index = spec.class_names.index(class_name)
             rows = np.flatnonzero(among & of_source & (samples.class_index == class_index))
             files = [samples.file[row] for row in rows]
-            taken = from_few_cells(files, samples.group[rows], most, source.limit_seed)
+            taken = select_from_few_cells(files, samples.group[rows], max_images, source.limit_seed)
             left_out = {samples.file[row] for row in np.delete(rows, taken)}
-            learned[[row for row in np.flatnonzero(of_source) if samples.file[row] in left_out]] = False
-    return learned
+            is_selected[[row for row in np.flatnonzero(of_source) if samples.file[row] in left_out]] = False
+    return is_selected
 
 
-def drawn_shares(spec: TrainSpec, samples: Samples) -> np.ndarray:
+def compute_sampling_shares(spec: TrainSpec, samples: Samples) -> np.ndarray:
     """How often crops of a class and source are drawn among those of known classes.
 
     In equal parts, each class has the same share, however rare, and in it each source that holds it by its weight:
@@ -57,12 +57,12 @@ def drawn_shares(spec: TrainSpec, samples: Samples) -> np.ndarray:
     return shares / max(shares.sum(), np.finfo(float).tiny)
 
 
-def loss_weights(spec: TrainSpec, shares: np.ndarray) -> np.ndarray:
+def compute_loss_weights(spec: TrainSpec, shares: np.ndarray) -> np.ndarray:
     """What a crop of each class weighs in the loss.
 
     Parameters
     ----------
-    shares : float array of shape (sources, classes) of `drawn_shares`
+    shares : float array of shape (sources, classes) of `compute_sampling_shares`
 
     Returns
     -------

@@ -3,14 +3,14 @@
 import numpy as np
 
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.imaging.crop import middle_of
+from bloodcell.imaging.crop import crop_middle
 from bloodcell.inference.engine import Engine
 from bloodcell.training.samples.samples import Samples
 
-CHUNK = 256
+CHUNK_SIZE = 256
 
 
-def served_answers(engine: Engine, held: Samples) -> Predictions:
+def predict_with_engine(engine: Engine, held_out: Samples) -> Predictions:
     """Ask an engine about samples, a part at a time, cut to what it takes.
 
     Parameters
@@ -18,12 +18,12 @@ def served_answers(engine: Engine, held: Samples) -> Predictions:
     held : Samples of known classes, one or more
     """
     probs, status = [], []
-    for start in range(0, len(held.class_index), CHUNK):
-        part = held.wide[start : start + CHUNK]
-        scores = engine.classify(middle_of(part, engine.takes.height_px, engine.takes.width_px))
+    for start in range(0, len(held_out.class_index), CHUNK_SIZE):
+        part = held_out.stored_crops[start : start + CHUNK_SIZE]
+        scores = engine.classify(crop_middle(part, engine.io_spec.height_px, engine.io_spec.width_px))
         probs.append(scores.probs)
         status.append(scores.status)
     every = np.concatenate(probs)
     return Predictions(
-        engine.class_names, held.class_index, every.argmax(axis=1), every, np.concatenate(status), held.group
+        engine.class_names, held_out.class_index, every.argmax(axis=1), every, np.concatenate(status), held_out.group
     )

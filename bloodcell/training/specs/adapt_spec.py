@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from bloodcell.core.errors import DatasetError, SpecError
 from bloodcell.core.settings import Settings
 from bloodcell.core.spec import Spec, require
-from bloodcell.datasets.catalog.groups_and_splits import kept_groups
+from bloodcell.datasets.catalog.groups_and_splits import read_stored_groups
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import BY_NAME, DATASET, KEPT, SourceSpec, source_name
+from bloodcell.datasets.catalog.sources import BY_NAME, DATASET, STORED, SourceSpec, format_source_name
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.networks.settings import FROM_SCRATCH
 from bloodcell.training.specs.choices import COSINE, EQUAL_PARTS, KEEP_MEAN
@@ -21,8 +21,8 @@ CELLS_NAME = "cells"
 
 ADAPT_FILE = "adapt.json"
 # How the reason begins for which an adapted model is refused by the rule.
-NOT_KEPT = "The adapted model was not kept"
-RULE = (
+REFUSAL_PREFIX = "The adapted model was not kept"
+ACCEPTANCE_RULE = (
     "The adapted model is kept only if its balanced accuracy on the held-back cells is above that of the model before;"
     " if both are equal it is refused."
 )
@@ -88,12 +88,13 @@ class AdaptSpec(Spec):
         SpecError
             If it does not say how the model was trained, or that cannot be continued.
         """
-        was = self.training_before(description)
+        was = self.read_previous_training(description)
         old: tuple[SourceSpec, ...] = ()
         if self.old_data:
             total = sum(source.weight for source in was.sources)
             old = tuple(
-                _below(self.old_data, source, self.old_weight * source.weight / total) for source in was.sources
+                _resolve_source(self.old_data, source, self.old_weight * source.weight / total)
+                for source in was.sources
             )
         new_weight = 1 - self.old_weight if old else 1.0
         is_taken = self.cells.name in [source.name for source in old]
@@ -122,14 +123,14 @@ class AdaptSpec(Spec):
             seed=self.seed,
         )
 
-    def training_before(self, description: dict[str, Any]) -> TrainSpec:
+    def read_previous_training(self, description: dict[str, Any]) -> TrainSpec:
         """The training that the model came of; SpecError if its spec.json, `description`, does not say."""
         if not isinstance(description.get("training"), dict):
             raise SpecError(f"The model {self.model} does not say how it was trained, so it cannot be continued.")
         return TrainSpec.from_dict(description["training"])
 
 
-def cells_source(path: Path) -> tuple[Path, SourceSpec]:
+def find_cells_source(path: Path) -> tuple[Path, SourceSpec]:
     """The data folder and source of labelled cells in a folder or zip.
 
     A folder with the table cells.csv (file, group, label), as a batch of decided cells gives it, is read by that;
@@ -158,23 +159,23 @@ def cells_source(path: Path) -> tuple[Path, SourceSpec]:
     return path.parent, SourceSpec(CELLS_NAME, path.name)
 
 
-def registered_cells(dataset: Dataset, settings: Settings) -> SourceSpec:
+def build_registered_source(dataset: Dataset, settings: Settings) -> SourceSpec:
     """The source of labelled cells that are registered in the workspace, with the best groups that are known.
 
     Those kept with the dataset come first; then, of decided cells of a batch, their images; else copies of a cell are
     found from the pixels.
     """
-    known = kept_groups(dataset)
-    groups = KEPT if known is not None and known.is_current else decided_groups(dataset, settings) or "pixels"
-    return SourceSpec(source_name(dataset.name), dataset.id, layout=DATASET, groups=groups)
+    known = read_stored_groups(dataset)
+    groups = STORED if known is not None and known.is_current else find_reviewed_groups(dataset, settings) or "pixels"
+    return SourceSpec(format_source_name(dataset.name), dataset.id, layout=DATASET, groups=groups)
 
 
-def decided_groups(dataset: Dataset, settings: Settings) -> str:
+def find_reviewed_groups(dataset: Dataset, settings: Settings) -> str:
     """The table that says which image each cell of a dataset comes from; "" where it was not made of decided cells."""
     return str(dataset.path / CELLS_CSV) if dataset.path.parent == settings.cells_dir else ""
 
 
-def _below(folder: str, source: SourceSpec, weight: float) -> SourceSpec:
+def _resolve_source(folder: str, source: SourceSpec, weight: float) -> SourceSpec:
     """A source of the model with paths that do not depend on the data folder of the new cells."""
     if source.layout == DATASET:
         return replace(source, weight=weight)

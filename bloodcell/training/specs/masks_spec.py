@@ -22,7 +22,7 @@ class MasksSpec(Spec):
     name : of what comes of it
     source : SourceSpec of the pictures; of a split of its own, "validation" is held back and "train" learned from
     targets : the masks it learns: "otsu", what Otsu's threshold on green marks; "drawn", those that people drew
-    masks : where drawn masks lie, see `datasets.masks.annotated_masks.find_drawn_masks`; "" for beside the pictures
+    masks : where drawn masks lie, see `datasets.masks.annotated_masks.find_annotated_masks`; "" for beside the pictures
     cell_values : levels of a drawn mask that mean the cell; () for all above 0
     height_px, width_px : of what the network takes; the picture is resized to it
     stage_widths : filters from the first level to the bottom, in place of the published ones; () for those

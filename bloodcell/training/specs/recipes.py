@@ -9,7 +9,7 @@ from typing import Any
 
 from bloodcell.core.errors import SpecError
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.imaging.augment import REFLECT, Variation
+from bloodcell.imaging.augment import REFLECT, Augmentation
 from bloodcell.model_store.io_spec import IMAGE
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -18,7 +18,7 @@ TRAIN = SourceSpec(name="kaggle-wbc TRAIN", path="kaggle-wbc/TRAIN", groups="pix
 MALARIA = SourceSpec(name="malaria", path="malaria.zip", groups=r"name:C(\d+)")
 FOLDS = 4
 # Rotation, flip and contrast, as the published notebooks have them.
-PUBLISHED_VARIATION = Variation(0, 0, 0, 0, 0, 0, turn_deg=36, mirror=True, light=0, contrast=0.2, fill=REFLECT)
+PUBLISHED_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, turn_deg=36, mirror=True, light=0, contrast=0.2, fill=REFLECT)
 
 
 @dataclass(frozen=True)
@@ -40,29 +40,29 @@ class Recipe:
     def runs(self) -> dict[tuple[str, str], TrainSpec]:
         """(variant, "honest" or "leaky") -> spec, in the order in which they are run."""
         return {
-            (name, split): spec if split == HONEST else leaky(spec)
+            (name, split): spec if split == HONEST else make_leaky(spec)
             for name, spec in self.variants.items()
             for split in (HONEST, LEAKY)
         }
 
 
-def leaky(spec: TrainSpec) -> TrainSpec:
+def make_leaky(spec: TrainSpec) -> TrainSpec:
     """The same run on a split of single images: copies of a cell, or cells of a patient, lie on both sides."""
     sources = tuple(replace(source, groups="each") for source in spec.sources)
     return replace(spec, name=f"{spec.name}-leaky", sources=sources)
 
 
-def _on_train(model: str, name: str, **changes: Any) -> TrainSpec:
+def _build_train_spec(model: str, name: str, **changes: Any) -> TrainSpec:
     own = {"scaling": "channel"} if model in ("cnn", "fcn", "custom_cnn") else {}
     short: dict[str, Any] = own | {"epochs": 8, "images_per_epoch": 1500, "folds": FOLDS, "fold": 0}
     return TrainSpec.for_network(model, name, (TRAIN,), **(short | changes))
 
 
-_SHORT = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
+_SHORT_NOTE = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SMALL = {"height_px": 48, "width_px": 64, "epochs": 4}
-_SMALL_WORDS = "48x64 px, 4 epochs of 1,500 of the about 7,500 learned images, one run each"
+_SMALL_NOTE = "48x64 px, 4 epochs of 1,500 of the about 7,500 learned images, one run each"
 _FCN = {"epochs": 6}
-_FCN_WORDS = "6 epochs of 1,500 of the about 7,500 learned images, one run each"
+_FCN_NOTE = "6 epochs of 1,500 of the about 7,500 learned images, one run each"
 _SCALINGS = {"divided by 255": "255", "per channel": "channel", "global": "global", "per pixel": "pixel"}
 
 RECIPES = (
@@ -84,7 +84,7 @@ RECIPES = (
                 epochs=8,
                 images_per_epoch=5000,
                 folds=FOLDS,
-                augment=replace(PUBLISHED_VARIATION, turn_deg=180),
+                augment=replace(PUBLISHED_AUGMENTATION, turn_deg=180),
             )
         },
     ),
@@ -92,31 +92,34 @@ RECIPES = (
         "cnn",
         "CNN on whole pictures",
         "3,312,964 parameters, 10 trials, all of them converged",
-        _SHORT,
-        {"CNN": _on_train("cnn", "cnn")},
+        _SHORT_NOTE,
+        {"CNN": _build_train_spec("cnn", "cnn")},
     ),
     Recipe(
         "fcn",
         "FCN on whole pictures",
         "2,853,892 parameters, 0.882 on TEST, 9 of 10 trials converged",
-        _FCN_WORDS,
-        {"FCN": _on_train("fcn", "fcn", **_FCN)},
+        _FCN_NOTE,
+        {"FCN": _build_train_spec("fcn", "fcn", **_FCN)},
     ),
     Recipe(
         "scalings",
         "CNN with four scalings",
         "the four ways to scale, compared",
-        _SMALL_WORDS,
-        {f"CNN, {words}": _on_train("cnn", f"cnn-{name}", scaling=name, **_SMALL) for words, name in _SCALINGS.items()},
+        _SMALL_NOTE,
+        {
+            f"CNN, {words}": _build_train_spec("cnn", f"cnn-{name}", scaling=name, **_SMALL)
+            for words, name in _SCALINGS.items()
+        },
     ),
     Recipe(
         "masks",
         "CNN and FCN on pictures without background",
         "Otsu masks",
-        f"CNN: {_SMALL_WORDS}; FCN: {_FCN_WORDS}",
+        f"CNN: {_SMALL_NOTE}; FCN: {_FCN_NOTE}",
         {
-            "CNN, Otsu masks": _on_train("cnn", "cnn-otsu", mask="otsu", **_SMALL),
-            "FCN, Otsu masks": _on_train("fcn", "fcn-otsu", mask="otsu", **_FCN),
+            "CNN, Otsu masks": _build_train_spec("cnn", "cnn-otsu", mask="otsu", **_SMALL),
+            "FCN, Otsu masks": _build_train_spec("fcn", "fcn-otsu", mask="otsu", **_FCN),
         },
     ),
     Recipe(
@@ -124,7 +127,7 @@ RECIPES = (
         "Custom CNN 128x128 with rotation, flip and contrast",
         "Kaggle kernels: 0.838 to 0.871 on TEST",
         "6 epochs of 1,500 of the about 7,500 learned images, one run each; scaled per channel",
-        {"custom CNN": _on_train("custom_cnn", "custom", epochs=6, augment=PUBLISHED_VARIATION)},
+        {"custom CNN": _build_train_spec("custom_cnn", "custom", epochs=6, augment=PUBLISHED_AUGMENTATION)},
     ),
     Recipe(
         "xception",
@@ -133,7 +136,7 @@ RECIPES = (
         "from scratch weights, as there is no network here; 72x96 px, 4 epochs of 500 images, the first with a frozen"
         " backbone",
         {
-            "Xception": _on_train(
+            "Xception": _build_train_spec(
                 "xception",
                 "xception",
                 height_px=72,
@@ -150,14 +153,18 @@ RECIPES = (
         "ResNet18 from scratch",
         "11.2 million parameters",
         "64x64 px, 4 epochs of 1,500 images",
-        {"ResNet18": _on_train("resnet18", "resnet18", height_px=64, width_px=64, epochs=4, images_per_epoch=1500)},
+        {
+            "ResNet18": _build_train_spec(
+                "resnet18", "resnet18", height_px=64, width_px=64, epochs=4, images_per_epoch=1500
+            )
+        },
     ),
     Recipe(
         "svm",
         "ResNet50 features and an SVM",
         "features of ImageNet weights",
         "features of untaught weights, as there is no network here; 96x96 px",
-        {"SVM": _on_train("resnet50_svm", "svm", height_px=96, width_px=96)},
+        {"SVM": _build_train_spec("resnet50_svm", "svm", height_px=96, width_px=96)},
     ),
     Recipe(
         "lecture",
@@ -169,7 +176,7 @@ RECIPES = (
                 name="lecture",
                 sources=(replace(TRAIN, limits=(("NEUTROPHIL", 75),)),),
                 context=1.2,
-                augment=Variation(stain=0.05, mixing=0.01),
+                augment=Augmentation(stain=0.05, mixing=0.01),
                 stage_widths=(12, 24, 48, 80),
                 epochs=8,
                 images_per_epoch=3000,
@@ -182,7 +189,7 @@ RECIPES = (
 )
 
 
-def recipe(name: str) -> Recipe:
+def get_recipe(name: str) -> Recipe:
     """The recipe of that name; SpecError names those there are."""
     for one in RECIPES:
         if one.name == name:

@@ -4,20 +4,20 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from bloodcell.core.spec import Spec, require, require_range, require_unique
-from bloodcell.training.specs.train_checks import require_one_held_out
+from bloodcell.training.specs.train_checks import require_held_out_fold
 from bloodcell.training.specs.train_spec import TrainSpec
 
 # What does not change the crops, so that they are cut once for all trials.
-RANGED = ("dropout", "learning_rate", "weight_decay", "label_smoothing", "momentum")
-CHOSEN = ("scaling", "batch_size", "stage_widths", "kernel_px", "optimizer", "schedule")
-SEARCHABLE = (*RANGED, *CHOSEN)
+RANGE_SETTINGS = ("dropout", "learning_rate", "weight_decay", "label_smoothing", "momentum")
+CHOICE_SETTINGS = ("scaling", "batch_size", "stage_widths", "kernel_px", "optimizer", "schedule")
+SEARCHABLE = (*RANGE_SETTINGS, *CHOICE_SETTINGS)
 # The only families whose convolutions have a kernel of any size.
-WITH_KERNEL = ("cnn", "fcn")
+KERNEL_FAMILIES = ("cnn", "fcn")
 # Settings that only one optimizer has.
-OF_OPTIMIZER = {"weight_decay": "adamw", "momentum": "sgd"}
-MOST_TRIALS = 1000
+OPTIMIZER_SETTINGS = {"weight_decay": "adamw", "momentum": "sgd"}
+MAX_TRIALS = 1000
 # The figure at the end that stands for a monitor of the epochs, and whether less of it is better.
-JUDGED_BY: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
+MONITORED_METRICS: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
     "val_loss": ("log_loss", "minimize"),
     "val_accuracy": ("accuracy", "maximize"),
     "val_balanced": ("balanced_accuracy", "maximize"),
@@ -38,7 +38,7 @@ class Range(Spec):
         require(not self.log or self.low > 0, f"`low` must be above 0 where `log` is true. Received: {self.low}.")
 
     @property
-    def ends(self) -> tuple[Any, ...]:
+    def extremes(self) -> tuple[Any, ...]:
         """Values that must be allowed for all to be."""
         return self.low, self.high
 
@@ -55,7 +55,7 @@ class Choices(Spec):
         require_unique("Values of `choices`", tuple(map(str, self.choices)))
 
     @property
-    def ends(self) -> tuple[Any, ...]:
+    def extremes(self) -> tuple[Any, ...]:
         """Values that must be allowed for all to be."""
         return self.choices
 
@@ -87,11 +87,11 @@ class SearchSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_range(self, 1, MOST_TRIALS, "trials", "startup_trials")
+        require_range(self, 1, MAX_TRIALS, "trials", "startup_trials")
         require_range(self, 0, 10_000, "prune_after")
         require_range(self, 0, 2**31, "seed")
         require(bool(self.name), "A search needs a name.")
-        require_one_held_out(self.base.fold)
+        require_held_out_fold(self.base.fold)
         require(len(self.space) >= 1, f"`space` must name one setting or more of {SEARCHABLE}. Received: none.")
         for name, values in self.space:
             self._check(name, values)
@@ -99,21 +99,21 @@ class SearchSpec(Spec):
     def _check(self, name: str, values: Range | Choices) -> None:
         require(name in SEARCHABLE, f"What is searched must be one of {SEARCHABLE}. Received: {name!r}.")
         require(
-            isinstance(values, Choices) or name in RANGED,
-            f"`low` and `high` are for {RANGED}; {name!r} needs `choices`.",
+            isinstance(values, Choices) or name in RANGE_SETTINGS,
+            f"`low` and `high` are for {RANGE_SETTINGS}; {name!r} needs `choices`.",
         )
         require(
-            name != "kernel_px" or self.base.model in WITH_KERNEL,
-            f"`kernel_px` can be searched for {WITH_KERNEL}. Received: {self.base.model!r}.",
+            name != "kernel_px" or self.base.model in KERNEL_FAMILIES,
+            f"`kernel_px` can be searched for {KERNEL_FAMILIES}. Received: {self.base.model!r}.",
         )
-        if name in OF_OPTIMIZER:
-            tried = next((one.ends for other, one in self.space if other == "optimizer"), (self.base.optimizer,))
-            needed = OF_OPTIMIZER[name]
+        if name in OPTIMIZER_SETTINGS:
+            tried = next((one.extremes for other, one in self.space if other == "optimizer"), (self.base.optimizer,))
+            needed = OPTIMIZER_SETTINGS[name]
             require(needed in tried, f"{name!r} is of the optimizer {needed!r} alone. Received: {tried}.")
-        for value in values.ends:
-            self.spec_of({name: value})
+        for value in values.extremes:
+            self.build_spec({name: value})
 
-    def spec_of(self, values: dict[str, Any]) -> TrainSpec:
+    def build_spec(self, values: dict[str, Any]) -> TrainSpec:
         """The base with some settings in place of its own."""
         return replace(self.base, **values)
 

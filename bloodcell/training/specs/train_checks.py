@@ -5,7 +5,7 @@ from typing import Any
 
 from bloodcell.core.spec import require, require_range, require_unique
 from bloodcell.model_store.io_spec import MASK_UNET
-from bloodcell.networks.registry import BY_MASKS, check_stages, network
+from bloodcell.networks.registry import BY_MASKS, check_stages, get_network
 from bloodcell.training.specs.choices import BALANCED, EQUAL_PARTS, EVERY_IMAGE, KEEP_BEST, PLATEAU
 
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 640
@@ -16,11 +16,11 @@ def check_spec(spec: Any) -> None:
     _check_classes_and_sources(spec)
     _check_network(spec)
     _check_numbers(spec)
-    _check_drawing(spec)
-    _check_what_needs_held_out_cells(spec)
+    _check_sampling(spec)
+    _check_held_out_needs(spec)
 
 
-def require_one_held_out(fold: int) -> None:
+def require_held_out_fold(fold: int) -> None:
     """Raise SpecError unless a `fold` names the part that trials are judged on."""
     require(
         fold >= 0,
@@ -36,13 +36,13 @@ def _check_classes_and_sources(spec: Any) -> None:
     require(len(spec.sources) >= 1, "A training run needs at least one source of labelled images.")
     require_unique("Names of sources", tuple(source.name for source in spec.sources))
     for source in spec.sources:
-        foreign = [name for name, _ in source.limits if name not in spec.class_names]
-        require(not foreign, f"`limits` must name classes of {spec.class_names}. Received: {foreign}.")
+        unlisted_names = [name for name, _ in source.limits if name not in spec.class_names]
+        require(not unlisted_names, f"`limits` must name classes of {spec.class_names}. Received: {unlisted_names}.")
 
 
 def _check_network(spec: Any) -> None:
-    family = network(spec.model)
-    require(family.taught != BY_MASKS, f"`model` {spec.model!r} gives masks, no classes: it is taught by `masks`.")
+    family = get_network(spec.model)
+    require(family.trained_by != BY_MASKS, f"`model` {spec.model!r} gives masks, no classes: it is taught by `masks`.")
     require_range(spec, MIN_SIDE_PX, MAX_SIDE_PX, "height_px", "width_px")
     require(bool(spec.weights), "`weights` must be 'none', 'imagenet' or the path of a file. Received: ''.")
     has_filters = all(width >= 1 for width in spec.stage_widths)
@@ -82,7 +82,7 @@ def _check_numbers(spec: Any) -> None:
     )
 
 
-def _check_drawing(spec: Any) -> None:
+def _check_sampling(spec: Any) -> None:
     is_every_image = spec.class_sampling == EVERY_IMAGE
     require(
         spec.images_per_epoch >= spec.batch_size or (is_every_image and spec.images_per_epoch == 0),
@@ -101,7 +101,7 @@ def _check_drawing(spec: Any) -> None:
     )
 
 
-def _check_what_needs_held_out_cells(spec: Any) -> None:
+def _check_held_out_needs(spec: Any) -> None:
     wants = {"patience": spec.patience > 0, "keep": spec.keep == KEEP_BEST, "schedule": spec.schedule == PLATEAU}
     blind = [f"`{name}` {getattr(spec, name)!r}" for name, is_wanted in wants.items() if is_wanted and spec.fold < 0]
     require(

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.spec import Spec
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.imaging.augment import NOTHING, Variation
+from bloodcell.imaging.augment import NO_AUGMENTATION, Augmentation
 from bloodcell.imaging.scale import ScalingName
 from bloodcell.model_store.io_spec import CELL, IMAGE, Input, Mask
-from bloodcell.networks.registry import network
+from bloodcell.networks.registry import get_network
 from bloodcell.networks.settings import FROM_SCRATCH
 from bloodcell.training.specs.choices import (
     COSINE,
@@ -27,7 +27,7 @@ from bloodcell.training.specs.choices import (
 from bloodcell.training.specs.train_checks import check_spec
 
 # The channels mix into each other by this part of the stain's jitter, unless a spec says otherwise.
-MIXING_OF_STAIN = 0.2
+STAIN_MIXING = 0.2
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class TrainSpec(Spec):
     label_smoothing: float = 0.05
     dropout: float = 0.3
     unknown_share: float = 0.15
-    augment: Variation = field(default_factory=Variation)
+    augment: Augmentation = field(default_factory=Augmentation)
     class_sampling: ClassSampling = EQUAL_PARTS
     class_weights: ClassWeights = "none"
     focal_gamma: float = 0.0
@@ -124,7 +124,7 @@ class TrainSpec(Spec):
         check_spec(self)
 
     @property
-    def known_head(self) -> bool:
+    def ood_head(self) -> bool:
         """Whether the network also answers if a crop shows a cell of one of the classes at all."""
         return self.unknown_share > 0
 
@@ -135,15 +135,15 @@ class TrainSpec(Spec):
         Families with the head for strangers learn from cells, the others from whole pictures, each once an epoch, with
         no crops of strangers.
         """
-        family = network(model)
+        family = get_network(model)
         own: dict[str, Any] = {
             "height_px": family.height_px,
             "width_px": family.width_px,
             "scaling": family.scaling,
             "dropout": family.dropout,
         }
-        if not family.known_head:
-            own |= AS_PUBLISHED
+        if not family.ood_head:
+            own |= PUBLISHED_SETTINGS
         return cls(**{"name": name, "sources": sources, "model": model} | own | changes)
 
     @classmethod
@@ -153,7 +153,7 @@ class TrainSpec(Spec):
             values["height_px"] = values["width_px"] = values.pop("side_px")
         if "stain_jitter" in values:
             stain = values.pop("stain_jitter")
-            values["augment"] = {"stain": stain, "mixing": MIXING_OF_STAIN * stain}
+            values["augment"] = {"stain": stain, "mixing": STAIN_MIXING * stain}
         return values
 
     def tiny(self) -> "TrainSpec":
@@ -164,7 +164,7 @@ class TrainSpec(Spec):
 
 
 # As the published networks were taught: whole pictures, each once an epoch, plain cross-entropy, the last weights.
-AS_PUBLISHED: dict[str, Any] = {
+PUBLISHED_SETTINGS: dict[str, Any] = {
     "input": IMAGE,
     "unknown_share": 0.0,
     "class_sampling": EVERY_IMAGE,
@@ -175,5 +175,5 @@ AS_PUBLISHED: dict[str, Any] = {
     "learning_rate": 1e-3,
     "batch_size": 32,
     "keep": KEEP_LAST,
-    "augment": NOTHING,
+    "augment": NO_AUGMENTATION,
 }

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bloodcell.core.spec import Spec, require_range
-from bloodcell.training.specs.train_checks import require_one_held_out
+from bloodcell.training.specs.train_checks import require_held_out_fold
 from bloodcell.training.specs.train_spec import TrainSpec
 
-MOST_TRIALS = 200
+MAX_TRIALS = 200
 # A trial has left chance behind once it came this part of the way from there to 1 ...
-PART_OF_THE_WAY = 0.25
+MIN_GAIN_SHARE = 0.25
 # ... and its training loss fell to this part of the first epoch's.
-LOSS_LEFT = 0.9
+MAX_LOSS_RATIO = 0.9
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class TrialsSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_range(self, 2, MOST_TRIALS, "n")
-        require_one_held_out(self.train.fold)
+        require_range(self, 2, MAX_TRIALS, "n")
+        require_held_out_fold(self.train.fold)
 
     @property
     def seeds(self) -> list[int]:
@@ -49,17 +49,17 @@ class TrialsSpec(Spec):
         return values if "train" in values else {"train": values}
 
 
-def least_balanced(n_classes: int) -> float:
+def compute_min_balanced(n_classes: int) -> float:
     """The balanced accuracy that a converged trial has at least.
 
     A network that always says the same, or guesses, has 1 / n_classes: chance. Asked for is a quarter of the way from
     there to 1, so 0.4375 for four classes.
     """
-    return 1 / n_classes + PART_OF_THE_WAY * (1 - 1 / n_classes)
+    return 1 / n_classes + MIN_GAIN_SHARE * (1 - 1 / n_classes)
 
 
 def has_converged(balanced: float, losses: Sequence[float], n_classes: int) -> bool:
-    """Whether a trial has converged, by the rule of `rule_in_words`.
+    """Whether a trial has converged, by the rule of `describe_convergence_rule`.
 
     Parameters
     ----------
@@ -67,23 +67,23 @@ def has_converged(balanced: float, losses: Sequence[float], n_classes: int) -> b
     losses : training loss of each epoch, in order; empty for a network that is not taught by steps, of which only the
         first condition is asked. With one epoch there is no earlier loss to be below, so that it has not converged.
     """
-    if not balanced >= least_balanced(n_classes):
+    if not balanced >= compute_min_balanced(n_classes):
         return False
     if not len(losses):
         return True
-    return math.isfinite(losses[-1]) and losses[-1] <= LOSS_LEFT * losses[0] and len(losses) > 1
+    return math.isfinite(losses[-1]) and losses[-1] <= MAX_LOSS_RATIO * losses[0] and len(losses) > 1
 
 
-def rule_in_words(n_classes: int) -> str:
+def describe_convergence_rule(n_classes: int) -> str:
     """The rule of convergence, for people."""
     return (
         f"A trial has converged if at its end the balanced accuracy on validation is at least"
-        f" {least_balanced(n_classes):.4f} (a quarter of the way from chance, 1/{n_classes}, to 1), and the training loss"
-        f" of its last epoch is at most {LOSS_LEFT:g} of that of its first."
+        f" {compute_min_balanced(n_classes):.4f} (a quarter of the way from chance, 1/{n_classes}, to 1), and the training loss"
+        f" of its last epoch is at most {MAX_LOSS_RATIO:g} of that of its first."
     )
 
 
-def spread(values: Sequence[float | None]) -> dict[str, Any]:
+def summarise_spread(values: Sequence[float | None]) -> dict[str, Any]:
     """Mean, standard deviation (division by n - 1), least and most of numbers; sd None for one, all None for none.
 
     None among `values` stands for a trial that has no such figure; n says how many have.

@@ -6,7 +6,8 @@ from functools import partial
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.model_store.folder import ModelInfo, takes_by_name
+from bloodcell.model_store.folder import ModelInfo, find_io_spec
+from bloodcell.reports.numbers import format_count
 from bloodcell.review.batches import (
     MAX_NAME_CHARS,
     Batch,
@@ -18,38 +19,40 @@ from bloodcell.review.batches import (
     rename_batch,
     restore_batch,
 )
-from bloodcell.review.export import full_csv, plain_csv
+from bloodcell.review.export import export_per_cell, export_per_image
 from bloodcell.ui.classify import cell_set_form
-from bloodcell.ui.classify.upload_form import ask_files, say_limits
+from bloodcell.ui.classify.upload_form import ask_files, show_limits
 from bloodcell.ui.shared import resources, state
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import counted, local_time, plain
+from bloodcell.ui.shared.text import escape_md, format_local_time
 
 SHOWN_AT_FIRST = 8
 _WIDTHS = [5, 3, 2, 2, 2, 2]
 
 
-def new_name() -> str:
+def make_default_name() -> str:
     """Return the name that a batch gets where the person gives none: date and time."""
     return datetime.now().strftime("%Y-%m-%d %H:%M")
 
 
-def begin_batch(name: str, model: ModelInfo) -> int:
+def start_batch(name: str, model: ModelInfo) -> int:
     """Make a batch and open it."""
-    db = resources.database()
-    batch_id = create_batch(db, name.strip() or new_name(), model.name, model.sha256, model.class_names, state.who())
+    db = resources.get_database()
+    batch_id = create_batch(
+        db, name.strip() or make_default_name(), model.name, model.sha256, model.class_names, state.get_initials()
+    )
     state.set_open_batch(batch_id)
     return batch_id
 
 
-def opened_batch() -> Batch | None:
+def find_open_batch() -> Batch | None:
     """Return the batch in the address, None where there is none; one that does not exist is said to miss."""
-    batch_id = state.open_batch_id()
+    batch_id = state.get_open_batch_id()
     if batch_id is None:
         state.set_open_batch(None)
         return None
     with show_errors():
-        batch = get_batch(resources.database(), batch_id)
+        batch = get_batch(resources.get_database(), batch_id)
         state.set_open_batch(batch_id)
         return batch
     state.set_open_batch(None)
@@ -58,15 +61,15 @@ def opened_batch() -> Batch | None:
 
 def offer_undo() -> None:
     """Offer to bring back the batch that was just deleted."""
-    deleted = state.last_deleted()
+    deleted = state.get_deleted()
     if deleted is None:
         return
     batch_id, name = deleted
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="classify-undo-box"):
-        st.markdown(f"The batch **{plain(name)}** is deleted.", width="stretch")
+        st.markdown(f"The batch **{escape_md(name)}** is deleted.", width="stretch")
         if st.button("Undo", key="classify-undo-delete", icon=":material/undo:"):
             with show_errors(stop=True):
-                restore_batch(resources.database(), batch_id, state.who())
+                restore_batch(resources.get_database(), batch_id, state.get_initials())
             state.forget_deleted()
             state.set_open_batch(batch_id)
             st.rerun()
@@ -81,22 +84,22 @@ def choose_batch(summaries: list[BatchSummary]) -> None:
     head = st.columns(_WIDTHS, vertical_alignment="center")
     for column, word in zip(head, ("Name", "Begun", "Images", "White cells", "Decided", "Model"), strict=True):
         column.caption(word)
-    for one in summaries if show_all else summaries[:SHOWN_AT_FIRST]:
+    for summary in summaries if show_all else summaries[:SHOWN_AT_FIRST]:
         row = st.columns(_WIDTHS, vertical_alignment="center")
         if row[0].button(
-            plain(one.name), key=f"classify-open-{one.id}", icon=":material/folder_open:", width="stretch"
+            escape_md(summary.name), key=f"classify-open-{summary.id}", icon=":material/folder_open:", width="stretch"
         ):
-            state.set_open_batch(one.id)
+            state.set_open_batch(summary.id)
             st.rerun()
-        row[1].write(local_time(one.created_at))
-        waiting = f" ({one.n_waiting:,} waiting)" if one.n_waiting else ""
-        row[2].write(f"{one.n_images:,}{waiting}")
-        row[3].write(f"{one.n_cells:,}")
-        row[4].write(f"{one.n_corrected:,}")
-        row[5].write(plain(one.model_name))
+        row[1].write(format_local_time(summary.created_at))
+        waiting = f" ({summary.n_waiting:,} waiting)" if summary.n_waiting else ""
+        row[2].write(f"{summary.n_images:,}{waiting}")
+        row[3].write(f"{summary.n_cells:,}")
+        row[4].write(f"{summary.n_corrected:,}")
+        row[5].write(escape_md(summary.model_name))
 
 
-def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
+def show_batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
     """Show the batch's name with its actions: downloads, adding, renaming, deleting, and leaving it.
 
     Returns
@@ -104,12 +107,12 @@ def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
     list of (name, bytes)
         Images that the person adds.
     """
-    db = resources.database()
+    db = resources.get_database()
     files: list[tuple[str, bytes]] = []
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="classify-header"):
-        st.subheader(plain(batch.name), width="stretch", anchor=False)
+        st.subheader(escape_md(batch.name), width="stretch", anchor=False)
         if n_images:
-            _downloads(batch)
+            _offer_downloads(batch)
             cell_set_form.offer(batch)
             with st.popover("Add images", icon=":material/add_photo_alternate:", key="classify-add"):
                 files = ask_files()
@@ -117,12 +120,12 @@ def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
             name = st.text_input("Name", batch.name, max_chars=MAX_NAME_CHARS, key=f"classify-name-{batch.id}")
             if st.button("Save name", key="classify-save-name", type="primary"):
                 with show_errors(stop=True):
-                    rename_batch(db, batch.id, name, state.who())
+                    rename_batch(db, batch.id, name, state.get_initials())
                 st.rerun()
         if st.button("Delete", icon=":material/delete:", key="classify-delete"):
             with show_errors(stop=True):
-                delete_batch(db, batch.id, state.who())
-            state.note_deleted(batch.id, batch.name)
+                delete_batch(db, batch.id, state.get_initials())
+            state.store_deleted(batch.id, batch.name)
             state.set_open_batch(None)
             st.rerun()
         if st.button("All batches", icon=":material/list:", key="classify-close"):
@@ -130,27 +133,32 @@ def batch_header(batch: Batch, n_images: int) -> list[tuple[str, bytes]]:
             state.set_open_batch(None)
             st.rerun()
     parts = [
-        f"Model {plain(batch.model_name)} ({batch.model_sha256[:8]})",
-        f"begun {local_time(batch.created_at)}",
+        f"Model {escape_md(batch.model_name)} ({batch.model_sha256[:8]})",
+        f"begun {format_local_time(batch.created_at)}",
     ]
-    speed = state.speed(batch.id)
+    speed = state.get_speed(batch.id)
     if speed is not None:
         n_done, seconds = speed
         rate = n_done / max(seconds, 0.001)
-        parts.append(f"{counted(n_done, 'image')} analysed in {seconds:.1f} s ({rate:,.0f} images/s)")
+        parts.append(f"{format_count(n_done, 'image')} analysed in {seconds:.1f} s ({rate:,.0f} images/s)")
     st.caption(" · ".join(parts))
-    takes = takes_by_name(batch.model_name, load_settings())
-    if takes is not None:
-        say_limits(takes)
+    io_spec = find_io_spec(batch.model_name, load_settings())
+    if io_spec is not None:
+        show_limits(io_spec)
     return files
 
 
-def _downloads(batch: Batch) -> None:
-    db, person = resources.database(), state.who()
+def _offer_downloads(batch: Batch) -> None:
+    db, person = resources.get_database(), state.get_initials()
     stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in batch.name)[:60]
     for name, ending, write, content in (
-        ("plain", "", plain_csv, "Two columns, file name and class, one row an image."),
-        ("full", "_full", full_csv, "One row a cell: box, probabilities, status, decision, who and when, model."),
+        ("plain", "", export_per_image, "Two columns, file name and class, one row an image."),
+        (
+            "full",
+            "_full",
+            export_per_cell,
+            "One row a cell: box, probabilities, status, decision, who and when, model.",
+        ),
     ):
         st.download_button(
             f"{name.capitalize()} CSV",
@@ -164,6 +172,6 @@ def _downloads(batch: Batch) -> None:
         )
 
 
-def all_batches() -> list[BatchSummary]:
+def read_all_batches() -> list[BatchSummary]:
     """Return the batches of this workspace, newest first."""
-    return list_batches(resources.database())
+    return list_batches(resources.get_database())

@@ -5,10 +5,10 @@ import streamlit as st
 
 from bloodcell.core.labels import CELL_STATUSES, HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADABLE
 from bloodcell.plots import theme
-from bloodcell.plots.cells import class_counts
+from bloodcell.plots.cells import plot_class_counts
+from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources, thumbnails
-from bloodcell.ui.shared.image_rows import NO_BAR
-from bloodcell.ui.shared.text import counted
+from bloodcell.ui.shared.image_rows import NO_MODEBAR
 
 ROWS_PER_PAGE = 50
 _IMAGE_WORDS = {
@@ -22,7 +22,7 @@ _REASONS = {
 }
 
 
-def numbers(table: pd.DataFrame, class_names: tuple[str, ...], n_images: int) -> None:
+def show_counts(table: pd.DataFrame, class_names: tuple[str, ...], n_images: int) -> None:
     """Show how many images and cells there are, per status and per class, and how many are decided."""
     left, right = st.columns([5, 4], gap="medium", vertical_alignment="center")
     with left:
@@ -37,26 +37,26 @@ def numbers(table: pd.DataFrame, class_names: tuple[str, ...], n_images: int) ->
             help=f"Looked at by a person: {n_decided - n_changed} confirmed, {n_changed} corrected.",
         )
         for column, status in zip(st.columns(3), CELL_STATUSES, strict=True):
-            look = theme.STATUS_LOOKS[status]
+            style = theme.STATUS_STYLES[status]
             n_status = int((table["status"] == status).sum())
-            column.metric(f"{look.sign} {look.word}", f"{n_status:,}", help=look.meaning)
+            column.metric(f"{style.sign} {style.word}", f"{n_status:,}", help=style.meaning)
     with right:
         st.plotly_chart(
-            class_counts(table, class_names),
-            config=NO_BAR,
+            plot_class_counts(table, class_names),
+            config=NO_MODEBAR,
             key="classify-counts",
             alt="Cells per class and status",
         )
 
 
-def images_without_cells(images: pd.DataFrame) -> None:
+def show_images_without_cells(images: pd.DataFrame) -> None:
     """List the images that gave no cell to look at, each with a thumbnail and the reason."""
     odd = images[~images["image_status"].isin([HAS_CELLS, ""])]
     if odd.empty:
         return
     counts = odd["image_status"].value_counts()
     parts = [f"{_IMAGE_WORDS[status].lower()}: {counts[status]}" for status in _IMAGE_WORDS if status in counts]
-    title = f"{counted(len(odd), 'image')} without a result ({', '.join(parts)})"
+    title = f"{format_count(len(odd), 'image')} without a result ({', '.join(parts)})"
     with st.expander(
         title, icon=":material/image_not_supported:", key="classify-odd", expanded=len(odd) == len(images)
     ):
@@ -64,7 +64,7 @@ def images_without_cells(images: pd.DataFrame) -> None:
         page = st.pagination(pages, key="classify-odd-page") if pages > 1 else 1
         rows = odd.iloc[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE]
         st.dataframe(
-            _odd_rows(rows),
+            _make_odd_table(rows),
             hide_index=True,
             row_height=72,
             column_config=_ODD_COLUMNS,
@@ -80,12 +80,13 @@ _ODD_COLUMNS = {
 }
 
 
-def _odd_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    cache, blobs = thumbnails.shared_cache(), resources.blobs()
+def _make_odd_table(rows: pd.DataFrame) -> pd.DataFrame:
+    cache, blobs = thumbnails.get_shared_cache(), resources.get_blob_store()
     return pd.DataFrame(
         {
             "picture": [
-                (image.sha256 and thumbnails.thumbnail(cache, blobs, image.sha256)) or "" for image in rows.itertuples()
+                (image.sha256 and thumbnails.make_thumbnail(cache, blobs, image.sha256)) or ""
+                for image in rows.itertuples()
             ],
             "file": rows["file_name"].to_list(),
             "what": [_IMAGE_WORDS.get(status, status) for status in rows["image_status"]],

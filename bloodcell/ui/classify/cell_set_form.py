@@ -6,17 +6,18 @@ import streamlit as st
 from bloodcell.core.labels import EXTRA_DECISIONS
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import MAX_NAME_CHARS
-from bloodcell.plots.theme import label_words
+from bloodcell.plots.theme import format_label
+from bloodcell.reports.numbers import format_count
 from bloodcell.review.batches import Batch
-from bloodcell.review.cell_sets import decided_cells, make_cell_set
+from bloodcell.review.cell_sets import create_cell_set, read_reviewed_cells
 from bloodcell.ui.datasets.dataset_library import CHOICE_KEY
 from bloodcell.ui.shared import resources
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.progress import with_bar
-from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.shared.progress import run_with_bar
+from bloodcell.ui.shared.text import escape_md
 from bloodcell.ui.train import adapt_form
 
-WORDS = "Cutting out the cells"
+PROGRESS_LABEL = "Cutting out the cells"
 
 
 def offer(batch: Batch) -> None:
@@ -28,8 +29,8 @@ def offer(batch: Batch) -> None:
 
 
 def _ask(batch: Batch) -> None:
-    db = resources.database()
-    cells = decided_cells(db, batch.id, with_extra=True)
+    db = resources.get_database()
+    cells = read_reviewed_cells(db, batch.id, with_extra=True)
     if cells.empty:
         st.info(
             "No cell of this batch is decided yet. A dataset takes the cells that a person has confirmed or corrected.",
@@ -38,19 +39,19 @@ def _ask(batch: Batch) -> None:
         return
     is_extra = cells["correction"].isin(EXTRA_DECISIONS)
     with_extra = is_extra.any() and st.toggle(
-        f"Take also: {', '.join(label_words(name) for name in cells.loc[is_extra, 'correction'].unique())}",
+        f"Take also: {', '.join(format_label(name) for name in cells.loc[is_extra, 'correction'].unique())}",
         key=f"classify-cell-set-extra-{batch.id}",
     )
-    taken = cells if with_extra else cells[~is_extra]
-    counts = taken["correction"].value_counts()
+    chosen_cells = cells if with_extra else cells[~is_extra]
+    counts = chosen_cells["correction"].value_counts()
     st.markdown(
-        f"**{counted(len(taken), 'decided cell')}** in {counted(len(counts), 'class', 'classes')}. "
+        f"**{format_count(len(chosen_cells), 'decided cell')}** in {format_count(len(counts), 'class', 'classes')}. "
         "Cells that nobody has decided on are left out."
     )
-    if taken.empty:
+    if chosen_cells.empty:
         return
     st.dataframe(
-        pd.DataFrame({"Class": counts.index.map(label_words), "Cells": counts.to_numpy()}),
+        pd.DataFrame({"Class": counts.index.map(format_label), "Cells": counts.to_numpy()}),
         hide_index=True,
         key=f"classify-cell-set-classes-{batch.id}",
     )
@@ -60,14 +61,15 @@ def _ask(batch: Batch) -> None:
     if not st.button("Make it", type="primary", icon=":material/add:", key="classify-make-cell-set"):
         return
     settings = load_settings()
-    dataset = with_bar(
-        WORDS, lambda told, stop: make_cell_set(db, batch.id, name, settings, bool(with_extra), told, stop)
+    dataset = run_with_bar(
+        PROGRESS_LABEL,
+        lambda on_progress, stop: create_cell_set(db, batch.id, name, settings, bool(with_extra), on_progress, stop),
     )
-    st.success(f"{plain(dataset.name)} holds {counted(dataset.n_images, 'cell')}.", icon=":material/check:")
+    st.success(f"{escape_md(dataset.name)} holds {format_count(dataset.n_images, 'cell')}.", icon=":material/check:")
     st.page_link(
         "pages/datasets.py",
         label="Open it on the Datasets page",
         icon=":material/dataset:",
         query_params={CHOICE_KEY: dataset.name},
     )
-    adapt_form.link(dataset, batch.model_name)
+    adapt_form.show_link(dataset, batch.model_name)

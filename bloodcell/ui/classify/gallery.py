@@ -15,12 +15,12 @@ PAGE_SIZES = (24, 36, 48, 60)
 _HERE = Path(__file__).parent
 
 
-def _own(name: str) -> str:
+def _read_asset(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
 _COMPONENT = st.components.v2.component(
-    "bloodcell_gallery", html=_own("gallery.html"), css=_own("gallery.css"), js=_own("gallery.js")
+    "bloodcell_gallery", html=_read_asset("gallery.html"), css=_read_asset("gallery.css"), js=_read_asset("gallery.js")
 )
 
 
@@ -33,24 +33,24 @@ class Choice:
     words: str
 
 
-def choices(class_names: Sequence[str]) -> list[Choice]:
+def list_choices(class_names: Sequence[str]) -> list[Choice]:
     """Number the decisions: the model's classes in their order, then the ones that no model predicts.
 
     The tenth has the key 0; behind it there is no key left, and such a decision is taken by a click.
     """
     labels = (*class_names, *EXTRA_DECISIONS)
     return [
-        Choice(str(number % 10) if number <= 10 else "", label, theme.label_words(label))
+        Choice(str(number % 10) if number <= 10 else "", label, theme.format_label(label))
         for number, label in enumerate(labels, start=1)
     ]
 
 
-def component_key(batch_id: int) -> str:
+def get_component_key(batch_id: int) -> str:
     """Return the widget key of a batch's gallery."""
     return f"classify-gallery-{batch_id}"
 
 
-def page_of(bench: Bench) -> tuple[int, tuple[int, ...]]:
+def find_page(bench: Bench) -> tuple[int, tuple[int, ...]]:
     """Return the number (from 1) and the cells of the page that holds the chosen cell."""
     if bench.chosen not in bench.order:
         return 1, bench.order[: bench.page_size]
@@ -58,7 +58,7 @@ def page_of(bench: Bench) -> tuple[int, tuple[int, ...]]:
     return page + 1, bench.order[page * bench.page_size : (page + 1) * bench.page_size]
 
 
-def gallery(
+def show_gallery(
     bench: Bench,
     cells: pd.DataFrame,
     crops: Sequence[str],
@@ -72,9 +72,9 @@ def gallery(
     bench : the opened batch
     cells : the rows of `bench.table` on this page, in the order to show
     crops : their pictures as data URIs, same order
-    on_events : called before the next run when a person did something; `state.events_of` then has it
+    on_events : called before the next run when a person did something; `state.read_events` then has it
     """
-    page, _ = page_of(bench)
+    page, _ = find_page(bench)
     tiles = [
         {
             "cell": int(cell.Index),
@@ -87,15 +87,15 @@ def gallery(
         }
         for cell, crop in zip(cells.itertuples(), crops, strict=True)
     ]
-    shown = choices(class_names)
+    shown = list_choices(class_names)
     labels = {*class_names, *EXTRA_DECISIONS, *cells["label"], *cells["prediction"]}
     _COMPONENT(
-        key=component_key(bench.batch_id),
+        key=get_component_key(bench.batch_id),
         data={
             "tiles": tiles,
             "choices": [asdict(choice) for choice in shown],
-            "words": {label: theme.label_words(label) for label in labels},
-            "statuses": {name: asdict(look) for name, look in theme.STATUS_LOOKS.items()},
+            "words": {label: theme.format_label(label) for label in labels},
+            "statuses": {name: asdict(style) for name, style in theme.STATUS_STYLES.items()},
             "chosen": bench.chosen,
             "page": page,
             "pages": max(1, -(-len(bench.order) // bench.page_size)),

@@ -25,7 +25,7 @@ def order_cells(
 
     Parameters
     ----------
-    table : DataFrame as `review.tables.cells_table` returns it, indexed by cell_id
+    table : DataFrame as `review.tables.read_cells_table` returns it, indexed by cell_id
     sort : one of `SORTS`. By doubt: unfamiliar, check, confident, within each the lowest probability first.
         By class: the predicted class in the model's order, within each the lowest probability first. It is
         the prediction that sorts, never the correction: a decided cell keeps its place.

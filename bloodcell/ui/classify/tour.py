@@ -6,10 +6,10 @@ import streamlit as st
 
 from bloodcell.core.labels import CELL_STATUSES
 from bloodcell.plots import theme
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.text import escape_md
 
 
-def tour(workspace: Path) -> None:
+def show_tour(workspace: Path) -> None:
     """Say in short what to drop, what comes out, where it is kept, and what this is not."""
     st.markdown(
         "Bloodcell finds the white blood cells in your smear images, says what each one is and how far to "
@@ -21,11 +21,11 @@ def tour(workspace: Path) -> None:
         "fields and pictures of single cells both work."
     )
     lines = [
-        f"**{theme.STATUS_LOOKS[status].sign} {theme.STATUS_LOOKS[status].word}**: {theme.STATUS_LOOKS[status].short}"
+        f"**{theme.STATUS_STYLES[status].sign} {theme.STATUS_STYLES[status].word}**: {theme.STATUS_STYLES[status].short}"
         for status in CELL_STATUSES
     ]
     second.markdown("**2 · Look and correct**\n\nEach cell gets a class and a mark.  \n" + "  \n".join(lines))
     third.markdown(
         "**3 · Download the result**\n\nOne CSV for your records, one with every detail. Everything stays on "
-        f"this computer, in **{plain(str(workspace))}**"
+        f"this computer, in **{escape_md(str(workspace))}**"
     )

@@ -7,15 +7,16 @@ import streamlit as st
 
 from bloodcell.core.errors import BloodcellError, ModelError
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.sources.uploads import from_uploads
+from bloodcell.datasets.sources.uploads import read_uploads
 from bloodcell.model_store.folder import ModelInfo, get_model, list_models
-from bloodcell.model_store.io_spec import IMAGE, Takes
+from bloodcell.model_store.io_spec import IMAGE, ModelIOSpec
+from bloodcell.reports.numbers import format_count
 from bloodcell.review.batches import MAX_NAME_CHARS, Batch
-from bloodcell.review.images import waiting_images
-from bloodcell.review.intake import TakenIn, analyse_waiting, take_in
-from bloodcell.synthetic.gallery import sample_set
+from bloodcell.review.images import list_waiting_images
+from bloodcell.review.intake import IntakeCounts, add_files, analyse_waiting
+from bloodcell.synthetic.gallery import draw_sample_set
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.shared.text import escape_md
 
 SAMPLE_IMAGES = 12
 _MODEL_KEY = "classify-model"
@@ -33,14 +34,14 @@ def ask_model() -> ModelInfo | None:
         return None
     model = models[0]
     if len(models) > 1:
-        model = st.selectbox("Model", models, format_func=model_words, key=_MODEL_KEY, bind="query-params")
-    say_limits(model)
+        model = st.selectbox("Model", models, format_func=describe_model, key=_MODEL_KEY, bind="query-params")
+    show_limits(model)
     return model
 
 
-def say_limits(model: ModelInfo | Takes) -> None:
+def show_limits(model: ModelInfo | ModelIOSpec) -> None:
     """Say so where a model does not name every cell, or is not judged."""
-    if not model.is_judged:
+    if not model.has_thresholds:
         st.warning(
             "Nothing was measured that says when this model can be trusted: every cell is marked Check, none is Confident "
             "or Unfamiliar.",
@@ -53,7 +54,7 @@ def say_limits(model: ModelInfo | Takes) -> None:
         st.info(f"This model looks at the whole picture: {words}", icon=":material/crop_free:")
 
 
-def model_link(name: str) -> None:
+def show_model_link(name: str) -> None:
     """Link to the page with a model of the shelf chosen for the next batch; nothing where it is not on the shelf."""
     model = next((one for one in list_models(load_settings()) if one.name == name), None)
     if model is not None:
@@ -61,11 +62,11 @@ def model_link(name: str) -> None:
             "pages/classify.py",
             label="Classify with it",
             icon=":material/biotech:",
-            query_params={state.BATCH_PARAM: "", _MODEL_KEY: model_words(model)},  # no batch that was open before
+            query_params={state.BATCH_PARAM: "", _MODEL_KEY: describe_model(model)},  # no batch that was open before
         )
 
 
-def model_words(model: ModelInfo) -> str:
+def describe_model(model: ModelInfo) -> str:
     """A model as one chooses among them."""
     return f"{model.name}: {model.title}"
 
@@ -84,7 +85,7 @@ def ask_new_batch(default_name: str) -> tuple[str, list[tuple[str, bytes]]]:
         use_sample = st.button("Try the sample set", icon=":material/science:", key="classify-sample")
     files = _ask_upload(kind)
     if use_sample:
-        return name or "Sample set", sample_set(SAMPLE_IMAGES)
+        return name or "Sample set", draw_sample_set(SAMPLE_IMAGES)
     return name, files
 
 
@@ -105,7 +106,7 @@ def _ask_kind() -> str:
 
 
 def _ask_upload(kind: str) -> list[tuple[str, bytes]]:
-    number = state.uploader_number()
+    number = state.get_uploader_number()
     if kind == _FOLDER:
         files = st.file_uploader(
             "Drop a folder here, or choose one",
@@ -121,7 +122,7 @@ def _ask_upload(kind: str) -> list[tuple[str, bytes]]:
     return [(file.name, file.getvalue()) for file in files]
 
 
-def take_files(batch_id: int, files: Sequence[tuple[str, bytes]]) -> None:
+def store_files(batch_id: int, files: Sequence[tuple[str, bytes]]) -> None:
     """Keep dropped files in a batch at once, empty the uploader, and leave a sentence on what came in."""
     bar = st.progress(0.0, "Storing the images …")
     total = len(files)
@@ -129,12 +130,14 @@ def take_files(batch_id: int, files: Sequence[tuple[str, bytes]]) -> None:
     def on_progress(done: int, _total: int) -> None:
         bar.progress(min(1.0, done / max(total, done)), f"Storing the images … {done:,}")
 
-    taken = take_in(resources.database(), resources.blobs(), batch_id, from_uploads(files), on_progress, total)
+    added = add_files(
+        resources.get_database(), resources.get_blob_store(), batch_id, read_uploads(files), on_progress, total
+    )
     state.empty_uploaders()
-    state.note_notice(_arrival_sentence(taken))
+    state.store_notice(_describe_intake(added))
 
 
-def batch_model(batch: Batch) -> ModelInfo:
+def get_batch_model(batch: Batch) -> ModelInfo:
     """The model that a batch was begun with; ModelError if it is not on the shelf, or another one under its name is."""
     model = get_model(batch.model_name, load_settings())
     if model.sha256 != batch.model_sha256:
@@ -145,7 +148,7 @@ def batch_model(batch: Batch) -> ModelInfo:
     return model
 
 
-def analyse_what_waits(batch: Batch) -> None:
+def analyse_waiting_images(batch: Batch) -> None:
     """Analyse the images of a batch that wait, with a progress bar; the page starts anew when that is done.
 
     Work that was interrupted (page closed, server stopped) goes on here when the batch is opened again.
@@ -155,36 +158,36 @@ def analyse_what_waits(batch: Batch) -> None:
     ModelError
         If the batch's model is no longer on the shelf, or is another one under the same name.
     """
-    db = resources.database()
-    waiting = waiting_images(db, batch.id)
+    db = resources.get_database()
+    waiting = list_waiting_images(db, batch.id)
     if not waiting:
         return
-    model = batch_model(batch)
-    bar = st.progress(0.0, f"Looking at {counted(len(waiting), 'image')} …")
-    engine = resources.engine(str(model.folder), model.sha256)
+    model = get_batch_model(batch)
+    bar = st.progress(0.0, f"Looking at {format_count(len(waiting), 'image')} …")
+    engine = resources.get_engine(str(model.folder), model.sha256)
     started = time.perf_counter()
 
     def on_progress(done: int, total: int) -> None:
         if done == total or done % max(1, total // 100) == 0:
-            bar.progress(done / total, f"Looked at {done:,} of {counted(total, 'image')} …")
+            bar.progress(done / total, f"Looked at {done:,} of {format_count(total, 'image')} …")
 
-    n_done = analyse_waiting(db, resources.blobs(), batch.id, engine, on_progress)
-    state.note_speed(batch.id, n_done, time.perf_counter() - started)
+    n_done = analyse_waiting(db, resources.get_blob_store(), batch.id, engine, on_progress)
+    state.store_speed(batch.id, n_done, time.perf_counter() - started)
     st.rerun()
 
 
-def show_waiting(batch: Batch) -> None:
+def show_analysis(batch: Batch) -> None:
     """Analyse what waits; where that is refused, say why in one sentence and let the page go on."""
     try:
-        analyse_what_waits(batch)
+        analyse_waiting_images(batch)
     except BloodcellError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(escape_md(str(error)), icon=":material/error:")
 
 
-def _arrival_sentence(taken: TakenIn) -> str:
+def _describe_intake(added: IntakeCounts) -> str:
     parts: Iterable[str] = [
-        f"{counted(taken.n_new, 'image')} added" if taken.n_new else "",
-        f"{counted(taken.n_same, 'file')} already here" if taken.n_same else "",
-        f"{counted(taken.n_problem, 'file')} could not be used (see below)" if taken.n_problem else "",
+        f"{format_count(added.n_new, 'image')} added" if added.n_new else "",
+        f"{format_count(added.n_duplicates, 'file')} already here" if added.n_duplicates else "",
+        f"{format_count(added.n_problem, 'file')} could not be used (see below)" if added.n_problem else "",
     ]
     return ", ".join(part for part in parts if part) + "." if any(parts) else "There was no image in it."

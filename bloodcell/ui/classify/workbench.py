@@ -8,50 +8,50 @@ from bloodcell.imaging.boxes import Box
 from bloodcell.plots import theme
 from bloodcell.review.batches import Batch
 from bloodcell.ui.classify import batch_summary, decisions, ordering
-from bloodcell.ui.classify.cell_view import cell_view
-from bloodcell.ui.classify.gallery import PAGE_SIZES, component_key, gallery, page_of
+from bloodcell.ui.classify.cell_view import show_cell
+from bloodcell.ui.classify.gallery import PAGE_SIZES, find_page, get_component_key, show_gallery
 from bloodcell.ui.shared import resources, state, thumbnails
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.image_rows import show_figures
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.image_rows import show_image_grid
+from bloodcell.ui.shared.text import escape_md
 
 
 def prepare_bench(batch_id: int, table: pd.DataFrame) -> state.Bench:
     """Return this session's bench with the cells as the database now has them."""
     table = table.set_index("cell_id")
-    bench = state.bench(batch_id)
+    bench = state.get_bench(batch_id)
     if bench is None:
-        bench = state.Bench(batch_id, table, chosen=state.cell_in_address())
-        state.keep_bench(bench)
+        bench = state.Bench(batch_id, table, chosen=state.get_cell_in_url())
+        state.store_bench(bench)
     bench.table = table
     return bench
 
 
 @st.fragment
-def workbench(batch: Batch, n_images: int) -> None:
+def show_workbench(batch: Batch, n_images: int) -> None:
     """Show numbers, toolbar, gallery and opened cell of the batch whose bench is prepared."""
-    bench = state.bench(batch.id)
+    bench = state.get_bench(batch.id)
     if bench is None:
         return
-    batch_summary.numbers(bench.table, batch.class_names, n_images)
+    batch_summary.show_counts(bench.table, batch.class_names, n_images)
     if bench.table.empty:
         st.info("No white cell was found in these images.", icon=":material/search_off:")
         return
-    _toolbar(bench, batch.class_names)
-    state.set_cell_in_address(bench.chosen)
+    _show_toolbar(bench, batch.class_names)
+    state.set_cell_in_url(bench.chosen)
     if bench.problem:
-        st.error(plain(bench.problem), icon=":material/error:")
+        st.error(escape_md(bench.problem), icon=":material/error:")
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        _gallery(bench, batch)
+        _show_gallery_page(bench, batch)
     masks = []
     with right, show_errors():
-        masks = cell_view(bench, batch)
+        masks = show_cell(bench, batch)
     if masks:
-        show_figures(masks, f"repeat({len(masks)}, 1fr)")
+        show_image_grid(masks, f"repeat({len(masks)}, 1fr)")
 
 
-def _toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
+def _show_toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
     """Ask for sorting, filters and page size, and bring the order up to date where one of them changed."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         sort = st.segmented_control(
@@ -67,14 +67,14 @@ def _toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
                 "Status",
                 CELL_STATUSES,
                 selection_mode="multi",
-                format_func=lambda name: f"{theme.STATUS_LOOKS[name].sign} {theme.STATUS_LOOKS[name].word}",
+                format_func=lambda name: f"{theme.STATUS_STYLES[name].sign} {theme.STATUS_STYLES[name].word}",
                 key="classify-filter-status",
             )
             labels = st.pills(
                 "Class",
                 (*class_names, *EXTRA_DECISIONS),
                 selection_mode="multi",
-                format_func=theme.label_words,
+                format_func=theme.format_label,
                 key="classify-filter-class",
             )
             undecided = st.toggle("Only cells that nobody has decided", key="classify-filter-undecided")
@@ -98,20 +98,22 @@ def _toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
             bench.chosen = bench.order[0] if bench.order else None
 
 
-def _gallery(bench: state.Bench, batch: Batch) -> None:
+def _show_gallery_page(bench: state.Bench, batch: Batch) -> None:
     if not bench.order:
         st.info("No cell fits the filter.", icon=":material/filter_alt_off:")
         return
-    _, cell_ids = page_of(bench)
+    _, cell_ids = find_page(bench)
     cells = bench.table.loc[list(cell_ids)]
     wanted = [(cell.sha256, Box(cell.top, cell.left, cell.bottom, cell.right)) for cell in cells.itertuples()]
-    crops, problems = thumbnails.tile_crops(thumbnails.shared_cache(), resources.blobs(), wanted)
+    crops, problems = thumbnails.make_tile_crops(thumbnails.get_shared_cache(), resources.get_blob_store(), wanted)
     for problem in problems:
-        st.warning(plain(problem), icon=":material/broken_image:")
-    gallery(bench, cells, crops, batch.class_names, on_events=lambda: _on_events(batch.id))
+        st.warning(escape_md(problem), icon=":material/broken_image:")
+    show_gallery(bench, cells, crops, batch.class_names, on_events=lambda: _on_events(batch.id))
 
 
 def _on_events(batch_id: int) -> None:
-    bench = state.bench(batch_id)
+    bench = state.get_bench(batch_id)
     if bench is not None:
-        decisions.take_events(bench, state.events_of(component_key(batch_id)), resources.database(), state.who())
+        decisions.apply_events(
+            bench, state.read_events(get_component_key(batch_id)), resources.get_database(), state.get_initials()
+        )

@@ -6,10 +6,10 @@ import streamlit as st
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import read_trials
-from bloodcell.plots.experiments import WORDS
+from bloodcell.plots.experiments import METRIC_TITLES
 from bloodcell.training.output.result_folder import TRIALS_FILE
 
-SHOWN = ("accuracy", "balanced_accuracy", "log_loss")
+METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 
 
 def show() -> None:
@@ -17,16 +17,16 @@ def show() -> None:
     rows = []
     for file in sorted(load_settings().runs_dir.glob(f"*/{TRIALS_FILE}")):
         try:
-            found = read_trials(file.parent)
+            result = read_trials(file.parent)
         except RunError:
             continue
-        spread = found.spread.set_index("figure")
-        row: dict[str, str] = {"Trials": file.parent.name, "Runs": str(len(found.trials))}
-        row["Converged"] = f"{found.converged} of {len(found.trials)}"
-        for name in SHOWN:
+        spread = result.spread.set_index("figure")
+        row: dict[str, str] = {"Trials": file.parent.name, "Runs": str(len(result.trials))}
+        row["Converged"] = f"{result.converged} of {len(result.trials)}"
+        for name in METRICS:
             if name in spread.index:
-                row[WORDS[name]] = _words(name, spread.loc[name])
-        rows.append(row | {"": "leaky split" if found.leaky else ""})
+                row[METRIC_TITLES[name]] = _format_spread(name, spread.loc[name])
+        rows.append(row | {"": "leaky split" if result.leaky else ""})
     if not rows:
         st.info("No trials were run yet: on the Train page, How many runs, Trials.", icon=":material/replay:")
         st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
@@ -38,7 +38,7 @@ def show() -> None:
     )
 
 
-def _words(name: str, row: pd.Series) -> str:
+def _format_spread(name: str, row: pd.Series) -> str:
     if name == "log_loss":
         return f"{row['mean']:.3f} ± {row['sd']:.3f}"
     return f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f} %"

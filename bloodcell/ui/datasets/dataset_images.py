@@ -7,46 +7,46 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bloodcell.datasets.catalog.exploration import SampledLevels, sampled_levels
-from bloodcell.datasets.catalog.library import images_table
+from bloodcell.datasets.catalog.exploration import SampledLevels, measure_sample_levels
+from bloodcell.datasets.catalog.library import read_images_table
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import encode_jpeg
-from bloodcell.plots.cell_images import gray_picture, square
-from bloodcell.plots.theme import label_words
-from bloodcell.ui.shared.cache import kept
+from bloodcell.plots.cell_images import pad_to_square, render_gray
+from bloodcell.plots.theme import format_label
+from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.image_rows import data_uri
-from bloodcell.ui.shared.progress import kept_with_bar
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.progress import get_or_run_with_bar
+from bloodcell.ui.shared.text import escape_md
 
-PICTURE_PX = 132
+THUMBNAIL_PX = 132
 SAMPLE_SIZES = (100, 200, 400, 800, 1600)
 
 T = TypeVar("T")
 
 
-def table_of(dataset: Dataset) -> pd.DataFrame:
+def load_table(dataset: Dataset) -> pd.DataFrame:
     """The images of a dataset as they were registered, read from the disk once."""
-    return kept((dataset.fingerprint, dataset.scanned_at, "table"), lambda: images_table(dataset))
+    return get_or_compute((dataset.fingerprint, dataset.scanned_at, "table"), lambda: read_images_table(dataset))
 
 
-def usable_records(dataset: Dataset) -> list[Record]:
+def list_usable_records(dataset: Dataset) -> list[Record]:
     """The labelled images that can be read."""
-    table = table_of(dataset)
+    table = load_table(dataset)
     usable = table[table["problem"] == ""]
     return [Record(*row) for row in usable[["file", "label"]].itertuples(index=False, name=None)]
 
 
-def source_of(dataset: Dataset) -> Contents:
+def open_source(dataset: Dataset) -> Contents:
     """Where the images are read from."""
     return Contents(dataset.path)
 
 
 def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
     """Ask how many images to look at; all of a small dataset. Returns the sample and its seed."""
-    records = usable_records(dataset)
+    records = list_usable_records(dataset)
     seed_key = f"datasets-{view}-seed"
     seed = int(st.session_state.get(seed_key, 0))
     sizes = [size for size in SAMPLE_SIZES if size < len(records)]
@@ -66,27 +66,29 @@ def ask_sample(dataset: Dataset, view: str) -> tuple[list[Record], int]:
     return sample_records(records, size, seed), seed
 
 
-def levels_of(dataset: Dataset, sample: Sequence[Record], seed: int) -> SampledLevels:
+def count_gray_levels(dataset: Dataset, sample: Sequence[Record], seed: int) -> SampledLevels:
     """Gray levels of a sample, computed once."""
-    return kept_with_bar(
+    return get_or_run_with_bar(
         (dataset.fingerprint, "levels", len(sample), seed),
         "Counting gray levels",
-        lambda told, _: sampled_levels(source_of(dataset), sample, told),
+        lambda on_progress, _: measure_sample_levels(open_source(dataset), sample, on_progress),
     )
 
 
-def kept_pictures(key: tuple, make: Callable[[], T]) -> T:
-    """What `kept.kept` returns for pictures that take seconds to read and draw, with a word while they do."""
+def get_or_compute_with_spinner(key: tuple, make: Callable[[], T]) -> T:
+    """What `get_or_compute.kept` returns for pictures that take seconds to read and draw, with a word while they do."""
     with st.spinner("Reading pictures …"):
-        return kept(key, make)
+        return get_or_compute(key, make)
 
 
-def class_heading(label: str, more: str = "") -> None:
+def show_class_heading(label: str, more: str = "") -> None:
     """The name of a class above its pictures."""
-    st.markdown(f"**{plain(label_words(label))}**" + (f" · {more}" if more else ""))
+    st.markdown(f"**{escape_md(format_label(label))}**" + (f" · {more}" if more else ""))
 
 
-def figure_of(rgb: np.ndarray, caption: str, *, in_gray: bool = False, side_px: int = PICTURE_PX) -> tuple[str, str]:
+def make_grid_image(
+    rgb: np.ndarray, caption: str, *, in_gray: bool = False, side_px: int = THUMBNAIL_PX
+) -> tuple[str, str]:
     """One small picture for `figures.show_figures`."""
-    shown = square(gray_picture(rgb) if in_gray else rgb, side_px)
+    shown = pad_to_square(render_gray(rgb) if in_gray else rgb, side_px)
     return data_uri(encode_jpeg(shown)), caption

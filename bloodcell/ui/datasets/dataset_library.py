@@ -6,27 +6,28 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.changes import CHANGED, MISSING, dataset_state
+from bloodcell.datasets.catalog.changes import CHANGED, MISSING, check_dataset_state
 from bloodcell.datasets.catalog.library import (
     MAX_NAME_CHARS,
     list_datasets,
-    refresh,
-    register_path,
+    register_dataset,
     remove_dataset,
     rename_dataset,
+    rescan_dataset,
 )
 from bloodcell.datasets.catalog.registration import DESCRIPTION, Dataset
 from bloodcell.datasets.labels.layouts import FOLDERS, TABLE, LayoutChoice
-from bloodcell.datasets.labels.recognition import Recognition, recognise
+from bloodcell.datasets.labels.recognition import Recognition, recognise_layout
 from bloodcell.datasets.labels.tables import TableChoice
+from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.progress import with_bar
-from bloodcell.ui.shared.text import counted, local_time, plain
+from bloodcell.ui.shared.progress import run_with_bar
+from bloodcell.ui.shared.text import escape_md, format_local_time
 
 CHOICE_KEY = "datasets-choice"
-LOOKING = "Looking at every image"
-_ADDED = "datasets-added"
-_SHOWN = "datasets-shown"
+SCAN_LABEL = "Looking at every image"
+_ADDED_KEY = "datasets-added"
+_SHOWN_KEY = "datasets-shown"
 _OTHER_PATH = "Another folder or zip on this computer"
 
 
@@ -41,7 +42,7 @@ def choose() -> Dataset | None:
         )
         return None
     by_id = {one.id: one for one in datasets}
-    added = st.session_state.pop(_ADDED, None)
+    added = st.session_state.pop(_ADDED_KEY, None)
     if added in by_id:
         st.session_state[CHOICE_KEY] = added
     chosen = st.selectbox(
@@ -61,25 +62,26 @@ def add(*, is_first: bool) -> None:
         if path is None:
             return
         with show_errors():
-            recognition = recognise(path)
-            choice = _ask_choice(recognition)
+            recognition = recognise_layout(path)
+            choice = _ask_layout(recognition)
             name = st.text_input(
                 "Name", value=path.stem, max_chars=MAX_NAME_CHARS, key=f"datasets-name-{path}", width=360
             )
             if choice is not None and st.button("Add", type="primary", icon=":material/add:", key="datasets-add"):
-                dataset = with_bar(
-                    LOOKING, lambda told, stop: register_path(name, path, choice, load_settings(), told, stop)
+                dataset = run_with_bar(
+                    SCAN_LABEL,
+                    lambda on_progress, stop: register_dataset(name, path, choice, load_settings(), on_progress, stop),
                 )
-                st.session_state[_ADDED] = dataset.id
+                st.session_state[_ADDED_KEY] = dataset.id
                 st.rerun()
 
 
 def _ask_path() -> Path | None:
-    here = [str(path) for path in _downloaded()]
+    here = [str(path) for path in _list_downloaded()]
     chosen = _OTHER_PATH
     if here:
         chosen = st.selectbox(
-            "Where the images are", [*here, _OTHER_PATH], format_func=_short, key="datasets-downloaded"
+            "Where the images are", [*here, _OTHER_PATH], format_func=_shorten_path, key="datasets-downloaded"
         )
     if chosen != _OTHER_PATH:
         return Path(chosen)
@@ -93,7 +95,7 @@ def _ask_path() -> Path | None:
     return Path(typed.strip().strip('"')).expanduser() if typed.strip() else None
 
 
-def _downloaded() -> list[Path]:
+def _list_downloaded() -> list[Path]:
     """Public sets that were fetched into the workspace and are not registered yet."""
     settings = load_settings()
     registered = {one.path.resolve() for one in list_datasets(settings)}
@@ -107,34 +109,36 @@ def _downloaded() -> list[Path]:
     ]
 
 
-def _short(path: str) -> str:
+def _shorten_path(path: str) -> str:
     return path if path == _OTHER_PATH else Path(path).name
 
 
-def _ask_choice(found: Recognition) -> LayoutChoice | None:
+def _ask_layout(recognition: Recognition) -> LayoutChoice | None:
     """Show how the folder will be read; ask where several readings make sense."""
-    if found.choice is not None:
-        st.caption(f"{counted(found.n_images, 'picture')} found. {_in_words(found, found.choice)}")
-        return found.choice
-    st.warning(plain(found.question), icon=":material/help:")
+    if recognition.choice is not None:
+        st.caption(
+            f"{format_count(recognition.n_images, 'picture')} found. {_describe_layout(recognition, recognition.choice)}"
+        )
+        return recognition.choice
+    st.warning(escape_md(recognition.question), icon=":material/help:")
     readings: dict[str, LayoutChoice | None] = {}
-    for level in found.levels:
+    for level in recognition.levels:
         names = ", ".join(level.names[:4]) + (" …" if len(level.names) > 4 else "")
         readings[f"Folders are the classes: {names}"] = LayoutChoice(FOLDERS, level.level)
-    for table in found.tables:
+    for table in recognition.tables:
         readings[f"Table of labels: {table.csv}"] = None
     if not readings:
         return None
-    chosen = st.radio("How is it meant?", list(readings), index=None, key=f"datasets-reading-{found.path}")
+    chosen = st.radio("How is it meant?", list(readings), index=None, key=f"datasets-reading-{recognition.path}")
     if chosen is None:
         return None
     if readings[chosen] is not None:
         return readings[chosen]
-    return _ask_table(found, chosen.removeprefix("Table of labels: "))
+    return _ask_table(recognition, chosen.removeprefix("Table of labels: "))
 
 
-def _ask_table(found: Recognition, csv: str) -> LayoutChoice:
-    table = next(one for one in found.tables if one.csv == csv)
+def _ask_table(recognition: Recognition, csv: str) -> LayoutChoice:
+    table = next(one for one in recognition.tables if one.csv == csv)
     left, middle, right = st.columns(3)
     file_column = left.selectbox(
         "Column of file names", table.file_columns or table.columns, key=f"datasets-file-column-{csv}"
@@ -148,30 +152,30 @@ def _ask_table(found: Recognition, csv: str) -> LayoutChoice:
     return LayoutChoice(TABLE, table=TableChoice(csv, file_column, label_column, table.split_column, suffix))
 
 
-def _in_words(found: Recognition, choice: LayoutChoice) -> str:
+def _describe_layout(recognition: Recognition, choice: LayoutChoice) -> str:
     if choice.table is not None:
         columns = f"{choice.table.file_column} and {choice.table.label_column}"
-        return f"The labels stand in {plain(choice.table.csv)}, columns {plain(columns)}."
-    names = next((level.names for level in found.levels if level.level == choice.level), ())
+        return f"The labels stand in {escape_md(choice.table.csv)}, columns {escape_md(columns)}."
+    names = next((level.names for level in recognition.levels if level.level == choice.level), ())
     shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-    return f"Folders are the classes: {plain(shown)}."
+    return f"Folders are the classes: {escape_md(shown)}."
 
 
-def header(dataset: Dataset) -> None:
+def show_header(dataset: Dataset) -> None:
     """Say where the opened dataset lies and whether it has changed; offer to refresh, rename and remove it."""
-    state = dataset_state(dataset)
+    state = check_dataset_state(dataset)
     if state.kind == MISSING:
-        st.error(plain(state.message), icon=":material/error:")
+        st.error(escape_md(state.message), icon=":material/error:")
     elif state.kind == CHANGED:
-        st.warning(plain(state.message), icon=":material/sync_problem:")
+        st.warning(escape_md(state.message), icon=":material/sync_problem:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f"{counted(dataset.n_images, 'image')}, {counted(len(dataset.class_names), 'class', 'classes')} · "
-            f"{plain(str(dataset.path))} · looked at {local_time(dataset.scanned_at)}"
+            f"{format_count(dataset.n_images, 'image')}, {format_count(len(dataset.class_names), 'class', 'classes')} · "
+            f"{escape_md(str(dataset.path))} · looked at {format_local_time(dataset.scanned_at)}"
         )
         if st.button("Look again", icon=":material/refresh:", key="datasets-refresh", disabled=state.kind == MISSING):
             with show_errors():
-                with_bar(LOOKING, lambda told, stop: refresh(dataset, told, stop))
+                run_with_bar(SCAN_LABEL, lambda on_progress, stop: rescan_dataset(dataset, on_progress, stop))
                 st.rerun()
         with st.popover("Rename or remove", icon=":material/edit:"):
             name = st.text_input("Name", dataset.name, max_chars=MAX_NAME_CHARS, key=f"datasets-rename-{dataset.id}")
@@ -186,7 +190,7 @@ def header(dataset: Dataset) -> None:
                     st.rerun()
 
 
-def cleared_for(dataset: Dataset, view: str) -> DeltaGenerator:
+def clear_for_view(dataset: Dataset, view: str) -> DeltaGenerator:
     """Return the place for a view, empty at once where the run before showed another view or dataset.
 
     Streamlit leaves on the screen what a run has not yet drawn anew, so the old view would stand there for as long as
@@ -194,7 +198,7 @@ def cleared_for(dataset: Dataset, view: str) -> DeltaGenerator:
     clears nothing, so each new view takes the other of two places. Runs of one view keep theirs, and nothing flickers.
     """
     shown = (dataset.fingerprint, view)
-    before, place = st.session_state.get(_SHOWN, (shown, 0))
+    before, place = st.session_state.get(_SHOWN_KEY, (shown, 0))
     place = place if before == shown else 1 - place
-    st.session_state[_SHOWN] = (shown, place)
+    st.session_state[_SHOWN_KEY] = (shown, place)
     return (st.empty(), st.empty())[place].container()

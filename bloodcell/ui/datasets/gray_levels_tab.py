@@ -2,25 +2,25 @@
 
 import streamlit as st
 
-from bloodcell.datasets.catalog.exploration import SampledLevels, pictures_to_show
+from bloodcell.datasets.catalog.exploration import SampledLevels, iterate_example_images
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.labels.records import Record
 from bloodcell.imaging import threshold
-from bloodcell.imaging.gray_levels import statistics_by_class
+from bloodcell.imaging.gray_levels import summarise_levels_by_class
 from bloodcell.imaging.read import encode_jpeg
-from bloodcell.imaging.segment import area_share
+from bloodcell.imaging.segment import measure_area_share
 from bloodcell.plots import gray_levels as charts
-from bloodcell.plots.cell_images import outlined
+from bloodcell.plots.cell_images import draw_outline
+from bloodcell.reports.numbers import format_count
 from bloodcell.ui.datasets.dataset_images import (
     ask_sample,
-    class_heading,
-    figure_of,
-    kept_pictures,
-    levels_of,
-    source_of,
+    count_gray_levels,
+    get_or_compute_with_spinner,
+    make_grid_image,
+    open_source,
+    show_class_heading,
 )
-from bloodcell.ui.shared.image_rows import data_uri, show_figures
-from bloodcell.ui.shared.text import counted
+from bloodcell.ui.shared.image_rows import data_uri, show_image_grid
 
 PRESETS = {f"{level} {name}": level for name, level in threshold.PRESETS.items()}
 OTSU = "Otsu of each picture"
@@ -37,33 +37,33 @@ def show(dataset: Dataset) -> None:
         key="datasets-levels-black",
         help="Pictures that were turned have black corners; they would stand as a spike at level 0.",
     )
-    found = levels_of(dataset, sample, seed)
-    statistics = statistics_by_class(found.levels, found.labels, ignore_black=ignore_black)
-    st.plotly_chart(charts.classes_overlaid(statistics), key="datasets-levels-overlaid")
-    st.plotly_chart(charts.means_by_class(statistics), key="datasets-levels-means")
+    sampled = count_gray_levels(dataset, sample, seed)
+    statistics = summarise_levels_by_class(sampled.levels, sampled.labels, ignore_black=ignore_black)
+    st.plotly_chart(charts.plot_classes_overlaid(statistics), key="datasets-levels-overlaid")
+    st.plotly_chart(charts.plot_class_means(statistics), key="datasets-levels-means")
     with st.expander("Single images"):
-        few = _few_per_class(found)
+        picked = _pick_per_class(sampled)
         st.plotly_chart(
-            charts.images_by_class(
-                [found.levels[at] for at in few],
-                [found.labels[at] for at in few],
-                [found.records[at].file for at in few],
+            charts.plot_images_by_class(
+                [sampled.levels[index] for index in picked],
+                [sampled.labels[index] for index in picked],
+                [sampled.records[index].file for index in picked],
                 ignore_black=ignore_black,
             ),
             key="datasets-levels-single",
         )
-    st.caption(f"{counted(len(found.records), 'image')} looked at, seed {seed}.")
+    st.caption(f"{format_count(len(sampled.records), 'image')} looked at, seed {seed}.")
     _try_threshold(dataset, sample, seed)
 
 
-def _few_per_class(found: SampledLevels) -> list[int]:
+def _pick_per_class(sampled: SampledLevels) -> list[int]:
     counts: dict[str, int] = {}
-    few = []
-    for at, label in enumerate(found.labels):
+    picked = []
+    for index, label in enumerate(sampled.labels):
         counts[label] = counts.get(label, 0) + 1
         if counts[label] <= LINES_PER_CLASS:
-            few.append(at)
-    return few
+            picked.append(index)
+    return picked
 
 
 def _try_threshold(dataset: Dataset, sample: list[Record], seed: int) -> None:
@@ -75,19 +75,22 @@ def _try_threshold(dataset: Dataset, sample: list[Record], seed: int) -> None:
     if chosen == "Own":
         own = st.slider("Gray level: darker pixels are marked", 0, 255, 150, key="datasets-threshold-own")
 
-    def pictures():
-        return list(pictures_to_show(source_of(dataset), sample, TRIED_PER_CLASS))
+    def load_images():
+        return list(iterate_example_images(open_source(dataset), sample, TRIED_PER_CLASS))
 
-    shown = kept_pictures((dataset.fingerprint, "tried", len(sample), seed), pictures)
+    shown = get_or_compute_with_spinner((dataset.fingerprint, "tried", len(sample), seed), load_images)
     rows: dict[str, list[tuple[str, str]]] = {}
     for record, rgb in shown:
-        level = threshold.threshold_level(rgb, threshold.OTSU if chosen == OTSU else own)
-        mask = threshold.threshold_mask(rgb, level)
+        level = threshold.find_threshold_level(rgb, threshold.OTSU if chosen == OTSU else own)
+        mask = threshold.mask_by_threshold(rgb, level)
         row = rows.setdefault(record.label, [])
-        row.append(figure_of(rgb, record.file.rsplit("/", 1)[-1]))
+        row.append(make_grid_image(rgb, record.file.rsplit("/", 1)[-1]))
         row.append(
-            (data_uri(encode_jpeg(outlined(rgb, mask))), f"level {level}: {area_share(mask, rgb):.0%} of the picture")
+            (
+                data_uri(encode_jpeg(draw_outline(rgb, mask))),
+                f"level {level}: {measure_area_share(mask, rgb):.0%} of the picture",
+            )
         )
-    for label, figures in rows.items():
-        class_heading(label)
-        show_figures(figures, f"repeat({2 * TRIED_PER_CLASS}, minmax(0, 1fr))")
+    for label, thumbnails in rows.items():
+        show_class_heading(label)
+        show_image_grid(thumbnails, f"repeat({2 * TRIED_PER_CLASS}, minmax(0, 1fr))")

@@ -6,54 +6,60 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import streamlit as st
 
-from bloodcell.datasets.catalog.groups_and_splits import keep_split, kept_groups, kept_splits, open_split, remove_split
+from bloodcell.datasets.catalog.groups_and_splits import (
+    list_stored_splits,
+    open_split,
+    read_stored_groups,
+    remove_split,
+    store_split,
+)
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.splits.split import Split, fold_split, holdout_split
-from bloodcell.datasets.splits.split_file import read_split, split_csv
-from bloodcell.ui.datasets.dataset_images import table_of
+from bloodcell.datasets.splits.split import Split, split_holdout, split_into_folds
+from bloodcell.datasets.splits.split_file import encode_split_csv, read_split
+from bloodcell.ui.datasets.dataset_images import load_table
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.text import escape_md
 
 _FOLDS, _HOLDOUT = "Folds", "Train and validation"
 _NO_TEST, _DRAWN, _FOLDER = "none", "drawn at random", "the part"
-_MADE = "datasets-split-made"
-LEAKY = "leaky: copies of one cell may lie on both sides, so figures from it are too good"
+_NEW_SPLIT_KEY = "datasets-split-made"
+LEAKY_TEXT = "leaky: copies of one cell may lie on both sides, so figures from it are too good"
 
 
 def show(dataset: Dataset) -> None:
     """Make a split, and show those that are kept."""
-    kept = kept_splits(dataset)
-    if kept:
+    stored = list_stored_splits(dataset)
+    if stored:
         choice_key = f"datasets-split-{dataset.id}"
-        made, warnings = st.session_state.pop(_MADE, ("", ()))
-        if made in kept:
+        made, warnings = st.session_state.pop(_NEW_SPLIT_KEY, ("", ()))
+        if made in stored:
             st.session_state[choice_key] = made
-        name = st.selectbox("Kept splits", list(kept), key=choice_key)
+        name = st.selectbox("Kept splits", list(stored), key=choice_key)
         for warning in warnings:
-            st.warning(plain(warning), icon=":material/warning:")
+            st.warning(escape_md(warning), icon=":material/warning:")
         with show_errors():
-            _show_split(open_split(kept[name]), kept[name])
-    with st.expander("Make a split", expanded=not kept), show_errors():
-        _make(dataset)
+            _show_split(open_split(stored[name]), stored[name])
+    with st.expander("Make a split", expanded=not stored), show_errors():
+        _ask_split(dataset)
     with st.expander("Take a split from a file"), show_errors():
-        _take(dataset)
+        _import_split(dataset)
 
 
-def _make(dataset: Dataset) -> None:
-    table = table_of(dataset)
+def _ask_split(dataset: Dataset) -> None:
+    table = load_table(dataset)
     table = table.loc[table["problem"] == "", ["file", "label", "split"]]
-    known = kept_groups(dataset)
-    leaky = known is None
-    if known is None:
+    groups = read_stored_groups(dataset)
+    leaky = groups is None
+    if groups is None:
         st.warning(
             "The groups of this dataset are not known. Find its copies or patients first (Copies); a split of single "
-            f"images would be {LEAKY}.",
+            f"images would be {LEAKY_TEXT}.",
             icon=":material/warning:",
         )
         if not st.checkbox("Split single images all the same", key="datasets-split-leaky"):
             return
     else:
-        table = table.assign(group=table["file"].map(known.group_of))
+        table = table.assign(group=table["file"].map(groups.group_of))
         table = table.dropna(subset=["group"])
     kind = st.segmented_control("Kind", [_FOLDS, _HOLDOUT], default=_FOLDS, required=True, key="datasets-split-kind")
     columns = st.columns(4)
@@ -86,31 +92,31 @@ def _make(dataset: Dataset) -> None:
     if not st.button("Split", type="primary", icon=":material/call_split:", key="datasets-split-go"):
         return
     made = (
-        fold_split(table, n_folds, seed, test_share, test_files, leaky)
+        split_into_folds(table, n_folds, seed, test_share, test_files, leaky)
         if kind == _FOLDS
-        else holdout_split(table, share, seed, test_share, test_files, leaky)
+        else split_holdout(table, share, seed, test_share, test_files, leaky)
     )
-    st.session_state[_MADE] = (keep_split(dataset, name, made).stem, made.warnings)
+    st.session_state[_NEW_SPLIT_KEY] = (store_split(dataset, name, made).stem, made.warnings)
     st.rerun()
 
 
-def _take(dataset: Dataset) -> None:
-    given = st.file_uploader(
+def _import_split(dataset: Dataset) -> None:
+    uploaded = st.file_uploader(
         "CSV with the columns file, group, label, split", type="csv", key=f"datasets-split-file-{dataset.id}"
     )
-    if given is None or not st.button("Keep it", key="datasets-split-take"):
+    if uploaded is None or not st.button("Keep it", key="datasets-split-take"):
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "split.csv"
-        path.write_bytes(given.getvalue())
-        kept = keep_split(dataset, given.name.rsplit(".", 1)[0], read_split(path))
-    st.session_state[_MADE] = (kept.stem, ())
+        path.write_bytes(uploaded.getvalue())
+        stored = store_split(dataset, uploaded.name.rsplit(".", 1)[0], read_split(path))
+    st.session_state[_NEW_SPLIT_KEY] = (stored.stem, ())
     st.rerun()
 
 
 def _show_split(split: Split, file: Path) -> None:
     if split.leaky:
-        st.error(f"This split is {LEAKY}.", icon=":material/warning:")
+        st.error(f"This split is {LEAKY_TEXT}.", icon=":material/warning:")
     images = pd.crosstab(split.table["split"], split.table["label"]).reindex(split.parts)
     images["all images"] = images.sum(axis=1)
     if not split.leaky:
@@ -119,7 +125,7 @@ def _show_split(split: Split, file: Path) -> None:
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Split (CSV)",
-            split_csv(split),
+            encode_split_csv(split),
             file.name,
             "text/csv",
             icon=":material/download:",

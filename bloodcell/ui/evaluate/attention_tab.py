@@ -6,15 +6,15 @@ from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.evaluation.library import EvaluationInfo
-from bloodcell.explain.class_cells import MOST_CELLS, class_crops
-from bloodcell.plots.theme import label_words
-from bloodcell.ui.evaluate.evaluation_library import answers_of, judged_model
+from bloodcell.explain.class_cells import MAX_CELLS, cut_class_crops
+from bloodcell.plots.theme import format_label
+from bloodcell.reports.numbers import format_count
+from bloodcell.ui.evaluate.evaluation_library import get_evaluated_model, load_evaluation
 from bloodcell.ui.shared import resources
-from bloodcell.ui.shared.cache import kept
+from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.explanation_view import show_class_mean
-from bloodcell.ui.shared.text import counted
 
-_WHICH = {"all": "all so labelled", "right": "named so, rightly", "wrong": "named otherwise"}
+_SUBSETS = {"all": "all so labelled", "right": "named so, rightly", "wrong": "named otherwise"}
 
 
 def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
@@ -22,24 +22,26 @@ def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
     if dataset is None:
         st.info("The dataset is no longer registered, so its pictures cannot be read.", icon=":material/folder_off:")
         return
-    model = judged_model(info)
+    model = get_evaluated_model(info)
     left, right = st.columns(2, gap="medium")
     names = info.protocol["class_names"]
-    label = left.selectbox("Pictures labelled", names, format_func=label_words, key="evaluation-looks-label")
-    which = right.selectbox("Which of them", list(_WHICH), format_func=_WHICH.__getitem__, key="evaluation-looks-which")
-    table = answers_of(info).answers
+    label = left.selectbox("Pictures labelled", names, format_func=format_label, key="evaluation-looks-label")
+    which = right.selectbox(
+        "Which of them", list(_SUBSETS), format_func=_SUBSETS.__getitem__, key="evaluation-looks-which"
+    )
+    table = load_evaluation(info).answers
     rows = table[(table["label"] == label) & (table["prediction"] != "")]
     if which != "all":
         rows = rows[(rows["prediction"] == label) == (which == "right")]
     if rows.empty:
         st.caption("There is no such picture.")
         return
-    st.caption(f"{counted(len(rows), 'picture')}; the mean is over {min(len(rows), MOST_CELLS)}, evenly taken.")
+    st.caption(f"{format_count(len(rows), 'picture')}; the mean is over {min(len(rows), MAX_CELLS)}, evenly taken.")
 
     def crops():
         records = [Record(file, label) for file in rows["file"]]
         with Contents(dataset.path) as images, st.spinner("Reading pictures …"):
-            return class_crops(resources.engine(str(model.folder), model.sha256), images, records, label)
+            return cut_class_crops(resources.get_engine(str(model.folder), model.sha256), images, records, label)
 
-    found = kept(("looks", info.name, info.protocol["created"], label, which), crops)
-    show_class_mean(model, found, label, key=f"evaluation-looks-{info.name}-{label}-{which}")
+    cell_crops = get_or_compute(("looks", info.name, info.protocol["created"], label, which), crops)
+    show_class_mean(model, cell_crops, label, key=f"evaluation-looks-{info.name}-{label}-{which}")

@@ -5,28 +5,29 @@ import re
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.label_errors import label_errors
+from bloodcell.datasets.catalog.label_errors import read_label_errors
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, source_name
-from bloodcell.evaluation.selection import parts_of
+from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, format_source_name
+from bloodcell.evaluation.selection import count_part_images
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.jobs import store
 from bloodcell.jobs.kinds.evaluate import EVALUATE
 from bloodcell.jobs.store import Job
 from bloodcell.model_store.folder import ModelInfo, list_models
-from bloodcell.plots.theme import label_words
-from bloodcell.ui.evaluate.evaluation_library import open_next
+from bloodcell.plots.theme import format_label
+from bloodcell.reports.numbers import format_count
+from bloodcell.ui.evaluate.evaluation_library import schedule_opening
 from bloodcell.ui.shared import resources, state
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.shared.text import escape_md
 from bloodcell.ui.train import data_form
 
-ALL = ("", "")
-_BOX_KEY, _OPENED_KEY = "evaluation-new", "evaluation-opened"
+ALL_PARTS = ("", "")
+_FORM_KEY, _COLLAPSE_KEY = "evaluation-new", "evaluation-opened"
 _MODEL_KEY, _DATASET_KEY = "evaluation-model", "evaluation-dataset"
 # What the form keeps in the address: with these the page is opened to ask, as it was left.
-_ASKED_FOR = {_MODEL_KEY, _DATASET_KEY}
-NO_PICTURES = (
+_URL_KEYS = {_MODEL_KEY, _DATASET_KEY}
+NO_DATASET_TEXT = (
     "There is no dataset to judge a model on yet. Add a folder of labelled pictures on the Datasets page; then any model "
     "on the shelf can be judged on it here."
 )
@@ -35,14 +36,14 @@ NO_PICTURES = (
 def ask(is_first: bool) -> None:
     """Offer to evaluate a model; what was asked for becomes a job."""
     if is_first:
-        st.session_state[_BOX_KEY] = True  # nothing else is on the page
-    elif st.session_state.pop(_OPENED_KEY, False):
-        st.session_state[_BOX_KEY] = False  # the result comes first
+        st.session_state[_FORM_KEY] = True  # nothing else is on the page
+    elif st.session_state.pop(_COLLAPSE_KEY, False):
+        st.session_state[_FORM_KEY] = False  # the result comes first
     box = st.expander(
         "Evaluate a model",
         icon=":material/add_chart:",
-        expanded=bool(_ASKED_FOR & set(st.query_params)),
-        key=_BOX_KEY,
+        expanded=bool(_URL_KEYS & set(st.query_params)),
+        key=_FORM_KEY,
         on_change="rerun",
     )
     with box:
@@ -52,19 +53,19 @@ def ask(is_first: bool) -> None:
         if not models:
             st.info("There is no model on the shelf. Train one, or put one there.", icon=":material/inventory_2:")
             return
-        if data_form.say_empty(NO_PICTURES):
+        if data_form.warn_if_empty(NO_DATASET_TEXT):
             return
         with show_errors():
-            _form(models)
+            _show_form(models)
 
 
-def _form(models: list[ModelInfo]) -> None:
+def _show_form(models: list[ModelInfo]) -> None:
     left, middle, right = st.columns(3, gap="medium")
     with left:
         names = [model.name for model in models]
         name = st.selectbox("Model", names, key=_MODEL_KEY, bind="query-params")
         model = models[names.index(name)]
-        st.caption(f"Knows {plain(', '.join(map(label_words, model.class_names)))}.")
+        st.caption(f"Knows {escape_md(', '.join(map(format_label, model.class_names)))}.")
     with middle:
         dataset = data_form.choose_dataset("Labelled pictures", _DATASET_KEY)
         if dataset is None:
@@ -72,9 +73,9 @@ def _form(models: list[ModelInfo]) -> None:
         split, part = _ask_part(dataset)
     with right:
         groups = data_form.ask_groups(dataset)
-    marks = label_errors(dataset)
+    marks = read_label_errors(dataset)
     leaves_out = bool(marks) and st.checkbox(
-        f"Leave out {counted(len(marks), 'picture')} marked as label errors", True, key="evaluation-leave-out"
+        f"Leave out {format_count(len(marks), 'picture')} marked as label errors", True, key="evaluation-leave-out"
     )
     compares = st.checkbox(
         "Look for near copies of the pictures that the model learned from",
@@ -83,51 +84,60 @@ def _form(models: list[ModelInfo]) -> None:
         help="Compares pixels with the learned pictures that lie in other datasets here. That takes minutes for thousands.",
     )
     source = SourceSpec(
-        name=source_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted="skip"
+        name=format_source_name(dataset.name),
+        path=dataset.id,
+        layout=DATASET,
+        groups=groups,
+        split=split,
+        unlisted="skip",
     )
     slug = re.sub(r"[^a-z0-9]+", "-", f"{model.name}-on-{dataset.name}-{part}".lower()).strip("-")[:70]
     spec = EvaluateSpec(slug, model.name, source, part=part, leaves_out_marked=leaves_out, compares_pixels=compares)
     if st.button("Evaluate", type="primary", icon=":material/query_stats:", key="evaluation-go"):
-        resources.jobs().submit(EVALUATE.make_job(spec, load_settings().home, state.who()))
+        resources.get_job_queue().submit(EVALUATE.make_job(spec, load_settings().home, state.get_initials()))
         st.rerun()
 
 
 def _ask_part(dataset: Dataset) -> tuple[str, str]:
-    """Which of the pictures: (split, part), `ALL` for all."""
-    parts = parts_of(dataset)
-    options = [*([("", "test")] if ("", "test") in parts else []), ALL, *(one for one in parts if one != ("", "test"))]
+    """Which of the pictures: (split, part), `ALL_PARTS` for all."""
+    parts = count_part_images(dataset)
+    options = [
+        *([("", "test")] if ("", "test") in parts else []),
+        ALL_PARTS,
+        *(one for one in parts if one != ("", "test")),
+    ]
 
     def words(one: tuple[str, str]) -> str:
-        if one == ALL:
-            return f"all {counted(dataset.n_images, 'picture')}"
+        if one == ALL_PARTS:
+            return f"all {format_count(dataset.n_images, 'picture')}"
         split, part = one
         return f"{part} ({parts[one]:,}), {f'split {split}' if split else 'as it came'}"
 
     return st.selectbox("Which of them", options, format_func=words, key=f"evaluation-part-{dataset.id}")
 
 
-def follow() -> None:
+def show_pending_jobs() -> None:
     """Show evaluations that wait, run, or ended without a result; once a second anew while any is at work."""
-    is_busy = any(not job.is_over for job in _open_jobs())
-    st.fragment(_follow, run_every=1 if is_busy else None)(is_busy)
+    is_busy = any(not job.is_over for job in _list_pending_jobs())
+    st.fragment(_refresh_pending_jobs, run_every=1 if is_busy else None)(is_busy)
 
 
-def _open_jobs() -> list[Job]:
+def _list_pending_jobs() -> list[Job]:
     """Evaluations that have no result yet, the newest first."""
-    queue = resources.jobs()
-    queue.tend()
+    queue = resources.get_job_queue()
+    queue.dispatch()
     return [job for job in store.list_jobs(queue.db) if job.kind == EVALUATE.name and job.status != store.DONE]
 
 
-def _follow(was_busy: bool) -> None:
-    jobs, queue = _open_jobs(), resources.jobs()
+def _refresh_pending_jobs(was_busy: bool) -> None:
+    jobs, queue = _list_pending_jobs(), resources.get_job_queue()
     watched = st.session_state.setdefault("evaluation-watched", set())
     now = {job.id for job in jobs if not job.is_over}
     st.session_state["evaluation-watched"] = now
     finished = [job for job in store.list_jobs(queue.db, (store.DONE,)) if job.id in watched - now]
     if finished:
-        open_next(finished[0].result)
-        st.session_state[_OPENED_KEY] = True
+        schedule_opening(finished[0].result)
+        st.session_state[_COLLAPSE_KEY] = True
     if finished or bool(now) != was_busy:
         st.rerun()
     for job in jobs:
@@ -135,20 +145,24 @@ def _follow(was_busy: bool) -> None:
 
 
 def _show_job(job: Job) -> None:
-    queue = resources.jobs()
+    queue = resources.get_job_queue()
     with st.container(border=True, key=f"evaluation-job-{job.id}"):
         words, button = st.columns([6, 1.4], vertical_alignment="center")
         with words:
-            st.markdown(f"**{plain(job.title)}**")
+            st.markdown(f"**{escape_md(job.title)}**")
             if job.status == store.QUEUED:
                 st.caption("Waits until the job before it has ended.")
             elif job.status == store.RUNNING:
-                at = job.progress
-                share = at["done"] / at["total"] if at.get("total") else 0.0
-                doing = f"{at['source']}, {at['done']:,} of {at['total']:,}" if at.get("total", 0) > 1 else "begins"
-                st.progress(min(1.0, share), "Stopping …" if job.cancel_asked else f"{plain(doing.capitalize())} …")
+                progress = job.progress
+                share = progress["done"] / progress["total"] if progress.get("total") else 0.0
+                step = (
+                    f"{progress['source']}, {progress['done']:,} of {progress['total']:,}"
+                    if progress.get("total", 0) > 1
+                    else "begins"
+                )
+                st.progress(min(1.0, share), "Stopping …" if job.cancel_asked else f"{escape_md(step.capitalize())} …")
             elif job.status == store.FAILED:
-                st.error(plain(job.error), icon=":material/error:")
+                st.error(escape_md(job.error), icon=":material/error:")
             else:
                 st.caption(f"{job.status.capitalize()}. Nothing was kept.")
         with button, show_errors():

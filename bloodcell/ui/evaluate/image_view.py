@@ -7,38 +7,38 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.errors import StoreError
-from bloodcell.datasets.catalog.label_errors import label_errors, mark_label_error, unmark_label_error
+from bloodcell.datasets.catalog.label_errors import mark_label_error, read_label_errors, unmark_label_error
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.evaluation_folder import PROB, Evaluation, box_of
-from bloodcell.evaluation.leak_check import CHOSEN_ON, LEARNED, NEAR_COPY, SAME_CELL
+from bloodcell.evaluation.evaluation_folder import PROB_PREFIX, Evaluation, read_box
+from bloodcell.evaluation.leak_check import CHOSEN_ON, NEAR_COPY, SAME_CELL, TRAINED_ON
 from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.imaging.boxes import Box
-from bloodcell.imaging.histogram import gray, gray_histogram
-from bloodcell.imaging.otsu import otsu_masks, otsu_threshold
+from bloodcell.imaging.histogram import compute_gray_histogram, convert_to_gray
+from bloodcell.imaging.otsu import find_otsu_threshold, mask_by_otsu
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.plots import theme
-from bloodcell.plots.cell_images import mask_picture
-from bloodcell.plots.cells import probabilities
-from bloodcell.plots.histogram import gray_histogram as histogram_figure
-from bloodcell.ui.evaluate.evaluation_library import judged_model
+from bloodcell.plots.cell_images import render_mask
+from bloodcell.plots.cells import plot_probabilities
+from bloodcell.plots.histogram import plot_gray_histogram
+from bloodcell.ui.evaluate.evaluation_library import get_evaluated_model
 from bloodcell.ui.shared import state, thumbnails
 from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.explanation_view import show_explanation
-from bloodcell.ui.shared.image_rows import NO_BAR, data_uri, show_figures
-from bloodcell.ui.shared.text import local_time, plain
+from bloodcell.ui.shared.image_rows import NO_MODEBAR, data_uri, show_image_grid
+from bloodcell.ui.shared.text import escape_md, format_local_time
 from bloodcell.ui.shared.tiles import Tile
 
-WRONG_COLOUR, RIGHT_COLOUR = "#c0392b", "#00725a"
+WRONG_COLOUR, CORRECT_COLOUR = "#c0392b", "#00725a"
 _LEAK_WORDS = {
-    LEARNED: "The model learned from this very picture.",
+    TRAINED_ON: "The model learned from this very picture.",
     SAME_CELL: "The model learned from another picture of this cell.",
     NEAR_COPY: "The model learned from a near copy of this picture.",
     CHOSEN_ON: "Thresholds or the last epoch of the model were chosen on this picture.",
 }
 
 
-class DatasetPictures:
+class DatasetImages:
     """The bytes of judged pictures by their SHA-256, for `ui.shared.thumbnails`."""
 
     def __init__(self, evaluation: Evaluation, dataset: Dataset | None) -> None:
@@ -53,51 +53,53 @@ class DatasetPictures:
             return contents.read(self._files[sha256])
 
 
-def tiles_of(evaluation: Evaluation, source: DatasetPictures, rows: np.ndarray, dataset: Dataset | None) -> list[Tile]:
+def make_tiles(evaluation: Evaluation, source: DatasetImages, rows: np.ndarray, dataset: Dataset | None) -> list[Tile]:
     """Small pictures of some rows, with answer, label and how sure the model was."""
     table = evaluation.answers.iloc[rows]
-    cache = thumbnails.shared_cache()
-    wanted = [(one.sha256, box_of(one)) for one in table.itertuples()]
-    crops, problems = thumbnails.tile_crops(cache, source, [(sha, box) for sha, box in wanted if box is not None])
+    cache = thumbnails.get_shared_cache()
+    wanted = [(one.sha256, read_box(one)) for one in table.itertuples()]
+    crops, problems = thumbnails.make_tile_crops(cache, source, [(sha, box) for sha, box in wanted if box is not None])
     for problem in sorted(set(problems))[:1]:
-        st.warning(plain(problem), icon=":material/broken_image:")
+        st.warning(escape_md(problem), icon=":material/broken_image:")
     cut = iter(crops)
-    shown = [next(cut) if box is not None else thumbnails.thumbnail(cache, source, sha) or "" for sha, box in wanted]
-    marks = label_errors(dataset) if dataset is not None else {}
+    shown = [
+        next(cut) if box is not None else thumbnails.make_thumbnail(cache, source, sha) or "" for sha, box in wanted
+    ]
+    marks = read_label_errors(dataset) if dataset is not None else {}
     return [
-        Tile(int(row), picture, *_lines(one, evaluation.class_names), mark="✎" if one["file"] in marks else "")
-        for row, picture, (_, one) in zip(rows, shown, table.iterrows(), strict=True)
+        Tile(int(row), uri, *_describe_tile(one, evaluation.class_names), mark="✎" if one["file"] in marks else "")
+        for row, uri, (_, one) in zip(rows, shown, table.iterrows(), strict=True)
     ]
 
 
-def _lines(one: pd.Series, class_names: Sequence[str]) -> tuple[str, str, str]:
-    is_right = one["label"] == one["prediction"]
-    sure = max(one[PROB + name] for name in class_names)
-    answer = theme.label_words(one["prediction"]) if one["prediction"] else "No answer"
-    line = f"{answer} {100 * sure:.0f} %" if one["prediction"] else answer
-    more = "right" if is_right else f"is {theme.label_words(one['label']).lower()}"
-    return line, more, RIGHT_COLOUR if is_right else WRONG_COLOUR
+def _describe_tile(one: pd.Series, class_names: Sequence[str]) -> tuple[str, str, str]:
+    is_correct = one["label"] == one["prediction"]
+    confidence = max(one[PROB_PREFIX + name] for name in class_names)
+    prediction = theme.format_label(one["prediction"]) if one["prediction"] else "No answer"
+    line = f"{prediction} {100 * confidence:.0f} %" if one["prediction"] else prediction
+    more = "right" if is_correct else f"is {theme.format_label(one['label']).lower()}"
+    return line, more, CORRECT_COLOUR if is_correct else WRONG_COLOUR
 
 
-def show_picture(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, row: int) -> None:
+def show_image(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, row: int) -> None:
     """Show one picture: close up and whole, label and answer, probabilities, gray levels and masks; mark its label."""
     one = evaluation.answers.iloc[row]
-    source, cache = DatasetPictures(evaluation, dataset), thumbnails.shared_cache()
-    box = box_of(one)
+    source, cache = DatasetImages(evaluation, dataset), thumbnails.get_shared_cache()
+    box = read_box(one)
     crop = b""
     if box is None:
-        whole = thumbnails.thumbnail(cache, source, one["sha256"])
+        whole = thumbnails.make_thumbnail(cache, source, one["sha256"])
         if whole is not None:
-            show_figures([(whole, f"{one['file']}: no cell was found, or it cannot be read")], "2fr 3fr")
+            show_image_grid([(whole, f"{one['file']}: no cell was found, or it cannot be read")], "2fr 3fr")
     else:
-        crop, field = thumbnails.cell_and_field(cache, source, one["sha256"], [box], 0)
-        show_figures([(data_uri(crop, "png"), "The cell, close up"), (data_uri(field), one["file"])], "2fr 3fr")
-    _say(one)
+        crop, field = thumbnails.make_cell_and_field(cache, source, one["sha256"], [box], 0)
+        show_image_grid([(data_uri(crop, "png"), "The cell, close up"), (data_uri(field), one["file"])], "2fr 3fr")
+    _show_prediction(one)
     if one["prediction"]:
-        probs = [float(one[PROB + name]) for name in evaluation.class_names]
+        probs = [float(one[PROB_PREFIX + name]) for name in evaluation.class_names]
         st.plotly_chart(
-            probabilities(evaluation.class_names, probs, one["prediction"]),
-            config=NO_BAR,
+            plot_probabilities(evaluation.class_names, probs, one["prediction"]),
+            config=NO_MODEBAR,
             key="evaluation-probabilities",
             alt="Probability of each class",
         )
@@ -105,45 +107,48 @@ def show_picture(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset 
         "Why this class?", key="evaluation-why", help="Where the model looked at this cell."
     ):
         with show_errors():
-            _why(info, source, one, box)
+            _show_why(info, source, one, box)
     if dataset is not None:
         with show_errors():
-            _ask_mark(dataset, one, evaluation.class_names)
+            _ask_label_error(dataset, one, evaluation.class_names)
     if crop:
-        _levels(read_rgb(crop))
+        _show_gray_levels(read_rgb(crop))
 
 
-def _why(info: EvaluationInfo, source: DatasetPictures, one: pd.Series, box: Box) -> None:
+def _show_why(info: EvaluationInfo, source: DatasetImages, one: pd.Series, box: Box) -> None:
     """Show where the model looked."""
-    model = judged_model(info)
+    model = get_evaluated_model(info)
     sha256, key = one["sha256"], f"evaluation-why-{one['file']}"
     show_explanation(model, sha256, lambda: source.get(sha256), box, one["prediction"], one["label"], key=key)
 
 
-def _say(one: pd.Series) -> None:
-    label = theme.label_words(one["label"])
+def _show_prediction(one: pd.Series) -> None:
+    label = theme.format_label(one["label"])
     if not one["prediction"]:
-        st.markdown(f"Labelled **{plain(label)}**, the model gave no answer.")
+        st.markdown(f"Labelled **{escape_md(label)}**, the model gave no answer.")
     elif one["label"] == one["prediction"]:
-        look = theme.STATUS_LOOKS[one["status"]]
-        st.markdown(f"**{plain(label)}**, as labelled · {look.sign} {look.word}", help=look.meaning)
+        style = theme.STATUS_STYLES[one["status"]]
+        st.markdown(f"**{escape_md(label)}**, as labelled · {style.sign} {style.word}", help=style.meaning)
     else:
-        look = theme.STATUS_LOOKS[one["status"]]
-        answer = theme.label_words(one["prediction"])
+        style = theme.STATUS_STYLES[one["status"]]
+        prediction = theme.format_label(one["prediction"])
         st.markdown(
-            f"Called **{plain(answer)}**, labelled **{plain(label)}** · {look.sign} {look.word}", help=look.meaning
+            f"Called **{escape_md(prediction)}**, labelled **{escape_md(label)}** · {style.sign} {style.word}",
+            help=style.meaning,
         )
     if one["leak"]:
         st.caption(f":red[{_LEAK_WORDS[one['leak']]}]" if one["leak"] != CHOSEN_ON else _LEAK_WORDS[CHOSEN_ON])
 
 
-def _ask_mark(dataset: Dataset, one: pd.Series, class_names: Sequence[str]) -> None:
+def _ask_label_error(dataset: Dataset, one: pd.Series, class_names: Sequence[str]) -> None:
     """Mark the label as wrong, or take the mark back."""
-    mark = label_errors(dataset).get(one["file"])
+    mark = read_label_errors(dataset).get(one["file"])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if mark is not None:
-            right = f", rather {theme.label_words(mark.suggested).lower()}" if mark.suggested else ""
-            st.caption(f"Marked as label error{plain(right)}, by {plain(mark.who)}, {local_time(mark.when)}.")
+            right = f", rather {theme.format_label(mark.suggested).lower()}" if mark.suggested else ""
+            st.caption(
+                f"Marked as label error{escape_md(right)}, by {escape_md(mark.who)}, {format_local_time(mark.when)}."
+            )
             st.button(
                 "Take back",
                 icon=":material/undo:",
@@ -157,7 +162,7 @@ def _ask_mark(dataset: Dataset, one: pd.Series, class_names: Sequence[str]) -> N
             "The label is wrong, it is rather",
             others,
             preset,
-            format_func=lambda name: theme.label_words(name) if name else "not said",
+            format_func=lambda name: theme.format_label(name) if name else "not said",
             key=f"evaluation-suggested-{one['file']}",
             width=230,
         )
@@ -165,19 +170,19 @@ def _ask_mark(dataset: Dataset, one: pd.Series, class_names: Sequence[str]) -> N
             "Mark as label error",
             icon=":material/edit_off:",
             key="evaluation-mark",
-            on_click=lambda: mark_label_error(dataset, one["file"], one["label"], suggested, state.who()),
+            on_click=lambda: mark_label_error(dataset, one["file"], one["label"], suggested, state.get_initials()),
         )
 
 
-def _levels(rgb: np.ndarray) -> None:
+def _show_gray_levels(rgb: np.ndarray) -> None:
     with st.expander("Gray levels and masks", icon=":material/bar_chart:"):
-        otsu = otsu_threshold(gray(rgb), ignore_black=True)
+        otsu = find_otsu_threshold(convert_to_gray(rgb), ignore_black=True)
         st.plotly_chart(
-            histogram_figure(gray_histogram(rgb, ignore_black=True), otsu, otsu),
-            config=NO_BAR,
+            plot_gray_histogram(compute_gray_histogram(rgb, ignore_black=True), otsu, otsu),
+            config=NO_MODEBAR,
             key="evaluation-histogram",
             alt="Histogram of gray levels with Otsu's threshold",
         )
-        masks = otsu_masks(rgb, ignore_black=True)
-        shown = [(data_uri(encode_png(mask_picture(one)), "png"), f"Otsu, {name}") for name, one in masks.items()]
-        show_figures(shown, f"repeat({len(shown)}, 1fr)")
+        masks = mask_by_otsu(rgb, ignore_black=True)
+        shown = [(data_uri(encode_png(render_mask(one)), "png"), f"Otsu, {name}") for name, one in masks.items()]
+        show_image_grid(shown, f"repeat({len(shown)}, 1fr)")

@@ -4,10 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.evaluation.library import EvaluationInfo
-from bloodcell.plots.evaluation import figures_with_intervals, precision_recall_curves, roc_curves
+from bloodcell.plots.evaluation import plot_metric_intervals, plot_precision_recall_curves, plot_roc_curves
 from bloodcell.reports import evaluation_words as words
-from bloodcell.ui.evaluate.evaluation_library import answers_of
-from bloodcell.ui.shared.image_rows import NO_BAR
+from bloodcell.ui.evaluate.evaluation_library import load_evaluation
+from bloodcell.ui.shared.image_rows import NO_MODEBAR
 
 
 def show(info: EvaluationInfo) -> None:
@@ -16,27 +16,30 @@ def show(info: EvaluationInfo) -> None:
     chart, table = st.columns([6, 5], gap="medium")
     with chart:
         st.plotly_chart(
-            figures_with_intervals(words.main_and_recalls(report)),
-            config=NO_BAR,
+            plot_metric_intervals(words.select_main_metrics(report)),
+            config=NO_MODEBAR,
             key="evaluation-intervals",
             alt="Accuracy and recall of each class with intervals",
         )
     with table:
-        st.markdown("**All figures**", help=words.INTERVALS)
-        figures = pd.DataFrame(words.figure_rows(report), columns=list(words.FIGURES_HEADER))
-        grey = figures.style.map(lambda _: "color: #9a97a5", subset=["over pictures"])
+        st.markdown("**All figures**", help=words.INTERVALS_NOTE)
+        metrics = pd.DataFrame(words.format_metric_rows(report), columns=list(words.METRICS_HEADER))
+        grey = metrics.style.map(lambda _: "color: #9a97a5", subset=["over pictures"])
         st.dataframe(grey, hide_index=True, key="evaluation-figures", height=420)
-    st.markdown("**Each class**", help=words.INTERVALS)
-    classes = pd.DataFrame(words.class_rows(report), columns=list(words.CLASSES_HEADER))
+    st.markdown("**Each class**", help=words.INTERVALS_NOTE)
+    classes = pd.DataFrame(words.format_class_rows(report), columns=list(words.CLASSES_HEADER))
     st.dataframe(classes, hide_index=True, key="evaluation-classes")
-    answers = answers_of(info).predictions()
+    answers = load_evaluation(info).predictions()
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(
-        roc_curves(answers.y_true, answers.probs, answers.class_names), config=NO_BAR, key="evaluation-roc", alt="ROC"
+        plot_roc_curves(answers.y_true, answers.probs, answers.class_names),
+        config=NO_MODEBAR,
+        key="evaluation-roc",
+        alt="ROC",
     )
     right.plotly_chart(
-        precision_recall_curves(answers.y_true, answers.probs, answers.class_names),
-        config=NO_BAR,
+        plot_precision_recall_curves(answers.y_true, answers.probs, answers.class_names),
+        config=NO_MODEBAR,
         key="evaluation-pr",
         alt="Precision and recall",
     )

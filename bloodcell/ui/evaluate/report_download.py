@@ -6,15 +6,15 @@ from pathlib import Path
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.evaluation.confident_errors import wrong_answers
+from bloodcell.evaluation.confident_errors import collect_wrong_predictions
 from bloodcell.evaluation.evaluation_folder import read_evaluation
 from bloodcell.evaluation.library import EvaluationInfo
-from bloodcell.reports.evaluation_report import Judged, evaluation_report
+from bloodcell.reports.evaluation_report import EvaluationContent, render_evaluation_html
 
 
 def offer(info: EvaluationInfo) -> None:
     """Offer the report as HTML and as PDF; the browser shows that it waits."""
-    for kind, make, mime in (("HTML", html_of, "text/html"), ("PDF", pdf_of, "application/pdf")):
+    for kind, make, mime in (("HTML", render_html, "text/html"), ("PDF", render_pdf, "application/pdf")):
         st.download_button(
             f"Report ({kind})",
             partial(make, info.folder),
@@ -27,18 +27,18 @@ def offer(info: EvaluationInfo) -> None:
         )
 
 
-def html_of(folder: Path) -> bytes:
+def render_html(folder: Path) -> bytes:
     """The report as HTML, from what is kept; RunError where the evaluation is gone."""
-    return evaluation_report(_judged(folder))
+    return render_evaluation_html(_read_report_input(folder))
 
 
-def pdf_of(folder: Path) -> bytes:
+def render_pdf(folder: Path) -> bytes:
     """The report as PDF, from what is kept; RunError where the evaluation is gone."""
-    from bloodcell.reports.evaluation_pdf import evaluation_pdf  # loads reportlab, which most visits do not need
+    from bloodcell.reports.evaluation_pdf import render_evaluation_pdf  # loads reportlab, which most visits do not need
 
-    return evaluation_pdf(_judged(folder))
+    return render_evaluation_pdf(_read_report_input(folder))
 
 
-def _judged(folder: Path) -> Judged:
+def _read_report_input(folder: Path) -> EvaluationContent:
     evaluation = read_evaluation(folder)
-    return Judged(evaluation, wrong_answers(evaluation, load_settings()))
+    return EvaluationContent(evaluation, collect_wrong_predictions(evaluation, load_settings()))

@@ -1,6 +1,6 @@
 """The words of the Guide page."""
 
-from bloodcell.core.labels import CELL_STATUSES, PLAIN_WORDS
+from bloodcell.core.labels import CELL_STATUSES, PER_IMAGE_WORDS
 from bloodcell.plots import theme
 
 KEYS = (
@@ -33,18 +33,18 @@ LIMITS = f"""
   already seen of them, before any figure. Two models are told apart on the page Compare; often no difference is shown.
 - A model that looks at whole pictures names only the largest white cell of each.
 - The plain CSV has one row an image: the largest white cell in it. The full CSV has one row a cell.
-- An image without a class gets one of {", ".join(PLAIN_WORDS.values())} in the plain CSV.
+- An image without a class gets one of {", ".join(PER_IMAGE_WORDS.values())} in the plain CSV.
 - Text in a CSV that begins with = + - @ gets a quote in front, so that a spreadsheet does not run it.
 """
 
 
-def status_lines() -> str:
+def format_statuses() -> str:
     """Return the three statuses as a Markdown list."""
-    looks = (theme.STATUS_LOOKS[status] for status in CELL_STATUSES)
-    return "\n".join(f"- **{look.sign} {look.word}.** {look.meaning}" for look in looks)
+    styles = (theme.STATUS_STYLES[status] for status in CELL_STATUSES)
+    return "\n".join(f"- **{style.sign} {style.word}.** {style.meaning}" for style in styles)
 
 
-def table(head: tuple[str, str], rows: tuple[tuple[str, str], ...]) -> str:
+def format_table(head: tuple[str, str], rows: tuple[tuple[str, str], ...]) -> str:
     """Return rows of two columns as a Markdown table."""
     lines = [f"| {head[0]} | {head[1]} |", "|---|---|", *(f"| **{left}** | {right} |" for left, right in rows)]
     return "\n".join(lines)

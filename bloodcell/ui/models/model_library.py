@@ -12,13 +12,13 @@ import streamlit as st
 
 from bloodcell.core.errors import ModelError
 from bloodcell.model_store.folder import ModelInfo
-from bloodcell.model_store.model_zip import packed_bytes
+from bloodcell.model_store.model_zip import pack_model_to_bytes
 from bloodcell.plots import theme
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.text import escape_md
 
-_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # a card must not make the browser load anything
+_IMAGE_LINK = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # a card must not make the browser load anything
 _HEADING = re.compile(r"^(#{1,4} )", re.MULTILINE)
-_SHARES = {
+_METRIC_WORDS = {
     "accuracy": "Right",
     "balanced_accuracy": "Right, classes weighed equally",
     "confident_right": "Confident and right",
@@ -33,8 +33,8 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
         {
             "Name": [model.name for model in models],
             "Title": [model.title for model in models],
-            "Classes": [", ".join(map(theme.label_words, model.class_names)) for model in models],
-            "Thresholds": ["measured" if model.is_judged else "none: all Check" for model in models],
+            "Classes": [", ".join(map(theme.format_label, model.class_names)) for model in models],
+            "Thresholds": ["measured" if model.has_thresholds else "none: all Check" for model in models],
             "Fingerprint": [model.sha256[:12] for model in models],
         }
     )
@@ -46,10 +46,10 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
     return models[names.index(name)]
 
 
-def show_figures_of(model: ModelInfo) -> None:
+def show_metrics(model: ModelInfo) -> None:
     """Show what was measured for a model, with intervals where there are any."""
     try:
-        rows = figure_rows(read_metrics(model.folder))
+        rows = make_metric_rows(read_metrics(model.folder))
     except (TypeError, ValueError, AttributeError) as error:  # of a model from elsewhere
         raise ModelError(f"The figures of the model {model.name} make no sense.") from error
     st.subheader("Figures", anchor=False)
@@ -73,15 +73,15 @@ def show_card(model: ModelInfo) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"The card of the model {model.name} cannot be read: {error}.") from error
     with st.container(border=True, key="models-card"):
-        st.markdown(_HEADING.sub(r"##\1", _PICTURE.sub("", text).replace("![", "[")))
-    st.caption(f"Folder: {plain(str(model.folder))}")
+        st.markdown(_HEADING.sub(r"##\1", _IMAGE_LINK.sub("", text).replace("![", "[")))
+    st.caption(f"Folder: {escape_md(str(model.folder))}")
 
 
 def offer_download(model: ModelInfo) -> None:
     """Offer the model's folder as a zip, made when it is asked for."""
     st.download_button(
         "Download as a zip",
-        data=partial(packed_bytes, model.folder),
+        data=partial(pack_model_to_bytes, model.folder),
         file_name=f"{model.name}.zip",
         mime="application/zip",
         icon=":material/download:",
@@ -111,36 +111,36 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return metrics
 
 
-def figure_rows(metrics: dict[str, Any]) -> list[dict[str, str | None]]:
+def make_metric_rows(metrics: dict[str, Any]) -> list[dict[str, str | None]]:
     """Turn metrics into rows to show, one for each set of images that something was measured on."""
     rows = []
-    for where, part in _measured(metrics, ()):
+    for where, part in _walk_metrics(metrics, ()):
         row: dict[str, str | None] = {"Measured on": where}
         count = part.get("images", part.get("n_images"))
         row["Images"] = f"{count:,}" if isinstance(count, int) else None
-        for key, words in _SHARES.items():
-            row[words] = _percent(part.get(key), part.get(f"{key}_interval"))
+        for key, words in _METRIC_WORDS.items():
+            row[words] = _format_percent(part.get(key), part.get(f"{key}_interval"))
         if "interval" in part:
-            row[_SHARES["accuracy"]] = _percent(part.get("accuracy"), part["interval"])
+            row[_METRIC_WORDS["accuracy"]] = _format_percent(part.get("accuracy"), part["interval"])
         for name, recall in (part.get("recall") or part.get("per_class_recall") or {}).items():
             share, interval = (
                 (recall, None) if not isinstance(recall, dict) else map(recall.get, ("recall", "interval"))
             )
-            row[f"{theme.label_words(name)} found"] = _percent(share, interval)
+            row[f"{theme.format_label(name)} found"] = _format_percent(share, interval)
         rows.append(row)
     return rows
 
 
-def _measured(part: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _walk_metrics(part: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Walk through nested metrics and give every dict that states an accuracy."""
     if isinstance(part.get("accuracy"), int | float):
         yield ", ".join(path).replace("_", " ") or "all", part
     for name, inner in part.items():
         if isinstance(inner, dict):
-            yield from _measured(inner, path if name == "per_source" else (*path, str(name)))
+            yield from _walk_metrics(inner, path if name == "per_source" else (*path, str(name)))
 
 
-def _percent(value: Any, interval: Any) -> str | None:
+def _format_percent(value: Any, interval: Any) -> str | None:
     if not isinstance(value, int | float) or value != value:
         return None
     text = f"{100 * value:.1f} %"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from bloodcell.core.errors import BloodcellError
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.text import escape_md
 
 
 @contextmanager
@@ -15,6 +15,6 @@ def show_errors(*, stop: bool = False) -> Iterator[None]:
     try:
         yield
     except BloodcellError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(escape_md(str(error)), icon=":material/error:")
         if stop:
             st.stop()

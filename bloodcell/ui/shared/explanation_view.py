@@ -7,39 +7,40 @@ import streamlit as st
 
 from bloodcell.core.errors import ExplainError
 from bloodcell.core.settings import load_settings
-from bloodcell.explain.class_cells import mean_crop
+from bloodcell.explain.class_cells import average_crops
 from bloodcell.explain.explanation import (
     GRADCAM,
     GRADCAM_UNIT,
     LAYERS,
     METHODS,
-    NOT_A_REASON,
+    NOT_A_MEDICAL_REASON,
     OCCLUSION,
     OCCLUSION_UNIT,
     Explanation,
     LayerMaps,
 )
 from bloodcell.explain.occlusion import occlusion_maps
-from bloodcell.explain.spec import cam_layer_of
+from bloodcell.explain.spec import find_cam_layer
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
-from bloodcell.inference.pipeline import enlarging, seen_crop
+from bloodcell.inference.pipeline import compute_magnification, crop_model_input
 from bloodcell.jobs import explanations, store
 from bloodcell.jobs.kinds.explain import EXPLAIN
 from bloodcell.jobs.store import Job
 from bloodcell.model_store.folder import ModelInfo
 from bloodcell.plots import theme
-from bloodcell.plots.explanation_maps import channel_picture, map_figure, map_range
+from bloodcell.plots.explanation_maps import find_map_range, plot_map, render_channel
+from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.cache import kept
-from bloodcell.ui.shared.image_rows import NO_BAR, data_uri, show_figures
-from bloodcell.ui.shared.progress import kept_with_bar
-from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.shared.cache import get_or_compute
+from bloodcell.ui.shared.image_rows import NO_MODEBAR, data_uri, show_image_grid
+from bloodcell.ui.shared.progress import get_or_run_with_bar
+from bloodcell.ui.shared.text import escape_md
 
-PICTURE_PX = 256
+IMAGE_PX = 256
 # A drop below this is no more than an answer moves anyway.
-LEAST_DROP = 0.02
-A_ROW = 8
+MIN_DROP = 0.02
+CHANNELS_PER_ROW = 8
 
 
 def show_explanation(
@@ -54,7 +55,7 @@ def show_explanation(
 ) -> None:
     """Show where a model looked at one cell: a map by occlusion at once, Grad-CAM and layers on a click.
 
-    A page that calls this also calls `follow`, outside of its fragments.
+    A page that calls this also calls `watch_jobs`, outside of its fragments.
 
     Parameters
     ----------
@@ -68,78 +69,78 @@ def show_explanation(
     BloodcellError
         If the image or the model cannot be used.
     """
-    engine = resources.engine(str(model.folder), model.sha256)
+    engine = resources.get_engine(str(model.folder), model.sha256)
     cell = (model.sha256, image_sha256, box)
 
     def crops() -> tuple[np.ndarray, np.ndarray]:
         rgb = read_rgb(read())
-        return seen_crop(engine.framing, rgb, box), seen_crop(
-            engine.framing, rgb, box, enlarging(engine.framing, PICTURE_PX)
+        return crop_model_input(engine.framing, rgb, box), crop_model_input(
+            engine.framing, rgb, box, compute_magnification(engine.framing, IMAGE_PX)
         )
 
-    crop, large = kept(("explained-crop", *cell), crops)
+    crop, large = get_or_compute(("explained-crop", *cell), crops)
     chosen = _ask_class(model.class_names, predicted, true, key)
-    drops = kept_with_bar(
+    drops = get_or_run_with_bar(
         ("explained-by-occlusion", *cell),
         "Covering the cell part by part",
-        lambda told, _: occlusion_maps(engine, crop, on_progress=told),
+        lambda on_progress, _: occlusion_maps(engine, crop, on_progress=on_progress),
     )
     left, right = st.columns(2, gap="small")
     with left:
-        _occlusion(large, drops[chosen], model.class_names[chosen], key)
+        _show_occlusion(large, drops[chosen], model.class_names[chosen], key)
     with right:
-        found = _look_inside(model, crop[None], (GRADCAM, LAYERS), "", key)
+        found = _request_explanation(model, crop[None], (GRADCAM, LAYERS), "", key)
         if found is not None:
-            _gradcam(large, found, chosen, key)
+            _show_gradcam(large, found, chosen, key)
     if found is not None:
-        _layers(found.layers, key)
-    st.caption(NOT_A_REASON)
+        _show_layers(found.layers, key)
+    st.caption(NOT_A_MEDICAL_REASON)
 
 
-def show_class_mean(model: ModelInfo, crops: np.ndarray, of_class: str, *, key: str) -> None:
+def show_class_mean(model: ModelInfo, crops: np.ndarray, class_name: str, *, key: str) -> None:
     """Show where a model looks on average at the cells of a class; all of it is worked out by a job.
 
-    A page that calls this also calls `follow`, outside of its fragments.
+    A page that calls this also calls `watch_jobs`, outside of its fragments.
 
     Parameters
     ----------
-    crops : uint8 array of shape (N, H, W, 3), as `explain.class_cells.class_crops` gives them; one or more
+    crops : uint8 array of shape (N, H, W, 3), as `explain.class_cells.cut_class_crops` gives them; one or more
     of_class : the class that they belong to, of the model's
     key : begins the keys of the widgets; another one for each class
     """
-    methods = METHODS if _why_closed(model) == "" else (OCCLUSION,)
-    chosen = _ask_class(model.class_names, of_class, of_class, key)
-    found = _look_inside(model, crops, methods, of_class, key)
+    methods = METHODS if _find_cam_problem(model) == "" else (OCCLUSION,)
+    chosen = _ask_class(model.class_names, class_name, class_name, key)
+    found = _request_explanation(model, crops, methods, class_name, key)
     if found is not None:
         left, right = st.columns(2, gap="small")
-        large = mean_crop(crops)
+        large = average_crops(crops)
         with left:
             if found.occlusion is not None:
-                _occlusion(large, found.occlusion[chosen], found.class_names[chosen], key)
+                _show_occlusion(large, found.occlusion[chosen], found.class_names[chosen], key)
         with right:
-            _gradcam(large, found, chosen, key)
-        _layers(found.layers, key)
-        st.caption(f"Mean over {counted(found.n_cells, 'cell')}. {NOT_A_REASON}")
+            _show_gradcam(large, found, chosen, key)
+        _show_layers(found.layers, key)
+        st.caption(f"Mean over {format_count(found.n_cells, 'cell')}. {NOT_A_MEDICAL_REASON}")
 
 
-def follow() -> None:
+def watch_jobs() -> None:
     """Draw the page anew when an explanation that was asked for begins or ends; a page calls it once, at its end.
 
     Streamlit's fragments that run by themselves must not lie in another one, so this cannot be where the maps are.
     """
-    busy = _busy()
+    busy = _list_active_jobs()
     if busy:
-        st.fragment(_follow, run_every=1)(busy)
+        st.fragment(_rerun_on_change, run_every=1)(busy)
 
 
-def _follow(before: list[tuple[int, str]]) -> None:
-    resources.jobs().tend()
-    if _busy() != before:
+def _rerun_on_change(before: list[tuple[int, str]]) -> None:
+    resources.get_job_queue().dispatch()
+    if _list_active_jobs() != before:
         st.rerun()
 
 
-def _busy() -> list[tuple[int, str]]:
-    jobs = store.list_jobs(resources.database(), (store.QUEUED, store.RUNNING))
+def _list_active_jobs() -> list[tuple[int, str]]:
+    jobs = store.list_jobs(resources.get_database(), (store.QUEUED, store.RUNNING))
     return [(job.id, job.status) for job in jobs if job.kind == EXPLAIN.name]
 
 
@@ -148,7 +149,7 @@ def _ask_class(class_names: Sequence[str], predicted: str, true: str, key: str) 
 
     def words(name: str) -> str:
         marks = [mark for mark, one in (("predicted", predicted), ("true", true)) if one == name and predicted != true]
-        return f"{theme.label_words(name)} ({marks[0]})" if marks else theme.label_words(name)
+        return f"{theme.format_label(name)} ({marks[0]})" if marks else theme.format_label(name)
 
     begin = class_names.index(predicted) if predicted in class_names else 0
     chosen = st.selectbox(
@@ -162,36 +163,36 @@ def _ask_class(class_names: Sequence[str], predicted: str, true: str, key: str) 
     return class_names.index(chosen)
 
 
-def _occlusion(large: np.ndarray, drops: np.ndarray, class_name: str, key: str) -> None:
+def _show_occlusion(large: np.ndarray, drops: np.ndarray, class_name: str, key: str) -> None:
     st.markdown(
         "**By covering parts**",
         help="Each part of the picture is covered in turn. Orange: the probability drops without it, so it speaks for the "
         "class. Blue: the probability rises, so it speaks against it.",
     )
     st.plotly_chart(
-        map_figure(large, drops, OCCLUSION_UNIT, map_range(drops), signed=True),
-        config=NO_BAR,
+        plot_map(large, drops, OCCLUSION_UNIT, find_map_range(drops), signed=True),
+        config=NO_MODEBAR,
         key=f"{key}-occlusion",
         alt="Map of how much the probability drops where a part is covered",
     )
-    if drops.max() < LEAST_DROP:
+    if drops.max() < MIN_DROP:
         st.caption(
-            f"No single part decides: covered alone, none lowers {plain(theme.label_words(class_name))} by 2 points."
+            f"No single part decides: covered alone, none lowers {escape_md(theme.format_label(class_name))} by 2 points."
         )
 
 
-def _gradcam(large: np.ndarray, found: Explanation, chosen: int, key: str) -> None:
+def _show_gradcam(large: np.ndarray, found: Explanation, chosen: int, key: str) -> None:
     if found.gradcam is None:
         return
     height, width = found.gradcam_places
     st.markdown(
         "**Grad-CAM**",
-        help=f"Which places of the layer {plain(found.gradcam_layer)} raise the score of the class. The layer has "
+        help=f"Which places of the layer {escape_md(found.gradcam_layer)} raise the score of the class. The layer has "
         f"{height} x {width} places only, so the map is as coarse as that.",
     )
     st.plotly_chart(
-        map_figure(large, found.gradcam[chosen], GRADCAM_UNIT, 1.0, signed=False),
-        config=NO_BAR,
+        plot_map(large, found.gradcam[chosen], GRADCAM_UNIT, 1.0, signed=False),
+        config=NO_MODEBAR,
         key=f"{key}-gradcam",
         alt="Map of the places that speak for the class",
     )
@@ -199,7 +200,7 @@ def _gradcam(large: np.ndarray, found: Explanation, chosen: int, key: str) -> No
         st.caption("Nothing in this layer speaks for the class.")
 
 
-def _layers(layers: Sequence[LayerMaps], key: str) -> None:
+def _show_layers(layers: Sequence[LayerMaps], key: str) -> None:
     if not layers:
         return
     st.markdown(
@@ -209,40 +210,40 @@ def _layers(layers: Sequence[LayerMaps], key: str) -> None:
     )
     names = {layer.name: layer for layer in layers}
     layer = names[st.select_slider("Layer", list(names), key=f"{key}-layer", label_visibility="collapsed")]
-    pictures = [
-        (data_uri(encode_png(channel_picture(values)), "png"), f"{number}")
+    images = [
+        (data_uri(encode_png(render_channel(values)), "png"), f"{number}")
         for number, values in zip(layer.channels, layer.maps, strict=True)
     ]
-    show_figures(pictures, f"repeat({A_ROW},minmax(0,1fr))")
-    st.caption(plain(f"{layer.words}; the most active are shown."))
+    show_image_grid(images, f"repeat({CHANNELS_PER_ROW},minmax(0,1fr))")
+    st.caption(escape_md(f"{layer.words}; the most active are shown."))
 
 
-def _look_inside(
-    model: ModelInfo, crops: np.ndarray, methods: tuple[str, ...], of_class: str, key: str
+def _request_explanation(
+    model: ModelInfo, crops: np.ndarray, methods: tuple[str, ...], class_name: str, key: str
 ) -> Explanation | None:
     """What a job has found; until then an offer to begin one, or how it goes."""
-    spec = explanations.explain_spec(model, crops, methods, of_class)
-    found = explanations.found(load_settings(), spec)
+    spec = explanations.make_explain_spec(model, crops, methods, class_name)
+    found = explanations.find_explanation(load_settings(), spec)
     if found is not None:
-        explanations.forget(resources.jobs(), spec)
+        explanations.delete_finished_jobs(resources.get_job_queue(), spec)
         return found
-    closed = _why_closed(model) if GRADCAM in methods else ""
+    closed = _find_cam_problem(model) if GRADCAM in methods else ""
     if closed:
-        st.caption(plain(closed))
+        st.caption(escape_md(closed))
         return None
-    job = explanations.job_of(resources.jobs(), spec)
+    job = explanations.find_job(resources.get_job_queue(), spec)
     if job is not None and not job.is_over:
-        st.status(_where(job), state="running")
-    elif _offer(job, "Work out the mean" if of_class else "Look inside the network", key):
-        explanations.ask(resources.jobs(), spec, crops, state.who())
+        st.status(_describe_progress(job), state="running")
+    elif _offer_job(job, "Work out the mean" if class_name else "Look inside the network", key):
+        explanations.submit_explanation(resources.get_job_queue(), spec, crops, state.get_initials())
         st.rerun()
     return None
 
 
-def _offer(job: Job | None, words: str, key: str) -> bool:
+def _offer_job(job: Job | None, words: str, key: str) -> bool:
     """A button that begins the work, and what became of it before."""
     if job is not None and job.status == store.FAILED:
-        st.error(plain(job.error), icon=":material/error:")
+        st.error(escape_md(job.error), icon=":material/error:")
     elif job is not None and job.status in store.UNFINISHED:
         st.info("It was stopped before it had ended.", icon=":material/stop:")
     return st.button(
@@ -254,17 +255,17 @@ def _offer(job: Job | None, words: str, key: str) -> bool:
     )
 
 
-def _where(job: Job) -> str:
+def _describe_progress(job: Job) -> str:
     if job.status == store.QUEUED:
         return "Waits for another explanation"
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
     return f"Looking inside: {done} of {total} cells" if total > 1 else "Looking inside …"
 
 
-def _why_closed(model: ModelInfo) -> str:
+def _find_cam_problem(model: ModelInfo) -> str:
     """Why a model cannot be looked into, "" where it can."""
     try:
-        cam_layer_of(model.folder)
+        find_cam_layer(model.folder)
     except ExplainError as error:
         return str(error)
     return ""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-NO_BAR = {"displayModeBar": False}  # for `st.plotly_chart`
+NO_MODEBAR = {"displayModeBar": False}  # for `st.plotly_chart`
 _STYLE = (
     "display:grid;gap:10px;align-items:start;grid-template-columns:",
     "width:100%;display:block;border-radius:6px;border:1px solid rgba(49,51,63,.15);",
@@ -23,7 +23,7 @@ def data_uri(data: bytes, kind: str = "jpeg") -> str:
     return f"data:image/{kind};base64," + base64.b64encode(data).decode("ascii")
 
 
-def show_figures(figures: Sequence[tuple[str, str]], columns: str) -> None:
+def show_image_grid(images: Sequence[tuple[str, str]], columns: str) -> None:
     """Show pictures in a grid.
 
     Parameters
@@ -35,6 +35,6 @@ def show_figures(figures: Sequence[tuple[str, str]], columns: str) -> None:
     parts = [
         f'<figure style="margin:0"><img src="{uri}" alt="{html.escape(words)}" style="{image}">'
         f'<figcaption style="{caption}">{html.escape(words)}</figcaption></figure>'
-        for uri, words in figures
+        for uri, words in images
     ]
     st.html(f'<div style="{grid}{columns}">{"".join(parts)}</div>')

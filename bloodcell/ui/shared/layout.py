@@ -19,7 +19,7 @@ _CSS = """
 """
 
 
-def navigation() -> Page:
+def build_navigation() -> Page:
     """Set up the browser's tab, draw the menu, and return the page that the address asks for.
 
     The tab's picture must be set before the menu is drawn: without one, Streamlit takes the page's icon, and the
@@ -39,27 +39,27 @@ def navigation() -> Page:
     )
 
 
-def through_app() -> None:
+def ensure_run_by_app() -> None:
     """Send a page that Streamlit runs by itself through app.py; every page begins with this.
 
     A fresh server takes the folder pages/ for Streamlit's older kind of pages until app.py has run once: a
     browser that is still on /models when the server is restarted would get that page bare.
     """
-    asked_for_page = urlsplit(st.context.url or "").path.strip("/")
-    if asked_for_page and not state.came_through_app():
-        navigation()  # from now on Streamlit leaves the folder alone
+    has_page_path = urlsplit(st.context.url or "").path.strip("/")
+    if has_page_path and not state.is_run_by_app():
+        build_navigation()  # from now on Streamlit leaves the folder alone
         st.rerun()
 
 
-def frame() -> None:
+def draw_frame() -> None:
     """Draw what stands around every page."""
-    state.note_app_started()
+    state.mark_run_by_app()
     st.html(_CSS)
     with st.sidebar:
         st.text_input(
             "Your initials",
-            key=state.WHO_KEY,
-            placeholder=state.system_user(),
+            key=state.INITIALS_KEY,
+            placeholder=state.get_system_user(),
             max_chars=40,
             bind="query-params",
             help="Kept with each decision that you take.",
@@ -68,7 +68,7 @@ def frame() -> None:
 
 
 @functools.cache
-def loaded() -> None:
+def freeze_loaded_objects() -> None:
     """Leave what the first page brought along out of the garbage that Streamlit looks for after each run.
 
     Looking through every module's objects takes 0.1 s, in which no other click is answered.

@@ -6,24 +6,24 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from bloodcell.ui.shared.cache import kept
-from bloodcell.ui.shared.text import plain
+from bloodcell.ui.shared.cache import get_or_compute
+from bloodcell.ui.shared.text import escape_md
 
 REPAINT_S = 0.2
-_STOPPED = "app-stopped"
-_HELD = "app-held"
+_STOPPED_KEY = "app-stopped"
+_PAUSED_KEY = "app-held"
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
-Stop = Callable[[], bool]
-Work = Callable[[Progress, Stop], T]
+OnProgress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+Work = Callable[[OnProgress, ShouldStop], T]
 
 
-def with_bar(words: str, work: Work[T]) -> T:
+def run_with_bar(words: str, work: Work[T]) -> T:
     """Run `work(on_progress, should_stop)` that a click has asked for, with a bar and a Stop button that go away.
 
     Streamlit ends a run at any click, by an exception out of the next call that draws something; so the bar is drawn
-    again whenever the work asks whether it should stop. What then was stopped is told by `say_stopped` in the next run.
+    again whenever the work asks whether it should stop. What then was stopped is told by `show_stop_notice` in the next run.
 
     Parameters
     ----------
@@ -31,35 +31,35 @@ def with_bar(words: str, work: Work[T]) -> T:
     work : keeps nothing by half when an exception leaves `on_progress` or `should_stop`
     """
     try:
-        return _run(words, work, _note_stopped, words)
+        return _run_work(words, work, _note_stopped, words)
     except BaseException as end:
         if not isinstance(end, Exception):
             _note_stopped(words)
         raise
 
 
-def kept_with_bar(key: tuple, words: str, work: Work[T]) -> T:
-    """Return what is kept for `key`, else run `work` as `with_bar` does.
+def get_or_run_with_bar(key: tuple, words: str, work: Work[T]) -> T:
+    """Return what is kept for `key`, else run `work` as `run_with_bar` does.
 
     This is for work that a view begins without being asked. Once its Stop button was pressed, the view ends here with
     an offer to go on; another click only moves the work to when the view is next shown.
     """
-    if st.session_state.get(_HELD) == key:
-        st.info(f"Stopped: {plain(words.lower())}. Nothing of it was kept.", icon=":material/stop_circle:")
+    if st.session_state.get(_PAUSED_KEY) == key:
+        st.info(f"Stopped: {escape_md(words.lower())}. Nothing of it was kept.", icon=":material/stop_circle:")
         if not st.button("Start again", icon=":material/play_arrow:", key="app-start-again"):
             st.stop()
-        del st.session_state[_HELD]
-    return kept(key, lambda: _run(words, work, _note_held, key))
+        del st.session_state[_PAUSED_KEY]
+    return get_or_compute(key, lambda: _run_work(words, work, _note_paused, key))
 
 
-def say_stopped() -> None:
+def show_stop_notice() -> None:
     """Say once what the last click has stopped."""
-    words = st.session_state.pop(_STOPPED, "")
+    words = st.session_state.pop(_STOPPED_KEY, "")
     if words:
-        st.info(f"Stopped: {plain(words.lower())}. Nothing of it was kept.", icon=":material/stop_circle:")
+        st.info(f"Stopped: {escape_md(words.lower())}. Nothing of it was kept.", icon=":material/stop_circle:")
 
 
-def _run(words: str, work: Work[T], on_stop: Callable[[Any], None], argument: Any) -> T:
+def _run_work(words: str, work: Work[T], on_stop: Callable[[Any], None], argument: Any) -> T:
     place = st.empty()
     with place.container(horizontal=True, vertical_alignment="center", gap="small"):
         bar = st.progress(0.0, f"{words} …", width="stretch")
@@ -71,7 +71,7 @@ def _run(words: str, work: Work[T], on_stop: Callable[[Any], None], argument: An
         drawn_at = time.monotonic()
         bar.progress(share, f"{words} … {share:.0%}")
 
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         nonlocal share
         share = min(1.0, done / max(total, 1))
         if done >= total or time.monotonic() - drawn_at > REPAINT_S:
@@ -83,7 +83,7 @@ def _run(words: str, work: Work[T], on_stop: Callable[[Any], None], argument: An
         return False
 
     try:
-        result = work(told, should_stop)
+        result = work(on_progress, should_stop)
     except Exception:
         place.empty()
         raise
@@ -92,8 +92,8 @@ def _run(words: str, work: Work[T], on_stop: Callable[[Any], None], argument: An
 
 
 def _note_stopped(words: str) -> None:
-    st.session_state[_STOPPED] = words
+    st.session_state[_STOPPED_KEY] = words
 
 
-def _note_held(key: tuple) -> None:
-    st.session_state[_HELD] = key
+def _note_paused(key: tuple) -> None:
+    st.session_state[_PAUSED_KEY] = key

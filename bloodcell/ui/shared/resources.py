@@ -15,34 +15,34 @@ from bloodcell.jobs.queue import JobQueue
 from bloodcell.model_store.folder import ModelInfo
 
 
-def database() -> Database:
+def get_database() -> Database:
     """Return the workspace's database."""
-    return _open(load_settings().db_url)
+    return _open_cached(load_settings().db_url)
 
 
-def jobs() -> JobQueue:
+def get_job_queue() -> JobQueue:
     """Return the workspace's queue of jobs."""
-    return JobQueue(database(), load_settings())
+    return JobQueue(get_database(), load_settings())
 
 
-def blobs() -> BlobStore:
+def get_blob_store() -> BlobStore:
     """Return the store of uploaded images."""
     return BlobStore(load_settings().blobs_dir)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def engine(folder: str, sha256: str) -> Engine:
+def get_engine(folder: str, sha256: str) -> Engine:
     """Return a loaded model; the hash is in the key, so a replaced model is loaded anew."""
     del sha256
     return Engine(Path(folder))
 
 
-def load_ahead(model: ModelInfo) -> None:
+def preload_engine(model: ModelInfo) -> None:
     """Load a model while the user still chooses images; one that cannot be loaded is told of when it is used."""
     with contextlib.suppress(ModelError):
-        engine(str(model.folder), model.sha256)
+        get_engine(str(model.folder), model.sha256)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _open(url: str) -> Database:
+def _open_cached(url: str) -> Database:
     return open_database(url)

@@ -9,12 +9,12 @@ import streamlit as st
 
 from bloodcell.imaging.threshold import OTSU, PRESETS
 
-WHO_KEY = "app-who"
+INITIALS_KEY = "app-who"
 BATCH_PARAM = "batch"
 CELL_PARAM = "cell"
 _THROUGH_APP = "app-started"
 _BENCH = "classify-bench"
-_OPEN = "classify-open-batch"
+_OPEN_BATCH = "classify-open-batch"
 _UPLOADER = "classify-uploader-number"
 _SPEED = "classify-speed"
 _DELETED = "classify-deleted"
@@ -52,22 +52,22 @@ class Bench:
     problem: str = ""
 
 
-def note_app_started() -> None:
+def mark_run_by_app() -> None:
     """Remember that this session's pages are drawn by app.py."""
     st.session_state[_THROUGH_APP] = True
 
 
-def came_through_app() -> bool:
+def is_run_by_app() -> bool:
     """Tell whether this session's pages are drawn by app.py."""
     return _THROUGH_APP in st.session_state
 
 
-def who() -> str:
+def get_initials() -> str:
     """Return the person's initials, the system's user name where none were given."""
-    return str(st.session_state.get(WHO_KEY) or "").strip() or system_user()
+    return str(st.session_state.get(INITIALS_KEY) or "").strip() or get_system_user()
 
 
-def system_user() -> str:
+def get_system_user() -> str:
     """Return the name of the system's user, "unknown" on a system that has none."""
     try:
         return getpass.getuser()
@@ -75,17 +75,17 @@ def system_user() -> str:
         return "unknown"
 
 
-def open_batch_id() -> int | None:
+def get_open_batch_id() -> int | None:
     """Return the batch in the address, else the one this session had open before it visited another page."""
-    given = st.query_params.get(BATCH_PARAM)
-    if given is None:
-        return st.session_state.get(_OPEN)
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None
+    value = st.query_params.get(BATCH_PARAM)
+    if value is None:
+        return st.session_state.get(_OPEN_BATCH)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
 
 
 def set_open_batch(batch_id: int | None) -> None:
     """Open a batch, or none; the address follows."""
-    st.session_state[_OPEN] = batch_id
+    st.session_state[_OPEN_BATCH] = batch_id
     if batch_id is None:
         st.query_params.pop(BATCH_PARAM, None)
         st.query_params.pop(CELL_PARAM, None)
@@ -94,61 +94,61 @@ def set_open_batch(batch_id: int | None) -> None:
         st.query_params[BATCH_PARAM] = str(batch_id)
 
 
-def cell_in_address() -> int | None:
+def get_cell_in_url() -> int | None:
     """Return the cell in the address, None where there is none."""
-    given = st.query_params.get(CELL_PARAM, "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None
+    value = st.query_params.get(CELL_PARAM, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
 
 
-def set_cell_in_address(cell_id: int | None) -> None:
+def set_cell_in_url(cell_id: int | None) -> None:
     """Put the opened cell into the address."""
     if cell_id is not None and st.query_params.get(CELL_PARAM) != str(cell_id):
         st.query_params[CELL_PARAM] = str(cell_id)
 
 
-def bench(batch_id: int) -> Bench | None:
+def get_bench(batch_id: int) -> Bench | None:
     """Return this session's bench for a batch, None where it has not been opened yet."""
-    kept = st.session_state.get(_BENCH)
-    return kept if kept is not None and kept.batch_id == batch_id else None
+    stored = st.session_state.get(_BENCH)
+    return stored if stored is not None and stored.batch_id == batch_id else None
 
 
-def keep_bench(new: Bench) -> None:
+def store_bench(new: Bench) -> None:
     """Keep the bench of the opened batch; that of another one is forgotten."""
     st.session_state[_BENCH] = new
 
 
-def events_of(component_key: str) -> list:
+def read_events(component_key: str) -> list:
     """Return what a gallery has sent, an empty list where it sent nothing."""
     return (st.session_state.get(component_key) or {}).get("events") or []
 
 
-def uploader_number() -> int:
+def get_uploader_number() -> int:
     """Return the number in the uploaders' keys; a new number empties them."""
     return st.session_state.setdefault(_UPLOADER, 0)
 
 
 def empty_uploaders() -> None:
     """Let the uploaders start empty in the next run; their bytes are freed."""
-    st.session_state[_UPLOADER] = uploader_number() + 1
+    st.session_state[_UPLOADER] = get_uploader_number() + 1
 
 
-def note_speed(batch_id: int, n_images: int, seconds: float) -> None:
+def store_speed(batch_id: int, n_images: int, seconds: float) -> None:
     """Remember how fast the last images of a batch were analysed."""
     st.session_state[_SPEED] = (batch_id, n_images, seconds)
 
 
-def speed(batch_id: int) -> tuple[int, float] | None:
+def get_speed(batch_id: int) -> tuple[int, float] | None:
     """Return (images, seconds) of the last analysis of this batch in this session."""
-    kept = st.session_state.get(_SPEED)
-    return kept[1:] if kept is not None and kept[0] == batch_id else None
+    stored = st.session_state.get(_SPEED)
+    return stored[1:] if stored is not None and stored[0] == batch_id else None
 
 
-def note_deleted(batch_id: int, name: str) -> None:
+def store_deleted(batch_id: int, name: str) -> None:
     """Remember the batch that was just deleted, for undoing it."""
     st.session_state[_DELETED] = (batch_id, name)
 
 
-def last_deleted() -> tuple[int, str] | None:
+def get_deleted() -> tuple[int, str] | None:
     """Return (id, name) of the batch that was just deleted."""
     return st.session_state.get(_DELETED)
 
@@ -158,17 +158,17 @@ def forget_deleted() -> None:
     st.session_state.pop(_DELETED, None)
 
 
-def note_notice(text: str) -> None:
+def store_notice(text: str) -> None:
     """Leave a sentence for the next run to show."""
     st.session_state[_NOTICE] = text
 
 
-def take_notice() -> str:
+def pop_notice() -> str:
     """Return the sentence left by the run before, once."""
     return st.session_state.pop(_NOTICE, "")
 
 
-def threshold(cell_id: int, otsu: int) -> tuple[str, str, int]:
+def prepare_threshold(cell_id: int, otsu: int) -> tuple[str, str, int]:
     """Prepare the threshold's widgets; return the preset's key, the slider's key and where the slider begins.
 
     The slider is a new one for each cell and preset, so that nothing has to be set from here while somebody types:
@@ -184,7 +184,7 @@ def threshold(cell_id: int, otsu: int) -> tuple[str, str, int]:
     return _PRESET, slider_key, begin
 
 
-def threshold_moved(slider_key: str) -> None:
+def on_threshold_moved(slider_key: str) -> None:
     """Keep where the slider was moved to, and let go of the preset.
 
     Streamlit also calls this for a slider that is gone from the page but still known to the browser.

@@ -3,17 +3,15 @@
 import re
 from datetime import datetime
 
-from bloodcell.reports.numbers import counted as counted
-
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!<>|~$:&])")
 
 
-def plain(text: str) -> str:
+def escape_md(text: str) -> str:
     """Escape Markdown, so that a name shows as it is written; line breaks become spaces."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def local_time(utc: str) -> str:
+def format_local_time(utc: str) -> str:
     """Return an ISO time in UTC as local date and time, such as ``2026-01-31 11:00``; "" stays ""."""
     if not utc:
         return ""

@@ -11,8 +11,8 @@ import streamlit as st
 from bloodcell.core.errors import BloodcellError
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_jpeg, encode_png, read_rgb
-from bloodcell.inference.pipeline import SHOWN_CONTEXT, cell_crop
-from bloodcell.plots.cell_images import close_up, field_with_boxes, fit_inside
+from bloodcell.inference.pipeline import DISPLAY_CONTEXT, crop_for_display
+from bloodcell.plots.cell_images import crop_close_up, draw_boxes, fit_inside
 from bloodcell.ui.shared.image_rows import data_uri
 
 TILE_PX = 120
@@ -23,13 +23,13 @@ CACHE_BYTES = 48_000_000  # about 8,000 tiles
 _BLANK_GRAY = 235
 
 
-class PictureStore(Protocol):
+class ImageStore(Protocol):
     """Where the bytes of pictures are read from, by their SHA-256 in hexadecimal."""
 
     def get(self, sha256: str) -> bytes: ...
 
 
-class PictureCache:
+class ThumbnailCache:
     """Compressed pictures under (sha256, what was made of it); the ones unused longest go first.
 
     Parameters
@@ -40,35 +40,35 @@ class PictureCache:
     def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
         self.max_bytes = max_bytes
         self.n_bytes = 0
-        self._kept: OrderedDict[tuple, bytes] = OrderedDict()
+        self._entries: OrderedDict[tuple, bytes] = OrderedDict()
         self._lock = threading.Lock()  # Streamlit runs each browser session in a thread of its own
 
     def get(self, key: tuple) -> bytes | None:
         """Return the bytes, None where they are not kept."""
         with self._lock:
-            data = self._kept.get(key)
+            data = self._entries.get(key)
             if data is not None:
-                self._kept.move_to_end(key)
+                self._entries.move_to_end(key)
             return data
 
     def put(self, key: tuple, data: bytes) -> bytes:
         """Keep bytes and hand them back."""
         with self._lock:
-            self.n_bytes += len(data) - len(self._kept.pop(key, b""))
-            self._kept[key] = data
-            while self.n_bytes > self.max_bytes and len(self._kept) > 1:
-                self.n_bytes -= len(self._kept.popitem(last=False)[1])
+            self.n_bytes += len(data) - len(self._entries.pop(key, b""))
+            self._entries[key] = data
+            while self.n_bytes > self.max_bytes and len(self._entries) > 1:
+                self.n_bytes -= len(self._entries.popitem(last=False)[1])
         return data
 
 
 @st.cache_resource(show_spinner=False)
-def shared_cache() -> PictureCache:
+def get_shared_cache() -> ThumbnailCache:
     """Return the one cache of this process."""
-    return PictureCache()
+    return ThumbnailCache()
 
 
-def tile_crops(
-    cache: PictureCache, blobs: PictureStore, wanted: Sequence[tuple[str, Box]]
+def make_tile_crops(
+    cache: ThumbnailCache, blobs: ImageStore, wanted: Sequence[tuple[str, Box]]
 ) -> tuple[list[str], list[str]]:
     """Return the crops of some cells as data URIs, in the same order.
 
@@ -101,13 +101,13 @@ def tile_crops(
             if rgb is None:
                 uris[sha256, box] = data_uri(encode_jpeg(np.full((8, 8, 3), _BLANK_GRAY, np.uint8)))
             else:
-                crop = encode_jpeg(cell_crop(rgb, box, TILE_PX))
+                crop = encode_jpeg(crop_for_display(rgb, box, TILE_PX))
                 uris[sha256, box] = data_uri(cache.put((sha256, box, TILE_PX), crop))
     return [uris[key] for key in wanted], problems
 
 
-def cell_and_field(
-    cache: PictureCache, blobs: PictureStore, sha256: str, boxes: Sequence[Box], chosen: int
+def make_cell_and_field(
+    cache: ThumbnailCache, blobs: ImageStore, sha256: str, boxes: Sequence[Box], chosen: int
 ) -> tuple[bytes, bytes]:
     """Return one cell's close-up as PNG, and its field with the boxes drawn as JPEG.
 
@@ -122,12 +122,12 @@ def cell_and_field(
     cell, field = cache.get(cell_key), cache.get(field_key)
     if cell is None or field is None:
         rgb = read_rgb(blobs.get(sha256))
-        cell = cache.put(cell_key, encode_png(close_up(rgb, boxes[chosen], SHOWN_CONTEXT, CELL_PX)))
-        field = cache.put(field_key, encode_jpeg(field_with_boxes(rgb, boxes, chosen, FIELD_PX)))
+        cell = cache.put(cell_key, encode_png(crop_close_up(rgb, boxes[chosen], DISPLAY_CONTEXT, CELL_PX)))
+        field = cache.put(field_key, encode_jpeg(draw_boxes(rgb, boxes, chosen, FIELD_PX)))
     return cell, field
 
 
-def thumbnail(cache: PictureCache, blobs: PictureStore, sha256: str) -> str | None:
+def make_thumbnail(cache: ThumbnailCache, blobs: ImageStore, sha256: str) -> str | None:
     """Return a whole image, small, as a data URI; None where it cannot be read."""
     key = (sha256, "thumbnail")
     data = cache.get(key)

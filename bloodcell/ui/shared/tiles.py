@@ -9,12 +9,12 @@ import streamlit as st
 _HERE = Path(__file__).parent
 
 
-def _own(name: str) -> str:
+def _read_asset(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
 _COMPONENT = st.components.v2.component(
-    "bloodcell_tiles", html='<div class="tiles"></div>', css=_own("tiles.css"), js=_own("tiles.js")
+    "bloodcell_tiles", html='<div class="tiles"></div>', css=_read_asset("tiles.css"), js=_read_asset("tiles.js")
 )
 
 
@@ -30,12 +30,12 @@ class Tile:
     mark: str = ""
 
 
-def tiles(key: str, shown: Sequence[Tile], picked: int | None, on_pick: Callable[[], None]) -> None:
+def show_tiles(key: str, shown: Sequence[Tile], picked: int | None, on_pick: Callable[[], None]) -> None:
     """Show pictures to pick from.
 
     Parameters
     ----------
-    key : of the widget; `picked_in` reads it
+    key : of the widget; `get_picked_id` reads it
     shown : at most some dozens
     picked : id of the one that is open
     on_pick : called before the next run when another one was picked
@@ -43,8 +43,8 @@ def tiles(key: str, shown: Sequence[Tile], picked: int | None, on_pick: Callable
     _COMPONENT(key=key, data={"tiles": [asdict(one) for one in shown], "picked": picked}, on_pick_change=on_pick)
 
 
-def picked_in(key: str) -> int | None:
+def get_picked_id(key: str) -> int | None:
     """Id of the picture that was picked last; None before."""
     state = st.session_state.get(key)
-    found = None if state is None else state.get("pick")
-    return found if isinstance(found, int) else None
+    tile_id = None if state is None else state.get("pick")
+    return tile_id if isinstance(tile_id, int) else None

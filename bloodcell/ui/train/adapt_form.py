@@ -15,34 +15,41 @@ from bloodcell.datasets.catalog.sources import DATASET, SourceSpec
 from bloodcell.jobs.kinds.adapt import ADAPT
 from bloodcell.jobs.store import NewJob
 from bloodcell.model_store.folder import ModelInfo, list_models, read_description
-from bloodcell.plots.theme import label_words
-from bloodcell.training.samples.adapt_cells import LEAST_CELLS, Labelled, check_cells, continued_training, count_cells
-from bloodcell.training.specs.adapt_spec import AdaptSpec, registered_cells
+from bloodcell.plots.theme import format_label
+from bloodcell.reports.numbers import format_count
+from bloodcell.training.samples.adapt_cells import (
+    MIN_CELLS,
+    CellCounts,
+    build_continuation_spec,
+    check_cells,
+    count_cells,
+)
+from bloodcell.training.specs.adapt_spec import AdaptSpec, build_registered_source
 from bloodcell.training.specs.train_spec import TrainSpec
-from bloodcell.ui.classify.upload_form import model_words
+from bloodcell.ui.classify.upload_form import describe_model
 from bloodcell.ui.shared import state
-from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.shared.text import escape_md
 from bloodcell.ui.train import data_form
-from bloodcell.ui.train.job_request import ADAPT_WAY, HOW, Asked, slug
+from bloodcell.ui.train.job_request import ADAPT_WAY, WAY_KEY, JobRequest, make_slug
 
 _MODEL_KEY, _CELLS_KEY = "train-adapt-model", "train-adapt-cells"
 _LEFT_OUT = "left out"
-_ANY = AdaptSpec("any", "any", SourceSpec("any", "any"))  # with the defaults of every setting
+_DEFAULTS = AdaptSpec("any", "any", SourceSpec("any", "any"))  # with the defaults of every setting
 
 
-def link(dataset: Dataset, model_name: str) -> None:
+def show_link(dataset: Dataset, model_name: str) -> None:
     """Link to the Train page with this dataset and, where it is on the shelf, the model chosen to be adapted."""
     by_name = {one.name: one for one in list_models(load_settings())}
-    model = {_MODEL_KEY: model_words(by_name[model_name])} if model_name in by_name else {}
+    model = {_MODEL_KEY: describe_model(by_name[model_name])} if model_name in by_name else {}
     st.page_link(
         "pages/train.py",
         label="Adapt a model with these cells",
         icon=":material/tune:",
-        query_params={HOW: ADAPT_WAY, _CELLS_KEY: data_form.dataset_words(dataset)} | model,
+        query_params={WAY_KEY: ADAPT_WAY, _CELLS_KEY: data_form.describe_dataset(dataset)} | model,
     )
 
 
-def ask() -> Asked | None:
+def ask() -> JobRequest | None:
     """Ask for a model and cells; None where there is nothing to adapt, or to adapt to."""
     if not list_datasets(load_settings()):
         st.info(
@@ -70,7 +77,7 @@ def ask() -> Asked | None:
     with right:
         name = st.text_input(
             "Name of the new model",
-            f"{model.name}-{slug(dataset.name)}",
+            f"{model.name}-{make_slug(dataset.name)}",
             max_chars=80,
             key=f"train-adapt-name-{model.name}-{dataset.id}",
             help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken. The old model stays.",
@@ -79,20 +86,22 @@ def ask() -> Asked | None:
         button = st.container()
     settings = _ask_settings(model, training)
     home = load_settings().home
-    source = replace(registered_cells(dataset, load_settings()), groups=groups, labels=labels, unlisted="skip")
+    source = replace(build_registered_source(dataset, load_settings()), groups=groups, labels=labels, unlisted="skip")
     cells = count_cells(source, home, model.class_names)
     with shown:
         _show_cells(cells, float(settings["held_share"]), {label for label, _ in labels})
 
     def make() -> NewJob:
         spec = AdaptSpec(name.strip(), model.name, source, **settings)
-        continued_training(spec, model.folder, read_description(model.folder))  # refuses settings that make no sense
+        build_continuation_spec(
+            spec, model.folder, read_description(model.folder)
+        )  # refuses settings that make no sense
         check_cells(spec, cells)
         if spec.old_data and not Path(spec.old_data).is_dir():
             raise DatasetError(f"There is no data folder {spec.old_data}.")
-        return ADAPT.make_job(spec, home, state.who())
+        return ADAPT.make_job(spec, home, state.get_initials())
 
-    return Asked(button, make, "Adapt")
+    return JobRequest(button, make, "Adapt")
 
 
 def _choose_model() -> tuple[ModelInfo, TrainSpec] | None:
@@ -100,43 +109,43 @@ def _choose_model() -> tuple[ModelInfo, TrainSpec] | None:
     usable: dict[str, tuple[ModelInfo, TrainSpec]] = {}
     others: dict[str, str] = {}
     for model in list_models(load_settings()):
-        probe = replace(_ANY, model=model.name)
+        probe = replace(_DEFAULTS, model=model.name)
         try:
             description = read_description(model.folder)
-            continued_training(probe, model.folder, description)
-            usable[model.name] = model, probe.training_before(description)
+            build_continuation_spec(probe, model.folder, description)
+            usable[model.name] = model, probe.read_previous_training(description)
         except BloodcellError as error:
             others[model.name] = str(error)
     if usable:
         name = st.selectbox(
             "Model to continue",
             list(usable),
-            format_func=lambda one: model_words(usable[one][0]),
+            format_func=lambda one: describe_model(usable[one][0]),
             key=_MODEL_KEY,
             bind="query-params",
         )
     else:
         st.info("No model of the shelf can be continued. Train one first.", icon=":material/inventory_2:")
     if others:
-        with st.expander(f"{counted(len(others), 'model')} cannot be continued", icon=":material/block:"):
-            st.markdown("\n".join(f"- **{plain(one)}**: {plain(reason)}" for one, reason in others.items()))
+        with st.expander(f"{format_count(len(others), 'model')} cannot be continued", icon=":material/block:"):
+            st.markdown("\n".join(f"- **{escape_md(one)}**: {escape_md(reason)}" for one, reason in others.items()))
     return usable[name] if usable else None
 
 
 def _ask_labels(dataset: Dataset, model: ModelInfo) -> tuple[tuple[str, str], ...]:
     """Ask what labels that the model does not know are called by it; those that are nothing are left out."""
-    foreign = [label for label in dataset.class_names if label.upper() not in model.class_names]
-    if not foreign:
+    ood_labels = [label for label in dataset.class_names if label.upper() not in model.class_names]
+    if not ood_labels:
         return ()
-    st.caption(f"Labels that {plain(model.name)} does not know. Say what they are; the others are left out.")
+    st.caption(f"Labels that {escape_md(model.name)} does not know. Say what they are; the others are left out.")
     named = []
-    columns = st.columns(min(3, len(foreign)))
-    for number, label in enumerate(foreign):
+    columns = st.columns(min(3, len(ood_labels)))
+    for number, label in enumerate(ood_labels):
         with columns[number % len(columns)]:
             meant = st.selectbox(
-                plain(label),
+                escape_md(label),
                 [_LEFT_OUT, *model.class_names],
-                format_func=lambda one: one if one == _LEFT_OUT else label_words(one),
+                format_func=lambda one: one if one == _LEFT_OUT else format_label(one),
                 key=f"train-adapt-label-{model.name}-{dataset.id}-{number}",
             )
         if meant != _LEFT_OUT:
@@ -144,25 +153,27 @@ def _ask_labels(dataset: Dataset, model: ModelInfo) -> tuple[tuple[str, str], ..
     return tuple(named)
 
 
-def _show_cells(cells: Labelled, held_share: float, renamed: set[str]) -> None:
+def _show_cells(cells: CellCounts, held_share: float, renamed: set[str]) -> None:
     """Show how many cells of each class there are, and what is thin about them."""
-    table = pd.DataFrame({"Class": map(label_words, cells.pictures), "Cells": list(cells.pictures.values())})
+    table = pd.DataFrame({"Class": map(format_label, cells.images), "Cells": list(cells.images.values())})
     if cells.source_cells is not None:
         table["Source cells"] = list(cells.source_cells.values())
     st.dataframe(table, hide_index=True, key="train-adapt-counts", height="content")
-    total = sum(cells.pictures.values())
+    total = sum(cells.images.values())
     st.caption(
-        f"{counted(total, 'cell')} in all, {LEAST_CELLS} are needed. About {round(held_share * total):,} are held back "
+        f"{format_count(total, 'cell')} in all, {MIN_CELLS} are needed. About {round(held_share * total):,} are held back "
         "to compare before and after, of every class; the model learns from the others."
     )
-    left_out = sum(cells.foreign.values())
+    left_out = sum(cells.ood_labels.values())
     if left_out:
-        words = ", ".join(f"{label_words(label)} ({n:,})" for label, n in cells.foreign.items() if label not in renamed)
-        st.caption(plain(f"Left out, as the model does not know them: {words}."))
-    single = [label_words(name) for name, n in (cells.source_cells or cells.pictures).items() if n == 1]
+        words = ", ".join(
+            f"{format_label(label)} ({n:,})" for label, n in cells.ood_labels.items() if label not in renamed
+        )
+        st.caption(escape_md(f"Left out, as the model does not know them: {words}."))
+    single = [format_label(name) for name, n in (cells.source_cells or cells.images).items() if n == 1]
     if single:
         st.warning(
-            f"Of {plain(', '.join(single))} there is one source cell: it is learned from or held back, not both, so the "
+            f"Of {escape_md(', '.join(single))} there is one source cell: it is learned from or held back, not both, so the "
             "comparison says nothing of this class or the model does not learn it.",
             icon=":material/warning:",
         )
@@ -170,54 +181,59 @@ def _show_cells(cells: Labelled, held_share: float, renamed: set[str]) -> None:
 
 def _ask_settings(model: ModelInfo, training: TrainSpec) -> dict[str, Any]:
     """Ask for what most people leave as it is; settings of an AdaptSpec."""
-    asked: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     with st.expander("How it learns: share held back, epochs, rate, old data", icon=":material/trending_down:"):
         first, second, third, fourth = st.columns(4)
         with first:
-            asked["held_share"] = st.slider(
+            settings["held_share"] = st.slider(
                 "Share held back",
                 0.1,
                 0.6,
-                _ANY.held_share,
+                _DEFAULTS.held_share,
                 0.05,
                 key="train-adapt-held_share",
                 help="More makes the comparison surer, less leaves more to learn from.",
             )
         with second:
-            asked["epochs"] = int(st.number_input("Epochs", 2, 500, _ANY.epochs, key="train-adapt-epochs"))
-            asked["frozen_epochs"] = int(
+            settings["epochs"] = int(st.number_input("Epochs", 2, 500, _DEFAULTS.epochs, key="train-adapt-epochs"))
+            settings["frozen_epochs"] = int(
                 st.number_input(
                     "of them with a frozen backbone",
                     1,
                     499,
-                    _ANY.frozen_epochs,
+                    _DEFAULTS.frozen_epochs,
                     key="train-adapt-frozen_epochs",
                     help="In these only the last layers learn.",
                 )
             )
         with third:
             for name, words in (("learning_rate", "Rate"), ("frozen_rate", "Rate with a frozen backbone")):
-                asked[name] = float(
-                    st.number_input(words, 0.0, 1.0, getattr(_ANY, name), format="%g", key=f"train-adapt-{name}")
+                settings[name] = float(
+                    st.number_input(words, 0.0, 1.0, getattr(_DEFAULTS, name), format="%g", key=f"train-adapt-{name}")
                 )
         with fourth:
-            asked["images_per_epoch"] = int(
+            settings["images_per_epoch"] = int(
                 st.number_input(
-                    "Pictures an epoch", 1, 10**6, _ANY.images_per_epoch, key="train-adapt-images_per_epoch"
+                    "Pictures an epoch", 1, 10**6, _DEFAULTS.images_per_epoch, key="train-adapt-images_per_epoch"
                 )
             )
-            asked["seed"] = int(
+            settings["seed"] = int(
                 st.number_input(
-                    "Seed", 0, 10**6, _ANY.seed, key="train-adapt-seed", help="Another seed holds back other cells."
+                    "Seed",
+                    0,
+                    10**6,
+                    _DEFAULTS.seed,
+                    key="train-adapt-seed",
+                    help="Another seed holds back other cells.",
                 )
             )
-        asked["old_data"] = _ask_old_data(model, training)
-    return asked
+        settings["old_data"] = _ask_old_data(model, training)
+    return settings
 
 
 def _ask_old_data(model: ModelInfo, training: TrainSpec) -> str:
     """Ask whether to learn from what the model was taught on too; the folder, "" for the new cells alone."""
-    names = plain(", ".join(source.name for source in training.sources))
+    names = escape_md(", ".join(source.name for source in training.sources))
     words, key = "Learn from the old pictures too", f"train-adapt-old-{model.name}"
     meaning = f"{names}: half of what is learned. It takes longer, and the model forgets less."
     if any(source.layout != DATASET for source in training.sources):
@@ -231,6 +247,6 @@ def _ask_old_data(model: ModelInfo, training: TrainSpec) -> str:
         for source in training.sources:
             get_dataset(source.path, load_settings())
     except DatasetError as error:
-        st.caption(f"{words}: {plain(str(error))}")
+        st.caption(f"{words}: {escape_md(str(error))}")
         return ""
     return str(load_settings().home) if st.toggle(words, key=key, help=meaning) else ""

@@ -9,17 +9,17 @@ from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.labels.sampling import sample_records
-from bloodcell.imaging.augment import FILLS, NOTHING, Variation, vary_crop
+from bloodcell.imaging.augment import FILLS, NO_AUGMENTATION, Augmentation, augment_crop
 from bloodcell.imaging.read import encode_jpeg
-from bloodcell.plots.theme import label_words
-from bloodcell.training.samples.samples import cutter, stored_takes
+from bloodcell.plots.theme import format_label
+from bloodcell.training.samples.samples import build_cutter, build_stored_io_spec
 from bloodcell.training.specs.train_spec import TrainSpec
-from bloodcell.ui.datasets.dataset_images import source_of, usable_records
-from bloodcell.ui.shared.cache import kept
-from bloodcell.ui.shared.image_rows import data_uri, show_figures
+from bloodcell.ui.datasets.dataset_images import list_usable_records, open_source
+from bloodcell.ui.shared.cache import get_or_compute
+from bloodcell.ui.shared.image_rows import data_uri, show_image_grid
 from bloodcell.ui.train.spec_fields import Fields
 
-EXAMPLES, VARIATIONS = 3, 7
+EXAMPLES, N_AUGMENTED = 3, 7
 MAX_SHOWN_PX = 160
 _FILLS = {"background": "clear glass", "reflect": "the picture mirrored"}
 _SLIDERS = (
@@ -34,15 +34,15 @@ _SLIDERS = (
 )
 
 
-def ask(fields: Fields) -> Variation:
+def ask(fields: Fields) -> Augmentation:
     """Ask how far pictures are varied."""
     base = fields.base.augment
     columns = st.columns(4)
     values: dict[str, float] = {}
-    for number, (name, words, most, meaning) in enumerate(_SLIDERS):
+    for number, (name, words, maximum, meaning) in enumerate(_SLIDERS):
         with columns[number % 4]:
             values[name] = st.slider(
-                words, 0.0, most, float(getattr(base, name)), 0.01, key=fields.key(name), help=meaning
+                words, 0.0, maximum, float(getattr(base, name)), 0.01, key=fields.key(name), help=meaning
             )
     with columns[3]:
         light = st.slider(
@@ -61,7 +61,7 @@ def ask(fields: Fields) -> Variation:
         )
     with third:
         mirror = st.toggle("Half of them mirrored", base.mirror, key=fields.key("mirror"))
-    return Variation(**values, light=light, turn_deg=float(turn_deg), fill=fill, mirror=mirror)
+    return Augmentation(**values, light=light, turn_deg=float(turn_deg), fill=fill, mirror=mirror)
 
 
 def show_examples(dataset: Dataset, spec: TrainSpec) -> None:
@@ -75,37 +75,39 @@ def show_examples(dataset: Dataset, spec: TrainSpec) -> None:
     if st.button("Show others", icon=":material/shuffle:", key="train-examples-others"):
         st.session_state[seed_key] = st.session_state.get(seed_key, 0) + 1
     seed = int(st.session_state.get(seed_key, 0))
-    wide = kept(
-        (dataset.fingerprint, "train-examples", str(stored_takes(spec)), spec.mask_model, seed),
+    wide = get_or_compute(
+        (dataset.fingerprint, "train-examples", str(build_stored_io_spec(spec)), spec.mask_model, seed),
         lambda: _cut_examples(dataset, spec, seed),
     )
     if not wide:
         st.info("No white cell was found in the pictures that were drawn; show others.", icon=":material/info:")
         return
-    figures = []
+    thumbnails = []
     for number, (label, crop) in enumerate(wide):
         rng = np.random.default_rng((seed, number))
-        figures.append(_figure(crop, replace(spec, augment=NOTHING), rng, f"{label_words(label)}, as it is"))
-        figures += [_figure(crop, spec, rng, "varied") for _ in range(VARIATIONS)]
-    show_figures(figures, f"repeat({VARIATIONS + 1},minmax(0,1fr))")
+        thumbnails.append(
+            _make_example(crop, replace(spec, augment=NO_AUGMENTATION), rng, f"{format_label(label)}, as it is")
+        )
+        thumbnails += [_make_example(crop, spec, rng, "varied") for _ in range(N_AUGMENTED)]
+    show_image_grid(thumbnails, f"repeat({N_AUGMENTED + 1},minmax(0,1fr))")
 
 
 def _cut_examples(dataset: Dataset, spec: TrainSpec, seed: int) -> list[tuple[str, np.ndarray]]:
     """Label and stored crop of a few pictures; those that show no cell are passed over."""
-    drawn: list[Record] = sample_records(usable_records(dataset), 3 * EXAMPLES, seed)
-    found: list[tuple[str, np.ndarray]] = []
-    with source_of(dataset) as images:
-        cut = cutter(spec, load_settings().home, images)
+    drawn: list[Record] = sample_records(list_usable_records(dataset), 3 * EXAMPLES, seed)
+    examples: list[tuple[str, np.ndarray]] = []
+    with open_source(dataset) as images:
+        cut = build_cutter(spec, load_settings().home, images)
         for row in np.random.default_rng(seed).permutation(len(drawn)).tolist():
             crops = cut(drawn[row])
             if crops and crops[0] is not None:
-                found.append((drawn[row].label, crops[0]))
-            if len(found) == EXAMPLES:
+                examples.append((drawn[row].label, crops[0]))
+            if len(examples) == EXAMPLES:
                 break
-    return found
+    return examples
 
 
-def _figure(wide: np.ndarray, spec: TrainSpec, rng: np.random.Generator, caption: str) -> tuple[str, str]:
-    varied = vary_crop(wide, spec.height_px, spec.width_px, spec.augment, rng)
-    every = max(1, max(varied.shape[:2]) // MAX_SHOWN_PX)
-    return data_uri(encode_jpeg(np.ascontiguousarray(varied[::every, ::every]))), caption
+def _make_example(wide: np.ndarray, spec: TrainSpec, rng: np.random.Generator, caption: str) -> tuple[str, str]:
+    augmented = augment_crop(wide, spec.height_px, spec.width_px, spec.augment, rng)
+    stride = max(1, max(augmented.shape[:2]) // MAX_SHOWN_PX)
+    return data_uri(encode_jpeg(np.ascontiguousarray(augmented[::stride, ::stride]))), caption

@@ -6,22 +6,23 @@ from dataclasses import dataclass
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.changes import UNCHANGED, dataset_state
-from bloodcell.datasets.catalog.groups_and_splits import kept_groups, kept_splits, open_split
+from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
+from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, open_split, read_stored_groups
 from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, KEPT, SourceSpec, Unlisted, source_name
+from bloodcell.datasets.catalog.sources import DATASET, STORED, SourceSpec, Unlisted, format_source_name
 from bloodcell.datasets.splits.split import TRAIN, VALIDATION, Split
-from bloodcell.plots.theme import label_words
-from bloodcell.training.specs.adapt_spec import decided_groups
-from bloodcell.ui.datasets.splits_tab import LEAKY
-from bloodcell.ui.shared.cache import kept
-from bloodcell.ui.shared.text import counted, plain
+from bloodcell.plots.theme import format_label
+from bloodcell.reports.numbers import format_count
+from bloodcell.training.specs.adapt_spec import find_reviewed_groups
+from bloodcell.ui.datasets.splits_tab import LEAKY_TEXT
+from bloodcell.ui.shared.cache import get_or_compute
+from bloodcell.ui.shared.text import escape_md
 
-MADE_ANEW = "made when the training begins"
+NEW_SPLIT = "made when the training begins"
 PIXELS, EACH = "pixels", "each"
 _GROUP_WORDS = {
-    KEPT: "those found on the Datasets page",
+    STORED: "those found on the Datasets page",
     PIXELS: "look for copies of one cell first",
     EACH: "every picture is a cell of its own",
 }
@@ -30,7 +31,7 @@ _DEFAULT_FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainingData:
     """What was chosen: the dataset, how it enters the spec, and which part is held out.
 
     fold : -1 for each in turn
@@ -45,13 +46,13 @@ class Learned:
     is_hold_out: bool
 
 
-LEARN = (
+NO_DATASET_TEXT = (
     "There is no dataset to learn from yet. Add a folder of labelled pictures on the Datasets page; then one "
     "click here trains a model on it."
 )
 
 
-def say_empty(words: str = LEARN) -> bool:
+def warn_if_empty(words: str = NO_DATASET_TEXT) -> bool:
     """Whether there is no dataset yet; then it is said, in these words, where to add one."""
     is_empty = not list_datasets(load_settings())
     if is_empty:
@@ -64,45 +65,50 @@ def choose_dataset(label: str = "Dataset", key: str = "train-dataset") -> Datase
     """Ask for a dataset of the shelf, which the address may name; None where its images are not as registered."""
     by_id = {one.id: one for one in list_datasets(load_settings())}
     chosen = st.selectbox(
-        label, list(by_id), format_func=lambda one: dataset_words(by_id[one]), key=key, bind="query-params"
+        label, list(by_id), format_func=lambda one: describe_dataset(by_id[one]), key=key, bind="query-params"
     )
     dataset = by_id[chosen]
-    state = dataset_state(dataset, reads_bytes=True)
+    state = check_dataset_state(dataset, reads_bytes=True)
     if state.kind != UNCHANGED:
-        st.error(plain(f"{state.message} Look at its pictures anew on the Datasets page."), icon=":material/error:")
+        st.error(escape_md(f"{state.message} Look at its pictures anew on the Datasets page."), icon=":material/error:")
         st.page_link("pages/datasets.py", label="Datasets", icon=":material/dataset:")
         return None
     return dataset
 
 
-def dataset_words(dataset: Dataset) -> str:
+def describe_dataset(dataset: Dataset) -> str:
     """A dataset as one chooses among them."""
-    return f"{dataset.name} ({counted(dataset.n_images, 'picture')})"
+    return f"{dataset.name} ({format_count(dataset.n_images, 'picture')})"
 
 
-def ask(dataset: Dataset) -> Learned | None:
+def ask(dataset: Dataset) -> TrainingData | None:
     """Ask for split, source cells and classes; None where the chosen split cannot be trained with."""
     class_names, unlisted = _ask_classes(dataset)
-    found = _ask_split(dataset)
+    split_choice = _ask_split(dataset)
     groups = ask_groups(dataset)
-    if found is None:
+    if split_choice is None:
         return None
-    split, folds, fold, is_hold_out = found
+    split, folds, fold, is_hold_out = split_choice
     source = SourceSpec(
-        name=source_name(dataset.name), path=dataset.id, layout=DATASET, groups=groups, split=split, unlisted=unlisted
+        name=format_source_name(dataset.name),
+        path=dataset.id,
+        layout=DATASET,
+        groups=groups,
+        split=split,
+        unlisted=unlisted,
     )
-    return Learned(dataset, source, class_names, folds, fold, is_hold_out)
+    return TrainingData(dataset, source, class_names, folds, fold, is_hold_out)
 
 
-def class_names_of(dataset: Dataset) -> list[str]:
+def list_class_names(dataset: Dataset) -> list[str]:
     """The labels of a dataset as training names them: in capitals."""
     return sorted({label.upper() for label in dataset.class_names})
 
 
 def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
     """Name of the split ("" for folds made anew), number of folds, the one held out, whether no other can be."""
-    splits = {name: _opened(dataset, name) for name in kept_splits(dataset)}
-    options = [*sorted(splits, key=lambda name: (splits[name].leaky, name)), MADE_ANEW]
+    splits = {name: _load_split(dataset, name) for name in list_stored_splits(dataset)}
+    options = [*sorted(splits, key=lambda name: (splits[name].leaky, name)), NEW_SPLIT]
     name = st.selectbox(
         "Split",
         options,
@@ -111,7 +117,7 @@ def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
         help="Into pictures to learn from and held-out ones. The model never learns from those, and how good it is, is "
         "measured on them. Splits are made on the Datasets page.",
     )
-    if name == MADE_ANEW:
+    if name == NEW_SPLIT:
         left, right = st.columns(2)
         with left:
             folds = int(st.number_input("Parts", 2, 20, _DEFAULT_FOLDS, key="train-folds"))
@@ -119,7 +125,7 @@ def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
             return "", folds, _ask_fold(folds), False
     split = splits[name]
     if split.leaky:
-        st.error(f"This split is {LEAKY}.", icon=":material/warning:")
+        st.error(f"This split is {LEAKY_TEXT}.", icon=":material/warning:")
     folds = sum(re.fullmatch(r"fold\d+", part) is not None for part in split.parts)
     if folds >= 2:
         return name, folds, _ask_fold(folds), False
@@ -128,7 +134,7 @@ def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
         return name, _DEFAULT_FOLDS, 0, True
     st.error(
         "A split to train with needs folds, or the parts train and validation. This one has: "
-        f"{plain(', '.join(split.parts))}.",
+        f"{escape_md(', '.join(split.parts))}.",
         icon=":material/error:",
     )
     return None
@@ -145,16 +151,16 @@ def _ask_fold(folds: int) -> int:
     )
 
 
-def _opened(dataset: Dataset, name: str) -> Split:
-    file = kept_splits(dataset)[name]
-    return kept(("split", str(file), file.stat().st_mtime_ns), lambda: open_split(file))
+def _load_split(dataset: Dataset, name: str) -> Split:
+    file = list_stored_splits(dataset)[name]
+    return get_or_compute(("split", str(file), file.stat().st_mtime_ns), lambda: open_split(file))
 
 
 def ask_groups(dataset: Dataset) -> str:
     """Ask which pictures show the same cell; `groups` of a `SourceSpec`."""
-    known, decided = kept_groups(dataset), decided_groups(dataset, load_settings())
-    usable = known is not None and known.is_current
-    ways = [*([KEPT] if usable else []), *([decided] if decided else []), PIXELS, EACH]
+    found_groups, decided = read_stored_groups(dataset), find_reviewed_groups(dataset, load_settings())
+    usable = found_groups is not None and found_groups.is_current
+    ways = [*([STORED] if usable else []), *([decided] if decided else []), PIXELS, EACH]
     how = st.selectbox(
         "Which pictures show the same cell",
         ways,
@@ -168,11 +174,11 @@ def ask_groups(dataset: Dataset) -> str:
             "figures are too good.",
             icon=":material/warning:",
         )
-    elif how == KEPT and known is not None:
-        st.caption(f"{counted(len(known.sizes()), 'source cell')}: {plain(known.how)}")
+    elif how == STORED and found_groups is not None:
+        st.caption(f"{format_count(len(found_groups.sizes()), 'source cell')}: {escape_md(found_groups.how)}")
     elif how == decided:
         st.caption("As the batch noted it. Images of one cell are taken for different ones.")
-    elif known is not None and not known.is_current:
+    elif found_groups is not None and not found_groups.is_current:
         st.caption("The pictures have changed since copies were found, so they are looked for again before training.")
     else:
         st.caption(
@@ -183,9 +189,9 @@ def ask_groups(dataset: Dataset) -> str:
 
 
 def _ask_classes(dataset: Dataset) -> tuple[tuple[str, ...], Unlisted]:
-    names = class_names_of(dataset)
+    names = list_class_names(dataset)
     chosen = st.multiselect(
-        "Classes", names, names, format_func=label_words, key=f"train-classes-{dataset.fingerprint}"
+        "Classes", names, names, format_func=format_label, key=f"train-classes-{dataset.fingerprint}"
     )
     unlisted: Unlisted = "unknown"
     if 0 < len(chosen) < len(names):

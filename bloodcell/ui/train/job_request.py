@@ -17,18 +17,19 @@ from bloodcell.jobs.kinds.search import SEARCH
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import Job, NewJob
-from bloodcell.networks.registry import BY_SVM, network
+from bloodcell.networks.registry import BY_SVM, get_network
+from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import counted, plain
+from bloodcell.ui.shared.text import escape_md
 
 # Key of the way to train on the page, and the ways that other parts of it lead to.
-HOW = "train-how"
+WAY_KEY = "train-how"
 ADAPT_WAY, MASKS_WAY = "Adapt a model", "U-Net for masks"
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobRequest:
     """What is to be done.
 
     place : where its button goes
@@ -41,67 +42,67 @@ class Asked:
     verb: str = "Train"
 
 
-def begin(asked: Asked) -> Job | None:
+def offer_submit(request: JobRequest) -> Job | None:
     """Show the button with what keeps it from being pressed, and the settings as a file; the job once it was pressed."""
-    problem, made = "", None
+    problem, new_job = "", None
     try:
-        made = asked.make()
+        new_job = request.make()
     except BloodcellError as error:
         problem = str(error)
-    with asked.place:
+    with request.place:
         wanted = st.button(
-            asked.verb, type="primary", icon=":material/model_training:", key="train-go", disabled=made is None
+            request.verb, type="primary", icon=":material/model_training:", key="train-go", disabled=new_job is None
         )
-        if made is not None and (length := _length(made)):
+        if new_job is not None and (length := _describe_length(new_job)):
             st.caption(length)
         if problem:
-            st.error(plain(problem), icon=":material/error:")
-        if wanted and made is not None:
+            st.error(escape_md(problem), icon=":material/error:")
+        if wanted and new_job is not None:
             with show_errors():
-                return resources.jobs().submit(made)
-    if made is not None:
-        _show(made)
+                return resources.get_job_queue().submit(new_job)
+    if new_job is not None:
+        _show_spec(new_job)
     return None
 
 
-def slug(name: str) -> str:
+def make_slug(name: str) -> str:
     """A name as part of a file's name: small letters, digits and hyphens, 40 at most."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "model"
 
 
-def command_of(new: NewJob, file: str) -> str:
+def format_command(new: NewJob, file: str) -> str:
     """The command that queues a job whose settings lie in a file."""
     kind = [] if new.kind == TRAIN.name else ["--kind", new.kind]
     return shlex.join(["python", "-m", "bloodcell", "jobs", "submit", file, *kind, "--data", new.data_dir])
 
 
-def _length(new: NewJob) -> str:
+def _describe_length(new: NewJob) -> str:
     """How long a job is, in runs and epochs; "" where the form says so itself."""
     if new.kind in (ADAPT.name, MASKS.name):
         return ""
     train = new.spec.get("train") or new.spec.get("base") or new.spec
-    of_one = train["folds"] + 1 if train["fold"] < 0 else 1
+    runs_per_model = train["folds"] + 1 if train["fold"] < 0 else 1
     runs = {TRIALS.name: new.spec.get("n"), KFOLD.name: train["folds"], SEARCH.name: new.spec.get("trials")}.get(
         new.kind
-    ) or of_one
-    if network(train["model"]).taught == BY_SVM:
-        return f"{counted(runs, 'run')}; this model learns in one go, without epochs."
-    words = f"{counted(runs, 'run')} of {counted(train['epochs'], 'epoch')}"
+    ) or runs_per_model
+    if get_network(train["model"]).trained_by == BY_SVM:
+        return f"{format_count(runs, 'run')}; this model learns in one go, without epochs."
+    words = f"{format_count(runs, 'run')} of {format_count(train['epochs'], 'epoch')}"
     words += f", {runs * train['epochs']:,} epochs in all" if runs > 1 else ""
     less = "; fewer, as poor trials are given up" if new.kind == SEARCH.name else "; fewer if it stops early"
     return f"{words}{less if new.kind == SEARCH.name or train['patience'] else ''}."
 
 
-def _show(new: NewJob) -> None:
+def _show_spec(new: NewJob) -> None:
     """Show the settings as the file that runs the same by command, with its download."""
     with st.expander(
         "All settings as a file", icon=":material/data_object:", key="train-spec", on_change="rerun"
     ) as opened:
         if not opened.open:
             return
-        text, file = json.dumps(new.spec, indent=2), f"{slug(new.name)}.json"
+        text, file = json.dumps(new.spec, indent=2), f"{make_slug(new.name)}.json"
         st.caption("The same by command, with this file:")
-        st.code(command_of(new, file), language=None, wrap_lines=True)
+        st.code(format_command(new, file), language=None, wrap_lines=True)
         st.download_button(
             "Download",
             text,

@@ -9,31 +9,31 @@ import streamlit as st
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, source_name
+from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, format_source_name
 from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.jobs.kinds.masks import MASKS
 from bloodcell.jobs.store import NewJob
-from bloodcell.plots.cell_images import outlined
+from bloodcell.plots.cell_images import draw_outline
+from bloodcell.reports.numbers import format_count
 from bloodcell.training.samples.mask_samples import open_pairs
 from bloodcell.training.specs.masks_spec import DRAWN, MAX_SIDE_PX, MIN_SIDE_PX, OTSU, MasksSpec
 from bloodcell.ui.shared import state
-from bloodcell.ui.shared.cache import kept
+from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.image_rows import data_uri, show_figures
-from bloodcell.ui.shared.text import counted
+from bloodcell.ui.shared.image_rows import data_uri, show_image_grid
 from bloodcell.ui.train import data_form
-from bloodcell.ui.train.job_request import Asked, slug
-from bloodcell.ui.train.spec_fields import whole_numbers
+from bloodcell.ui.train.job_request import JobRequest, make_slug
+from bloodcell.ui.train.spec_fields import parse_ints
 
 EXAMPLES = 12
 SIDE_STEP_PX = 8
 _TARGETS = {DRAWN: "masks that people drew", OTSU: "what Otsu's threshold marks"}
 
 
-def ask() -> Asked | None:
+def ask() -> JobRequest | None:
     """Ask for everything; None where there is nothing to learn from."""
-    if data_form.say_empty():
+    if data_form.warn_if_empty():
         return None
     st.caption(
         "A U-Net learns which pixels belong to the cell. Later trainings can hide the background with it; it gives no "
@@ -47,22 +47,22 @@ def ask() -> Asked | None:
     with left:
         groups = data_form.ask_groups(dataset)
     with right:
-        asked = _ask_targets(dataset)
+        settings = _ask_targets(dataset)
         name = st.text_input(
             "Name of the U-Net",
-            f"{slug(dataset.name)}-unet",
+            f"{make_slug(dataset.name)}-unet",
             max_chars=80,
             key=f"train-masks-name-{dataset.id}",
             help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
         )
         button = st.container()
     with st.expander("Size, epochs and what is held back", icon=":material/tune:"):
-        asked |= _ask_course()
-    source = SourceSpec(source_name(dataset.name), dataset.id, layout=DATASET, groups=groups)
+        settings |= _ask_training()
+    source = SourceSpec(format_source_name(dataset.name), dataset.id, layout=DATASET, groups=groups)
     title = f"U-Net, taught on {dataset.name}"
 
     def spec() -> MasksSpec:
-        return MasksSpec(name=name.strip(), source=source, title=title, **asked)
+        return MasksSpec(name=name.strip(), source=source, title=title, **settings)
 
     with st.expander(
         "Look at what it learns from", icon=":material/visibility:", key="train-masks-examples", on_change="rerun"
@@ -70,28 +70,28 @@ def ask() -> Asked | None:
         if opened.open:
             with st.spinner("Reading pictures …"):
                 _show_examples(dataset, spec)
-    return Asked(button, lambda: _job(dataset, spec()), "Teach")
+    return JobRequest(button, lambda: _make_job(dataset, spec()), "Teach")
 
 
-def _job(dataset: Dataset, spec: MasksSpec) -> NewJob:
+def _make_job(dataset: Dataset, spec: MasksSpec) -> NewJob:
     if spec.targets == DRAWN:
-        _with_masks(dataset, spec)  # says what is wrong before anything begins
-    return MASKS.make_job(spec, load_settings().home, state.who())
+        _count_masks(dataset, spec)  # says what is wrong before anything begins
+    return MASKS.make_job(spec, load_settings().home, state.get_initials())
 
 
-def _with_masks(dataset: Dataset, spec: MasksSpec) -> tuple[int, int]:
+def _count_masks(dataset: Dataset, spec: MasksSpec) -> tuple[int, int]:
     """How many pictures have a mask, and how many there are; DatasetError where none has."""
 
-    def found() -> tuple[int, int]:
+    def count() -> tuple[int, int]:
         with st.spinner("Looking for masks …"), open_pairs(spec, load_settings().home) as pairs:
-            return len(pairs.drawn.file_of) if pairs.drawn else 0, pairs.n_pictures
+            return len(pairs.drawn.mask_by_image) if pairs.drawn else 0, pairs.n_images
 
-    return kept((dataset.fingerprint, "train-masks", spec.masks), found)
+    return get_or_compute((dataset.fingerprint, "train-masks", spec.masks), count)
 
 
 def _ask_targets(dataset: Dataset) -> dict[str, Any]:
-    asked: dict[str, Any] = {}
-    asked["targets"] = st.radio(
+    settings: dict[str, Any] = {}
+    settings["targets"] = st.radio(
         "It learns",
         list(_TARGETS),
         index=1,
@@ -99,13 +99,13 @@ def _ask_targets(dataset: Dataset) -> dict[str, Any]:
         horizontal=True,
         key=f"train-masks-targets-{dataset.id}",
     )
-    if asked["targets"] == OTSU:
+    if settings["targets"] == OTSU:
         st.caption(
             "Nothing needs to be drawn. It learns Otsu's mistakes too, so its figures say how well it does what Otsu "
             "does, not how well it meets the cell."
         )
-        return asked
-    asked["masks"] = st.text_input(
+        return settings
+    settings["masks"] = st.text_input(
         "Folder of the masks",
         placeholder="beside the pictures, or in a folder masks",
         key=f"train-masks-folder-{dataset.id}",
@@ -113,7 +113,7 @@ def _ask_targets(dataset: Dataset) -> dict[str, Any]:
         "otherwise, write how: masks/{folder}/{stem}_mask.png, with {folder} and {stem} for the folder and the name of "
         "the picture.",
     ).strip()
-    asked["cell_values"] = whole_numbers(
+    settings["cell_values"] = parse_ints(
         st.text_input(
             "Gray values that mean the cell",
             placeholder="all above 0",
@@ -121,17 +121,17 @@ def _ask_targets(dataset: Dataset) -> dict[str, Any]:
             help="Such as 128 255, where 128 is cytoplasm and 255 nucleus.",
         )
     )
-    return asked
+    return settings
 
 
-def _ask_course() -> dict[str, Any]:
+def _ask_training() -> dict[str, Any]:
     first, second, third, fourth = st.columns(4)
     with first:
-        height = _whole("height_px", "Height (px)", MIN_SIDE_PX, MAX_SIDE_PX, step=SIDE_STEP_PX)
-        width = _whole("width_px", "Width (px)", MIN_SIDE_PX, MAX_SIDE_PX, step=SIDE_STEP_PX)
+        height = _ask_int("height_px", "Height (px)", MIN_SIDE_PX, MAX_SIDE_PX, step=SIDE_STEP_PX)
+        width = _ask_int("width_px", "Width (px)", MIN_SIDE_PX, MAX_SIDE_PX, step=SIDE_STEP_PX)
     with second:
-        epochs = _whole("epochs", "Epochs", 1, 2000)
-        batch = _whole("batch_size", "Pictures a batch", 1, 1024)
+        epochs = _ask_int("epochs", "Epochs", 1, 2000)
+        batch = _ask_int("batch_size", "Pictures a batch", 1, 1024)
     with third:
         rate = st.number_input(
             "Learning rate",
@@ -142,7 +142,7 @@ def _ask_course() -> dict[str, Any]:
             format="%g",
             key="train-masks-learning_rate",
         )
-        held = st.number_input(
+        held_share = st.number_input(
             "Share held back",
             0.0,
             0.5,
@@ -153,43 +153,45 @@ def _ask_course() -> dict[str, Any]:
             "together.",
         )
     with fourth:
-        limit = _whole("limit", "Pictures at most", 0, 1_000_000, help="0 for all.")
-        seed = _whole("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
+        limit = _ask_int("limit", "Pictures at most", 0, 1_000_000, help="0 for all.")
+        seed = _ask_int("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
     return {
         "height_px": height,
         "width_px": width,
         "epochs": epochs,
         "batch_size": batch,
         "learning_rate": float(rate),
-        "held_share": float(held),
+        "held_share": float(held_share),
         "limit": limit,
         "seed": seed,
     }
 
 
-def _whole(name: str, label: str, least: int, most: int, **more: Any) -> int:
+def _ask_int(name: str, label: str, minimum: int, maximum: int, **more: Any) -> int:
     """Ask for a whole number, beginning with the default of the setting."""
-    return int(st.number_input(label, least, most, getattr(MasksSpec, name), key=f"train-masks-{name}", **more))
+    return int(st.number_input(label, minimum, maximum, getattr(MasksSpec, name), key=f"train-masks-{name}", **more))
 
 
 def _show_examples(dataset: Dataset, make: Callable[[], MasksSpec]) -> None:
     """A few pictures with the outline of the mask that is learned; nothing where the settings make no sense."""
     try:
         spec = make()
-        n_masks, n_pictures = _with_masks(dataset, spec) if spec.targets == DRAWN else (0, 0)
+        n_masks, n_images = _count_masks(dataset, spec) if spec.targets == DRAWN else (0, 0)
     except BloodcellError:
         st.caption("They are shown once the error above is mended.")  # it stands under the button
         return
     if n_masks:
-        st.caption(f"{counted(n_masks, 'picture')} of {n_pictures:,} {'has' if n_masks == 1 else 'have'} a mask.")
+        st.caption(f"{format_count(n_masks, 'picture')} of {n_images:,} {'has' if n_masks == 1 else 'have'} a mask.")
     how = (spec.targets, spec.masks, spec.cell_values)
     with show_errors():
-        figures = kept((dataset.fingerprint, "train-masks-examples", how), lambda: _examples(replace(spec, limit=0)))
-        show_figures(figures, "repeat(auto-fill,minmax(130px,1fr))")
+        thumbnails = get_or_compute(
+            (dataset.fingerprint, "train-masks-examples", how), lambda: _make_examples(replace(spec, limit=0))
+        )
+        show_image_grid(thumbnails, "repeat(auto-fill,minmax(130px,1fr))")
 
 
-def _examples(spec: MasksSpec) -> list[tuple[str, str]]:
-    figures = []
+def _make_examples(spec: MasksSpec) -> list[tuple[str, str]]:
+    thumbnails = []
     with open_pairs(spec, load_settings().home) as pairs:
         for record in sample_records(pairs.records, EXAMPLES, seed=0)[:EXAMPLES]:
             name = record.file.rsplit("/", 1)[-1]
@@ -197,5 +199,5 @@ def _examples(spec: MasksSpec) -> list[tuple[str, str]]:
             if pair is not None:
                 rgb, mask = pair
                 words = name if mask.any() else f"{name}: nothing is marked"
-                figures.append((data_uri(encode_jpeg(outlined(rgb, mask))), words))
-    return figures
+                thumbnails.append((data_uri(encode_jpeg(draw_outline(rgb, mask))), words))
+    return thumbnails

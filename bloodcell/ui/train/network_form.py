@@ -5,8 +5,8 @@ import streamlit as st
 
 from bloodcell.networks.registry import BY_MASKS, Network
 from bloodcell.networks.settings import FROM_SCRATCH, IMAGENET
-from bloodcell.networks.table import NetworkRow, network_rows
-from bloodcell.ui.shared.text import plain
+from bloodcell.networks.table import NetworkRow, read_network_rows
+from bloodcell.ui.shared.text import escape_md
 
 _FILE = "file"
 _STARTS = {FROM_SCRATCH: "from scratch", IMAGENET: "ImageNet", _FILE: "a file of weights"}
@@ -14,18 +14,18 @@ _STARTS = {FROM_SCRATCH: "from scratch", IMAGENET: "ImageNet", _FILE: "a file of
 
 def ask() -> tuple[Network, str]:
     """Ask for a family of networks and its starting weights: "none", "imagenet" or the path of a file."""
-    by_name = {row.network.name: row for row in _rows()}
+    by_name = {row.network.name: row for row in _list_rows()}
     name = st.selectbox("Model", list(by_name), format_func=lambda one: by_name[one].network.title, key="train-model")
     row = by_name[name]
-    st.caption(plain(_in_words(row)))
+    st.caption(escape_md(_describe_network(row)))
     return row.network, _ask_weights(row.network)
 
 
-def compare() -> None:
+def show_comparison() -> None:
     """Show all families side by side."""
     with st.expander("Compare all models", icon=":material/table:"):
         st.dataframe(
-            networks_table(_rows()),
+            make_networks_table(_list_rows()),
             hide_index=True,
             key="train-models",
             height="content",
@@ -44,7 +44,7 @@ def compare() -> None:
         )
 
 
-def networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
+def make_networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
     """The networks as one chooses among them, a row each."""
     return pd.DataFrame(
         {
@@ -60,23 +60,23 @@ def networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
     )
 
 
-def _rows() -> list[NetworkRow]:
-    return [row for row in network_rows() if row.network.taught != BY_MASKS]
+def _list_rows() -> list[NetworkRow]:
+    return [row for row in read_network_rows() if row.network.trained_by != BY_MASKS]
 
 
-def _in_words(row: NetworkRow) -> str:
+def _describe_network(row: NetworkRow) -> str:
     one = row.network
-    known = [
+    facts = [
         one.note[0].upper() + one.note[1:],
         f"{one.height_px} x {one.width_px} px",
         f"{one.parameters / 1e6:.1f} million parameters",
         f"{one.depth} layers",
     ]
     if one.top1 is not None:
-        known.append(f"ImageNet top-1 {one.top1:.1%}")
+        facts.append(f"ImageNet top-1 {one.top1:.1%}")
     if row.cpu_ms is not None:
-        known.append(f"{row.cpu_ms:.1f} ms a picture")
-    return " · ".join(known)
+        facts.append(f"{row.cpu_ms:.1f} ms a picture")
+    return " · ".join(facts)
 
 
 def _ask_weights(family: Network) -> str:

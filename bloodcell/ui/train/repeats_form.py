@@ -18,12 +18,12 @@ from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import NewJob
 from bloodcell.networks.registry import BY_SVM
 from bloodcell.training.specs.choices import OPTIMIZERS, SCHEDULES
-from bloodcell.training.specs.search_spec import MOST_TRIALS as MOST_OF_A_SEARCH
-from bloodcell.training.specs.search_spec import WITH_KERNEL, Choices, Range, SearchSpec
+from bloodcell.training.specs.search_spec import KERNEL_FAMILIES, Choices, Range, SearchSpec
+from bloodcell.training.specs.search_spec import MAX_TRIALS as MAX_SEARCH_TRIALS
 from bloodcell.training.specs.train_spec import TrainSpec
-from bloodcell.training.specs.trials_spec import MOST_TRIALS, TrialsSpec
+from bloodcell.training.specs.trials_spec import MAX_TRIALS, TrialsSpec
 from bloodcell.ui.train.settings_form import SCALING_WORDS, SCHEDULE_WORDS
-from bloodcell.ui.train.spec_fields import Fields, whole_numbers
+from bloodcell.ui.train.spec_fields import Fields, parse_ints
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ OFFERS = {
     ),
 }
 # Kind -> fewest, most and usual number of trials.
-_NUMBERS = {TRIALS.name: (2, MOST_TRIALS, TrialsSpec.n), SEARCH.name: (1, MOST_OF_A_SEARCH, SearchSpec.trials)}
+_TRIAL_LIMITS = {TRIALS.name: (2, MAX_TRIALS, TrialsSpec.n), SEARCH.name: (1, MAX_SEARCH_TRIALS, SearchSpec.trials)}
 
 _TWENTIETHS = tuple(round(0.05 * number, 2) for number in range(19))  # 0 to 0.9
 _DECADES = tuple(float(f"{digit}e{power}") for power in range(-6, -1) for digit in (1, 2, 5))  # 1e-6 to 0.05
@@ -117,7 +117,7 @@ class Runs:
             return TrialsSpec(train, self.n)
         if self.kind is not SEARCH:
             return train
-        space = tuple((name, _checked(name, values)) for name, values in self.bounds.items())
+        space = tuple((name, _make_bounds(name, values)) for name, values in self.bounds.items())
         return SearchSpec(train.name, train, space, self.n, train.seed, prune_after=self.prune_after)
 
 
@@ -127,8 +127,8 @@ def ask_runs(kinds: Sequence[JobKind[Any]] = (TRAIN, TRIALS, KFOLD, SEARCH)) -> 
     chosen = OFFERS[st.selectbox("How many runs", names, format_func=lambda name: OFFERS[name].words, key="train-runs")]
     name = chosen.kind.name
     n = 0
-    if name in _NUMBERS:
-        n = int(st.number_input("Number of trials", *_NUMBERS[name], key=f"train-{name}-n"))
+    if name in _TRIAL_LIMITS:
+        n = int(st.number_input("Number of trials", *_TRIAL_LIMITS[name], key=f"train-{name}-n"))
     if chosen.meaning:
         st.caption(chosen.meaning)
     return Runs(chosen.kind, n)
@@ -138,7 +138,7 @@ def ask_bounds(fields: Fields, n: int) -> Runs:
     """Ask which settings a search of `n` trials tries, and within what bounds."""
     with st.container(border=True, key="train-search"):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
-        offered = _offered(fields)
+        offered = _list_searchable(fields)
         with left:
             names = st.multiselect(
                 "What is searched",
@@ -164,19 +164,19 @@ def ask_bounds(fields: Fields, n: int) -> Runs:
         bounds = {}
         for number, name in enumerate(names):
             with columns[number % len(columns)]:
-                bounds[name] = _ask_bounds_of(name, fields)
+                bounds[name] = _ask_setting_bounds(name, fields)
     return Runs(SEARCH, n, bounds, prune_after)
 
 
-def _offered(fields: Fields) -> list[str]:
+def _list_searchable(fields: Fields) -> list[str]:
     """What of the family's settings can be searched."""
-    if fields.family.taught == BY_SVM:
+    if fields.family.trained_by == BY_SVM:
         return ["scaling"]  # it learns in one go
-    lacking = {_WIDTHS: not fields.takes_widths, "kernel_px": fields.family.name not in WITH_KERNEL}
+    lacking = {_WIDTHS: not fields.has_stage_widths, "kernel_px": fields.family.name not in KERNEL_FAMILIES}
     return [name for name in SETTING_WORDS if not lacking.get(name)]
 
 
-def _ask_bounds_of(name: str, fields: Fields) -> tuple[Any, ...]:
+def _ask_setting_bounds(name: str, fields: Fields) -> tuple[Any, ...]:
     key = fields.key(f"search-{name}")
     if name in _RANGES:
         words, stops, _, begin = _RANGES[name]
@@ -191,10 +191,10 @@ def _ask_bounds_of(name: str, fields: Fields) -> tuple[Any, ...]:
     text = st.text_input(
         _WIDTHS_WORDS, "12, 24, 48; 24, 48, 96", key=key, help="One choice after another, with ; between."
     )
-    return tuple(whole_numbers(part) for part in text.split(";"))
+    return tuple(parse_ints(part) for part in text.split(";"))
 
 
-def _checked(name: str, values: tuple[Any, ...]) -> Range | Choices:
+def _make_bounds(name: str, values: tuple[Any, ...]) -> Range | Choices:
     """Bounds as a search takes them; the words of the setting stand before what is wrong with them."""
     try:
         if name in _RANGES:

@@ -28,9 +28,9 @@ from bloodcell.training.specs.choices import (
     PLATEAU,
     SCHEDULES,
 )
-from bloodcell.training.specs.search_spec import WITH_KERNEL
+from bloodcell.training.specs.search_spec import KERNEL_FAMILIES
 from bloodcell.ui.train import unet_choice
-from bloodcell.ui.train.spec_fields import Fields, whole_numbers
+from bloodcell.ui.train.spec_fields import Fields, parse_ints
 
 _INPUTS = {CELL: "each found cell, cut out", IMAGE: "the whole picture"}
 _MASKS = {
@@ -72,32 +72,32 @@ _KEEPS = {
 }
 
 
-def picture(fields: Fields) -> dict[str, Any]:
+def ask_input(fields: Fields) -> dict[str, Any]:
     """What the network sees of a picture."""
-    asked: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     first, second, third, fourth = st.columns(4)
     with first:
-        asked["input"] = fields.choice("input", "Input", INPUTS, _INPUTS)
+        settings["input"] = fields.choice("input", "Input", INPUTS, _INPUTS)
     with second:
-        asked["height_px"] = fields.whole("height_px", "Height (px)", 16, 1024)
+        settings["height_px"] = fields.whole("height_px", "Height (px)", 16, 1024)
     with third:
-        asked["width_px"] = fields.whole("width_px", "Width (px)", 16, 1024)
+        settings["width_px"] = fields.whole("width_px", "Width (px)", 16, 1024)
     with fourth:
-        asked["context"] = fields.number(
+        settings["context"] = fields.number(
             "context",
             "Side of the cut-out",
             1.0,
             4.0,
             step=0.05,
-            disabled=asked["input"] != CELL,
+            disabled=settings["input"] != CELL,
             help="In lengths of the cell: 1.25 leaves an eighth of the cell's length free on each side.",
         )
     first, second = st.columns(2)
     with first:
-        asked["mask"] = fields.choice("mask", "Background", MASKS, _MASKS)
-        asked["mask_model"] = unet_choice.ask(fields) if asked["mask"] == MASK_UNET else ""
+        settings["mask"] = fields.choice("mask", "Background", MASKS, _MASKS)
+        settings["mask_model"] = unet_choice.ask(fields) if settings["mask"] == MASK_UNET else ""
     with second:
-        asked["scaling"] = fields.choice(
+        settings["scaling"] = fields.choice(
             "scaling",
             "Gray levels are scaled",
             tuple(SCALINGS),
@@ -105,28 +105,28 @@ def picture(fields: Fields) -> dict[str, Any]:
             help="Inside the network, so that it is done alike wherever the model is used. Standardised: less the mean, "
             "divided by the standard deviation, of the learned pictures.",
         )
-        if asked["input"] == IMAGE:
-            asked["needs_white_cell"] = fields.switch(
+        if settings["input"] == IMAGE:
+            settings["needs_white_cell"] = fields.switch(
                 "needs_white_cell",
                 "Name only pictures in which a white cell is found",
                 help="Off for pictures of something else, such as red cells: then every picture gets a class.",
             )
-    return asked
+    return settings
 
 
-def balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
-    """How rare classes and strangers are dealt with; `seen` as `picture` gave it."""
-    asked: dict[str, Any] = {}
+def ask_balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
+    """How rare classes and strangers are dealt with; `seen` as `ask_input` gave it."""
+    settings: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
-        asked["class_sampling"] = fields.choice("class_sampling", "Classes are drawn", CLASS_SAMPLINGS, _SAMPLINGS)
-        is_every = asked["class_sampling"] == EVERY_IMAGE
-        asked["images_per_epoch"] = fields.whole(
+        settings["class_sampling"] = fields.choice("class_sampling", "Classes are drawn", CLASS_SAMPLINGS, _SAMPLINGS)
+        is_every = settings["class_sampling"] == EVERY_IMAGE
+        settings["images_per_epoch"] = fields.whole(
             "images_per_epoch", "Pictures an epoch", 0, 1_000_000, help="0 for all, where every picture is taken once."
         )
     with second:
-        asked["class_weights"] = fields.choice("class_weights", "In the loss", CLASS_WEIGHTS, _WEIGHTS)
-        asked["focal_gamma"] = fields.number(
+        settings["class_weights"] = fields.choice("class_weights", "In the loss", CLASS_WEIGHTS, _WEIGHTS)
+        settings["focal_gamma"] = fields.number(
             "focal_gamma",
             "Focal loss, gamma",
             0.0,
@@ -136,7 +136,7 @@ def balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
         )
     with third:
         can = seen["input"] == CELL and seen["height_px"] == seen["width_px"] and not is_every
-        can = can and fields.family.taught != BY_SVM
+        can = can and fields.family.trained_by != BY_SVM
         share = fields.number(
             "unknown_share",
             "Share of strangers",
@@ -147,81 +147,81 @@ def balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
             help="Part of the drawn pictures that shows none of the classes, so that the model learns to say so. Only "
             "for square cut-out cells that are drawn, not each taken once.",
         )
-        asked["unknown_share"] = share if can else 0.0
-        asked["label_smoothing"] = fields.number("label_smoothing", "Label smoothing", 0.0, 0.49)
-    return asked
+        settings["unknown_share"] = share if can else 0.0
+        settings["label_smoothing"] = fields.number("label_smoothing", "Label smoothing", 0.0, 0.49)
+    return settings
 
 
-def steps(fields: Fields, weights: str) -> dict[str, Any]:
+def ask_steps(fields: Fields, weights: str) -> dict[str, Any]:
     """How it learns: epochs, optimizer, rate, when to stop and which weights to keep."""
-    asked: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     first, second, third, fourth = st.columns(4)
     with first:
-        asked["epochs"] = fields.whole("epochs", "Epochs", 1, 2000)
-        asked["batch_size"] = fields.whole("batch_size", "Pictures a batch", 2, 1024)
+        settings["epochs"] = fields.whole("epochs", "Epochs", 1, 2000)
+        settings["batch_size"] = fields.whole("batch_size", "Pictures a batch", 2, 1024)
     with second:
-        asked["optimizer"] = fields.choice("optimizer", "Optimizer", OPTIMIZERS, {})
-        if asked["optimizer"] == "adamw":
-            asked["weight_decay"] = fields.number("weight_decay", "Weight decay", 0.0, 1.0, step=1e-4)
-        if asked["optimizer"] == "sgd":
-            asked["momentum"] = fields.number("momentum", "Momentum", 0.0, 1.0)
+        settings["optimizer"] = fields.choice("optimizer", "Optimizer", OPTIMIZERS, {})
+        if settings["optimizer"] == "adamw":
+            settings["weight_decay"] = fields.number("weight_decay", "Weight decay", 0.0, 1.0, step=1e-4)
+        if settings["optimizer"] == "sgd":
+            settings["momentum"] = fields.number("momentum", "Momentum", 0.0, 1.0)
     with third:
-        asked["learning_rate"] = fields.number("learning_rate", "Learning rate", 0.0, 1.0, step=1e-4)
-        asked["schedule"] = fields.choice("schedule", "The rate", SCHEDULES, SCHEDULE_WORDS)
-        if asked["schedule"] in (EXPONENTIAL, PLATEAU):
-            asked["rate_factor"] = fields.number("rate_factor", "Factor", 0.0, 1.0, step=0.05)
-        if asked["schedule"] == PLATEAU:
-            asked["plateau_patience"] = fields.whole("plateau_patience", "Epochs to wait for it", 1, 1000)
+        settings["learning_rate"] = fields.number("learning_rate", "Learning rate", 0.0, 1.0, step=1e-4)
+        settings["schedule"] = fields.choice("schedule", "The rate", SCHEDULES, SCHEDULE_WORDS)
+        if settings["schedule"] in (EXPONENTIAL, PLATEAU):
+            settings["rate_factor"] = fields.number("rate_factor", "Factor", 0.0, 1.0, step=0.05)
+        if settings["schedule"] == PLATEAU:
+            settings["plateau_patience"] = fields.whole("plateau_patience", "Epochs to wait for it", 1, 1000)
     with fourth:
-        asked["patience"] = fields.whole(
+        settings["patience"] = fields.whole(
             "patience", "Stop early after", 0, 1000, help="So many epochs without a better one; 0 for never."
         )
-        asked["keep"] = fields.choice("keep", "Weights that are kept", KEEPS, _KEEPS)
-        asked["monitor"] = fields.choice("monitor", "Epochs are judged by", MONITORS, _MONITORS)
+        settings["keep"] = fields.choice("keep", "Weights that are kept", KEEPS, _KEEPS)
+        settings["monitor"] = fields.choice("monitor", "Epochs are judged by", MONITORS, _MONITORS)
     if weights != "none":
         first, second, _, _ = st.columns(4)
         with first:
-            asked["frozen_epochs"] = fields.whole(
+            settings["frozen_epochs"] = fields.whole(
                 "frozen_epochs",
                 "Epochs of a first round",
                 0,
                 2000,
                 help="In it only the new layers learn, and the weights it starts from stay as they are.",
             )
-        if asked["frozen_epochs"]:
+        if settings["frozen_epochs"]:
             with second:
-                asked["frozen_rate"] = fields.number("frozen_rate", "Rate of the first round", 0.0, 1.0, step=1e-4)
-    return asked
+                settings["frozen_rate"] = fields.number("frozen_rate", "Rate of the first round", 0.0, 1.0, step=1e-4)
+    return settings
 
 
-def machine(fields: Fields) -> dict[str, Any]:
+def ask_machine(fields: Fields) -> dict[str, Any]:
     """The network's own numbers, and how the machine computes."""
-    asked: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
-        asked["dropout"] = fields.number("dropout", "Dropout", 0.0, 1.0, step=0.05)
-    if fields.takes_widths:
+        settings["dropout"] = fields.number("dropout", "Dropout", 0.0, 1.0, step=0.05)
+    if fields.has_stage_widths:
         with second:
-            asked["stage_widths"] = whole_numbers(
+            settings["stage_widths"] = parse_ints(
                 st.text_input("Filters of the stages", key=fields.key("stage_widths"), placeholder="the model's own")
             )
-    if fields.family.name in WITH_KERNEL:
+    if fields.family.name in KERNEL_FAMILIES:
         with third:
-            asked["kernel_px"] = fields.whole(
+            settings["kernel_px"] = fields.whole(
                 "kernel_px", "Side of the kernels (px)", 0, 15, help="0: the model's own."
             )
     first, second, third = st.columns(3, vertical_alignment="bottom")
     with first:
-        asked["seed"] = fields.whole("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
+        settings["seed"] = fields.whole("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
     with second:
-        asked["deterministic"] = fields.switch(
+        settings["deterministic"] = fields.switch(
             "deterministic", "The same weights to the last bit", help="When it is trained again on this machine."
         )
     with third:
-        asked["mixed_precision"] = fields.switch(
+        settings["mixed_precision"] = fields.switch(
             "mixed_precision",
             "Mixed precision",
-            disabled=fields.family.taught != BY_STEPS,
+            disabled=fields.family.trained_by != BY_STEPS,
             help="Faster on graphics cards and processors made for it, slower on others.",
         )
-    return asked
+    return settings

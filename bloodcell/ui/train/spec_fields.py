@@ -24,7 +24,7 @@ class Fields:
         return TrainSpec.for_network(self.family.name, "any", (SourceSpec("any", "any"),))
 
     @property
-    def takes_widths(self) -> bool:
+    def has_stage_widths(self) -> bool:
         """Whether the family can be built with other filters than its own."""
         return self.family.builder.split(":")[0].rsplit(".", 1)[1] in _WITH_WIDTHS
 
@@ -39,22 +39,22 @@ class Fields:
             label, options, index, format_func=lambda one: words.get(one, one), key=self.key(name), **more
         )
 
-    def whole(self, name: str, label: str, least: int, most: int, **more: Any) -> int:
+    def whole(self, name: str, label: str, minimum: int, maximum: int, **more: Any) -> int:
         """Ask for a whole number."""
-        return int(st.number_input(label, least, most, getattr(self.base, name), key=self.key(name), **more))
+        return int(st.number_input(label, minimum, maximum, getattr(self.base, name), key=self.key(name), **more))
 
-    def number(self, name: str, label: str, least: float, most: float, **more: Any) -> float:
+    def number(self, name: str, label: str, minimum: float, maximum: float, **more: Any) -> float:
         """Ask for a number."""
         value = float(getattr(self.base, name))
         settings: dict[str, Any] = {"format": "%g", "step": 0.01} | more
-        return float(st.number_input(label, least, most, value, key=self.key(name), **settings))
+        return float(st.number_input(label, minimum, maximum, value, key=self.key(name), **settings))
 
     def switch(self, name: str, label: str, **more: Any) -> bool:
         """Ask for yes or no."""
         return st.toggle(label, getattr(self.base, name), key=self.key(name), **more)
 
 
-def whole_numbers(text: str) -> tuple[Any, ...]:
+def parse_ints(text: str) -> tuple[Any, ...]:
     """The numbers of a text such as ``32, 64``; what is none is left for the spec to refuse."""
     parts = text.replace(",", " ").split()
     return tuple(int(part) if part.isdecimal() else part for part in parts)

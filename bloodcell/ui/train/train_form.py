@@ -21,16 +21,16 @@ from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.ui.shared import state
 from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.train import augmentation_form, data_form, network_form, repeats_form, settings_form
-from bloodcell.ui.train.job_request import Asked, slug
+from bloodcell.ui.train.job_request import JobRequest, make_slug
 from bloodcell.ui.train.repeats_form import Runs
 from bloodcell.ui.train.spec_fields import Fields
 
 MAX_SPEC_BYTES = 1_000_000
 
 
-def ask_here() -> Asked | None:
+def ask_training() -> JobRequest | None:
     """Ask for everything; None where there is nothing to train with."""
-    if data_form.say_empty():
+    if data_form.warn_if_empty():
         return None
     left, right = st.columns(2, gap="medium")
     with left:
@@ -38,12 +38,12 @@ def ask_here() -> Asked | None:
     if dataset is None:
         return None
     with left:
-        learned = data_form.ask(dataset)
+        training_data = data_form.ask(dataset)
     with right:
         family, weights = network_form.ask()
         name = st.text_input(
             "Name of the model",
-            f"{slug(dataset.name)}-{family.name}",
+            f"{make_slug(dataset.name)}-{family.name}",
             max_chars=80,
             key=f"train-name-{dataset.id}-{family.name}",
             help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
@@ -53,82 +53,82 @@ def ask_here() -> Asked | None:
     fields = Fields(family)
     if runs.kind is SEARCH:
         runs = repeats_form.ask_bounds(fields, runs.n)
-    network_form.compare()
+    network_form.show_comparison()
     with st.expander("What the model sees: cell or whole picture, size, background", icon=":material/crop:"):
-        seen = settings_form.picture(fields)
+        seen = settings_form.ask_input(fields)
     with st.expander(
         "Variation of the pictures", icon=":material/flip:", key="train-variation", on_change="rerun"
     ) as opened:
-        variation = augmentation_form.ask(fields)
+        augmentation = augmentation_form.ask(fields)
         if opened.open:
             with show_errors(), st.spinner("Reading pictures …"):
-                augmentation_form.show_examples(dataset, _framing(fields, seen | {"augment": variation}))
+                augmentation_form.show_examples(dataset, _make_example_spec(fields, seen | {"augment": augmentation}))
     with st.expander("Rare classes and strangers", icon=":material/balance:"):
-        changes = seen | {"augment": variation} | settings_form.balance(fields, seen)
+        changes = seen | {"augment": augmentation} | settings_form.ask_balance(fields, seen)
     with st.expander("How it learns: epochs, rate, stopping", icon=":material/trending_down:"):
-        if family.taught == BY_SVM:
+        if family.trained_by == BY_SVM:
             st.caption(
                 "This model learns in one go: the network stays as it is, and a support vector machine is fitted."
             )
         else:
-            changes |= settings_form.steps(fields, weights)
+            changes |= settings_form.ask_steps(fields, weights)
     with st.expander("Network and machine", icon=":material/memory:"):
-        changes |= settings_form.machine(fields)
-    if learned is None:
+        changes |= settings_form.ask_machine(fields)
+    if training_data is None:
         return None
     settings: dict[str, Any] = changes | {
         "title": f"{family.title}, taught on {dataset.name}",
-        "class_names": learned.class_names,
+        "class_names": training_data.class_names,
         "weights": weights,
-        "folds": learned.folds,
-        "fold": 0 if runs.kind is KFOLD else learned.fold,  # of k-fold, each is held out in its turn
+        "folds": training_data.folds,
+        "fold": 0 if runs.kind is KFOLD else training_data.fold,  # of k-fold, each is held out in its turn
     }
-    source = learned.source
+    source = training_data.source
 
     def make() -> NewJob:
-        if runs.kind is KFOLD and learned.is_hold_out:
+        if runs.kind is KFOLD and training_data.is_hold_out:
             raise SpecError(
                 "k-fold needs a split of several parts, each held out in its turn. Received: one with the single"
                 " held-out part validation."
             )
         train = TrainSpec.for_network(family.name, name.strip(), (source,), **settings)
-        return runs.make_job(train, load_settings().home, state.who())
+        return runs.make_job(train, load_settings().home, state.get_initials())
 
-    return Asked(button, make, runs.verb)
+    return JobRequest(button, make, runs.verb)
 
 
-def ask_file() -> Asked | None:
+def ask_spec_file() -> JobRequest | None:
     """Ask for a spec of any kind in a file, and the folder that its paths start from; None until one is given."""
-    given = st.file_uploader("Settings of a training, of trials or of a search", type="json", key="train-spec-file")
+    uploaded = st.file_uploader("Settings of a training, of trials or of a search", type="json", key="train-spec-file")
     typed = st.text_input(
         "Folder that its images lie in",
         key="train-spec-data",
         placeholder=str(load_settings().home),
         help="The paths in the file start from here. Registered datasets are found without it.",
     )
-    if given is None:
+    if uploaded is None:
         return None
-    data, data_dir = given.getvalue(), Path(typed.strip() or load_settings().home).expanduser().resolve()
+    data, data_dir = uploaded.getvalue(), Path(typed.strip() or load_settings().home).expanduser().resolve()
     runs = repeats_form.ask_runs((TRAIN, TRIALS, KFOLD)) if _is_training(data) else Runs()
 
     def make() -> NewJob:
-        kind, spec = _read(data)
+        kind, spec = _read_spec(data)
         if isinstance(spec, TrainSpec):
-            return runs.make_job(spec, _existing(data_dir), state.who())
-        return kind.make_job(spec, _existing(data_dir), state.who())
+            return runs.make_job(spec, _check_folder(data_dir), state.get_initials())
+        return kind.make_job(spec, _check_folder(data_dir), state.get_initials())
 
-    return Asked(st.container(), make, runs.verb)
+    return JobRequest(st.container(), make, runs.verb)
 
 
 def _is_training(data: bytes) -> bool:
     """Whether a file holds the settings of one training, which can be done more than once."""
     try:
-        return isinstance(_read(data)[1], TrainSpec)
+        return isinstance(_read_spec(data)[1], TrainSpec)
     except SpecError:
         return False
 
 
-def _read(data: bytes) -> tuple[JobKind[Any], Spec]:
+def _read_spec(data: bytes) -> tuple[JobKind[Any], Spec]:
     if len(data) > MAX_SPEC_BYTES:
         raise SpecError(f"A training spec has at most {MAX_SPEC_BYTES:,} bytes. Received: {len(data):,}.")
     try:
@@ -137,13 +137,13 @@ def _read(data: bytes) -> tuple[JobKind[Any], Spec]:
         raise SpecError("A training spec must be text in UTF-8.") from error
 
 
-def _existing(folder: Path) -> Path:
+def _check_folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise DatasetError(f"There is no data folder {folder}.")
     return folder
 
 
-def _framing(fields: Fields, changes: dict) -> TrainSpec:
+def _make_example_spec(fields: Fields, changes: dict) -> TrainSpec:
     """A spec that crops and varies as the asked one will."""
     alone = {"class_sampling": EVERY_IMAGE, "images_per_epoch": 0, "unknown_share": 0.0}
     return TrainSpec.for_network(fields.family.name, "any", fields.base.sources, **changes | alone)

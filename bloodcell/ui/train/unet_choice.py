@@ -4,7 +4,7 @@ import streamlit as st
 
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.mask_models import MaskModel, list_mask_models
-from bloodcell.ui.train.job_request import HOW, MASKS_WAY
+from bloodcell.ui.train.job_request import MASKS_WAY, WAY_KEY
 from bloodcell.ui.train.spec_fields import Fields
 
 _ELSEWHERE = "another folder on this computer"
@@ -20,12 +20,12 @@ def ask(fields: Fields) -> str:
             "Teach one",
             icon=":material/arrow_forward:",
             key=fields.key("teach-masks"),
-            on_click=lambda: st.session_state.update({HOW: MASKS_WAY}),
+            on_click=lambda: st.session_state.update({WAY_KEY: MASKS_WAY}),
         )
     chosen = st.selectbox(
         "U-Net",
         [*models, _ELSEWHERE],
-        format_func=lambda one: _in_words(models[one]) if one in models else one,
+        format_func=lambda one: _describe_model(models[one]) if one in models else one,
         key=fields.key("mask-model-choice"),
     )
     if chosen in models:
@@ -35,6 +35,6 @@ def ask(fields: Fields) -> str:
     ).strip()
 
 
-def _in_words(model: MaskModel) -> str:
-    figures = model.figures
-    return f"{model.name} (Dice {figures['dice']['mean']:.3f} on {figures['images']:,} held-back pictures)"
+def _describe_model(model: MaskModel) -> str:
+    metrics = model.metrics
+    return f"{model.name} (Dice {metrics['dice']['mean']:.3f} on {metrics['images']:,} held-back pictures)"

@@ -6,7 +6,7 @@ import pytest
 
 from bloodcell.cli import main
 from bloodcell.imaging.read import read_rgb
-from bloodcell.synthetic.gallery import sample_set
+from bloodcell.synthetic.gallery import draw_sample_set
 from tests.explain.nucleus_net import nucleus_model, picture_bytes
 from tests.inference.net import write_net
 from tests.training.tiny_run import FOREIGN_WARNINGS
@@ -34,7 +34,7 @@ def run(*args):
 
 @pytest.mark.parametrize("method", ["occlusion", "gradcam", "layers"])
 def test_the_shipped_model_and_a_drawn_picture(tmp_path, capsys, method):
-    (name, data), *_ = sample_set(1)
+    (name, data), *_ = draw_sample_set(1)
     (tmp_path / name).write_bytes(data)
     assert run("wbc4", tmp_path / name, "--method", method, "--out", tmp_path / "map.png") == 0
     sheet = read_rgb((tmp_path / "map.png").read_bytes())
@@ -84,7 +84,7 @@ def test_the_mean_over_a_class(nucleus, tmp_path, capsys, method):
 def test_errors_are_one_line_and_write_nothing(tmp_path, capsys, monkeypatch, args, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"text")
-    (name, data) = sample_set(3)[2]
+    (name, data) = draw_sample_set(3)[2]
     assert "no-white-cell" in name
     (tmp_path / "blank.png").write_bytes(data)
     try:

@@ -10,7 +10,7 @@ from bloodcell.core.settings import load_settings
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.model_store.folder import get_model, list_models
-from bloodcell.synthetic.gallery import sample_set
+from bloodcell.synthetic.gallery import draw_sample_set
 from tests.model_import.sandboxed.test_onnx_check import SHIPPED
 from tests.model_store.keras_files import keras_bytes, layer, network
 
@@ -45,7 +45,7 @@ def test_a_keras_file_becomes_a_model_and_its_zip_the_same_model(home, tmp_path,
     ours, theirs = engine.classify(CROPS), shipped.classify(CROPS)
     powers = ours.probs.astype(float) ** (1 / shipped.temperature)
     assert theirs.probs == pytest.approx(powers / powers.sum(axis=1, keepdims=True), abs=1e-4)
-    results = list(analyse(engine, [data for _, data in sample_set(3)]))
+    results = list(analyse(engine, [data for _, data in draw_sample_set(3)]))
     assert {cell.status for result in results for cell in result.cells} == {"check"}
     assert "every cell is marked check" in (folder / "README.md").read_text()
     metrics = json.loads((folder / "metrics.json").read_text())

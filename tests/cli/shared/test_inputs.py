@@ -8,8 +8,8 @@ import pytest
 
 from bloodcell.cli import main
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.groups_and_splits import keep_groups
-from bloodcell.datasets.catalog.library import get_dataset, refresh, register_path
+from bloodcell.datasets.catalog.groups_and_splits import store_groups
+from bloodcell.datasets.catalog.library import get_dataset, register_dataset, rescan_dataset
 from bloodcell.datasets.labels.layouts import LayoutChoice
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
@@ -44,7 +44,7 @@ def error(capsys):
 
 
 def registered(name, path, choice=None):
-    return register_path(name, path, choice, load_settings())
+    return register_dataset(name, path, choice, load_settings())
 
 
 @pytest.mark.parametrize("stored", [in_folder, in_zip])
@@ -142,7 +142,7 @@ def test_a_registered_dataset_goes_by_its_name_or_id_and_brings_its_groups(tmp_p
     path = in_folder(tmp_path, {file: png(number) for number, file in enumerate(NESTED)})
     (path / "s1" / "A" / "broken.png").write_bytes(b"no picture")
     dataset = registered("My cells", path, LayoutChoice("folders", 2))
-    keep_groups(dataset, {file: file[:2] for file in NESTED}, "in the names")
+    store_groups(dataset, {file: file[:2] for file in NESTED}, "in the names")
     for name in ("my cells", dataset.id):
         assert run("split", name, "--folds", 2, "--out", "out.csv") == 0
         group_of = {row["file"]: row["group"] for row in rows_of(tmp_path / "out.csv")}
@@ -152,7 +152,7 @@ def test_a_registered_dataset_goes_by_its_name_or_id_and_brings_its_groups(tmp_p
     assert len(rows_of(tmp_path / "out.csv")) == 5
     assert run("split", "My cells", "--level", 1, "--folds", 2, "--out", "out.csv") == 1
     assert "--level and --labels are for folders and zips. Received: My cells" in error(capsys)
-    keep_groups(dataset, {"s1/A/1.png": "x"}, "in the names")
+    store_groups(dataset, {"s1/A/1.png": "x"}, "in the names")
     assert run("split", "My cells", "--folds", 2, "--out", "out.csv") == 1
     assert "The groups kept for My cells lack s1/B/2.png: find them anew." in error(capsys)
 
@@ -164,7 +164,7 @@ def test_evaluate_takes_one_part_and_the_kept_groups(tmp_path):
         for name in NAMES
     }
     dataset = registered("cells", in_folder(tmp_path, {file: encode_png(rgb) for file, rgb in files.items()}))
-    keep_groups(dataset, dict.fromkeys(files, "one"), "by hand")
+    store_groups(dataset, dict.fromkeys(files, "one"), "by hand")
     write_net(tmp_path / "ws" / "runs" / "pixel", names=("RED", "BLUE"), n_outputs=2, pixel=(16, 16))
     assert run("evaluate", "pixel", "cells", "--part", "TEST", "--out", "report") == 0
     measured = json.loads((tmp_path / "report" / "metrics.json").read_text())
@@ -193,11 +193,11 @@ def test_names_that_mean_nothing_or_two_things(tmp_path, capsys):
 def test_a_dataset_that_has_changed_is_refused(tmp_path, capsys):
     path = in_folder(tmp_path, {file: png(number) for number, file in enumerate(CELLS)})
     dataset = registered("cells", path)
-    keep_groups(dataset, dict.fromkeys(CELLS, "one"), "by hand")
+    store_groups(dataset, dict.fromkeys(CELLS, "one"), "by hand")
     (path / "train" / "A" / "new.png").write_bytes(png(99))
     assert run("split", "cells", "--folds", 2, "--out", "out.csv") == 1
     assert "1 files added, 0 removed, 0 changed. Look at its images anew on the page Datasets" in error(capsys)
-    refresh(get_dataset("cells", load_settings()))
+    rescan_dataset(get_dataset("cells", load_settings()))
     assert run("split", "cells", "--folds", 2, "--out", "out.csv") == 1
     assert "The groups kept for cells were found before its images changed" in error(capsys)
 

@@ -15,7 +15,7 @@ from bloodcell.cli import main
 from bloodcell.core.settings import load_settings
 from bloodcell.db.database import open_database
 from bloodcell.jobs.store import list_jobs
-from bloodcell.training.specs.adapt_spec import AdaptSpec, cells_source
+from bloodcell.training.specs.adapt_spec import AdaptSpec, find_cells_source
 from bloodcell.training.specs.search_spec import Choices, Range, SearchSpec
 from tests.conftest import step_by_step
 from tests.jobs.light_worker import wait_for
@@ -158,7 +158,7 @@ def test_each_can_be_submitted(kind, spec, name, tmp_path, monkeypatch):
     monkeypatch.setattr("bloodcell.jobs.runners.local.LocalRunner.start", lambda *_: None)
     (tmp_path / "A").mkdir()
     (tmp_path / "A" / "1.png").touch()
-    spec = spec or AdaptSpec("mine", "wbc4", cells_source(tmp_path)[1])
+    spec = spec or AdaptSpec("mine", "wbc4", find_cells_source(tmp_path)[1])
     (tmp_path / "given.json").write_text(spec.to_json())
     options = ("--n", 3) if kind == "trials" else ()
     assert run("jobs", "submit", tmp_path / "given.json", "--kind", kind, "--data", tmp_path, *options) == 0

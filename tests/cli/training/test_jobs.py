@@ -8,7 +8,7 @@ from bloodcell.cli import main
 from bloodcell.core.settings import load_settings
 from bloodcell.db.database import open_database
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.store import DONE, FAILED, add_job, claim_next, end, list_jobs
+from bloodcell.jobs.store import DONE, FAILED, add_job, claim_next, end_attempt, list_jobs
 from tests.jobs.light_worker import new_job
 from tests.training.tiny_run import SPEC
 
@@ -29,7 +29,7 @@ def run(*args):
 
 def ended(database, status, **changes):
     job_id = add_job(database, new_job(kind="train", title="four cells"))
-    end(database, claim_next(database, 9), status, **changes)
+    end_attempt(database, claim_next(database, 9), status, **changes)
     return job_id
 
 

@@ -115,7 +115,7 @@ def test_a_model_hides_the_background_by_it(tmp_path, tmp_path_factory):
     assert (out / MASK_FILE).read_bytes() == (unet / MASK_FILE).read_bytes()
     engine = Engine(out)
     rgb, mask = spot(200)
-    hidden = engine.framing.hide(rgb)
+    hidden = engine.framing.hide_background(rgb)
     assert (hidden[mask == 255] == rgb[mask == 255]).mean() > 0.9
     assert (hidden[:4] == 0).all()
     assert np.isclose(engine.classify(hidden[None, ::2, ::2]).probs.sum(), 1)

@@ -7,7 +7,7 @@ import pytest
 
 from bloodcell.cli.main import main
 from bloodcell.cli.training.reproduce import reproduce
-from bloodcell.training.specs.recipes import HONEST, LEAKY, RECIPES, Recipe, recipe
+from bloodcell.training.specs.recipes import HONEST, LEAKY, RECIPES, Recipe, get_recipe
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
 
 pytestmark = FOREIGN_WARNINGS
@@ -51,7 +51,7 @@ def test_recipes_are_listed_and_named(workspace, capsys):
 
 @pytest.mark.parametrize("one", RECIPES, ids=lambda one: one.name)
 def test_the_leaky_run_differs_in_the_split_alone(one):
-    runs = recipe(one.name).runs()
+    runs = get_recipe(one.name).runs()
     assert len({spec.name for spec in runs.values()}) == len(runs) == 2 * len(one.variants)
     for name, honest in one.variants.items():
         leaky = runs[name, LEAKY]

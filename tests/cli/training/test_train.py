@@ -86,7 +86,7 @@ def test_ctrl_c_keeps_the_finished_epochs_and_resume_goes_on(spec, tmp_path, tmp
     data_dir, _ = trained(tmp_path_factory)
     spec.write_text(replace(SPEC, epochs=3).to_json())
     out = tmp_path / "mine"
-    show = run_folder.Terminal.progress
+    show = run_folder.TerminalProgress.progress
 
     def press_ctrl_c(terminal, at):
         show(terminal, at)
@@ -94,7 +94,7 @@ def test_ctrl_c_keeps_the_finished_epochs_and_resume_goes_on(spec, tmp_path, tmp
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_folder.Terminal, "progress", press_ctrl_c)
+        patch.setattr(run_folder.TerminalProgress, "progress", press_ctrl_c)
         assert run(spec, data_dir, out) == 130
     assert "The finished epochs are kept: the same command with --resume goes on." in capsys.readouterr().err
     assert not out.exists()

@@ -2,11 +2,16 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError, ImageError
-from bloodcell.datasets.catalog.exploration import compare_methods, method_summary, pictures_to_show, sampled_levels
-from bloodcell.datasets.catalog.sources import SourceSpec, source_records
-from bloodcell.datasets.catalog.survey import class_counts, survey
+from bloodcell.datasets.catalog.exploration import (
+    compare_methods,
+    iterate_example_images,
+    measure_sample_levels,
+    summarise_methods,
+)
+from bloodcell.datasets.catalog.sources import SourceSpec, list_source_records
+from bloodcell.datasets.catalog.survey import count_classes, survey_images
 from bloodcell.datasets.labels.records import Record
-from bloodcell.datasets.labels.sampling import class_quotas, sample_records
+from bloodcell.datasets.labels.sampling import sample_records, share_quotas
 from bloodcell.datasets.masks.true_masks import pair_masks, read_true_mask
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import encode_jpeg, encode_png
@@ -39,10 +44,10 @@ def folder(tmp_path):
 
 
 def test_quotas_are_even_and_small_classes_give_all():
-    assert class_quotas({"A": 100, "B": 3, "C": 100}, 31) == {"A": 14, "B": 3, "C": 14}  # 3 + (31 - 3) / 2 each
-    assert class_quotas({"A": 5, "B": 5}, 100) == {"A": 5, "B": 5}
-    assert class_quotas({"A": 5, "B": 5, "C": 5}, 1) == {"A": 1, "B": 1, "C": 1}
-    assert class_quotas({}, 5) == {}
+    assert share_quotas({"A": 100, "B": 3, "C": 100}, 31) == {"A": 14, "B": 3, "C": 14}  # 3 + (31 - 3) / 2 each
+    assert share_quotas({"A": 5, "B": 5}, 100) == {"A": 5, "B": 5}
+    assert share_quotas({"A": 5, "B": 5, "C": 5}, 1) == {"A": 1, "B": 1, "C": 1}
+    assert share_quotas({}, 5) == {}
 
 
 def test_same_seed_same_sample_whatever_the_order():
@@ -50,7 +55,7 @@ def test_same_seed_same_sample_whatever_the_order():
     drawn = sample_records(records, 20, seed=1)
     assert drawn == sample_records(records[::-1], 20, seed=1)
     assert drawn != sample_records(records, 20, seed=2)
-    assert class_counts(drawn) == {"A": 10, "B": 10}
+    assert count_classes(drawn) == {"A": 10, "B": 10}
     assert len(set(drawn)) == 20
     with pytest.raises(DatasetError, match=r"at least 1 image\. Received: 0"):
         sample_records(records, 0, seed=1)
@@ -59,7 +64,7 @@ def test_same_seed_same_sample_whatever_the_order():
 def test_survey_reads_headers_and_tells_problems(folder):
     images = Contents(folder)
     seen = []
-    table = survey(images, source_records(FOLDERS, images), lambda done, total: seen.append((done, total)))
+    table = survey_images(images, list_source_records(FOLDERS, images), lambda done, total: seen.append((done, total)))
     good = table[table["file"] == "A/1.jpg"].iloc[0]
     assert (good["label"], good["format"], good["height_px"], good["width_px"]) == ("A", "JPEG", 60, 80)
     bad = table[table["file"] == "B/bad.jpg"].iloc[0]
@@ -70,17 +75,17 @@ def test_survey_reads_headers_and_tells_problems(folder):
 
 def test_masks_are_paired_and_are_no_images(folder):
     images = Contents(folder)
-    records, mask_of = pair_masks(images, source_records(FOLDERS, images))
+    records, mask_by_image = pair_masks(images, list_source_records(FOLDERS, images))
     assert [record.file for record in records] == ["A/0.jpg", "A/1.jpg", "A/2.jpg", "B/7.jpg", "B/bad.jpg"]
-    assert mask_of == {"A/0.jpg": "A/0.png", "B/7.jpg": "masks/B/7.png"}
+    assert mask_by_image == {"A/0.jpg": "A/0.png", "B/7.jpg": "masks/B/7.png"}
 
 
 def test_one_picture_in_two_formats_is_no_mask(folder):
     (folder / "A" / "1.png").write_bytes(encode_png(draw_field(1, 1, 60, 80, scale=0.2).rgb))
     images = Contents(folder)
-    records, mask_of = pair_masks(images, source_records(FOLDERS, images))
+    records, mask_by_image = pair_masks(images, list_source_records(FOLDERS, images))
     assert "A/1.png" in [record.file for record in records]
-    assert "A/1.jpg" not in mask_of
+    assert "A/1.jpg" not in mask_by_image
 
 
 def test_a_mask_of_another_size_is_told(folder):
@@ -90,23 +95,23 @@ def test_a_mask_of_another_size_is_told(folder):
 
 def test_levels_and_comparison_of_a_sample(folder):
     images = Contents(folder)
-    records, mask_of = pair_masks(images, source_records(FOLDERS, images))
-    levels = sampled_levels(images, records)
+    records, mask_by_image = pair_masks(images, list_source_records(FOLDERS, images))
+    levels = measure_sample_levels(images, records)
     assert levels.labels == ["A", "A", "A", "B"]
     assert [file for file, _ in levels.problems] == ["B/bad.jpg"]
-    compared = compare_methods(images, records, mask_of)
+    compared = compare_methods(images, records, mask_by_image)
     assert (compared.n_images, compared.n_masks, len(compared.table)) == (4, 2, 4 * len(METHODS))
     known = compared.table["dice_cell"].notna()
     assert set(compared.table[known]["file"]) == {"A/0.jpg", "B/7.jpg"}
     assert compared.table["area_share"].between(0, 1).all()
     assert (compared.table["area_px"] == (compared.table["area_share"] * 60 * 80).round()).all()
-    summed = method_summary(compared.table)
+    summed = summarise_methods(compared.table)
     assert list(summed.index) == list(METHODS)
     assert (summed["n_images"] == 4).all()
 
 
 def test_pictures_to_show_skip_the_unreadable(folder):
     images = Contents(folder)
-    records, _ = pair_masks(images, source_records(FOLDERS, images))
-    shown = [record.file for record, _ in pictures_to_show(images, records[::-1], 2)]
+    records, _ = pair_masks(images, list_source_records(FOLDERS, images))
+    shown = [record.file for record, _ in iterate_example_images(images, records[::-1], 2)]
     assert shown == ["B/7.jpg", "A/2.jpg", "A/1.jpg"]

@@ -8,18 +8,18 @@ from bloodcell.core.errors import DatasetError, StoppedError, StoreError
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog import registration
 from bloodcell.datasets.catalog.library import (
-    content_fingerprint,
     get_dataset,
-    images_table,
+    hash_content,
     list_datasets,
-    problems_of,
-    refresh,
-    register,
-    register_path,
+    list_problems,
+    read_images_table,
+    register_dataset,
+    register_listing,
     remove_dataset,
     rename_dataset,
+    rescan_dataset,
 )
-from bloodcell.datasets.catalog.registration import open_dataset, read_kept
+from bloodcell.datasets.catalog.registration import read_dataset, read_dataset_table
 from bloodcell.datasets.catalog.scan import scan_images
 from bloodcell.datasets.labels.layouts import FOLDERS, TABLE, LayoutChoice
 from bloodcell.datasets.labels.listing import list_images
@@ -37,7 +37,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def dataset(tmp_path, settings):
-    return register_path("My cells", in_folder(tmp_path, FILES), None, settings)
+    return register_dataset("My cells", in_folder(tmp_path, FILES), None, settings)
 
 
 def files_of(settings):
@@ -45,16 +45,16 @@ def files_of(settings):
 
 
 def test_a_dataset_is_kept_as_it_was_found(dataset, tmp_path, settings):
-    assert open_dataset(dataset.folder) == dataset
+    assert read_dataset(dataset.folder) == dataset
     assert (dataset.name, dataset.path) == ("My cells", tmp_path / "set")
     assert (dataset.n_images, dataset.n_unreadable, dataset.n_problems) == (3, 1, 1)
     assert (dataset.class_names, dataset.splits) == (("A", "B"), ("test", "train"))
     assert dataset.choice == LayoutChoice(FOLDERS, level=1)
     assert dataset.id.startswith("my-cells-")
     expected = scan_images(list_images(tmp_path / "set"))
-    pd.testing.assert_frame_equal(images_table(dataset), expected)
-    assert dataset.fingerprint == content_fingerprint(expected)
-    assert problems_of(dataset) == [
+    pd.testing.assert_frame_equal(read_images_table(dataset), expected)
+    assert dataset.fingerprint == hash_content(expected)
+    assert list_problems(dataset) == [
         Problem("test/A/3.png", "The file is no picture Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF."),
         Problem("loose.gif", "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."),
     ]
@@ -64,22 +64,22 @@ def test_a_dataset_is_kept_as_it_was_found(dataset, tmp_path, settings):
 def test_a_table_as_choice_comes_back(tmp_path, settings):
     path = in_folder(tmp_path, {"=1,\nx.png": png(1), "labels.csv": b'f,label\n"=1,\nx",NaN-like\n'})
     choice = LayoutChoice(TABLE, table=TableChoice("labels.csv", "f", "label", may_hold_commas=True))
-    dataset = register_path("Odd", path, choice, settings)
-    assert open_dataset(dataset.folder).choice == choice
-    assert images_table(dataset)[["file", "label"]].to_numpy().tolist() == [["=1,\nx.png", "NaN-like"]]
+    dataset = register_dataset("Odd", path, choice, settings)
+    assert read_dataset(dataset.folder).choice == choice
+    assert read_images_table(dataset)[["file", "label"]].to_numpy().tolist() == [["=1,\nx.png", "NaN-like"]]
 
 
 def test_the_fingerprint_depends_on_content_and_not_on_place_or_order(dataset, tmp_path, settings):
     shutil.copytree(tmp_path / "set", tmp_path / "elsewhere")
-    assert register_path("Copy", tmp_path / "elsewhere", None, settings).fingerprint == dataset.fingerprint
-    table = images_table(dataset)
-    assert content_fingerprint(table.iloc[::-1]) == dataset.fingerprint
+    assert register_dataset("Copy", tmp_path / "elsewhere", None, settings).fingerprint == dataset.fingerprint
+    table = read_images_table(dataset)
+    assert hash_content(table.iloc[::-1]) == dataset.fingerprint
     for column in ("file", "label", "split", "sha256"):
-        assert content_fingerprint(table.assign(**{column: ["x", *table[column][1:]]})) != dataset.fingerprint
+        assert hash_content(table.assign(**{column: ["x", *table[column][1:]]})) != dataset.fingerprint
 
 
 def test_found_by_name_or_id(dataset, tmp_path, settings):
-    other = register_path("another", tmp_path / "set", None, settings)
+    other = register_dataset("another", tmp_path / "set", None, settings)
     assert list_datasets(settings) == [other, dataset]
     assert get_dataset(" MY cells ", settings) == get_dataset(dataset.id, settings) == dataset
     with pytest.raises(DatasetError, match=r"There is no dataset 'x' in this workspace. Registered: another, My cells"):
@@ -100,21 +100,21 @@ def test_downloaded_sets_beside_it_are_no_datasets(dataset, settings):
 @pytest.mark.parametrize("name", ["", "  ", "x" * 121, "a\nb"])
 def test_names_that_cannot_be(name, dataset, tmp_path, settings):
     with pytest.raises(DatasetError, match="A name must have 1 to 120 printable characters"):
-        register_path(name, tmp_path / "set", None, settings)
+        register_dataset(name, tmp_path / "set", None, settings)
     with pytest.raises(DatasetError, match="A name must have 1 to 120"):
         rename_dataset(dataset, name, settings)
 
 
 def test_names_are_given_once(dataset, tmp_path, settings):
     with pytest.raises(DatasetError, match="Each dataset needs a name of its own, and there is a dataset 'my CELLS'"):
-        register_path(" my CELLS", tmp_path / "set", None, settings)
+        register_dataset(" my CELLS", tmp_path / "set", None, settings)
 
 
 def test_renaming_keeps_the_rest(dataset, settings):
     renamed = rename_dataset(dataset, "MY cells", settings)
     assert list_datasets(settings) == [renamed]
     assert (renamed.name, renamed.id, renamed.fingerprint) == ("MY cells", dataset.id, dataset.fingerprint)
-    assert len(images_table(renamed)) == 3
+    assert len(read_images_table(renamed)) == 3
 
 
 def test_removing_forgets_the_registration_only(dataset, tmp_path, settings):
@@ -127,7 +127,7 @@ def test_removing_forgets_the_registration_only(dataset, tmp_path, settings):
 
 def test_a_stopped_registration_leaves_nothing(tmp_path, settings):
     with pytest.raises(StoppedError, match="stopped after 0 of 3"):
-        register_path("My cells", in_folder(tmp_path, FILES), None, settings, should_stop=lambda: True)
+        register_dataset("My cells", in_folder(tmp_path, FILES), None, settings, should_stop=lambda: True)
     assert not settings.home.exists()
 
 
@@ -137,25 +137,25 @@ def test_a_full_disk_leaves_nothing(tmp_path, settings, monkeypatch):
 
     monkeypatch.setattr(registration, "write_whole", full)
     with pytest.raises(StoreError, match=r"The workspace .* cannot be written to: No space left on device\."):
-        register_path("My cells", in_folder(tmp_path, FILES), None, settings)
+        register_dataset("My cells", in_folder(tmp_path, FILES), None, settings)
     assert files_of(settings) == ["datasets"]
 
 
 def test_the_table_of_another_listing_is_refused(tmp_path, settings):
     listing = list_images(in_folder(tmp_path, FILES))
     with pytest.raises(DatasetError, match="The table must have the 3 images of the listing, in its order"):
-        register("x", listing, scan_images(listing)[::-1], settings)
+        register_listing("x", listing, scan_images(listing)[::-1], settings)
 
 
 def test_refreshing_takes_the_changes_in_under_the_same_id(dataset, tmp_path, settings):
     in_folder(tmp_path, {"test/A/3.png": png(3), "test/C/4.png": png(4)})
     seen = []
-    renewed = refresh(dataset, on_progress=lambda done, total: seen.append((done, total)))
+    renewed = rescan_dataset(dataset, on_progress=lambda done, total: seen.append((done, total)))
     assert (renewed.id, renewed.name, renewed.created_at) == (dataset.id, dataset.name, dataset.created_at)
     assert (renewed.n_images, renewed.n_unreadable, renewed.class_names) == (4, 0, ("A", "B", "C"))
     assert renewed.fingerprint != dataset.fingerprint
     assert list_datasets(settings) == [renewed]
-    assert images_table(dataset)["file"].tolist()[-1] == "train/B/2.png"
+    assert read_images_table(dataset)["file"].tolist()[-1] == "train/B/2.png"
     assert len(list(dataset.folder.iterdir())) == 4  # the old tables are gone
     assert seen[-1] == (4, 4)
 
@@ -163,9 +163,9 @@ def test_refreshing_takes_the_changes_in_under_the_same_id(dataset, tmp_path, se
 def test_a_stopped_refresh_keeps_the_old_state(dataset, tmp_path):
     in_folder(tmp_path, {"test/C/4.png": png(4)})
     with pytest.raises(StoppedError):
-        refresh(dataset, should_stop=lambda: True)
-    assert open_dataset(dataset.folder) == dataset
-    assert len(images_table(dataset)) == 3
+        rescan_dataset(dataset, should_stop=lambda: True)
+    assert read_dataset(dataset.folder) == dataset
+    assert len(read_images_table(dataset)) == 3
 
 
 @pytest.mark.parametrize(
@@ -189,20 +189,20 @@ def test_damaged_tables_say_so(dataset):
     for path in dataset.folder.glob("*.parquet"):
         path.write_bytes(b"PAR1 damaged")
     with pytest.raises(DatasetError, match="is damaged; remove it and register it again"):
-        images_table(dataset)
+        read_images_table(dataset)
     with pytest.raises(DatasetError, match="is damaged"):
-        read_kept(dataset, "other")
+        read_dataset_table(dataset, "other")
 
 
 def test_no_registration(tmp_path):
     with pytest.raises(DatasetError, match="There is no registered dataset in"):
-        open_dataset(tmp_path)
+        read_dataset(tmp_path)
 
 
 def test_tables_are_looked_for_in_their_own_folder_only(dataset, tmp_path):
     values = json.loads((dataset.folder / "dataset.json").read_text())
-    images_table(dataset).to_parquet(tmp_path / "outside.parquet")
+    read_images_table(dataset).to_parquet(tmp_path / "outside.parquet")
     values["tables"]["images"] = "../../../outside.parquet"
     (dataset.folder / "dataset.json").write_text(json.dumps(values))
     with pytest.raises(DatasetError, match="is damaged"):
-        images_table(dataset)
+        read_images_table(dataset)

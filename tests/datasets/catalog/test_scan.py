@@ -74,13 +74,13 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_stops_nothing(tmp_pat
 
 @pytest.mark.parametrize("data", [jpeg(1, 50, 60)[:-40], png(1, 50, 60)[:-100]])
 def test_large_pictures_without_their_end_are_decoded(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(scan_module, "DECODED_UP_TO_PX", 50 * 60 - 1)
+    monkeypatch.setattr(scan_module, "MAX_DECODED_PX", 50 * 60 - 1)
     table = scan_images(list_images(in_folder(tmp_path, {"A/1.png": data, "A/2.png": png(1, 50, 60)}), LEVEL_1))
     assert table["problem"].str.contains("is cut short").tolist() == [True, False]
 
 
 def test_large_pictures_with_their_end_are_not_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan_module, "DECODED_UP_TO_PX", 0)
+    monkeypatch.setattr(scan_module, "MAX_DECODED_PX", 0)
     monkeypatch.setattr(scan_module, "read_rgb", lambda data: pytest.fail("decoded"))
     table = scan_images(list_images(in_folder(tmp_path, {"A/1.png": png(1), "A/2.jpg": jpeg(2)}), LEVEL_1))
     assert table["problem"].tolist() == ["", ""]

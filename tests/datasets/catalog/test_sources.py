@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError, SpecError
-from bloodcell.datasets.catalog.sources import SourceSpec, open_described, source_cells, source_records
+from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import encode_png
@@ -29,7 +29,7 @@ stored = pytest.mark.parametrize("stored", [in_folder, in_zip])
 @stored
 def test_the_folder_is_the_label(stored, tmp_path):
     with Contents(stored(tmp_path, FILES)) as images:
-        assert source_records(FOLDERS, images) == [
+        assert list_source_records(FOLDERS, images) == [
             Record("a/eosinophil/1.png", "EOSINOPHIL"),
             Record("b/Monocyte/2.JPG", "MONOCYTE"),
         ]
@@ -41,13 +41,13 @@ def test_a_set_without_class_folders(stored, tmp_path):
         Contents(stored(tmp_path, {"1.png": b"", "a/readme.txt": b""})) as images,
         pytest.raises(DatasetError, match="expected one folder per class"),
     ):
-        source_records(FOLDERS, images)
+        list_source_records(FOLDERS, images)
 
 
 def records_of(path, *labels):
     source = SourceSpec("set", "set", "csv", "classes.csv", "image", "class", "images/{id:0>3}.bmp", labels)
     with Contents(path) as images:
-        return source_records(source, images)
+        return list_source_records(source, images)
 
 
 @stored
@@ -83,22 +83,22 @@ def test_a_short_row_has_an_empty_label(tmp_path):
 def test_a_described_source_starts_from_its_own_folder(tmp_path):
     path = in_folder(tmp_path, {"a/1.png": b"one", "other/2.png": b"two"}) / "source.json"
     path.write_text(json.dumps({"name": "s", "path": ".", "labels": [["OTHER", "GREEN"]]}))
-    images, records = open_described(path)
+    images, records = open_source_file(path)
     assert records == [Record("a/1.png", "A"), Record("other/2.png", "GREEN")]
     assert images.read("other/2.png") == b"two"
 
 
 def test_descriptions_that_cannot_be_used(tmp_path):
     with pytest.raises(DatasetError, match=r"The dataset .*none\.json cannot be read: No such file"):
-        open_described(tmp_path / "none.json")
+        open_source_file(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text('{"name": "s", "path": ".", "lables": []}')
     with pytest.raises(SpecError, match=r"Unknown settings \['lables'\]"):
-        open_described(tmp_path / "bad.json")
+        open_source_file(tmp_path / "bad.json")
 
 
 def test_source_cells_each(tmp_path):
     with Contents(in_folder(tmp_path, FILES)) as images:
-        assert source_cells("each", images, source_records(FOLDERS, images)).tolist() == [0, 1]
+        assert assign_source_cells("each", images, list_source_records(FOLDERS, images)).tolist() == [0, 1]
 
 
 def test_source_cells_from_pixels(tmp_path):
@@ -109,7 +109,7 @@ def test_source_cells_from_pixels(tmp_path):
         for name, (seed, turns) in fields.items()
     }
     with Contents(in_folder(tmp_path, drawn)) as images:
-        groups = source_cells("pixels", images, [Record(name, "A") for name in drawn])
+        groups = assign_source_cells("pixels", images, [Record(name, "A") for name in drawn])
     assert groups[0] == groups[1] != groups[2]
 
 
@@ -117,8 +117,8 @@ def test_source_cells_from_a_file(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("file,group\na/eosinophil/1.png,x\nb/Monocyte/2.JPG,x\n")
     with Contents(in_folder(tmp_path, FILES)) as images:
-        records = source_records(FOLDERS, images)
-        assert source_cells(str(path), images, records).tolist() == [0, 0]
+        records = list_source_records(FOLDERS, images)
+        assert assign_source_cells(str(path), images, records).tolist() == [0, 0]
         path.write_text("file,group\nb/Monocyte/2.JPG,x\n")
         with pytest.raises(DatasetError, match=r"It gives none for a/eosinophil/1\.png\."):
-            source_cells(str(path), images, records)
+            assign_source_cells(str(path), images, records)

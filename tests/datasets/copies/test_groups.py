@@ -5,10 +5,15 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError, ImageError, StoppedError
-from bloodcell.datasets.copies.groups import find_source_cells, group_images, number_by_first
-from bloodcell.datasets.copies.matching import Likeness, compare
-from bloodcell.datasets.copies.retrieval import image_vector, nearest_rows, unflipped, visual_words
-from bloodcell.datasets.copies.signatures import MIRROR_ORDER, fingerprint
+from bloodcell.datasets.copies.groups import find_source_cells, group_images, renumber_by_first
+from bloodcell.datasets.copies.matching import Likeness, compare_signatures
+from bloodcell.datasets.copies.retrieval import (
+    cluster_visual_words,
+    encode_image_vector,
+    find_nearest_rows,
+    merge_flipped_bins,
+)
+from bloodcell.datasets.copies.signatures import MIRROR_ORDER, extract_signature
 from bloodcell.synthetic.gallery import draw_field
 
 HEIGHT_PX, WIDTH_PX = 240, 320
@@ -76,14 +81,14 @@ def groups_of(images, **options):
 
 @pytest.mark.parametrize("name", COPIES)
 def test_a_copy_is_known_again(fields, name):
-    likeness = compare(fingerprint(fields[0]), fingerprint(COPIES[name](fields[0])))
+    likeness = compare_signatures(extract_signature(fields[0]), extract_signature(COPIES[name](fields[0])))
     assert likeness.is_same_source
     assert likeness.correlation > 0.8
 
 
 def test_other_fields_are_not_joined(fields):
-    prints = [fingerprint(field) for field in fields]
-    assert not any(compare(a, b).is_same_source for a, b in itertools.combinations(prints, 2))
+    prints = [extract_signature(field) for field in fields]
+    assert not any(compare_signatures(a, b).is_same_source for a, b in itertools.combinations(prints, 2))
 
 
 def test_copies_come_out_as_their_source(copies):
@@ -94,7 +99,7 @@ def test_copies_come_out_as_their_source(copies):
 def test_order_of_images_is_irrelevant(copies):
     images, truth = copies
     order = np.random.default_rng(3).permutation(len(images))
-    assert groups_of([images[i] for i in order]).tolist() == number_by_first(truth[order]).tolist()
+    assert groups_of([images[i] for i in order]).tolist() == renumber_by_first(truth[order]).tolist()
 
 
 def test_cell_outside_the_copy_is_joined_by_its_background():
@@ -117,7 +122,7 @@ def test_neighbouring_photographs_of_one_slide():
     middle = (box.left + box.right) // 2
     at = int(np.clip(middle - 160, 40, 120))
     first, second = rgb[:, at - 40 : at + 280], relit(rgb[:, at + 40 : at + 360])  # 240 of 320 columns shared
-    likeness = compare(fingerprint(first), fingerprint(second))
+    likeness = compare_signatures(extract_signature(first), extract_signature(second))
     assert likeness.overlap == pytest.approx(0.75, abs=0.03)
     assert likeness.shared_cell > 0.7
     assert likeness.is_same_source
@@ -129,7 +134,7 @@ def test_cell_cut_by_the_rim_of_a_neighbouring_photograph():
     assert 320 < middle < 580
     first = drawn.rgb[:, middle - 320 + 8 : middle + 8]  # ends a little right of the cell's middle
     second = drawn.rgb[:, middle - 100 : middle + 220]
-    likeness = compare(fingerprint(first), fingerprint(second))
+    likeness = compare_signatures(extract_signature(first), extract_signature(second))
     assert likeness.overlap == pytest.approx(108 / 320, abs=0.03)
     assert likeness.shared_cell > 0.8
     assert likeness.is_same_source
@@ -137,8 +142,8 @@ def test_cell_cut_by_the_rim_of_a_neighbouring_photograph():
 
 def test_black_corners_give_no_key_points(fields):
     flat = np.full((HEIGHT_PX, WIDTH_PX, 3), 220, np.uint8)
-    assert len(fingerprint(turned(flat, 25)).points) == 0
-    print_of_turned = fingerprint(turned(fields[0], 25))
+    assert len(extract_signature(turned(flat, 25)).points) == 0
+    print_of_turned = extract_signature(turned(fields[0], 25))
     rows, cols = (print_of_turned.points[:, 1] / 2).astype(int), (print_of_turned.points[:, 0] / 2).astype(int)
     assert print_of_turned.inside[rows, cols].all()
 
@@ -200,7 +205,7 @@ def test_the_search_can_be_stopped(fields, n_asked):
 
 
 def test_number_by_first():
-    assert number_by_first(np.array([7, 2, 7, 9, 2])).tolist() == [0, 1, 0, 2, 1]
+    assert renumber_by_first(np.array([7, 2, 7, 9, 2])).tolist() == [0, 1, 0, 2, 1]
 
 
 @pytest.mark.parametrize(("n", "threads"), [(-1, 2), (3, 0)])
@@ -216,7 +221,7 @@ def test_not_a_picture(picture):
 
 
 def test_mirror_order_is_what_a_mirrored_picture_gives(fields):
-    straight, mirrored = fingerprint(fields[0]), fingerprint(fields[0][:, ::-1].copy())
+    straight, mirrored = extract_signature(fields[0]), extract_signature(fields[0][:, ::-1].copy())
     assert MIRROR_ORDER[MIRROR_ORDER].tolist() == list(range(128))
     same_place = np.abs(straight.points[:, None] - (np.array([255, 0]) - mirrored.points * [1, -1])).max(axis=2)
     first, second = np.nonzero(same_place < 0.5)
@@ -226,14 +231,16 @@ def test_mirror_order_is_what_a_mirrored_picture_gives(fields):
 
 
 def test_vector_does_not_change_under_a_flip(fields):
-    descriptors = fingerprint(fields[0]).descriptors
-    words = visual_words([descriptors])
-    assert np.allclose(unflipped(descriptors), unflipped(descriptors[:, MIRROR_ORDER]))
-    assert np.allclose(image_vector(descriptors, words), image_vector(descriptors[:, MIRROR_ORDER], words), atol=1e-5)
+    descriptors = extract_signature(fields[0]).descriptors
+    words = cluster_visual_words([descriptors])
+    assert np.allclose(merge_flipped_bins(descriptors), merge_flipped_bins(descriptors[:, MIRROR_ORDER]))
+    assert np.allclose(
+        encode_image_vector(descriptors, words), encode_image_vector(descriptors[:, MIRROR_ORDER], words), atol=1e-5
+    )
 
 
 def test_nearest_rows():  # dot products of row 0: 0.6 with row 1, 0 with row 2
     rows = np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32)
-    assert nearest_rows(rows, 2).tolist() == [[1, 2], [2, 0], [1, 0]]
-    assert nearest_rows(rows, 9).shape == (3, 2)
-    assert nearest_rows(rows[:1], 5).shape == (1, 0)
+    assert find_nearest_rows(rows, 2).tolist() == [[1, 2], [2, 0], [1, 0]]
+    assert find_nearest_rows(rows, 9).shape == (3, 2)
+    assert find_nearest_rows(rows[:1], 5).shape == (1, 0)

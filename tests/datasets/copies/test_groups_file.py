@@ -1,19 +1,19 @@
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.copies.groups_file import groups_csv, groups_for, read_groups
+from bloodcell.datasets.copies.groups_file import encode_groups_csv, read_complete_groups, read_groups
 
 
 def test_groups_of_files(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("file,group\na/1.png,7\na/2.png,7\n", encoding="utf-8-sig")
     assert read_groups(path) == {"a/1.png": "7", "a/2.png": "7"}
-    assert groups_for(path, ["a/2.png"]) == {"a/2.png": "7"}
+    assert read_complete_groups(path, ["a/2.png"]) == {"a/2.png": "7"}
 
 
 def test_what_is_written_is_read_again(tmp_path):
     group_of = {"b.png": "=1", "a.png": "2"}
-    (tmp_path / "groups.csv").write_bytes(groups_csv(group_of))
+    (tmp_path / "groups.csv").write_bytes(encode_groups_csv(group_of))
     assert list(read_groups(tmp_path / "groups.csv").items()) == list(group_of.items())
 
 
@@ -33,4 +33,4 @@ def test_groups_that_cannot_be_used(data, message, tmp_path):
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(DatasetError, match=message):
-        groups_for(path, ["a", "b", "c"])
+        read_complete_groups(path, ["a", "b", "c"])

@@ -45,21 +45,21 @@ def test_drawn_copies_are_found_across_two_sets(fields, tmp_path):
     kinds = {file: kind for _, file, kind in named_pairs(report)}
     assert kinds.pop("A/exact.png") == "same bytes"
     assert set(kinds.values()) == {"near copy"}
-    in_train, in_test = report.touched
-    assert (in_train.images, in_train.images_touched, in_train.source_cells, in_train.source_cells_touched) == (
+    in_train, in_test = report.shared_counts
+    assert (in_train.images, in_train.images_shared, in_train.source_cells, in_train.source_cells_shared) == (
         3,
         2,
         3,
         2,
     )
-    assert (in_test.images, in_test.images_touched, in_test.source_cells, in_test.source_cells_touched) == (
+    assert (in_test.images, in_test.images_shared, in_test.source_cells, in_test.source_cells_shared) == (
         14,
         13,
         3,
         2,
     )
-    assert next(report.records[pair.b].file for pair in report.one_per_cell()) == "A/exact.png"
-    assert len(report.one_per_cell()) == 2
+    assert next(report.records[pair.b].file for pair in report.pick_clearest_pairs()) == "A/exact.png"
+    assert len(report.pick_clearest_pairs()) == 2
 
 
 def test_nothing_shared(fields, tmp_path):
@@ -67,7 +67,7 @@ def test_nothing_shared(fields, tmp_path):
         [image_set(tmp_path / "a", {"1.png": fields[0]}), image_set(tmp_path / "b", {"1.png": fields[1]})]
     )
     assert report.pairs == ()
-    assert [one.images_touched for one in report.touched] == [0, 0]
+    assert [one.images_shared for one in report.shared_counts] == [0, 0]
     assert report.csv().decode() == ",".join(HEADER) + "\r\n"
 
 
@@ -102,7 +102,7 @@ def test_parts_of_a_split(fields, tmp_path):
     parts = [ImageSet(f"fold{k}", whole.source, [record]) for k, record in enumerate(whole.records)]
     report = find_leaks(parts)
     assert [(pair.a < pair.b, pair.kind) for pair in report.pairs] == [(True, "near copy")] * 2
-    assert [one.images_touched for one in report.touched] == [1, 1, 1]
+    assert [one.images_shared for one in report.shared_counts] == [1, 1, 1]
 
 
 def turned_10(rgb):

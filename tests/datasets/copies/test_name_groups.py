@@ -3,7 +3,7 @@ import time
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.copies.name_groups import column_groups, name_groups, preview_name_groups
+from bloodcell.datasets.copies.name_groups import group_by_name, preview_name_groups, read_column_groups
 
 MALARIA = [
     "malaria/Parasitized/C33P1thinF_IMG_20150619_114756a_cell_179.png",
@@ -20,7 +20,7 @@ def test_patients_of_malaria():
     assert found.unmatched == (MALARIA[4],)
     assert found.sizes == {"33": 2, "101": 1, "220": 1}
     assert found.examples(2) == [(MALARIA[1], "101"), (MALARIA[0], "33")]
-    assert name_groups(r"^C(\d+)", MALARIA[:4]) == found.group_of
+    assert group_by_name(r"^C(\d+)", MALARIA[:4]) == found.group_of
 
 
 def test_several_brackets_are_joined_and_optional_ones_may_be_empty():
@@ -41,9 +41,9 @@ def test_a_file_that_does_not_match():
     with pytest.raises(
         DatasetError, match=r"must match every file. It does not match malaria/Uninfected/thumbs_12\.png\."
     ):
-        name_groups(r"^C(\d+)", MALARIA)
+        group_by_name(r"^C(\d+)", MALARIA)
     with pytest.raises(DatasetError, match=r"does not match .*C101.* and 4 others"):
-        name_groups("(nothing)", MALARIA)
+        group_by_name("(nothing)", MALARIA)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def written(tmp_path, text):
 
 def test_a_column_of_a_table(tmp_path):
     path = written(tmp_path, "Filename,patient\nA/1.png,x\n2.png, y \nnot_ours.png,z\n")
-    assert column_groups(path, "patient", ["A/1.png", "B/2.png"]) == {"A/1.png": "x", "B/2.png": "y"}
+    assert read_column_groups(path, "patient", ["A/1.png", "B/2.png"]) == {"A/1.png": "x", "B/2.png": "y"}
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_a_column_of_a_table(tmp_path):
 )
 def test_tables_that_give_no_groups(tmp_path, text, message):
     with pytest.raises(DatasetError, match=message):
-        column_groups(written(tmp_path, text), "patient", ["A/1.png", "B/1.png", "C/2.png"])
+        read_column_groups(written(tmp_path, text), "patient", ["A/1.png", "B/1.png", "C/2.png"])

@@ -1,9 +1,9 @@
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.labels.layouts import FOLDERS, TABLE, LayoutChoice, split_of
+from bloodcell.datasets.labels.layouts import FOLDERS, TABLE, LayoutChoice, extract_split
 from bloodcell.datasets.labels.listing import list_images
-from bloodcell.datasets.labels.recognition import recognise
+from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.labels.tables import TableChoice
 from bloodcell.datasets.sources.contents import Problem
@@ -57,7 +57,7 @@ def test_train_and_test_folders(stored, tmp_path):
     ],
 )
 def test_names_of_splits(file, split):
-    assert split_of(file) == split
+    assert extract_split(file) == split
 
 
 def test_classes_below_or_above_the_split_are_the_same(tmp_path):
@@ -100,7 +100,7 @@ def test_a_table_from_elsewhere_and_splits_from_the_folders(tmp_path):
     path = in_folder(tmp_path, empty("train/1.png", "test/2.png"))
     table = tmp_path / "mine.csv"
     table.write_text("file,label\n1,A\n2,B\n")
-    choice = recognise(path, str(table)).choice
+    choice = recognise_layout(path, str(table)).choice
     assert choice == LayoutChoice(TABLE, table=TableChoice(str(table), "file", "label"))
     listing = list_images(path, choice)
     assert [(image.label, image.split) for image in listing.images] == [("B", "test"), ("A", "train")]
@@ -111,8 +111,8 @@ def test_a_table_from_elsewhere_and_splits_from_the_folders(tmp_path):
 def test_one_suffix_leaves_the_masks_out(tmp_path):
     files = empty("images/1.bmp", "images/1.png", "images/2.bmp", "images/2.png")
     path = in_folder(tmp_path, files | {"classes.csv": b"id,class\n1,A\n2,B\n"})
-    assert recognise(path).choice is None
-    assert "ending .bmp or .png" in recognise(path).question
+    assert recognise_layout(path).choice is None
+    assert "ending .bmp or .png" in recognise_layout(path).question
     listing = list_images(path, LayoutChoice(TABLE, table=TableChoice("classes.csv", "id", "class", suffix=".bmp")))
     assert listing.images == (Record("images/1.bmp", "A"), Record("images/2.bmp", "B"))
     assert listing.problems == ()
@@ -125,7 +125,7 @@ def test_nested_folders_are_the_users_choice(tmp_path):
     path = in_folder(tmp_path, NESTED)
     with pytest.raises(DatasetError, match=r"more than one way; choose one: folders of level 1 \(s1, s2\); .*2 \(A, B"):
         list_images(path)
-    assert [(level.level, level.names, level.n_images) for level in recognise(path).levels] == [
+    assert [(level.level, level.names, level.n_images) for level in recognise_layout(path).levels] == [
         (1, ("s1", "s2"), 4),
         (2, ("A", "B"), 4),
     ]
@@ -215,7 +215,7 @@ def test_zips_with_one_folder_around_the_classes(shared_data, name, n_images, n_
 @pytest.mark.data
 def test_labels_of_bccd(shared_data):
     """411 rows for 364 images: 47 name none, 16 of the others give no label or several."""
-    recognition = recognise(shared_data / "bccd", str(shared_data / "kaggle-wbc" / "labels.csv"))
+    recognition = recognise_layout(shared_data / "bccd", str(shared_data / "kaggle-wbc" / "labels.csv"))
     assert recognition.choice is not None
     listing = list_images(shared_data / "bccd", recognition.choice)
     reasons = [problem.reason for problem in listing.problems]

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from bloodcell.core.errors import DatasetError
 from bloodcell.datasets.labels import csv_tables
 from bloodcell.datasets.labels.csv_tables import read_table
-from bloodcell.datasets.labels.image_names import PictureNames
-from bloodcell.datasets.labels.tables import TableChoice, table_column, table_labels, table_options
+from bloodcell.datasets.labels.image_names import ImageNames
+from bloodcell.datasets.labels.tables import TableChoice, list_table_options, read_table_column, read_table_labels
 from bloodcell.datasets.sources.contents import Contents, Problem
 from tests.datasets.made import in_folder
 
@@ -21,12 +21,12 @@ def table_of(tmp_path, data, name="labels.csv"):
 
 def labels_of(tmp_path, data, choice=CHOICE, pictures=PICTURES):
     with Contents(in_folder(tmp_path, {"labels.csv": data})) as contents:
-        return table_labels(contents, pictures, choice)
+        return read_table_labels(contents, pictures, choice)
 
 
 def options_of(tmp_path, data, pictures=PICTURES):
     with Contents(in_folder(tmp_path, {"labels.csv": data})) as contents:
-        return table_options(contents, pictures)
+        return list_table_options(contents, pictures)
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
@@ -97,7 +97,7 @@ def test_a_table_that_is_too_large_or_not_there(tmp_path, monkeypatch):
 )
 def test_what_a_table_may_call_a_picture(text, found):
     pictures = ["a/x_7.png", "a/sub/x_7.png", "a/y.bmp", "b/y.png", "b/_25_1734.jpeg", "b/z000.png"]
-    assert PictureNames(pictures, "a/labels.csv").find(text) == found
+    assert ImageNames(pictures, "a/labels.csv").find(text) == found
 
 
 def test_blank_quoted_and_double_labels_are_reported_as_in_the_labels_of_bccd(tmp_path):
@@ -155,35 +155,35 @@ def test_a_column_that_is_not_there(tmp_path):
 def test_patients_of_a_column(tmp_path):
     data = b"Image,Category,patient\n0,A,p1\n0,A,p1\n1,B,p2\n2,B,\n"
     with Contents(in_folder(tmp_path, {"labels.csv": data})) as contents:
-        found = table_column(contents, PICTURES, CHOICE, "patient")
+        found = read_table_column(contents, PICTURES, CHOICE, "patient")
     assert found == {"img/Blood_00000.jpg": "p1", "img/Blood_00001.jpg": "p2"}
     with Contents(in_folder(tmp_path, {"labels.csv": data.replace(b"0,A,p1\n1", b"0,A,p3\n1")})) as contents:
         with pytest.raises(DatasetError, match=r"one value for a picture.* 'p1' and, in row 3, 'p3'"):
-            table_column(contents, PICTURES, CHOICE, "patient")
+            read_table_column(contents, PICTURES, CHOICE, "patient")
         with pytest.raises(DatasetError, match="has no column 'slide'"):
-            table_column(contents, PICTURES, CHOICE, "slide")
+            read_table_column(contents, PICTURES, CHOICE, "slide")
 
 
 def test_the_columns_that_are_meant(tmp_path):
     (option,) = options_of(tmp_path, b",Image,Category\n,0,A\n,1,B\n,2,A\n")
-    assert option.only_choice() == CHOICE
+    assert option.get_only_choice() == CHOICE
     (option,) = options_of(tmp_path, b"Filename,width,Class label,Split\nBlood_00000.jpg,640,A,test\n1,640,B,train\n")
-    assert option.only_choice() == TableChoice("labels.csv", "Filename", "Class label", "Split")
+    assert option.get_only_choice() == TableChoice("labels.csv", "Filename", "Class label", "Split")
     assert option.label_columns == ("Class label", "width")
 
 
 def test_columns_that_could_mean_several_things(tmp_path):
     (option,) = options_of(tmp_path, b"Filename,colour,shape\n0,red,round\n1,blue,round\n")
-    assert (option.only_choice(), option.label_columns) == (None, ("colour", "shape"))
+    assert (option.get_only_choice(), option.label_columns) == (None, ("colour", "shape"))
     (option,) = options_of(tmp_path, b"id,number,class\n0,2,A\n1,0,B\n2,1,A\n")
-    assert (option.only_choice(), option.file_columns) == (None, ("id", "number"))
+    assert (option.get_only_choice(), option.file_columns) == (None, ("id", "number"))
 
 
 def test_masks_beside_pictures_ask_for_the_suffix(tmp_path):
     pictures = ["images/001.bmp", "images/001.png", "images/002.bmp", "images/002.png"]
     data = b"image ID,class label\n1,2\n2,1\n"
     (option,) = options_of(tmp_path, data, pictures)
-    assert (option.only_choice(), option.suffixes) == (None, (".bmp", ".png"))
+    assert (option.get_only_choice(), option.suffixes) == (None, (".bmp", ".png"))
 
 
 def test_tables_that_name_no_pictures_are_no_options(tmp_path):
@@ -194,4 +194,4 @@ def test_tables_that_name_no_pictures_are_no_options(tmp_path):
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=5), st.text(max_size=8))
 def test_any_text_fits_a_listed_picture_or_none(stems, text):
     pictures = [f"a/{stem}.png" for stem in stems]
-    assert PictureNames(pictures, "labels.csv").find(text) <= set(pictures)
+    assert ImageNames(pictures, "labels.csv").find(text) <= set(pictures)

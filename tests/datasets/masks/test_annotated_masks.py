@@ -5,7 +5,7 @@ import pytest
 
 from bloodcell.core.errors import DatasetError, ImageError
 from bloodcell.datasets.labels.records import Record
-from bloodcell.datasets.masks.annotated_masks import find_drawn_masks
+from bloodcell.datasets.masks.annotated_masks import find_annotated_masks
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import encode_jpeg, encode_png
 
@@ -37,8 +37,8 @@ def put(tmp_path):
 
 def found(root, where, *files, values=()):
     images = Contents(root)
-    records, masks = find_drawn_masks(images, [Record(file, "A") for file in files], where, values)
-    return [record.file for record in records if record.file in masks.file_of], masks
+    records, masks = find_annotated_masks(images, [Record(file, "A") for file in files], where, values)
+    return [record.file for record in records if record.file in masks.mask_by_image], masks
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_mask_is_found(put, where, file):
     put("A/1.jpg", picture())
     root = put(file, mask(255, 255))
     files, masks = found(root, where, "A/1.jpg")
-    assert (files, masks.file_of) == (["A/1.jpg"], {"A/1.jpg": file})
+    assert (files, masks.mask_by_image) == (["A/1.jpg"], {"A/1.jpg": file})
     assert masks.read("A/1.jpg", SHAPE).sum(axis=1).tolist() == [20, 20] + 14 * [0]
 
 

@@ -15,8 +15,8 @@ import requests
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.public import download, resume
-from bloodcell.datasets.public.download import PUBLIC_SETS, PublicSet, fetch, get_public_set, zip_path
-from bloodcell.datasets.public.resume import ResumingDownloader, _extent
+from bloodcell.datasets.public.download import PUBLIC_SETS, PublicSet, download_public_set, get_public_set, get_zip_path
+from bloodcell.datasets.public.resume import ResumingDownloader, _parse_extent
 
 
 @dataclass
@@ -139,80 +139,80 @@ def test_unknown_set_names_the_known_ones():
 
 def test_download_unpacks_and_reports(source, public, settings):
     seen: list[tuple[int, int]] = []
-    folder = fetch("small", settings, lambda done, total: seen.append((done, total)))
+    folder = download_public_set("small", settings, lambda done, total: seen.append((done, total)))
     assert folder == settings.datasets_dir / "small"
     assert (folder / "images" / "a.png").read_bytes() == b"a" * 5000
     assert (folder / "labels.csv").stat().st_size == 256 * 40
     assert seen[-1] == (len(source.content), len(source.content))
-    assert not list(zip_path(public, settings).parent.glob("*.part*"))
+    assert not list(get_zip_path(public, settings).parent.glob("*.part*"))
 
 
 def test_second_fetch_asks_nobody(source, public, settings):
-    assert fetch("small", settings) == fetch("small", settings)
+    assert download_public_set("small", settings) == download_public_set("small", settings)
     assert len(source.ranges) == 1
 
 
 def test_dropped_connection_goes_on_where_it_stopped(source, public, settings):
     source.drop_after, source.drops_left = 4000, 2
-    fetch("small", settings)
+    download_public_set("small", settings)
     assert source.ranges == ["", "bytes=4000-", "bytes=8000-"]
 
 
 def test_download_goes_on_after_a_restart(source, public, settings):
     source.drop_after, source.drops_left = 3000, 1
-    part = zip_path(public, settings).with_name("small.zip.part")
+    part = get_zip_path(public, settings).with_name("small.zip.part")
     part.parent.mkdir(parents=True)
     part.write_bytes(source.content[:1000])
     part.with_name("small.zip.part.etag").write_text(source.etag)
-    fetch("small", settings)
+    download_public_set("small", settings)
     assert source.ranges == ["bytes=1000-", "bytes=4000-"]
 
 
 def test_changed_file_starts_anew(source, public, settings):
-    part = zip_path(public, settings).with_name("small.zip.part")
+    part = get_zip_path(public, settings).with_name("small.zip.part")
     part.parent.mkdir(parents=True)
     part.write_bytes(b"old" * 100)
     part.with_name("small.zip.part.etag").write_text('"v0"')
-    fetch("small", settings)
+    download_public_set("small", settings)
     assert source.ranges == ["bytes=300-"]
-    assert zip_path(public, settings).read_bytes() == source.content
+    assert get_zip_path(public, settings).read_bytes() == source.content
 
 
 def test_part_that_is_whole_is_kept(source, public, settings):
-    part = zip_path(public, settings).with_name("small.zip.part")
+    part = get_zip_path(public, settings).with_name("small.zip.part")
     part.parent.mkdir(parents=True)
     part.write_bytes(source.content)
     part.with_name("small.zip.part.etag").write_text(source.etag)
-    fetch("small", settings)
-    assert zip_path(public, settings).read_bytes() == source.content
+    download_public_set("small", settings)
+    assert get_zip_path(public, settings).read_bytes() == source.content
 
 
 def test_part_that_is_too_long_starts_anew(source, public, settings):
-    part = zip_path(public, settings).with_name("small.zip.part")
+    part = get_zip_path(public, settings).with_name("small.zip.part")
     part.parent.mkdir(parents=True)
     part.write_bytes(source.content + b"more")
     part.with_name("small.zip.part.etag").write_text(source.etag)
-    fetch("small", settings)
-    assert zip_path(public, settings).read_bytes() == source.content
+    download_public_set("small", settings)
+    assert get_zip_path(public, settings).read_bytes() == source.content
     assert source.ranges[1] == ""
 
 
 def test_without_an_etag_nothing_is_joined_together(source, public, settings):
     source.etag, source.drop_after, source.drops_left = "", 4000, 1
-    fetch("small", settings)
+    download_public_set("small", settings)
     assert source.ranges == ["", ""]
 
 
 def test_without_a_length_the_total_is_zero(source, public, settings):
     source.tells_length = False
     totals = set()
-    fetch("small", settings, lambda done, total: totals.add(total))
+    download_public_set("small", settings, lambda done, total: totals.add(total))
     assert totals == {0}
 
 
 def test_server_that_goes_on_elsewhere_is_refused():
     with pytest.raises(DatasetError, match="sent byte 5 onwards where 7 was asked for"):
-        _extent({"Content-Range": "bytes 5-9/10"}, 7)
+        _parse_extent({"Content-Range": "bytes 5-9/10"}, 7)
 
 
 def test_connection_that_always_drops_is_one_sentence(source, public, settings):
@@ -221,7 +221,7 @@ def test_connection_that_always_drops_is_one_sentence(source, public, settings):
         DatasetError,
         match=r"small.zip could not be downloaded from http://127.* \(no connection\): .* put it at .*small",
     ):
-        fetch("small", settings)
+        download_public_set("small", settings)
     assert len(source.ranges) == 3
     assert not (settings.datasets_dir / "small").exists()
 
@@ -229,13 +229,13 @@ def test_connection_that_always_drops_is_one_sentence(source, public, settings):
 def test_missing_page(source, public, settings):
     source.status = 404
     with pytest.raises(DatasetError, match="the server answered 404"):
-        fetch("small", settings)
+        download_public_set("small", settings)
 
 
 def test_no_network(public, settings, monkeypatch):
     use(monkeypatch, replace(public, url="http://127.0.0.1:9/set.zip"))
     with pytest.raises(DatasetError, match="no connection"):
-        fetch("small", settings)
+        download_public_set("small", settings)
 
 
 def test_server_that_does_not_answer(public, settings, monkeypatch):
@@ -244,54 +244,54 @@ def test_server_that_does_not_answer(public, settings, monkeypatch):
 
     monkeypatch.setattr(requests, "get", silent)
     with pytest.raises(DatasetError, match="the server does not answer"):
-        fetch("small", settings)
+        download_public_set("small", settings)
 
 
 def test_right_checksum_is_said(source, public, settings, monkeypatch):
     use(monkeypatch, replace(public, sha256=sha256(source.content), sha256_source="its authors"))
     said: list[str] = []
-    fetch("small", settings, on_message=said.append)
+    download_public_set("small", settings, on_message=said.append)
     assert said == ["The SHA-256 of small.zip is right (its authors)."]
 
 
 def test_wrong_checksum_is_thrown_away(public, settings, monkeypatch):
     use(monkeypatch, replace(public, sha256="0" * 64, sha256_source="its authors"))
     with pytest.raises(DatasetError, match=r"is not the file expected \(its SHA-256 differs\) and was thrown away"):
-        fetch("small", settings)
-    assert not zip_path(public, settings).exists()
+        download_public_set("small", settings)
+    assert not get_zip_path(public, settings).exists()
 
 
 def test_first_checksum_is_noted_and_then_held_to(source, public, settings):
     said: list[str] = []
-    folder = fetch("small", settings, on_message=said.append)
+    folder = download_public_set("small", settings, on_message=said.append)
     assert said[0].startswith("No source states a checksum for small.zip; its SHA-256 ")
-    archive = zip_path(public, settings)
+    archive = get_zip_path(public, settings)
     assert archive.with_name("small.zip.sha256").read_text().split()[0] == sha256(source.content)
 
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    fetch("small", settings, on_message=said.append)
+    download_public_set("small", settings, on_message=said.append)
     assert said[1] == "The SHA-256 of small.zip is right (noted at the first download)."
 
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     archive.write_bytes(zip_of({"other.png": b"other"}))
     with pytest.raises(DatasetError, match=r"is not the file expected: SHA-256 .* delete it \(and small.zip.sha256"):
-        fetch("small", settings)
+        download_public_set("small", settings)
 
 
 def test_set_that_needs_an_account_says_where_to_put_it(public, settings, monkeypatch):
     public = use(monkeypatch, replace(public, url=""))
     with pytest.raises(DatasetError, match=r"needs an account .* put the zip at .*downloads/small.zip"):
-        fetch("small", settings)
-    zip_path(public, settings).write_bytes(zip_of({"by_hand.png": b"1"}))
-    assert (fetch("small", settings) / "by_hand.png").read_bytes() == b"1"
+        download_public_set("small", settings)
+    get_zip_path(public, settings).write_bytes(zip_of({"by_hand.png": b"1"}))
+    assert (download_public_set("small", settings) / "by_hand.png").read_bytes() == b"1"
 
 
 def test_zip_that_leads_out_is_not_unpacked(source, public, settings, tmp_path):
     source.content = zip_of({"ok.png": b"1", "../../evil.png": b"2"})
     with pytest.raises(DatasetError, match=r"cannot be unpacked: '../../evil.png': Its path leads out"):
-        fetch("small", settings)
+        download_public_set("small", settings)
     assert not list(tmp_path.rglob("evil.png"))
     assert not list(tmp_path.rglob("ok.png"))
 
@@ -299,12 +299,12 @@ def test_zip_that_leads_out_is_not_unpacked(source, public, settings, tmp_path):
 def test_what_is_no_zip_is_refused(source, public, settings):
     source.content = b"<html>please log in</html>"
     with pytest.raises(DatasetError, match=r"cannot be unpacked: The zip is damaged"):
-        fetch("small", settings)
+        download_public_set("small", settings)
 
 
 def test_hidden_members_are_left_out(source, public, settings):
     source.content = zip_of({"a.png": b"1", "__MACOSX/._a.png": b"2", "b/.DS_Store": b"3"})
-    folder = fetch("small", settings)
+    folder = download_public_set("small", settings)
     assert [path.name for path in folder.rglob("*") if path.is_file()] == ["a.png"]
 
 
@@ -314,5 +314,5 @@ def test_full_disk_is_one_sentence(public, settings, monkeypatch):
 
     monkeypatch.setattr(download, "_write_members", full)
     with pytest.raises(DatasetError, match=r"The set small cannot be stored in .*: No space left on device"):
-        fetch("small", settings)
+        download_public_set("small", settings)
     assert not (settings.datasets_dir / "small").exists()

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.splits.split import draw_groups, fold_split, groups_in_two_parts, holdout_split
-from bloodcell.datasets.splits.split_file import read_split, split_csv
+from bloodcell.datasets.splits.split import draw_groups, find_leaking_groups, split_holdout, split_into_folds
+from bloodcell.datasets.splits.split_file import encode_split_csv, read_split
 
 
 def table(groups):
@@ -27,7 +27,7 @@ def parts_of(split):
 
 
 def made(rows, how, seed, **options):
-    return fold_split(rows, 3, seed, **options) if how == "folds" else holdout_split(rows, 0.25, seed, **options)
+    return split_into_folds(rows, 3, seed, **options) if how == "folds" else split_holdout(rows, 0.25, seed, **options)
 
 
 hows = st.sampled_from(["folds", "holdout"])
@@ -42,7 +42,7 @@ def test_whatever_the_table(rows, how, seed, test_share, random):
         sizes = rows["label"].value_counts()
         assert rows["group"].nunique() < 6 + 3 * (test_share > 0) or sizes.max() < 9
         return
-    assert groups_in_two_parts(split.table) == []
+    assert find_leaking_groups(split.table) == []
     assert (split.table.groupby("group")["split"].nunique() == 1).all()
     assert split.table["file"].tolist() == sorted(rows["file"])
     assert set(split.parts) <= {"train", "validation", "test", "fold0", "fold1", "fold2"}
@@ -75,7 +75,7 @@ def test_a_drawn_share_is_met_within_the_largest_group(rows, share, seed):
 def test_folds_differ_by_the_largest_group_at_most(rows, n_folds, seed):
     if rows["group"].nunique() < n_folds or rows["label"].value_counts().max() < n_folds:
         return
-    split = fold_split(rows, n_folds, seed)
+    split = split_into_folds(rows, n_folds, seed)
     for label, of_label in split.table.groupby("label"):
         in_fold = [int((of_label["split"] == f"fold{fold}").sum()) for fold in range(n_folds)]
         assert max(in_fold) - min(in_fold) <= of_label.groupby("group").size().max()
@@ -91,7 +91,7 @@ def test_patients_with_cells_of_both_classes():
         for patient, share in enumerate(rng.random(50))
         for cell in range(int(rng.integers(20, 200)))
     ]
-    split = holdout_split(pd.DataFrame(rows, columns=["file", "group", "label"]), 0.2, test_share=0.2)
+    split = split_holdout(pd.DataFrame(rows, columns=["file", "group", "label"]), 0.2, test_share=0.2)
     counts = split.table.groupby(["label", "split"]).size()
     for label in "AB":
         of_label = counts[label] / counts[label].sum()
@@ -107,47 +107,47 @@ def test_other_seeds_give_other_splits():
 
 def test_fixed_test_files_stay_and_their_copies_are_left_out():
     rows = table([("A", 3)] * 10)
-    split = fold_split(rows, 3, test_files=["A/0_1.png", "A/1_0.png", "A/1_1.png", "A/1_2.png"])
+    split = split_into_folds(rows, 3, test_files=["A/0_1.png", "A/1_0.png", "A/1_1.png", "A/1_2.png"])
     of = parts_of(split)
     assert [file for file, part in of.items() if part == "test"] == ["A/0_1.png", "A/1_0.png", "A/1_1.png", "A/1_2.png"]
     assert [file for file, part in of.items() if part == "excluded"] == ["A/0_0.png", "A/0_2.png"]
     assert split.warnings == ("2 images share a group with a fixed test image and are left out as excluded.",)
     assert split.parts == ("fold0", "fold1", "fold2", "test", "excluded")
-    assert groups_in_two_parts(split.table) == []
+    assert find_leaking_groups(split.table) == []
 
 
 def test_too_few_groups():
     rows = table([("A", 9), ("B", 9)])
     with pytest.raises(DatasetError, match=r"3 folds need at least 3 groups \(source cells or patients\). There are 2"):
-        fold_split(rows, 3)
+        split_into_folds(rows, 3)
     with pytest.raises(DatasetError, match=r"Two parts need at least 2 groups .* There are 1"):
-        holdout_split(table([("A", 9)]), 0.2)
+        split_holdout(table([("A", 9)]), 0.2)
     with pytest.raises(DatasetError, match=r"3 folds need at least 3 images. There are 2"):
-        fold_split(table([("A", 2)]), 3, leaky=True)
+        split_into_folds(table([("A", 2)]), 3, leaky=True)
     with pytest.raises(DatasetError, match=r"5 folds need a class with 5 images or more. The largest has 2"):
-        fold_split(table([("A", 1), ("A", 1), ("B", 1), ("B", 1), ("C", 1), ("C", 1)]), 5)
+        split_into_folds(table([("A", 1), ("A", 1), ("B", 1), ("B", 1), ("C", 1), ("C", 1)]), 5)
 
 
 def test_a_class_of_few_groups_is_told():
-    split = fold_split(table([("A", 2)] * 6 + [("B", 5)] * 2), 3)
+    split = split_into_folds(table([("A", 2)] * 6 + [("B", 5)] * 2), 3)
     assert split.warnings == ("B has 2 groups for 3 folds: some fold has none of it.",)
     assert len({part for file, part in parts_of(split).items() if file.startswith("B")}) == 2
-    split = holdout_split(table([("A", 2)] * 6 + [("B", 5)]), 0.3)
+    split = split_holdout(table([("A", 2)] * 6 + [("B", 5)]), 0.3)
     assert split.warnings == ("B has 1 groups for 2 parts train and validation: some part has none of it.",)
 
 
 def test_a_random_split_must_be_asked_for_and_is_marked(tmp_path):
     rows = table([("A", 10), ("B", 10)])
     with pytest.raises(DatasetError, match=r"needs groups .* or `leaky=True`"):
-        fold_split(rows.drop(columns="group"), 2)
+        split_into_folds(rows.drop(columns="group"), 2)
     for given_rows in (rows, rows.drop(columns="group")):
-        split = fold_split(given_rows, 2, leaky=True)
+        split = split_into_folds(given_rows, 2, leaky=True)
         assert split.leaky
         assert split.table.groupby(["label", "split"]).size().tolist() == [5] * 4
-        lines = split_csv(split).decode().splitlines()
+        lines = encode_split_csv(split).decode().splitlines()
         assert lines[0] == "file,group,label,split,leaky"
         assert all(line.endswith(",leaky") for line in lines[1:])
-        (tmp_path / "s.csv").write_bytes(split_csv(split))
+        (tmp_path / "s.csv").write_bytes(encode_split_csv(split))
         assert read_split(tmp_path / "s.csv").leaky
 
 
@@ -156,7 +156,7 @@ def test_empty_cells(name):
     rows = table([("A", 2)] * 3)
     rows.loc[1, name] = ""
     with pytest.raises(DatasetError, match=f"Every image must have a {name}"):
-        fold_split(rows, 2)
+        split_into_folds(rows, 2)
 
 
 @pytest.mark.parametrize(
@@ -171,22 +171,22 @@ def test_empty_cells(name):
 )
 def test_what_cannot_be_split(change, options, message):
     with pytest.raises(DatasetError, match=message):
-        fold_split(change(table([("A", 2)] * 4)), 2, **options)
+        split_into_folds(change(table([("A", 2)] * 4)), 2, **options)
 
 
 def test_numbers_out_of_range():
     with pytest.raises(DatasetError, match=r"`n_folds` must be at least 2. Received: 1"):
-        fold_split(table([("A", 2)] * 4), 1)
+        split_into_folds(table([("A", 2)] * 4), 1)
     for shares in ((0.0, 0.0), (0.5, 0.5), (1.2, 0.0)):
         with pytest.raises(DatasetError, match="`validation_share` must be above 0"):
-            holdout_split(table([("A", 2)] * 4), shares[0], test_share=shares[1])
+            split_holdout(table([("A", 2)] * 4), shares[0], test_share=shares[1])
 
 
 def test_a_split_goes_out_and_comes_back(tmp_path):
     rows = table([("A", 2), ("B", 2)] * 4)
     rows["file"] = ["=" + file for file in rows["file"]]
-    split = holdout_split(rows, 0.25, test_share=0.25)
-    (tmp_path / "s.csv").write_bytes(split_csv(split))
+    split = split_holdout(rows, 0.25, test_share=0.25)
+    (tmp_path / "s.csv").write_bytes(encode_split_csv(split))
     assert (tmp_path / "s.csv").read_bytes().startswith(b"file,group,label,split\r\n'=A/0_0.png,g0,A,")
     back = read_split(tmp_path / "s.csv")
     pd.testing.assert_frame_equal(back.table, split.table, check_dtype=False)
@@ -215,4 +215,4 @@ def test_a_leaking_file_can_be_taken_on_purpose_and_is_marked(tmp_path):
     (tmp_path / "s.csv").write_text("file,group,label,split\na,1,A,train\nb,1,A,test\nc,1,A,excluded\n")
     split = read_split(tmp_path / "s.csv", leaky=True)
     assert split.leaky
-    assert groups_in_two_parts(split.table) == ["1"]
+    assert find_leaking_groups(split.table) == ["1"]

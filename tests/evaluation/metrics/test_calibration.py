@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bloodcell.evaluation.metrics.calibration import expected_calibration_error, fit_temperature, without_temperature
+from bloodcell.evaluation.metrics.calibration import expected_calibration_error, fit_temperature, remove_temperature
 from bloodcell.inference.scores import softmax
 
 
@@ -53,6 +53,6 @@ def test_temperature_stays_in_its_bounds():
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_a_temperature_is_taken_back(temperature):
     logits = np.random.default_rng(2).normal(0, 2, (50, 4))
-    back = without_temperature(softmax(logits, temperature), temperature)
+    back = remove_temperature(softmax(logits, temperature), temperature)
     np.testing.assert_allclose(back, softmax(logits), atol=1e-5)
-    assert without_temperature(np.zeros((1, 4)), temperature).tolist() == [[0, 0, 0, 0]]
+    assert remove_temperature(np.zeros((1, 4)), temperature).tolist() == [[0, 0, 0, 0]]

@@ -10,9 +10,18 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from bloodcell.evaluation.metrics.class_metrics import class_figures, confusion, confusion_of_groups
-from bloodcell.evaluation.metrics.ranking import average_precision, counts, ranked, roc_auc
-from bloodcell.evaluation.metrics.resampling import drawn_weights, effective_cells, interval, resampled
+from bloodcell.evaluation.metrics.class_metrics import (
+    compute_class_metrics,
+    count_confusions,
+    count_confusions_by_group,
+)
+from bloodcell.evaluation.metrics.ranking import average_precision, count_positives, rank_scores, roc_auc
+from bloodcell.evaluation.metrics.resampling import (
+    draw_weights,
+    effective_sample_size,
+    percentile_interval,
+    resample_statistic,
+)
 
 
 @pytest.fixture
@@ -25,7 +34,7 @@ def answers():
 
 def test_figures_are_scikit_learns(answers):
     y_true, y_pred, _ = answers
-    found = class_figures(confusion(y_true, y_pred, 4))
+    found = compute_class_metrics(count_confusions(y_true, y_pred, 4))
     for average, ours in ((None, None), ("macro", found.macro), ("weighted", found.weighted)):
         theirs = precision_recall_fscore_support(y_true, y_pred, average=average)
         mine = (found.precision, found.recall, found.f1) if ours is None else ours
@@ -38,7 +47,7 @@ def test_figures_are_scikit_learns(answers):
 
 def test_not_answered_is_wrong_and_no_answer_of_any_class():
     # Two A (one right, one not answered), two B (right): by hand.
-    found = class_figures(confusion(np.array([0, 0, 1, 1]), np.array([0, -1, 1, 1]), 2))
+    found = compute_class_metrics(count_confusions(np.array([0, 0, 1, 1]), np.array([0, -1, 1, 1]), 2))
     assert found.recall.tolist() == [0.5, 1.0]
     assert found.precision.tolist() == [1.0, 1.0]
     assert found.accuracy == 0.75
@@ -47,7 +56,7 @@ def test_not_answered_is_wrong_and_no_answer_of_any_class():
 
 
 def test_a_class_without_images_is_left_out_of_means():
-    found = class_figures(confusion(np.array([0, 0]), np.array([0, 1]), 2))
+    found = compute_class_metrics(count_confusions(np.array([0, 0]), np.array([0, 1]), 2))
     assert np.isnan(found.recall[1])
     assert found.precision.tolist() == [1.0, 0.0]
     assert found.balanced_accuracy == 0.5
@@ -55,7 +64,7 @@ def test_a_class_without_images_is_left_out_of_means():
 
 
 def test_no_image_gives_no_figure():
-    found = class_figures(np.zeros((2, 3), int))
+    found = compute_class_metrics(np.zeros((2, 3), int))
     assert np.isnan(found.accuracy)
     assert np.isnan(found.balanced_accuracy)
 
@@ -63,9 +72,11 @@ def test_no_image_gives_no_figure():
 def test_draws_are_those_of_a_plain_loop(answers):
     y_true, y_pred, groups = answers
     number = np.unique(groups, return_inverse=True)[1]
-    sums = confusion_of_groups(y_true, y_pred, number, 4)
-    draws = resampled(lambda many: class_figures(many).accuracy, sums, number, 50, seed=5, strata=y_true)
-    weights = np.concatenate(list(drawn_weights(number, 50, 5, y_true)))
+    sums = count_confusions_by_group(y_true, y_pred, number, 4)
+    draws = resample_statistic(
+        lambda many: compute_class_metrics(many).accuracy, sums, number, 50, seed=5, strata=y_true
+    )
+    weights = np.concatenate(list(draw_weights(number, 50, 5, y_true)))
     by_hand = [(np.repeat(y_true == y_pred, one[number].astype(int))).mean() for one in weights]
     np.testing.assert_allclose(draws, by_hand, rtol=1e-12)
 
@@ -74,7 +85,7 @@ def test_every_stratum_keeps_its_number_of_groups(answers):
     _, _, groups = answers
     number = np.unique(groups, return_inverse=True)[1]
     strata = number % 3  # all rows of a group are of one stratum
-    weights = np.concatenate(list(drawn_weights(number, 20, 0, strata)))
+    weights = np.concatenate(list(draw_weights(number, 20, 0, strata)))
     of_group = np.arange(weights.shape[1]) % 3
     for one in range(3):
         assert (weights[:, of_group == one].sum(axis=1) == (of_group == one).sum()).all()
@@ -89,17 +100,19 @@ def test_an_interval_covers_what_it_says():
         right = np.repeat(right_cell, 10)
         for name, number in (("cells", np.repeat(np.arange(60), 10)), ("images", np.arange(600))):
             sums = np.stack([np.bincount(number, right), np.bincount(number)], axis=1)
-            low, high = interval(resampled(lambda many: many[:, 0] / many[:, 1], sums, number, 300, 1))
+            low, high = percentile_interval(
+                resample_statistic(lambda many: many[:, 0] / many[:, 1], sums, number, 300, 1)
+            )
             covered[name] += low <= 0.7 <= high
     assert 0.88 <= covered["cells"] / 200 <= 0.99
     assert covered["images"] / 200 < 0.6
 
 
 def test_effective_cells():
-    assert effective_cells(np.arange(7)) == 7
-    assert effective_cells(np.repeat([4, 9], 50)) == 2
-    assert effective_cells(np.array([0] * 9 + [1])) == pytest.approx(100 / 82)
-    assert effective_cells(np.array([])) == 0
+    assert effective_sample_size(np.arange(7)) == 7
+    assert effective_sample_size(np.repeat([4, 9], 50)) == 2
+    assert effective_sample_size(np.array([0] * 9 + [1])) == pytest.approx(100 / 82)
+    assert effective_sample_size(np.array([])) == 0
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -109,7 +122,7 @@ def test_areas_are_scikit_learns_with_and_without_ties_and_weights(ties):
     scores = np.clip(rng.normal(0.5 + 0.2 * positive, 0.2), 0, 1)
     scores = np.round(scores, 1) if ties else scores
     weights = np.stack([np.ones(200), rng.integers(0, 4, 200)])
-    one = ranked(positive, scores)
+    one = rank_scores(positive, scores)
     for row, each in enumerate(weights):
         assert roc_auc(one, weights)[row] == pytest.approx(roc_auc_score(positive, scores, sample_weight=each))
         precision = average_precision_score(positive, scores, sample_weight=each)
@@ -117,16 +130,16 @@ def test_areas_are_scikit_learns_with_and_without_ties_and_weights(ties):
 
 
 def test_areas_without_one_of_both_are_not_numbers():
-    one = ranked(np.array([True, True]), np.array([0.2, 0.4]))
+    one = rank_scores(np.array([True, True]), np.array([0.2, 0.4]))
     assert np.isnan(roc_auc(one, np.ones((1, 2))))[0]
     assert average_precision(one, np.ones((1, 2)))[0] == 1
-    none = ranked(np.array([False, False]), np.array([0.2, 0.4]))
+    none = rank_scores(np.array([False, False]), np.array([0.2, 0.4]))
     assert np.isnan(average_precision(none, np.ones((1, 2))))[0]
 
 
 def test_counts_at_thresholds_by_hand():
-    one = ranked(np.array([True, False, True, False]), np.array([0.9, 0.5, 0.5, 0.1]))
-    true, false = counts(one, np.ones((1, 4)))
+    one = rank_scores(np.array([True, False, True, False]), np.array([0.9, 0.5, 0.5, 0.1]))
+    true, false = count_positives(one, np.ones((1, 4)))
     assert one.thresholds.tolist() == [0.9, 0.5, 0.1]
     assert true.tolist() == [[1, 2, 2]]
     assert false.tolist() == [[0, 1, 2]]

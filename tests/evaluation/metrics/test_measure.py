@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from bloodcell.evaluation.metrics.measure import report
-from bloodcell.evaluation.metrics.predictions import NOT_ANSWERED, Predictions
+from bloodcell.evaluation.metrics.measure import compute_report
+from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 
 NAMES = ("A", "B", "C")
 
@@ -26,7 +26,7 @@ def made(n: int = 240, copies: int = 8, seed: int = 0) -> Predictions:
 
 def test_figures_are_scikit_learns():
     one = made()
-    found = report(one, n_draws=50, area_draws=20)
+    found = compute_report(one, n_draws=50, area_draws=20)
     assert found["figures"]["log_loss"]["value"] == pytest.approx(log_loss(one.y_true, one.probs), abs=1e-4)
     macro = roc_auc_score(one.y_true, one.probs, multi_class="ovr", average="macro")
     assert found["figures"]["roc_auc"]["value"] == pytest.approx(macro, abs=1e-4)
@@ -38,7 +38,7 @@ def test_figures_are_scikit_learns():
 
 
 def test_every_figure_lies_in_its_intervals_and_copies_widen_them():
-    found = report(made(), n_draws=400, area_draws=100)
+    found = compute_report(made(), n_draws=400, area_draws=100)
     for name, one in found["figures"].items():
         assert one["interval"][0] <= one["value"] <= one["interval"][1] or name == "ece", name
         cells, images = (np.diff(one[way])[0] for way in ("interval", "plain_interval"))
@@ -46,14 +46,14 @@ def test_every_figure_lies_in_its_intervals_and_copies_widen_them():
 
 
 def test_the_same_answers_give_the_same_report():
-    assert report(made(), 30, 10) == report(made(), 30, 10)
+    assert compute_report(made(), 30, 10) == compute_report(made(), 30, 10)
 
 
 def test_figures_that_cannot_be_had_are_null():
     one = made()
     rows = one.y_true != 2
     few = Predictions(NAMES, one.y_true[rows], one.y_pred[rows], one.probs[rows], one.status[rows], one.groups[rows])
-    found = report(few, 20, 10)
+    found = compute_report(few, 20, 10)
     assert found["classes"]["C"]["recall"] == {"value": None, "interval": None, "plain_interval": None}
     assert found["classes"]["C"]["roc_auc"]["value"] is None
     assert found["figures"]["roc_auc"]["value"] is not None
@@ -65,12 +65,12 @@ def test_nothing_answered():
     one = Predictions(
         NAMES,
         np.arange(n) % 3,
-        np.full(n, NOT_ANSWERED),
+        np.full(n, NO_PREDICTION),
         np.zeros((n, 3)),
         np.full(n, ""),
         np.arange(n),
     )
-    found = report(one, 20, 10)
+    found = compute_report(one, 20, 10)
     assert found["figures"]["accuracy"]["value"] == 0
     assert found["figures"]["log_loss"]["value"] is None
     assert found["not_answered"] == n

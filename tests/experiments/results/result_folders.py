@@ -15,7 +15,7 @@ from bloodcell.experiments.trials import run_trials
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.result_folder import RESULT_DIR
-from bloodcell.training.samples.folds import fold_of_rows
+from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import load_samples
 from bloodcell.training.specs.search_spec import Choices, Range, SearchSpec
 from bloodcell.training.specs.trials_spec import TrialsSpec
@@ -44,14 +44,14 @@ def result_folders(tmp_path_factory) -> Path:
 def _answers(work_dir: Path, data_dir: Path, is_right: dict[int, bool], fold_of_fit: dict[int, int]) -> None:
     """Put the answers of fits into the checkpoints of a run: each all right, or all wrong, after two epochs."""
     samples = load_samples(SPEC, data_dir, data_dir.parent / "cache")
-    folds = fold_of_rows(SPEC, samples)
+    folds = assign_folds(SPEC, samples)
     checkpoints = open_checkpoints(work_dir / CHECKPOINT_DIR, TITLED, samples)
     for fit, right in is_right.items():
-        held = samples.take(folds == fold_of_fit[fit])
-        logits = np.eye(4, dtype=np.float32)[held.class_index] * 9
+        held_out = samples.take(folds == fold_of_fit[fit])
+        logits = np.eye(4, dtype=np.float32)[held_out.class_index] * 9
         outputs = Outputs(logits if right else np.roll(logits, 1, axis=1), logits.max(axis=1), 0 * logits[:, 0] + 1)
         rows = [{"fit": fit, "epoch": one, "loss": 1 / one, "seconds": one} for one in (1, 2)]
-        checkpoints.save_answers(fit, outputs, rows)
+        checkpoints.save_predictions(fit, outputs, rows)
 
 
 def _trials(work_dir: Path, data_dir: Path) -> None:

@@ -15,9 +15,9 @@ def test_what_is_read(tmp_path):
     assert found.difference == Share(0.25, 0.05, 0.4)
     assert not found.may_be_chance
     eosinophil, monocyte = found.recalls
-    assert (eosinophil.before, eosinophil.after, eosinophil.pictures) == (Share(0.5, 0, 1), Share(1, 1, 1), 2)
+    assert (eosinophil.before, eosinophil.after, eosinophil.images) == (Share(0.5, 0, 1), Share(1, 1, 1), 2)
     assert (monocyte.before, monocyte.after, monocyte.source_cells) == (None, None, 0)
-    assert (found.learned_from, found.held_back, found.source_cells, found.old) == (30, 12, 10, 0)
+    assert (found.trained_on, found.held_out, found.source_cells, found.old) == (30, 12, 10, 0)
 
 
 @pytest.mark.parametrize(("interval", "expected"), [([-0.1, 0.3], True), ([0.0, 0.3], True), ([-0.3, -0.1], False)])

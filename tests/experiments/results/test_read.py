@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bloodcell.core.errors import RunError
-from bloodcell.experiments.results.read import read_kfold, read_search, read_trials, trials_so_far
+from bloodcell.experiments.results.read import read_kfold, read_search, read_trials, read_trials_so_far
 from bloodcell.training.output.result_folder import write_table
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.experiments.results.result_folders import result_folders
@@ -37,14 +37,14 @@ def test_k_fold(folders):
     found = read_kfold(folders / "kfold")
     assert found.folds["fold"].tolist() == [0, 1, 2]
     assert found.folds["accuracy"].tolist() == [1.0, 1.0, 0.0]
-    assert found.figures["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
-    low, high = found.figures["interval"]
+    assert found.metrics["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
+    low, high = found.metrics["interval"]
     assert low < 2 / 3 < high
 
 
 def test_a_search(folders):
     found = read_search(folders / "search")
-    assert (found.figure, found.is_less_better) == ("log_loss", True)
+    assert (found.figure, found.is_minimised) == ("log_loss", True)
     assert found.trials["state"].tolist() == ["done", "done", "given up", "diverged"]
     assert found.trials["log_loss"].tolist()[:2] == [0.9, 0.4]
     assert found.trials["log_loss"].isna().tolist() == [False, False, True, True]
@@ -82,8 +82,8 @@ def test_a_damaged_folder(folders, kind, damage):
 
 
 def test_rows_of_a_job_that_still_runs(tmp_path):
-    assert trials_so_far(tmp_path) == []
+    assert read_trials_so_far(tmp_path) == []
     write_table(tmp_path / "trials.csv", [{"trial": 1, "scaling": "-1..1", "accuracy": None}])
-    assert trials_so_far(tmp_path) == [{"trial": "1", "scaling": "-1..1", "accuracy": ""}]
+    assert read_trials_so_far(tmp_path) == [{"trial": "1", "scaling": "-1..1", "accuracy": ""}]
     (tmp_path / "trials.csv").write_bytes(b"\xff")
-    assert trials_so_far(tmp_path) == []
+    assert read_trials_so_far(tmp_path) == []

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import ExplainError, ModelError
-from bloodcell.explain.explain_cells import explain
+from bloodcell.explain.explain_cells import explain_crops
 from bloodcell.explain.explanation import GRADCAM, LAYERS, METHODS, OCCLUSION
-from bloodcell.explain.spec import cam_layer_of
+from bloodcell.explain.spec import find_cam_layer
 from bloodcell.inference.engine import Engine
-from bloodcell.networks.registry import BY_STEPS, NETWORKS, builder_of, default_settings
+from bloodcell.networks.registry import BY_STEPS, NETWORKS, build_default_settings, get_builder
 from tests.explain.nucleus_net import NAMES, NUCLEUS, SIDE_PX, cell, network, nucleus_model, nucleus_of
 from tests.inference.net import write_net, write_spec
 from tests.places import MODELS
@@ -56,9 +56,9 @@ def test_by_hand(net):
 
 
 def test_a_nucleus_that_decides_is_where_the_map_is(net):
-    from bloodcell.explain.network.gradcam import grad_cam, last_map_layer
+    from bloodcell.explain.network.gradcam import find_last_map_layer, grad_cam
 
-    assert last_map_layer(net) == "dark"  # the pool after it is passed over
+    assert find_last_map_layer(net) == "dark"  # the pool after it is passed over
     cam = grad_cam(net, cell()[None])[0, NUCLEUS]
     inside = nucleus_of(cell())
     assert cam[inside].mean() > 20 * cam[~inside].mean()
@@ -68,12 +68,12 @@ def test_a_nucleus_that_decides_is_where_the_map_is(net):
 def test_other_weights_give_another_map(shipped):
     """As Adebayo et al. (2018) ask: a map that stayed the same would tell of the picture, not of the network."""
     from bloodcell.explain.network.gradcam import grad_cam
-    from bloodcell.inference.pipeline import seen_crop
+    from bloodcell.inference.pipeline import crop_model_input
     from bloodcell.synthetic.gallery import draw_field
 
     drawn = draw_field(3, 1, 240, 320, class_names=["NEUTROPHIL"])
     engine = Engine(SHIPPED)
-    crop = seen_crop(engine.framing, drawn.rgb, drawn.boxes[0])
+    crop = crop_model_input(engine.framing, drawn.rgb, drawn.boxes[0])
     chosen = int(engine.classify(crop[None]).probs.argmax())
     cam = grad_cam(shipped, crop[None], "stage2_out")[0, chosen]
     assert cam.max() == 1
@@ -105,19 +105,19 @@ def test_networks_that_cannot_be_looked_into():
     import keras
     from keras import layers
 
-    from bloodcell.explain.network.gradcam import grad_cam, last_map_layer
-    from bloodcell.explain.network.layer_outputs import layer_pictures
+    from bloodcell.explain.network.gradcam import find_last_map_layer, grad_cam
+    from bloodcell.explain.network.layer_outputs import compute_layer_maps
 
     crops = keras.Input((4, 4, 3))
     flat = keras.Model(crops, {"logits": layers.Dense(2)(layers.Flatten()(crops))})
     with pytest.raises(
         ExplainError, match=r"makes no maps that Grad-CAM could weigh\. A map by occlusion works for it"
     ):
-        last_map_layer(flat)
+        find_last_map_layer(flat)
     with pytest.raises(
         ExplainError, match=r"no convolution or pooling layer to show\. A map by occlusion works for it"
     ):
-        layer_pictures(flat, np.zeros((1, 4, 4, 3), np.uint8))
+        compute_layer_maps(flat, np.zeros((1, 4, 4, 3), np.uint8))
     unnamed = keras.Model(crops, layers.Conv2D(2, 1)(crops))
     with pytest.raises(ExplainError, match="no output 'logits'"):
         grad_cam(unnamed, np.zeros((1, 4, 4, 3), np.uint8))
@@ -133,17 +133,17 @@ def test_a_network_in_a_network_is_looked_into_as_if_it_stood_alone(net):
     import keras
     from keras import layers
 
-    from bloodcell.explain.network.gradcam import grad_cam, map_layers
-    from bloodcell.explain.network.layer_outputs import layer_pictures
+    from bloodcell.explain.network.gradcam import grad_cam, list_map_layers
+    from bloodcell.explain.network.layer_outputs import compute_layer_maps
 
     alone = network()
     inner = keras.Model(alone.input, alone.output["logits"], name="inner")
     crops = keras.Input(alone.input.shape[1:])
     levels = layers.Rescaling(1.0, name="dark")(crops)  # a name that the inner network has too
     outer = keras.Model(crops, {"logits": keras.Sequential([inner], name="backbone")(levels)})
-    assert list(map_layers(outer)) == ["dark", "backbone.inner.dark", "pool"]
+    assert list(list_map_layers(outer)) == ["dark", "backbone.inner.dark", "pool"]
     np.testing.assert_allclose(grad_cam(outer, cell()[None]), grad_cam(net, cell()[None]), atol=1e-6)
-    theirs, ours = layer_pictures(net, cell()[None]), layer_pictures(outer, cell()[None])
+    theirs, ours = compute_layer_maps(net, cell()[None]), compute_layer_maps(outer, cell()[None])
     assert [layer.name for layer in ours] == ["backbone.inner.dark", "pool"]
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one.maps, other.maps, atol=1e-6)
@@ -155,37 +155,37 @@ SMALL = {"stage_widths": (4, 6), "height_px": 96, "width_px": 96}
 @pytest.mark.parametrize("name", ["small", "cnn", "fcn", "cnn_batch_norm", "custom_cnn"])
 def test_every_family_of_ours_gives_maps_and_layers(name):
     """Cut down to two stages, where it may lack the layer that the family names."""
-    from bloodcell.explain.network.gradcam import grad_cam, last_map_layer
-    from bloodcell.explain.network.layer_outputs import layer_pictures
+    from bloodcell.explain.network.gradcam import find_last_map_layer, grad_cam
+    from bloodcell.explain.network.layer_outputs import compute_layer_maps
 
-    model = builder_of(name)(default_settings(name, 3, **SMALL))
+    model = get_builder(name)(build_default_settings(name, 3, **SMALL))
     crops = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
-    assert last_map_layer(model)
+    assert find_last_map_layer(model)
     cams = grad_cam(model, crops)
     assert cams.shape == (2, 3, 96, 96)
     assert np.isfinite(cams).all()
-    layers = layer_pictures(model, crops, 3)
+    layers = compute_layer_maps(model, crops, 3)
     assert {layer.kind for layer in layers} == {"convolution", "pooling"}
     assert all(layer.maps.shape[0] == len(layer.channels) <= 3 for layer in layers)
 
 
-@pytest.mark.parametrize("family", [one for one in NETWORKS if one.taught == BY_STEPS and not one.pretrained])
+@pytest.mark.parametrize("family", [one for one in NETWORKS if one.trained_by == BY_STEPS and not one.pretrained])
 def test_the_layer_that_a_family_names_is_there(family):
-    from bloodcell.explain.network.gradcam import map_layers
+    from bloodcell.explain.network.gradcam import list_map_layers
 
-    assert family.cam_layer in map_layers(builder_of(family.name)(default_settings(family.name, 4)))
+    assert family.cam_layer in list_map_layers(get_builder(family.name)(build_default_settings(family.name, 4)))
 
 
 def test_what_layers_put_out_by_hand(net):
-    from bloodcell.explain.network.layer_outputs import layer_pictures
+    from bloodcell.explain.network.layer_outputs import compute_layer_maps
 
-    dark, pool = layer_pictures(net, np.full((1, SIDE_PX, SIDE_PX, 3), 60, np.uint8))
+    dark, pool = compute_layer_maps(net, np.full((1, SIDE_PX, SIDE_PX, 3), 60, np.uint8))
     assert (dark.name, dark.kind, dark.n_channels) == ("dark", "convolution", 2)
     assert (pool.name, pool.kind, pool.height_px, pool.width_px) == ("pool", "pooling", SIDE_PX // 2, SIDE_PX // 2)
     assert dark.channels == (0, 1)  # 0.5 and 0: the dark one first
     assert (dark.maps[0] == 1).all()
     assert (dark.maps[1] == 0).all()
-    light, _ = layer_pictures(net, np.full((1, SIDE_PX, SIDE_PX, 3), 230, np.uint8), n_channels=1)
+    light, _ = compute_layer_maps(net, np.full((1, SIDE_PX, SIDE_PX, 3), 230, np.uint8), n_channels=1)
     assert light.channels == (1,)
     assert (light.maps == 0).all()  # one value throughout
 
@@ -194,31 +194,33 @@ def test_large_maps_are_made_smaller_and_means_are_taken(net):
     import keras
     from keras import layers
 
-    from bloodcell.explain.network.layer_outputs import LONGEST_PX, layer_pictures
+    from bloodcell.explain.network.layer_outputs import MAX_SIDE_PX, compute_layer_maps
 
     crops = keras.Input((80, 160, 3))
     wide = keras.Model(crops, {"logits": layers.Conv2D(2, 1, name="c")(crops)})
-    (layer,) = layer_pictures(wide, np.zeros((1, 80, 160, 3), np.uint8))
-    assert layer.maps.shape == (2, LONGEST_PX // 2, LONGEST_PX)
+    (layer,) = compute_layer_maps(wide, np.zeros((1, 80, 160, 3), np.uint8))
+    assert layer.maps.shape == (2, MAX_SIDE_PX // 2, MAX_SIDE_PX)
     assert (layer.height_px, layer.width_px) == (80, 160)
-    both, _ = layer_pictures(net, np.stack([np.full((SIDE_PX, SIDE_PX, 3), level, np.uint8) for level in (60, 110)]))
+    both, _ = compute_layer_maps(
+        net, np.stack([np.full((SIDE_PX, SIDE_PX, 3), level, np.uint8) for level in (60, 110)])
+    )
     assert both.channels == (0, 1)  # the mean of 0.5 and 0
 
 
 def test_all_methods_together(tmp_path_factory):
     folder = nucleus_model(tmp_path_factory)
     crops = np.stack([cell(7), cell(8)])
-    found = explain(Engine(folder), folder, crops, METHODS, of_class="NUCLEUS")
+    found = explain_crops(Engine(folder), folder, crops, METHODS, of_class="NUCLEUS")
     assert (found.n_cells, found.of_class, found.class_names) == (2, "NUCLEUS", NAMES)
     assert found.occlusion.shape == found.gradcam.shape == (2, SIDE_PX, SIDE_PX)
     assert (found.gradcam_layer, found.gradcam_places) == ("dark", (SIDE_PX, SIDE_PX))
     assert [layer.name for layer in found.layers] == ["dark", "pool"]
-    assert explain(Engine(folder), folder, crops, (GRADCAM,), "pool").gradcam_layer == "pool"
+    assert explain_crops(Engine(folder), folder, crops, (GRADCAM,), "pool").gradcam_layer == "pool"
 
 
 def test_the_shipped_model_is_explained_at_its_own_layer():
     crop = np.full((1, 64, 64, 3), 235, np.uint8)
-    found = explain(Engine(SHIPPED), SHIPPED, crop, (GRADCAM, LAYERS))
+    found = explain_crops(Engine(SHIPPED), SHIPPED, crop, (GRADCAM, LAYERS))
     assert (found.gradcam_layer, found.gradcam_places) == ("stage3_out", (4, 4))
     assert len(found.layers) > 10
     assert found.occlusion is None
@@ -228,14 +230,14 @@ def test_models_that_only_occlusion_works_for(tmp_path):
     """An imported network without model.keras, and an SVM; neither loads Keras."""
     folder = write_net(tmp_path / "pixel")
     with pytest.raises(ExplainError, match=r"pixel has no model\.keras to look into\. A map by occlusion works for it"):
-        explain(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (GRADCAM,))
-    assert explain(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (OCCLUSION,)).occlusion is not None
+        explain_crops(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (GRADCAM,))
+    assert explain_crops(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (OCCLUSION,)).occlusion is not None
     (folder / "model.keras").write_bytes(b"x")
-    assert cam_layer_of(folder) == ""  # of no known family
+    assert find_cam_layer(folder) == ""  # of no known family
     write_spec(folder, training={"model": "resnet50_svm"})
     with pytest.raises(ExplainError, match=r"In the model pixel a support vector machine decides\. A map by occlusion"):
-        cam_layer_of(folder)
+        find_cam_layer(folder)
     write_spec(folder, training={"model": "small"})
-    assert cam_layer_of(folder) == "stage3_out"
+    assert find_cam_layer(folder) == "stage3_out"
     with pytest.raises(ModelError, match=r"model\.keras of the model pixel cannot be read"):
-        explain(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (LAYERS,))
+        explain_crops(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (LAYERS,))

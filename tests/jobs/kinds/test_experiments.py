@@ -15,7 +15,7 @@ from bloodcell.jobs.store import NewJob, add_job, claim_next
 from bloodcell.jobs.task import Task
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.output.calibration import Outputs
-from bloodcell.training.samples.folds import fold_of_rows
+from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import load_samples
 from bloodcell.training.specs.adapt_spec import AdaptSpec
 from bloodcell.training.specs.trials_spec import TrialsSpec
@@ -38,13 +38,13 @@ def test_trials_that_were_done_leave_a_folder_of_figures_in_runs(db, settings, t
     data_dir, _ = trained(tmp_path_factory)
     task = task_of(db, settings, "trials", TrialsSpec(SPEC, 2), data_dir)
     samples = load_samples(SPEC, data_dir, settings.home / "cache")
-    held = samples.take(fold_of_rows(SPEC, samples) == SPEC.fold)
-    right = np.eye(4, dtype=np.float32)[held.class_index] * 9
+    held_out = samples.take(assign_folds(SPEC, samples) == SPEC.fold)
+    right = np.eye(4, dtype=np.float32)[held_out.class_index] * 9
     checkpoints = open_checkpoints(task.folder / CHECKPOINT_DIR, SPEC, samples)
     rows = [{"epoch": 1, "loss": 1.0, "seconds": 1}, {"epoch": 2, "loss": 0.5, "seconds": 2}]
     for fit, logits in ((1, right), (2, np.roll(right, 1, axis=1))):
         outputs = Outputs(logits, logits[:, 0], logits[:, 0])
-        checkpoints.save_answers(fit, outputs, [row | {"fit": fit} for row in rows])
+        checkpoints.save_predictions(fit, outputs, [row | {"fit": fit} for row in rows])
     assert TRIALS.run_job(task) == "it"
     found = json.loads((settings.runs_dir / "it" / "trials.json").read_text())
     assert (found["converged"], found["converged_share"]) == (1, 0.5)

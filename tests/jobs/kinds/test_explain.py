@@ -55,33 +55,33 @@ def claimed(queue):
 
 def test_a_real_worker_looks_inside(own_queue, nucleus):
     crops = cell()[None]
-    spec = explanations.explain_spec(nucleus, crops, (GRADCAM, LAYERS))
-    assert explanations.found(own_queue.settings, spec) is None
-    job = explanations.ask(own_queue, spec, crops, "Ada")
+    spec = explanations.make_explain_spec(nucleus, crops, (GRADCAM, LAYERS))
+    assert explanations.find_explanation(own_queue.settings, spec) is None
+    job = explanations.submit_explanation(own_queue, spec, crops, "Ada")
     assert (job.kind, job.name, job.title) == ("explain", spec.key, "One cell: where nucleus looks")
-    assert explanations.ask(own_queue, spec, crops, "Bea").id == job.id  # asked twice, done once
+    assert explanations.submit_explanation(own_queue, spec, crops, "Bea").id == job.id  # asked twice, done once
     ended = wait_status(own_queue, job.id, store.DONE, store.FAILED, timeout_s=120)
     assert (ended.status, ended.result) == (store.DONE, spec.key), read_log(own_queue.settings, job.id)[0]
-    found = explanations.found(own_queue.settings, spec)
+    found = explanations.find_explanation(own_queue.settings, spec)
     assert found.gradcam.shape == (2, SIDE_PX, SIDE_PX)
     assert [layer.name for layer in found.layers] == ["dark", "pool"]
     assert found.occlusion is None
-    explanations.forget(own_queue, spec)
-    assert explanations.job_of(own_queue, spec) is None
-    assert explanations.found(own_queue.settings, spec) is not None
+    explanations.delete_finished_jobs(own_queue, spec)
+    assert explanations.find_job(own_queue, spec) is None
+    assert explanations.find_explanation(own_queue.settings, spec) is not None
 
 
 def test_a_mean_by_occlusion_needs_no_keras(waiting, settings):
     """Done in this process: progress is told cell by cell."""
     write_net(settings.runs_dir / "pixel", pixel=(16, 16))
     crops = plain_crops((204, 200, 200), (200, 204, 200))
-    spec = explanations.explain_spec(get_model("pixel", settings), crops, (OCCLUSION,), "RED")
-    explanations.ask(waiting, spec, crops, "Ada")
+    spec = explanations.make_explain_spec(get_model("pixel", settings), crops, (OCCLUSION,), "RED")
+    explanations.submit_explanation(waiting, spec, crops, "Ada")
     task = claimed(waiting)
     assert task.job.title == "Mean of RED: where pixel looks"
     assert EXPLAIN.run_job(task) == spec.key
     assert task.progress()["done"] == task.progress()["total"] == 2
-    found = explanations.found(settings, spec)
+    found = explanations.find_explanation(settings, spec)
     assert (found.n_cells, found.of_class) == (2, "RED")
     assert found.occlusion[0].max() > 0
 
@@ -89,15 +89,15 @@ def test_a_mean_by_occlusion_needs_no_keras(waiting, settings):
 def test_a_model_that_cannot_be_looked_into_is_refused_at_once(waiting, settings):
     write_net(settings.runs_dir / "pixel")
     crops = plain_crops((1, 2, 3))
-    spec = explanations.explain_spec(get_model("pixel", settings), crops, (GRADCAM,))
+    spec = explanations.make_explain_spec(get_model("pixel", settings), crops, (GRADCAM,))
     with pytest.raises(ExplainError, match="A map by occlusion works for it"):
-        explanations.ask(waiting, spec, crops, "Ada")
+        explanations.submit_explanation(waiting, spec, crops, "Ada")
     assert store.list_jobs(waiting.db) == []
 
 
 def test_a_model_that_was_replaced_meanwhile(waiting, nucleus):
-    spec = replace(explanations.explain_spec(nucleus, cell()[None], (GRADCAM,)), model_sha256="0" * 64)
-    explanations.ask(waiting, spec, cell()[None], "Ada")
+    spec = replace(explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,)), model_sha256="0" * 64)
+    explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
     with pytest.raises(ModelError, match="nucleus is no longer the one that was asked about"):
         EXPLAIN.run_job(claimed(waiting))
 
@@ -106,8 +106,8 @@ def test_a_model_that_was_replaced_meanwhile(waiting, nucleus):
     ("data", "message"), [(None, "are not in .*, or damaged"), (b"PK", "or damaged"), (b"others", "are others than")]
 )
 def test_crops_that_are_gone_or_others(waiting, nucleus, settings, data, message):
-    spec = explanations.explain_spec(nucleus, cell()[None], (GRADCAM,))
-    explanations.ask(waiting, spec, cell()[None], "Ada")
+    spec = explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,))
+    explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
     path = settings.explanations_dir / spec.key / CROPS_FILE
     if data is None:
         path.unlink()
@@ -120,20 +120,20 @@ def test_crops_that_are_gone_or_others(waiting, nucleus, settings, data, message
 
 
 def test_one_that_is_cancelled_keeps_nothing(waiting, nucleus, settings):
-    spec = explanations.explain_spec(nucleus, cell()[None], (OCCLUSION,))
-    explanations.ask(waiting, spec, cell()[None], "Ada")
+    spec = explanations.make_explain_spec(nucleus, cell()[None], (OCCLUSION,))
+    explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
     task = claimed(waiting)
     task.stop()
     with pytest.raises(StoppedError, match="nothing was kept"):
         EXPLAIN.run_job(task)
-    assert explanations.found(settings, spec) is None
+    assert explanations.find_explanation(settings, spec) is None
 
 
 def test_one_that_failed_is_begun_anew(waiting, nucleus):
-    spec = explanations.explain_spec(nucleus, cell()[None], (GRADCAM,))
-    first = explanations.ask(waiting, spec, cell()[None], "Ada")
-    store.end(waiting.db, store.get_job(waiting.db, first.id), store.FAILED, error="no room")
-    explanations.ask(waiting, spec, cell()[None], "Ada")
+    spec = explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,))
+    first = explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
+    store.end_attempt(waiting.db, store.get_job(waiting.db, first.id), store.FAILED, error="no room")
+    explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
     assert [job.status for job in store.list_jobs(waiting.db)] == [store.RUNNING]
 
 

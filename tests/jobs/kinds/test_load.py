@@ -9,17 +9,17 @@ import pytest
 from bloodcell.core.errors import ModelError, StoreError
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.kinds.load import LOAD
-from bloodcell.jobs.model_files import KEPT_DAYS, keep_file
+from bloodcell.jobs.model_files import RETENTION_DAYS, store_model_file
 from bloodcell.jobs.store import add_job, claim_next
 from bloodcell.jobs.task import Task
 from bloodcell.model_import.load_spec import LoadSpec
 from bloodcell.model_store.folder import read_model
-from bloodcell.model_store.model_zip import packed_bytes
+from bloodcell.model_store.model_zip import pack_model_to_bytes
 from tests.pages.tiny_model import write_tiny_model
 
 
 def task_of(db, settings, data):
-    spec = LoadSpec("tiny", str(keep_file(data, "My model.ZIP", settings)), "packed", "My model.ZIP")
+    spec = LoadSpec("tiny", str(store_model_file(data, "My model.ZIP", settings)), "packed", "My model.ZIP")
     new = LOAD.make_job(spec, settings.home, "Ada")
     assert (new.kind, new.name, new.title) == ("load", "tiny", "Load My model.ZIP")
     add_job(db, new)
@@ -30,7 +30,7 @@ def task_of(db, settings, data):
 
 def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
     folder = write_tiny_model(tmp_path / "source" / "tiny")
-    task = task_of(db, settings, packed_bytes(folder))
+    task = task_of(db, settings, pack_model_to_bytes(folder))
     assert LOAD.run_job(task) == "tiny"
     assert read_model(settings.runs_dir / "tiny").sha256 == read_model(folder).sha256
     assert task.progress()["phase"] == "loading"
@@ -48,16 +48,16 @@ def test_a_hostile_file_leaves_its_reason_and_nothing_else(db, settings, tmp_pat
 
 
 def test_a_file_is_kept_once_and_under_no_name_of_its_own(settings):
-    first, second = (keep_file(b"bytes", name, settings) for name in ("../a.keras", "b.keras"))
+    first, second = (store_model_file(b"bytes", name, settings) for name in ("../a.keras", "b.keras"))
     assert first == second
-    assert first.parent == settings.models_in_dir
+    assert first.parent == settings.incoming_models_dir
     assert (first.suffix, first.read_bytes()) == (".keras", b"bytes")
 
 
 def test_files_of_long_ago_go_when_the_next_one_comes(settings):
-    old, fresh = keep_file(b"old", "a.keras", settings), keep_file(b"fresh", "a.keras", settings)
-    os.utime(old, (then := time.time() - KEPT_DAYS * 24 * 3600 - 60, then))
-    keep_file(b"next", "a.keras", settings)
+    old, fresh = store_model_file(b"old", "a.keras", settings), store_model_file(b"fresh", "a.keras", settings)
+    os.utime(old, (then := time.time() - RETENTION_DAYS * 24 * 3600 - 60, then))
+    store_model_file(b"next", "a.keras", settings)
     assert (old.exists(), fresh.exists()) == (False, True)
 
 
@@ -67,7 +67,7 @@ def test_a_full_disk(settings, monkeypatch):
 
     monkeypatch.setattr("bloodcell.jobs.model_files.write_whole", full)
     with pytest.raises(StoreError, match="The file of the model cannot be stored: No space left on device"):
-        keep_file(b"bytes", "a.keras", settings)
+        store_model_file(b"bytes", "a.keras", settings)
 
 
 def test_its_settings_fit_into_a_job(settings):

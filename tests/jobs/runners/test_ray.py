@@ -18,10 +18,10 @@ from sqlalchemy import update
 
 from bloodcell.cli import main
 from bloodcell.core.errors import JobError
-from bloodcell.db.database import writing
+from bloodcell.db.database import begin_write
 from bloodcell.db.schema import jobs
 from bloodcell.jobs.files import LOG_FILE, job_dir, read_log
-from bloodcell.jobs.processes import ProcessId, is_alive, process_id, stop
+from bloodcell.jobs.processes import ProcessId, find_process, is_alive, stop_process
 from bloodcell.jobs.queue import open_queue
 from bloodcell.jobs.reasons import FULL_DISK
 from bloodcell.jobs.runners import local, ray_cluster
@@ -69,7 +69,7 @@ def cluster():
         wait_for(lambda: answers(f"{address}/api/version"), "the cluster", LONG_S)
         yield address
     finally:
-        stop(process_id(head.pid), asked_at=0)
+        stop_process(find_process(head.pid), asked_at=0)
         head.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,15 +108,17 @@ def test_jobs_run_one_after_the_other_and_are_followed(queue, on_ray, capfd):
     queue = light_queue(queue.db, replace(queue.settings, jobs_at_once=1))
     first, second = queue.submit(new_job(steps=2, step_s=0.2)), queue.submit(new_job("fill_disk"))
     assert (first.status, second.status) == (RUNNING, QUEUED)
-    one = wait_status(queue, first.id, DONE, tend=False, timeout_s=LONG_S)
+    one = wait_status(queue, first.id, DONE, dispatch=False, timeout_s=LONG_S)
     assert (one.result, one.progress["step"], one.attempt) == ("counted", 2, 1)
-    failed = wait_status(queue, second.id, FAILED, tend=False, timeout_s=LONG_S)  # the first one's worker started it
+    failed = wait_status(
+        queue, second.id, FAILED, dispatch=False, timeout_s=LONG_S
+    )  # the first one's worker started it
     assert failed.error == FULL_DISK
     assert (job_dir(queue.settings, second.id) / "kept").is_file()
     text, _ = queue.runner.read_log(failed)
     assert "OSError" in text
     assert read_log(queue.settings, second.id)[0] == text
-    assert text in queue.runner.kept_by_ray(failed)  # the whole log can be read in Ray's dashboard too
+    assert text in queue.runner.read_ray_output(failed)  # the whole log can be read in Ray's dashboard too
     capfd.readouterr()
     assert main.main(["jobs", "follow", str(second.id)]) == 1
     assert capfd.readouterr().out == text
@@ -127,13 +129,13 @@ def test_jobs_run_one_after_the_other_and_are_followed(queue, on_ray, capfd):
 def test_a_worker_that_hears_nothing_and_one_that_waits_are_cancelled(queue):
     deaf, waiting = queue.submit(new_job("deaf")), queue.submit(new_job())
     assert (deaf.status, waiting.status) == (RUNNING, RUNNING)
-    child = process_id(wait_for(lambda: get_job(queue.db, deaf.id).progress.get("child"), "the child", LONG_S))
+    child = find_process(wait_for(lambda: get_job(queue.db, deaf.id).progress.get("child"), "the child", LONG_S))
     worker = get_job(queue.db, deaf.id)
     queue.cancel(waiting.id)
     given_up = wait_status(queue, waiting.id, CANCELLED, timeout_s=LONG_S)
     assert (given_up.pid, get_job(queue.db, deaf.id).status) == (None, RUNNING)
     queue.cancel(deaf.id)
-    wait_status(queue, deaf.id, CANCELLED, tend=False, timeout_s=LONG_S)  # the helper tends
+    wait_status(queue, deaf.id, CANCELLED, dispatch=False, timeout_s=LONG_S)  # the helper tends
     for process in (ProcessId(worker.pid, worker.pid_created), child):
         wait_for(lambda one=process: not is_alive(one), f"the end of process {process.pid}", LONG_S)
 
@@ -155,9 +157,9 @@ def test_a_killed_worker_is_interrupted_and_goes_on(queue):
 @needs_ray
 def test_a_node_that_does_not_see_the_workspace_says_so_and_its_log_comes_from_ray(queue, on_ray, capfd):
     job_id = add_job(queue.db, new_job())  # without the folder that `submit` makes
-    queue.tend()
+    queue.dispatch()
     failed = wait_status(queue, job_id, FAILED, timeout_s=LONG_S)
-    assert f"{local.host()} does not see the job's folder {job_dir(queue.settings, job_id)}" in failed.error
+    assert f"{local.get_host_name()} does not see the job's folder {job_dir(queue.settings, job_id)}" in failed.error
     text, at = queue.runner.read_log(failed)
     assert at < 0
     assert queue.runner.read_log(failed, at) == ("", at)
@@ -180,7 +182,7 @@ def test_what_ray_refuses_and_what_it_does_not_know(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)
     assert not queue.runner.is_gone(job)  # claimed, but not yet handed over
-    silent_since = time.time() - local.SILENCE_S - 1
+    silent_since = time.time() - local.HEARTBEAT_TIMEOUT_S - 1
     assert queue.runner.is_gone(replace(job, started_at=silent_since))
     assert queue.runner.is_gone(replace(job, pid=1, heartbeat_at=silent_since))  # the cluster was started anew
     assert not queue.runner.is_gone(replace(job, pid=1, heartbeat_at=time.time()))  # started before there was a cluster
@@ -203,11 +205,11 @@ def test_a_cluster_that_does_not_answer(db, settings):
         queue.runner.read_log(job)
     add_job(db, new_job())
     job = claim_next(db, 1)
-    queue.tend()
+    queue.dispatch()
     assert get_job(db, job.id).status == RUNNING  # it may well go on
-    with writing(db) as connection:
-        connection.execute(update(jobs).values(started_at=time.time() - local.SILENCE_S - 1))
-    queue.tend()
+    with begin_write(db) as connection:
+        connection.execute(update(jobs).values(started_at=time.time() - local.HEARTBEAT_TIMEOUT_S - 1))
+    queue.dispatch()
     assert get_job(db, job.id).status == INTERRUPTED
 
 

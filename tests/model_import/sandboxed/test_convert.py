@@ -70,8 +70,8 @@ def test_its_answers_are_those_of_keras(plain):
 
 def test_what_it_says_of_itself(plain):
     engine = Engine(plain[1])
-    assert (engine.class_names, engine.takes.input, engine.takes.outputs) == (NAMES, "cell", ("logits",))
-    assert (engine.takes.height_px, engine.takes.width_px, engine.thresholds) == (SIDE_PX, SIDE_PX, None)
+    assert (engine.class_names, engine.io_spec.input, engine.io_spec.outputs) == (NAMES, "cell", ("logits",))
+    assert (engine.io_spec.height_px, engine.io_spec.width_px, engine.thresholds) == (SIDE_PX, SIDE_PX, None)
 
 
 def test_the_network_that_is_kept_passes_the_same_look(plain):
@@ -206,16 +206,16 @@ def of_objects(weights):
     ],
 )
 def test_weights_that_are_refused(change, match, tmp_path):
-    from bloodcell.networks.builders.open_file import load_inspected
+    from bloodcell.networks.builders.open_file import load_keras_file
 
     path = with_weights(saved(network(), tmp_path / "odd.keras"), change)
     with pytest.raises(ModelError, match=match):
-        load_inspected(path)
+        load_keras_file(path)
 
 
 def test_what_is_no_network_never_reaches_keras(tmp_path):
-    from bloodcell.networks.builders.open_file import load_inspected
+    from bloodcell.networks.builders.open_file import load_keras_file
 
     (tmp_path / "bad.keras").write_bytes(b"no network")
     with pytest.raises(ModelError, match=r"The \.keras file is refused: it is no zip"):
-        load_inspected(tmp_path / "bad.keras")
+        load_keras_file(tmp_path / "bad.keras")

@@ -3,23 +3,23 @@
 import pytest
 
 from bloodcell.core.errors import ModelError
-from bloodcell.model_import.sandboxed.trial import try_model
+from bloodcell.model_import.sandboxed.trial import run_smoke_test
 from tests.inference.net import write_net, write_spec
 from tests.pages.tiny_model import write_tiny_model
 
 
 def test_what_a_model_said(tmp_path):
-    trial = try_model(write_tiny_model(tmp_path / "tiny"))
+    trial = run_smoke_test(write_tiny_model(tmp_path / "tiny"))
     assert trial.n_cells == sum(trial.named.values()) >= 10
     assert trial.ms_per_cell >= 0
 
 
 def test_models_that_cannot_be_served(tmp_path):
     with pytest.raises(ModelError, match="tells 2 classes apart"):
-        try_model(write_net(tmp_path / "two", n_outputs=2))
+        run_smoke_test(write_net(tmp_path / "two", n_outputs=2))
     outside = write_net(tmp_path / "outside", pixel=(99, 99))  # a pixel that the crop does not have
     with pytest.raises(ModelError, match="The network fails on a drawn cell"):
-        try_model(outside)
+        run_smoke_test(outside)
 
 
 def test_another_size_than_the_network_takes(tmp_path):
@@ -28,4 +28,4 @@ def test_another_size_than_the_network_takes(tmp_path):
     with pytest.raises(
         ModelError, match=r"network of wide takes \['N', 32, 32, 3\], spec\.json names \(N, 48, 48, 3\)"
     ):
-        try_model(folder)
+        run_smoke_test(folder)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import ModelError, SpecError
-from bloodcell.networks.builders.freeze import backbone_layers, freeze_backbone, thaw_backbone
+from bloodcell.networks.builders.freeze import freeze_backbone, list_backbone_layers, thaw_backbone
 from bloodcell.networks.builders.resnet18 import build_resnet18
-from bloodcell.networks.builders.weights import IMAGENET_FILES, copy_by_name
-from bloodcell.networks.registry import builder_of, default_settings
+from bloodcell.networks.builders.weights import IMAGENET_FILES, copy_weights_by_name
+from bloodcell.networks.registry import build_default_settings, get_builder
 from tests.networks.builders.tiny import drawn_crops, tiny_settings
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
@@ -31,7 +31,7 @@ def no_network(monkeypatch, tmp_path):
 def test_without_a_network_the_file_its_place_and_the_way_out_are_named(name, family, monkeypatch, tmp_path):
     no_network(monkeypatch, tmp_path)
     with pytest.raises(ModelError) as caught:
-        builder_of(name)(tiny_settings(name, weights="imagenet"))
+        get_builder(name)(tiny_settings(name, weights="imagenet"))
     text = str(caught.value)
     assert "\n" not in text
     for part in (family, IMAGENET_FILES[family].name, str(tmp_path / "models"), "from scratch"):
@@ -48,8 +48,8 @@ def check_weights_in_the_cache(name, family, monkeypatch, tmp_path, size):
             weights.assign(rng.normal(0, 0.1, weights.shape))
     (tmp_path / "models").mkdir()
     source.save(tmp_path / "models" / IMAGENET_FILES[family].name)
-    settings = default_settings(name, 3, height_px=size[0], width_px=size[1], weights="imagenet")
-    model = builder_of(name)(settings)
+    settings = build_default_settings(name, 3, height_px=size[0], width_px=size[1], weights="imagenet")
+    model = get_builder(name)(settings)
     crops = drawn_crops(2, *size)[0].astype(np.float32)
     scaled, maps = keras.Model(model.input, [model.get_layer("scaling").output, model.get_layer("features").input])(
         crops, training=False
@@ -92,7 +92,7 @@ def test_a_backbone_of_keras_from_a_local_file(tmp_path):
     path = tmp_path / "vgg.weights.h5"
     source = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 48, 3))
     source.save_weights(path)
-    model = builder_of("vgg16")(tiny_settings("vgg16", weights=str(path)))
+    model = get_builder("vgg16")(tiny_settings("vgg16", weights=str(path)))
     for ours, theirs in zip(
         model.get_layer("block1_conv2").weights, source.get_layer("block1_conv2").weights, strict=True
     ):
@@ -101,15 +101,15 @@ def test_a_backbone_of_keras_from_a_local_file(tmp_path):
 
 def test_a_local_file_that_is_not_there(tmp_path):
     with pytest.raises(ModelError, match=r"There is no file of weights .*gone\.h5: name one, or choose 'imagenet' or"):
-        builder_of("resnet18")(tiny_settings("resnet18", weights=str(tmp_path / "gone.h5")))
+        get_builder("resnet18")(tiny_settings("resnet18", weights=str(tmp_path / "gone.h5")))
 
 
 def test_a_file_with_weights_of_another_network(tmp_path):
     path = tmp_path / "other.weights.h5"
-    small = builder_of("small")(tiny_settings("small"))
+    small = get_builder("small")(tiny_settings("small"))
     small.save_weights(path)
     with pytest.raises(ModelError, match=r"The weights in .*other\.weights\.h5 do not fit the backbone of ResNet18"):
-        builder_of("resnet18")(tiny_settings("resnet18", weights=str(path)))
+        get_builder("resnet18")(tiny_settings("resnet18", weights=str(path)))
 
 
 def test_resnet18_without_its_extra(monkeypatch):
@@ -117,42 +117,42 @@ def test_resnet18_without_its_extra(monkeypatch):
     with pytest.raises(
         ModelError, match=r"need the extra keras-hub: install it by `pip install -r requirements-hub\.txt`"
     ):
-        builder_of("resnet18")(tiny_settings("resnet18", weights="imagenet"))
+        get_builder("resnet18")(tiny_settings("resnet18", weights="imagenet"))
 
 
 def test_weights_go_over_by_name():
     source, target = (build_resnet18(tiny_settings("resnet18")) for _ in range(2))
-    copy_by_name(source, target)
+    copy_weights_by_name(source, target)
     for ours, theirs in zip(
         target.get_layer("stack1_block0_0_conv").weights, source.get_layer("stack1_block0_0_conv").weights, strict=True
     ):
         assert np.array_equal(ours.numpy(), theirs.numpy())
     with pytest.raises(ModelError, match=r"weights are of another network than resnet18: conv1_bn, conv1_conv"):
-        copy_by_name(build_resnet18(tiny_settings("resnet18", stage_widths=(5, 7))), target)
+        copy_weights_by_name(build_resnet18(tiny_settings("resnet18", stage_widths=(5, 7))), target)
 
 
 def test_a_side_too_small():
     with pytest.raises(SpecError, match=r"Xception takes inputs of 71 px or more a side\. Received: \(64, 80\)"):
-        builder_of("xception")(tiny_settings("xception", height_px=64))
+        get_builder("xception")(tiny_settings("xception", height_px=64))
 
 
 def test_a_layer_that_the_backbone_has_not():
     with pytest.raises(SpecError, match=r"`backbone_end` must be a layer of VGG16\. Received: 'block9'"):
-        builder_of("vgg16")(tiny_settings("vgg16", backbone_end="block9"))
+        get_builder("vgg16")(tiny_settings("vgg16", backbone_end="block9"))
 
 
 def test_each_preprocesses_as_keras_says():
     """The scaled crops are what `preprocess_input` of the family gives; EfficientNet has it inside."""
     crops = drawn_crops(2, 32, 48)[0].astype(np.float32)
     for name, module in (("vgg16", keras.applications.vgg16), ("resnet50", keras.applications.resnet50)):
-        model = builder_of(name)(tiny_settings(name))
+        model = get_builder(name)(tiny_settings(name))
         scaled = keras.Model(model.input, model.get_layer("scaling").output)(crops)
         assert np.abs(keras.ops.convert_to_numpy(scaled) - module.preprocess_input(crops.copy())).max() < 1e-3
 
 
 def test_efficientnet_is_scaled_once_and_as_its_weights_want():
     """Keras scales inside by mean and variance of ImageNet; ours does in its place what these make of the levels."""
-    model = builder_of("efficientnet_b4")(tiny_settings("efficientnet_b4"))
+    model = get_builder("efficientnet_b4")(tiny_settings("efficientnet_b4"))
     kinds = [type(layer).__name__ for layer in model.layers]
     assert "Normalization" not in kinds
     assert kinds.count("Rescaling") == 2  # "centring" and "scaling"
@@ -163,8 +163,8 @@ def test_efficientnet_is_scaled_once_and_as_its_weights_want():
 
 def test_two_rounds():
     """Frozen: the head learns alone, normalisation keeps its mean. Thawed: all kernels learn, normalisation does not."""
-    model = builder_of("resnet18")(tiny_settings("resnet18"))
-    names = [layer.name for layer in backbone_layers(model)]
+    model = get_builder("resnet18")(tiny_settings("resnet18"))
+    names = [layer.name for layer in list_backbone_layers(model)]
     assert "conv1_conv" in names
     assert "features" in names
     assert not {"crops", "logits", "head_dropout"} & set(names)

@@ -4,8 +4,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from bloodcell.imaging.scale import FITTED, FIXED, SCALINGS, fit_scaling, fixed_scaling
-from bloodcell.networks.registry import builder_of
+from bloodcell.imaging.scale import FITTED, FIXED, SCALINGS, fit_scaling, make_fixed_scaling
+from bloodcell.networks.registry import get_builder
 from bloodcell.networks.settings import NetworkSettings
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
@@ -19,11 +19,11 @@ CROPS[:, 2, 3] = 235  # never varies
 
 
 def fitted(name):
-    return fixed_scaling(name) if name in FIXED else fit_scaling(name, [CROPS[:20]])
+    return make_fixed_scaling(name) if name in FIXED else fit_scaling(name, [CROPS[:20]])
 
 
 def net_with(scaling):
-    return builder_of("small")(NetworkSettings(SIDE_PX, SIDE_PX, 3, 0.0, scaling, stage_widths=(4,)))
+    return get_builder("small")(NetworkSettings(SIDE_PX, SIDE_PX, 3, 0.0, scaling, stage_widths=(4,)))
 
 
 def scaled_by(model, crops):
@@ -43,7 +43,7 @@ def test_inside_as_outside_and_after_saving(name, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     assert np.array_equal(scaled_by(again, CROPS), scaled_by(model, CROPS))
-    assert again.count_params() == model.count_params() == net_with(fixed_scaling("-1..1")).count_params()
+    assert again.count_params() == model.count_params() == net_with(make_fixed_scaling("-1..1")).count_params()
 
 
 @pytest.mark.parametrize("name", [*FITTED, "crop", "imagenet caffe", "imagenet torch"])

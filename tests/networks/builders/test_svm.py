@@ -7,12 +7,12 @@ from sklearn.svm import SVC
 
 from bloodcell.core.errors import DatasetError, ModelError, SpecError
 from bloodcell.inference.engine import Engine
-from bloodcell.inference.ood import fit_typical
-from bloodcell.model_store.io_spec import Takes
-from bloodcell.networks.builders.svm import with_svm
-from bloodcell.networks.registry import builder_of
+from bloodcell.inference.ood import fit_feature_statistics
+from bloodcell.model_store.io_spec import ModelIOSpec
+from bloodcell.networks.builders.svm import add_svm
+from bloodcell.networks.registry import get_builder
 from bloodcell.training.fitting.export import export_onnx
-from bloodcell.training.fitting.svm import features_of, fit_svm, teach_svm
+from bloodcell.training.fitting.svm import extract_features, fit_svm, train_svm
 from tests.inference.net import write_spec
 from tests.networks.builders.tiny import drawn_crops, tiny_settings
 from tests.training.tiny_run import FOREIGN_WARNINGS
@@ -46,7 +46,7 @@ def test_scores_and_classes_are_those_of_scikit_learn(kernel, n_classes):
 
     features, class_index = drawn_features(n_classes)
     svc, scaler = fit_svm(features, class_index, kernel)
-    model = with_svm(plain_model(6), svc, scaler.mean_, scaler.scale_)
+    model = add_svm(plain_model(6), svc, scaler.mean_, scaler.scale_)
     asked = np.random.default_rng(9).normal(0, 2, (300, 6))
     logits = keras.ops.convert_to_numpy(model(as_crops(asked), training=False)["logits"])
     theirs = svc.decision_function(scaler.transform(asked))
@@ -72,7 +72,7 @@ def test_votes_that_tie_are_settled_as_scikit_learn_settles_them():
     ties = asked[(first & ~second & third) | (~first & second & ~third)]
     assert len(ties) >= 3
     svc.decision_function_shape, svc.break_ties = "ovr", True
-    model = with_svm(plain_model(2), svc, scaler.mean_, scaler.scale_)
+    model = add_svm(plain_model(2), svc, scaler.mean_, scaler.scale_)
     logits = np.asarray(model(as_crops(ties), training=False)["logits"])
     assert np.array_equal(logits.argmax(axis=1), svc.predict(scaler.transform(ties)))
 
@@ -81,15 +81,15 @@ def test_a_taught_network_serves_through_the_engine(tmp_path):
     """From drawn cells to the model folder: ONNX alone, no scikit-learn and no pickle, gives SVC's scores."""
     settings = tiny_settings("resnet50_svm")
     crops, class_index = drawn_crops(18, settings.height_px, settings.width_px)
-    base = builder_of("resnet50_svm")(settings)
-    features = features_of(base, [crops[:10], crops[10:]])
+    base = get_builder("resnet50_svm")(settings)
+    features = extract_features(base, [crops[:10], crops[10:]])
     svc, scaler = fit_svm(features, class_index)
-    model = teach_svm(base, [crops[:10], crops[10:]], class_index)
+    model = train_svm(base, [crops[:10], crops[10:]], class_index)
     outputs = export_onnx(model, tmp_path / "model.onnx", crops)
-    fit_typical(features, class_index).save(tmp_path / "typical.npz")
+    fit_feature_statistics(features, class_index).save(tmp_path / "typical.npz")
     calibration = {"temperature": 1.0, "min_confidence": 0.5, "max_distance": 1e9}
-    takes = Takes(settings.height_px, settings.width_px, "cell", 1.2, outputs)
-    write_spec(tmp_path, side_px=None, **takes.to_description(), class_names=["A", "B", "C"], calibration=calibration)
+    io_spec = ModelIOSpec(settings.height_px, settings.width_px, "cell", 1.2, outputs)
+    write_spec(tmp_path, side_px=None, **io_spec.to_description(), class_names=["A", "B", "C"], calibration=calibration)
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     logits = session.run(None, {"crops": crops.astype(np.float32)})[0]
     assert np.abs(logits - svc.decision_function(scaler.transform(features.astype(np.float64)))).max() < 1e-4
@@ -99,7 +99,7 @@ def test_a_taught_network_serves_through_the_engine(tmp_path):
 
 
 def test_an_svm_before_it_is_taught_is_no_opinion():
-    model = builder_of("resnet50_svm")(tiny_settings("resnet50_svm"))
+    model = get_builder("resnet50_svm")(tiny_settings("resnet50_svm"))
     assert not np.any(model.get_layer("pairs").kernel.numpy())
 
 
@@ -109,18 +109,18 @@ def test_what_an_svm_cannot_learn_from():
 
 
 def test_an_svm_has_no_head_for_strangers():
-    with pytest.raises(SpecError, match=r"An SVM has no head `known_head`"):
-        builder_of("resnet50_svm")(tiny_settings("resnet50_svm", known_head=True))
+    with pytest.raises(SpecError, match=r"An SVM has no head `ood_head`"):
+        get_builder("resnet50_svm")(tiny_settings("resnet50_svm", ood_head=True))
 
 
 @pytest.mark.parametrize("settings", [{"kernel": "poly"}, {"kernel": "rbf", "gamma": "scale"}])
 def test_a_kernel_that_cannot_be_rebuilt(settings):
     features, class_index = drawn_features(3)
     with pytest.raises(ModelError, match=r"kernel must be one of \('linear', 'rbf'\), with a number as gamma"):
-        with_svm(plain_model(6), SVC(**settings).fit(features, class_index), np.zeros(6), np.ones(6))
+        add_svm(plain_model(6), SVC(**settings).fit(features, class_index), np.zeros(6), np.ones(6))
 
 
 def test_classes_that_are_not_numbered():
     features, class_index = drawn_features(3)
     with pytest.raises(ModelError, match=r"SVM's classes must be 0 to 2\. Received: \[1, 2, 3\]"):
-        with_svm(plain_model(6), SVC(kernel="linear").fit(features, class_index + 1), np.zeros(6), np.ones(6))
+        add_svm(plain_model(6), SVC(kernel="linear").fit(features, class_index + 1), np.zeros(6), np.ones(6))

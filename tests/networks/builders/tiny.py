@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bloodcell.imaging.crop import whole_picture
-from bloodcell.networks.registry import NETWORKS, default_settings
+from bloodcell.imaging.crop import resize_image
+from bloodcell.networks.registry import NETWORKS, build_default_settings
 from bloodcell.synthetic.gallery import draw_field
 
 N_CLASSES = 3
@@ -22,12 +22,12 @@ CHANGES = {
     "unet": {"height_px": 32, "width_px": 48, "stage_widths": (4, 6, 8)},
 }
 NAMES = [network.name for network in NETWORKS]
-OF_CLASSES = [network.name for network in NETWORKS if network.taught != "masks"]
-BY_STEPS = [network.name for network in NETWORKS if network.taught == "steps"]
+OF_CLASSES = [network.name for network in NETWORKS if network.trained_by != "masks"]
+BY_STEPS = [network.name for network in NETWORKS if network.trained_by == "steps"]
 
 
 def tiny_settings(name, **changes):
-    return default_settings(name, N_CLASSES, **(CHANGES[name] | changes))
+    return build_default_settings(name, N_CLASSES, **(CHANGES[name] | changes))
 
 
 def drawn_crops(n, height_px, width_px, seed=0):
@@ -38,4 +38,4 @@ def drawn_crops(n, height_px, width_px, seed=0):
         draw_field(seed + row, 1, 96, 96, scale=0.4, class_names=[kinds[c]], n_platelets=0)
         for row, c in enumerate(class_index)
     )
-    return np.stack([whole_picture(field.rgb, height_px, width_px) for field in fields]), class_index
+    return np.stack([resize_image(field.rgb, height_px, width_px) for field in fields]), class_index

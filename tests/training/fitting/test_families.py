@@ -14,7 +14,7 @@ from bloodcell.networks.settings import NetworkSettings
 from bloodcell.training.fitting import phases
 from bloodcell.training.fitting.batches import DrawnBatches
 from bloodcell.training.fitting.fit import train
-from bloodcell.training.fitting.phases import fit_network, rounds_of
+from bloodcell.training.fitting.phases import fit_network, list_phases
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
 from tests.training.fitting.test_phases import HELD, LEARNED, Watch, weights, work
 from tests.training.samples.test_samples import samples, spec
@@ -47,7 +47,7 @@ def test_a_network_of_whole_pictures_without_background_is_trained_and_serves(da
         mask="otsu",
     )
     engine, metrics = trained(settings, data_dir, tmp_path)
-    assert (engine.takes.input, engine.takes.mask, engine.takes.knows_strangers) == ("image", "otsu", False)
+    assert (engine.io_spec.input, engine.io_spec.mask, engine.io_spec.has_ood_head) == ("image", "otsu", False)
     assert metrics["validation"]["images"] == 16  # 48 pictures, each learned from or held out, found cell or not
     data = (data_dir / "cells" / "NEUTROPHIL" / "0-0.png").read_bytes()
     (result,) = analyse(engine, [data])
@@ -70,7 +70,7 @@ def test_published_networks_of_whole_pictures_are_taught(network, size, changes,
     settings = TrainSpec.for_network(
         network, network, CELLS, folds=3, epochs=1, height_px=height_px, width_px=width_px, **changes
     )
-    assert not settings.known_head
+    assert not settings.ood_head
     engine, metrics = trained(settings, data_dir, tmp_path)
     assert np.isfinite(metrics["validation"]["accuracy"])
     (result,) = analyse(engine, [(data_dir / "cells" / "NEUTROPHIL" / "0-0.png").read_bytes()])
@@ -102,7 +102,7 @@ def test_every_image_once_an_epoch_in_a_new_order():
         labels = np.concatenate([batches[number][1]["logits"].argmax(axis=1) for number in range(2)])
         assert sorted(labels.tolist()) == [0, 0, 0, 1, 1, 1]
         assert set(batches[1][1]) == set(batches[1][2]) == {"logits"}
-        orders.append([batches._rows_in_turn(number).tolist() for number in range(2)])
+        orders.append([batches._select_rows(number).tolist() for number in range(2)])
         assert sorted(orders[-1][0] + orders[-1][1]) == [0, 1, 3, 4, 5, 6]
         batches.on_epoch_end()
     assert orders[0] != orders[1]
@@ -113,7 +113,7 @@ def test_every_image_once_an_epoch_in_a_new_order():
 @pytest.mark.usefixtures("without_graphs")
 def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
     settings = spec(epochs=3, frozen_epochs=2, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
-    assert [(part.begin, part.end, part.is_frozen) for part in rounds_of(settings)] == [(0, 2, True), (2, 3, False)]
+    assert [(part.begin, part.end, part.is_frozen) for part in list_phases(settings)] == [(0, 2, True), (2, 3, False)]
     (tmp_path / "whole").mkdir()
     whole = fit_network(settings, 1, LEARNED, HELD, work(tmp_path / "whole", settings, watch := Watch()))
     assert "first round, to epoch 2: the backbone stays as it is" in watch.lines

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bloodcell.training.fitting.losses import losses_of
+from bloodcell.training.fitting.losses import build_losses
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
@@ -15,7 +15,7 @@ LOGITS = np.array([[math.log(3), 0.0]], np.float32)
 
 
 def loss(gamma, labels, weights=None):
-    of_classes = losses_of(replace(SPEC, focal_gamma=gamma))["logits"]
+    of_classes = build_losses(replace(SPEC, focal_gamma=gamma))["logits"]
     return float(of_classes(np.array(labels, np.float32), np.repeat(LOGITS, len(labels), axis=0), weights))
 
 
@@ -46,5 +46,5 @@ def test_weights_scale_the_crops(gamma):
 
 
 def test_the_head_of_known_cells_keeps_its_loss():
-    known = losses_of(replace(SPEC, focal_gamma=2))["known"]
+    known = build_losses(replace(SPEC, focal_gamma=2))["known"]
     assert float(known(np.array([[1.0]]), np.array([[0.0]]))) == pytest.approx(math.log(2))

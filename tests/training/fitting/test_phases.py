@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError, RunError, StoppedError
-from bloodcell.core.io import write_whole
+from bloodcell.core.io import write_atomic
 from bloodcell.core.progress import Control
 from bloodcell.training.fitting import checkpoint
-from bloodcell.training.fitting.checkpoint import fingerprint, open_checkpoints
+from bloodcell.training.fitting.checkpoint import hash_samples, open_checkpoints
 from bloodcell.training.fitting.phases import Work, fit_network
 from tests.training.samples.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS
@@ -26,7 +26,7 @@ class Watch(Control):
     def progress(self, at):
         self.told.append(at)
 
-    def epoch_done(self, row):
+    def on_epoch(self, row):
         self.rows.append(row)
 
     def log(self, line):
@@ -135,7 +135,7 @@ def test_a_checkpoint_of_another_keras_is_refused(begun, monkeypatch):
 
 def test_a_checkpoint_that_is_damaged_is_refused(begun):
     state = begun / "fit-1.npz"
-    write_whole(state, state.read_bytes()[:-30])
+    write_atomic(state, state.read_bytes()[:-30])
     with pytest.raises(RunError, match=r"The checkpoint .*fit-1\.npz cannot be read; start anew"):
         open_checkpoints(begun, spec(), LEARNED).rows()
     (begun / "run.json").write_text("{")
@@ -155,16 +155,16 @@ def test_a_run_without_a_finished_epoch_may_be_begun_otherwise(tmp_path):
 
 def test_the_fingerprint_sees_every_part():
     def changed(**parts):
-        return fingerprint(type(LEARNED)(**(vars(LEARNED) | parts)))
+        return hash_samples(type(LEARNED)(**(vars(LEARNED) | parts)))
 
-    brighter = LEARNED.wide.copy()
+    brighter = LEARNED.stored_crops.copy()
     brighter[0, 0, 0, 0] += 1
     others = [
-        changed(wide=brighter),
+        changed(stored_crops=brighter),
         changed(class_index=1 - LEARNED.class_index),
         changed(group=LEARNED.group[::-1]),
         changed(source=LEARNED.source + 1),
         changed(file=[*LEARNED.file[1:], "x.png"]),
     ]
-    assert len({fingerprint(LEARNED), *others}) == 6
-    assert fingerprint(LEARNED) == changed(no_cell={"s": 1})
+    assert len({hash_samples(LEARNED), *others}) == 6
+    assert hash_samples(LEARNED) == changed(no_cell={"s": 1})

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import StoppedError
-from bloodcell.jobs.reasons import FULL_DISK, reason_of
-from bloodcell.model_store.publish import unfinished_dir
-from bloodcell.training.fitting.fit import OUT_OF_FOLD, train, train_in
+from bloodcell.jobs.reasons import FULL_DISK, describe_failure
+from bloodcell.model_store.publish import get_unfinished_dir
+from bloodcell.training.fitting.fit import OUT_OF_FOLD_FILE, train, train_in_folder
 from bloodcell.training.output.calibration import Outputs
 from tests.training.fitting.test_phases import Watch
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, trained
@@ -36,7 +36,7 @@ def test_finished_fits_are_not_done_again(tmp_path_factory, tmp_path):
     with pytest.raises(StoppedError):
         train(spec, data_dir, run_dir, cache, stopped := StopsIn(fit=2))
     assert not run_dir.exists()
-    begun = unfinished_dir(run_dir)
+    begun = get_unfinished_dir(run_dir)
     assert sorted(path.name for path in (begun / "checkpoint").glob("*.npz")) == ["answers-1.npz", "fit-2.npz"]
     with np.load(begun / "checkpoint" / "answers-1.npz") as stored:
         first = stored["logits"]
@@ -44,7 +44,7 @@ def test_finished_fits_are_not_done_again(tmp_path_factory, tmp_path):
     assert [(row["fit"], row["epoch"]) for row in stopped.rows + then.rows] == [
         (fit, epoch) for fit in (1, 2, 3) for epoch in (1, 2)
     ]
-    answers = Outputs.load(run_dir / OUT_OF_FOLD).logits
+    answers = Outputs.load(run_dir / OUT_OF_FOLD_FILE).logits
     assert {tuple(row) for row in first} <= {tuple(row) for row in answers}
     assert not begun.exists()
     assert (run_dir / "model.onnx").is_file()
@@ -70,7 +70,7 @@ def test_a_full_disk_ends_a_run_with_the_reason_and_keeps_what_there_was(tmp_pat
     data_dir, run_dir = trained(tmp_path_factory)
     spec = replace(SPEC, epochs=3)
     with pytest.raises(OSError, match="No space left on device") as raised:
-        train_in(small_disk, spec, data_dir, run_dir.parent.parent / "cache", Watch())
-    assert reason_of(raised.value) == FULL_DISK
+        train_in_folder(small_disk, spec, data_dir, run_dir.parent.parent / "cache", Watch())
+    assert describe_failure(raised.value) == FULL_DISK
     assert (small_disk / "checkpoint" / "run.json").is_file()
     assert not list(small_disk.rglob(".part-*"))

@@ -6,14 +6,16 @@ import keras
 import numpy as np
 import pytest
 
-from bloodcell.imaging.augment import NOTHING
+from bloodcell.imaging.augment import NO_AUGMENTATION
 from bloodcell.training.fitting.batches import DrawnBatches
-from bloodcell.training.fitting.statistics import measure_statistics
+from bloodcell.training.fitting.statistics import measure_batch_statistics
 from tests.training.samples.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS
-EVERY = spec(class_sampling="every image once", images_per_epoch=0, unknown_share=0, batch_size=4, augment=NOTHING)
+EVERY = spec(
+    class_sampling="every image once", images_per_epoch=0, unknown_share=0, batch_size=4, augment=NO_AUGMENTATION
+)
 
 
 def net():
@@ -28,7 +30,7 @@ def test_mean_and_variance_of_all_batches_without_dropout():
     batches = DrawnBatches(samples([0, 1] * 4), EVERY)
     levels = [batches[number][0][:, 0, 0, 0] for number in range(2)]
     model = net()
-    measure_statistics(model, batches)
+    measure_batch_statistics(model, batches)
     norm = model.get_layer("norm")
     assert np.asarray(norm.moving_mean) == pytest.approx(np.full(3, 3.5), abs=1e-4)
     assert np.asarray(norm.moving_variance) == pytest.approx(
@@ -40,7 +42,7 @@ def test_mean_and_variance_of_all_batches_without_dropout():
 def test_a_frozen_normalisation_stays():
     model = net()
     model.get_layer("norm").trainable = False
-    measure_statistics(model, DrawnBatches(samples([0, 1] * 4), EVERY))
+    measure_batch_statistics(model, DrawnBatches(samples([0, 1] * 4), EVERY))
     assert np.asarray(model.get_layer("norm").moving_mean).tolist() == [0, 0, 0]
 
 
@@ -49,7 +51,7 @@ def test_it_does_not_matter_what_the_statistics_were():
     first, second = net(), net()
     second.get_layer("norm").moving_mean.assign([9.0, 9.0, 9.0])
     for model in (first, second):
-        measure_statistics(model, batches)
+        measure_batch_statistics(model, batches)
     assert np.array_equal(
         np.asarray(first.get_layer("norm").moving_mean), np.asarray(second.get_layer("norm").moving_mean)
     )

@@ -12,17 +12,17 @@ from bloodcell.core.errors import DatasetError, ModelError, RunError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.progress import Control
 from bloodcell.imaging.read import read_rgb
-from bloodcell.imaging.scale import fixed_scaling
+from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.model_store.folder import read_model
-from bloodcell.model_store.io_spec import Takes, takes_of
-from bloodcell.training.fitting.batches import plain_crops
+from bloodcell.model_store.io_spec import ModelIOSpec, read_io_spec
+from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.fitting.export import export_onnx
-from bloodcell.training.fitting.fit import OUT_OF_FOLD, train
+from bloodcell.training.fitting.fit import OUT_OF_FOLD_FILE, train
 from bloodcell.training.output.calibration import Outputs
-from bloodcell.training.output.description import describe
-from bloodcell.training.samples.samples import load_samples, takes_of_spec
+from bloodcell.training.output.description import describe_model
+from bloodcell.training.samples.samples import build_io_spec, load_samples
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, SPEC, trained, write_cells
 
@@ -67,7 +67,9 @@ def test_the_spec_says_how_levels_are_scaled(run):
 
 def test_the_spec_says_what_the_network_takes_and_gives(run):
     description = json.loads((run[1] / "spec.json").read_text())
-    assert takes_of(description, "drawn") == Takes(32, 32, "cell", SPEC.context, ("logits", "known", "features"))
+    assert read_io_spec(description, "drawn") == ModelIOSpec(
+        32, 32, "cell", SPEC.context, ("logits", "known", "features")
+    )
     assert description["side_px"] == 32
 
 
@@ -89,7 +91,7 @@ def test_the_engine_answers_as_keras_does(run, tmp_path):
     data_dir, run_dir = run
     engine = Engine(run_dir)
     samples = load_samples(SPEC, data_dir, tmp_path)
-    crops = plain_crops(samples.wide[:], SPEC)
+    crops = cut_centre_crops(samples.stored_crops[:], SPEC)
     scores = engine.classify(crops)
     assert scores.probs.sum(axis=1) == pytest.approx(1, abs=1e-5)
     model = keras.models.load_model(run_dir / "model.keras")
@@ -109,7 +111,7 @@ def test_training_sees_the_crops_that_use_sees(run, tmp_path):
         rgb = read_rgb((data_dir / "cells" / samples.file[row]).read_bytes())
         finding = find_white_cells(rgb)
         crop = crop_cell(rgb, finding.boxes[0], SPEC.height_px, SPEC.context, finding.background_rgb)
-        assert np.abs(plain_crops(samples.wide[row : row + 1], SPEC)[0].astype(int) - crop).mean() < 8
+        assert np.abs(cut_centre_crops(samples.stored_crops[row : row + 1], SPEC)[0].astype(int) - crop).mean() < 8
 
 
 def test_the_pipeline_takes_the_model(run):
@@ -131,7 +133,7 @@ def test_a_model_of_all_cells_has_thresholds_from_runs_that_left_cells_out(run, 
     learned_from = [int(line.split()[-5]) for line in lines if "crops to learn from" in line]
     assert learned_from[-1] == 8 * CELLS_PER_CLASS  # the model itself
     assert sum(8 * CELLS_PER_CLASS - n for n in learned_from[:-1]) == 8 * CELLS_PER_CLASS  # each left out once
-    assert len(Outputs.load(tmp_path / "all" / OUT_OF_FOLD).logits) == 8 * CELLS_PER_CLASS
+    assert len(Outputs.load(tmp_path / "all" / OUT_OF_FOLD_FILE).logits) == 8 * CELLS_PER_CLASS
     assert 0.5 <= Engine(tmp_path / "all").thresholds.min_confidence <= 1
 
 
@@ -196,6 +198,6 @@ def test_a_run_is_described_where_there_is_no_git(tmp_path, monkeypatch):
     write_cells(tmp_path)
     samples = load_samples(SPEC, tmp_path, tmp_path / "cache")
     monkeypatch.setenv("PATH", str(tmp_path))
-    description = describe(SPEC, takes_of_spec(SPEC), samples, samples, fixed_scaling("-1..1"), {})
+    description = describe_model(SPEC, build_io_spec(SPEC), samples, samples, make_fixed_scaling("-1..1"), {})
     assert description["revision"] == "unknown"
     assert {"keras", "numpy", "onnxruntime"} <= description["versions"].keys()

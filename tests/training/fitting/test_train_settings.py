@@ -11,11 +11,11 @@ from sklearn.preprocessing import StandardScaler
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.progress import Control
 from bloodcell.inference.engine import Engine
-from bloodcell.training.fitting.batches import plain_crops, scaling_of
+from bloodcell.training.fitting.batches import build_scaling, cut_centre_crops
 from bloodcell.training.fitting.fit import train
-from bloodcell.training.samples.folds import fold_of_rows
-from bloodcell.training.samples.imbalance import learned_rows
-from bloodcell.training.samples.samples import load_samples, takes_of_spec
+from bloodcell.training.samples.folds import assign_folds
+from bloodcell.training.samples.imbalance import select_training_rows
+from bloodcell.training.samples.samples import build_io_spec, load_samples
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
 
@@ -40,7 +40,7 @@ def run(tmp_path_factory):
 
 def of_learned(samples):
     """Crops that the run learned from, worked out anew."""
-    rows = learned_rows(CHOSEN, samples, fold_of_rows(CHOSEN, samples) != CHOSEN.fold)
+    rows = select_training_rows(CHOSEN, samples, assign_folds(CHOSEN, samples) != CHOSEN.fold)
     return samples.take(rows)
 
 
@@ -48,26 +48,26 @@ def test_the_scaling_in_the_model_is_that_of_the_learned_crops_alone(run):
     run_dir, samples = run
     model = keras.models.load_model(run_dir / "model.keras")
     mean, factor = -np.array(model.get_layer("centring").offset), np.array(model.get_layer("scaling").scale)
-    learned = plain_crops(of_learned(samples).wide[:], CHOSEN)
+    learned = cut_centre_crops(of_learned(samples).stored_crops[:], CHOSEN)
     expected = StandardScaler().fit(learned.reshape(len(learned), -1).astype(np.float64))
     assert mean.ravel() == pytest.approx(expected.mean_, abs=1e-4)
     assert factor.ravel() == pytest.approx(1 / expected.scale_, rel=1e-5)
-    of_all = plain_crops(samples.wide[:], CHOSEN).reshape(len(samples.wide), -1).mean(axis=0)
+    of_all = cut_centre_crops(samples.stored_crops[:], CHOSEN).reshape(len(samples.stored_crops), -1).mean(axis=0)
     assert np.abs(mean.ravel() - of_all).max() > 1
 
 
 def test_what_is_held_out_does_not_reach_the_scaling(run):
     """Held-out crops painted black change nothing, one learned crop does."""
     _, samples = run
-    held = fold_of_rows(CHOSEN, samples) == CHOSEN.fold
-    before = scaling_of(CHOSEN, of_learned(samples))
-    painted = replace(samples, wide=samples.wide[:])
-    painted.wide[held] = 0
-    after = scaling_of(CHOSEN, of_learned(painted))
-    assert (after.fingerprint, after.images) == (before.fingerprint, before.images)
+    held_out = assign_folds(CHOSEN, samples) == CHOSEN.fold
+    before = build_scaling(CHOSEN, of_learned(samples))
+    painted = replace(samples, stored_crops=samples.stored_crops[:])
+    painted.stored_crops[held_out] = 0
+    after = build_scaling(CHOSEN, of_learned(painted))
+    assert (after.crops_sha256, after.images) == (before.crops_sha256, before.images)
     assert np.array_equal(after.mean, before.mean)
-    painted.wide[np.flatnonzero(~held)] = 0
-    assert scaling_of(CHOSEN, of_learned(painted)).fingerprint != before.fingerprint
+    painted.stored_crops[np.flatnonzero(~held_out)] = 0
+    assert build_scaling(CHOSEN, of_learned(painted)).crops_sha256 != before.crops_sha256
 
 
 def test_the_spec_says_what_was_done(run):
@@ -75,9 +75,9 @@ def test_the_spec_says_what_was_done(run):
     description = json.loads((run_dir / "spec.json").read_text())
     assert TrainSpec.from_json(json.dumps(description["training"])) == CHOSEN
     assert "divided by the standard deviation of each pixel and channel inside the graph" in description["scaling"]
-    expected = scaling_of(CHOSEN, of_learned(samples))
+    expected = build_scaling(CHOSEN, of_learned(samples))
     statistics = description["scaling_statistics"]
-    assert statistics["sha256_of_learned_crops"] == expected.fingerprint
+    assert statistics["sha256_of_learned_crops"] == expected.crops_sha256
     assert statistics["images"] == expected.images
     assert statistics["shape"] == [32, 32, 3]
     assert statistics["sd"]["least"] == pytest.approx(expected.sd.min())
@@ -94,15 +94,15 @@ def test_the_spec_and_the_card_count_what_was_learned(run):
 
 def test_what_is_held_out_keeps_the_rare_class(run):
     run_dir, samples = run
-    held = fold_of_rows(CHOSEN, samples) == CHOSEN.fold
+    held_out = assign_folds(CHOSEN, samples) == CHOSEN.fold
     metrics = json.loads((run_dir / "metrics.json").read_text())
-    assert metrics["validation"]["images"] == held.sum()
+    assert metrics["validation"]["images"] == held_out.sum()
     assert set(metrics["validation"]["recall"]) == set(WHITE_CELLS_4)
 
 
 def test_the_engine_takes_raw_levels_and_answers_as_keras_does(run):
     run_dir, samples = run
-    crops = plain_crops(samples.wide[:], CHOSEN)
+    crops = cut_centre_crops(samples.stored_crops[:], CHOSEN)
     engine = Engine(run_dir)
     model = keras.models.load_model(run_dir / "model.keras")
     logits = keras.ops.convert_to_numpy(model(crops.astype(np.float32), training=False)["logits"])
@@ -111,13 +111,13 @@ def test_the_engine_takes_raw_levels_and_answers_as_keras_does(run):
 
 
 def test_a_number_a_channel_stands_in_the_spec(run):
-    from bloodcell.training.output.description import describe
+    from bloodcell.training.output.description import describe_model
 
     _, samples = run
     spec = replace(CHOSEN, scaling="channel")
     learned = of_learned(samples)
-    scaling = scaling_of(spec, learned)
-    statistics = describe(spec, takes_of_spec(spec), samples, learned, scaling, {})["scaling_statistics"]
+    scaling = build_scaling(spec, learned)
+    statistics = describe_model(spec, build_io_spec(spec), samples, learned, scaling, {})["scaling_statistics"]
     assert statistics["mean"] == scaling.mean.tolist()
     assert statistics["sd"] == scaling.sd.tolist()
     assert len(statistics["mean"]) == 3

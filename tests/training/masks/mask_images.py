@@ -56,12 +56,12 @@ def write_spots(data_dir: Path, n: int = 24) -> Path:
 
 def taught(tmp_path_factory) -> tuple[Path, Path]:
     """(data folder, folder of the U-Net) of the one teaching."""
-    from bloodcell.training.masks.train_masks import teach_masks
+    from bloodcell.training.masks.train_masks import train_mask_model
 
     if not _DONE:
         work = tmp_path_factory.mktemp("spots")
         data_dir = write_spots(work / "data")
-        teach_masks(work / "work", SPEC, data_dir, work / "cache", Control())
+        train_mask_model(work / "work", SPEC, data_dir, work / "cache", Control())
         folder = work / "work" / RESULT_DIR
         assert (folder / MASK_FILE).is_file()
         _DONE.append((data_dir, folder))

@@ -15,13 +15,13 @@ from bloodcell.imaging.segment import dice, intersection_over_union
 from bloodcell.inference.masks import MaskEngine
 from bloodcell.model_store.io_spec import MASK_FILE
 from bloodcell.model_store.mask_models import EXAMPLES_FILE, Examples, read_mask_model
-from bloodcell.networks.registry import builder_of, default_settings
+from bloodcell.networks.registry import build_default_settings, get_builder
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR
 from bloodcell.training.masks.mask_metrics import measure_masks
-from bloodcell.training.masks.train_masks import teach_masks
+from bloodcell.training.masks.train_masks import train_mask_model
 from bloodcell.training.output.history import MASK_COLUMNS
 from bloodcell.training.output.result_folder import RESULT_DIR
-from bloodcell.training.samples.mask_samples import load_mask_samples, open_pairs, small_mask
+from bloodcell.training.samples.mask_samples import load_mask_samples, open_pairs, resize_mask
 from tests.inference.net import write_net
 from tests.training.masks.mask_images import HEIGHT_PX, SPEC, WIDTH_PX, spot, taught, write_spots
 from tests.training.tiny_run import FOREIGN_WARNINGS
@@ -42,7 +42,7 @@ class Stops(Control):
     def progress(self, at):
         self.told.append(("batch", at.batch, at.batches))
 
-    def epoch_done(self, row):
+    def on_epoch(self, row):
         self.rows.append(row)
 
     def should_stop(self):
@@ -72,19 +72,19 @@ def test_masks_of_unseen_pictures_of_any_size(folder):
 
 def test_the_figures_are_those_of_the_served_network_on_what_was_held_back(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
-    held, rows = metrics["held_back"], rows_of(folder / "held_back.csv")
-    assert (held["images"], metrics["learned_from"]["images"], metrics["left_out"]) == (6, 18, 0)
+    held_out, rows = metrics["held_back"], rows_of(folder / "held_back.csv")
+    assert (held_out["images"], metrics["learned_from"]["images"], metrics["left_out"]) == (6, 18, 0)
     engine = MaskEngine(folder / MASK_FILE)
     for row in rows:
         rgb, mask = spot(int(row["file"][-6:-4]))
         given = engine.mask(rgb)
         assert float(row["dice"]) == pytest.approx(dice(given, mask > 0), abs=1e-4)
         assert float(row["iou"]) == pytest.approx(intersection_over_union(given, mask > 0), abs=1e-4)
-    assert held["dice"]["mean"] == pytest.approx(np.mean([float(row["dice"]) for row in rows]), abs=1e-4)
-    low, high = held["dice"]["interval"]
-    assert 0.5 < held["dice"]["least"] <= low <= held["dice"]["mean"] <= high <= 1
-    assert held["dice_of_otsu"]["mean"] > 0.9  # these pictures are easy
-    assert held["against"] == "masks that people drew"
+    assert held_out["dice"]["mean"] == pytest.approx(np.mean([float(row["dice"]) for row in rows]), abs=1e-4)
+    low, high = held_out["dice"]["interval"]
+    assert 0.5 < held_out["dice"]["least"] <= low <= held_out["dice"]["mean"] <= high <= 1
+    assert held_out["dice_of_otsu"]["mean"] > 0.9  # these pictures are easy
+    assert held_out["against"] == "masks that people drew"
 
 
 def test_the_folder_says_what_it_holds(folder):
@@ -117,13 +117,13 @@ def test_copies_of_a_cell_lie_on_one_side_and_the_split_of_a_source_is_kept(tmp_
     (data_dir / "groups.csv").write_text("file,group\n" + "\n".join(lines))
     spec = replace(SPEC, source=replace(SPEC.source, groups="groups.csv"))
     samples = load_mask_samples(spec, data_dir, tmp_path, Control())
-    assert not set(samples.group[samples.held]) & set(samples.group[~samples.held])
-    assert (len(samples.file), samples.held.sum(), samples.left_out) == (24, 6, 0)
+    assert not set(samples.group[samples.held_out]) & set(samples.group[~samples.held_out])
+    assert (len(samples.file), samples.held_out.sum(), samples.left_out) == (24, 6, 0)
     parts = ["A/01.png,g1,A,train", "A/03.png,g3,A,validation", "A/05.png,g5,A,test"]
     (data_dir / "split.csv").write_text("file,group,label,split\n" + "\n".join(parts) + "\n")
     spec = replace(SPEC, source=replace(SPEC.source, split="split.csv"))
     samples = load_mask_samples(spec, data_dir, tmp_path, Control())
-    assert (samples.file, samples.held.tolist(), samples.left_out) == (["A/01.png", "A/03.png"], [False, True], 22)
+    assert (samples.file, samples.held_out.tolist(), samples.left_out) == (["A/01.png", "A/03.png"], [False, True], 22)
     (data_dir / "split.csv").write_text("file,group,label,split\n" + "\n".join(parts[::2]) + "\n")
     with pytest.raises(DatasetError, match=r"must have the parts train and validation\. Found: train, test"):
         load_mask_samples(spec, data_dir, tmp_path, Control())
@@ -135,7 +135,7 @@ def test_stored_pairs_are_the_picture_and_its_mask_and_are_not_made_again(tmp_pa
     assert samples.pairs.shape == (4, 32, 48, 4)
     row = samples.file.index("A/01.png")
     _, mask = spot(1)
-    assert (samples.pairs[row][..., 3] == 255 * small_mask(mask > 0, 32, 48)).all()
+    assert (samples.pairs[row][..., 3] == 255 * resize_mask(mask > 0, 32, 48)).all()
     assert control.told == [("spots", done, 4) for done in (1, 2, 3, 4)]
     load_mask_samples(replace(SPEC, limit=4), data_dir, tmp_path, again := Stops())
     assert again.told == []
@@ -154,7 +154,7 @@ def test_otsu_needs_no_masks_and_says_what_it_measures(tmp_path):
         assert [record.file.split("/")[0] for record in pairs.records] == 4 * ["A"] + 4 * ["B"]  # masks are no pictures
         _, mask = pairs.read(pairs.records[0])
     assert dice(mask, spot(1)[1] > 0) > 0.9
-    metrics = teach_masks(tmp_path / "work", spec, data_dir, tmp_path / "cache", Control())
+    metrics = train_mask_model(tmp_path / "work", spec, data_dir, tmp_path / "cache", Control())
     assert "not how well either meets the cell" in metrics["held_back"]["against"]
     assert "dice_of_otsu" not in metrics["held_back"]
     assert "what Otsu's threshold on green marks" in (tmp_path / "work" / RESULT_DIR / "README.md").read_text()
@@ -165,15 +165,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
     """Cancelled at the first batch after the first epoch, then gone on with; against a run that was never stopped."""
     data_dir = write_spots(tmp_path, 8)
     whole = tmp_path / "whole"
-    teach_masks(whole, QUICK, data_dir, tmp_path / "cache", Control())
+    train_mask_model(whole, QUICK, data_dir, tmp_path / "cache", Control())
     work = tmp_path / "work"
     with pytest.raises(StoppedError, match="finished are kept"):
-        teach_masks(work, QUICK, data_dir, tmp_path / "cache", Stops(after_epochs=1))
+        train_mask_model(work, QUICK, data_dir, tmp_path / "cache", Stops(after_epochs=1))
     assert [row["epoch"] for row in rows_of(work / "history.csv")] == ["1"]
     assert not (work / RESULT_DIR).exists()
     with pytest.raises(RunError, match=r"is of another spec \(seed differ\)"):
-        teach_masks(work, replace(QUICK, seed=3), data_dir, tmp_path / "cache", Control())
-    teach_masks(work, QUICK, data_dir, tmp_path / "cache", then := Stops())
+        train_mask_model(work, replace(QUICK, seed=3), data_dir, tmp_path / "cache", Control())
+    train_mask_model(work, QUICK, data_dir, tmp_path / "cache", then := Stops())
     assert [row["epoch"] for row in then.rows] == [2]
     models = [keras.models.load_model(one / RESULT_DIR / "mask.keras", compile=False) for one in (whole, work)]
     for ours, theirs in zip(*(model.get_weights() for model in models), strict=True):
@@ -211,7 +211,7 @@ def test_held_back_pictures_that_are_gone_bad(folder, tmp_path):
 
 def test_a_side_that_cannot_be_halved():
     with pytest.raises(SpecError, match=r"of a U-Net must be multiples of 8\. Received: \(32, 36\)"):
-        builder_of("unet")(default_settings("unet", 2, height_px=32, width_px=36))
+        get_builder("unet")(build_default_settings("unet", 2, height_px=32, width_px=36))
 
 
 def test_a_network_of_masks_that_is_none(tmp_path):

@@ -2,14 +2,20 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.training.output.calibration import MOST_HELD_BACK, TARGET_ACCURACY, Outputs, calibrate, least_confidence
-from bloodcell.training.samples.samples import UNKNOWN, Samples
+from bloodcell.training.output.calibration import (
+    MAX_FLAGGED_SHARE,
+    TARGET_ACCURACY,
+    Outputs,
+    calibrate,
+    find_min_confidence,
+)
+from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
 
 SPEC = TrainSpec(name="t", sources=(SourceSpec("one", "one"), SourceSpec("two", "two")), class_names=("A", "B"))
 
 
-def held(class_index, group=None, source=None):
+def held_out(class_index, group=None, source=None):
     n = len(class_index)
     group = np.arange(n) if group is None else np.array(group)
     source = np.zeros(n, int) if source is None else np.array(source)
@@ -27,37 +33,37 @@ def test_threshold_lies_where_enough_are_right():
     """The surest 190 of 200 are right, the rest wrong: as many follow as keep 190 / n at the target."""
     confidence = np.linspace(1.0, 0.6, 200)
     n_confident = int(190 / TARGET_ACCURACY)  # 193 at 0.98: 190 / 193 = 0.984, 190 / 194 = 0.979
-    threshold = least_confidence(confidence, np.arange(200) < 190)
+    threshold = find_min_confidence(confidence, np.arange(200) < 190)
     assert threshold == pytest.approx(confidence[n_confident - 1])
 
 
 def test_not_too_many_are_held_back():
     """Where the surest cell is wrong no threshold is right often enough; then the share held back decides."""
     confidence = np.linspace(1.0, 0.6, 101)
-    threshold = least_confidence(confidence, np.arange(101) % 2 == 1)
-    assert (confidence < threshold).mean() == pytest.approx(MOST_HELD_BACK, abs=0.011)
+    threshold = find_min_confidence(confidence, np.arange(101) % 2 == 1)
+    assert (confidence < threshold).mean() == pytest.approx(MAX_FLAGGED_SHARE, abs=0.011)
 
 
 def test_all_right_needs_no_more_than_half():
     """Never below 0.5: a cell that is more likely another one is not confident."""
-    assert least_confidence(np.linspace(0.3, 0.9, 50), np.ones(50, bool)) == 0.5
+    assert find_min_confidence(np.linspace(0.3, 0.9, 50), np.ones(50, bool)) == 0.5
 
 
 def test_order_of_the_cells_is_irrelevant():
     rng = np.random.default_rng(0)
     confidence, right = rng.uniform(0.5, 1, 300), rng.random(300) < 0.97
     order = rng.permutation(300)
-    assert least_confidence(confidence, right) == least_confidence(confidence[order], right[order])
+    assert find_min_confidence(confidence, right) == find_min_confidence(confidence[order], right[order])
 
 
 def test_one_cell():
-    assert 0.5 <= least_confidence(np.array([0.8]), np.array([True])) <= 0.8
+    assert 0.5 <= find_min_confidence(np.array([0.8]), np.array([True])) <= 0.8
 
 
 def test_figures_by_hand():
     """Four cells of two sources; the last is wrong, so three of four and recalls 2/2 and 1/2."""
     answers = outputs([[4, 0], [4, 0], [0, 4], [1, 0]])
-    found = calibrate(SPEC, held([0, 0, 1, 1], source=[0, 0, 0, 1]), answers).figures
+    found = calibrate(SPEC, held_out([0, 0, 1, 1], source=[0, 0, 0, 1]), answers).metrics
     assert (found["images"], found["source_cells"]) == (4, 4)
     assert found["accuracy"] == 0.75
     assert found["recall"] == {"A": 1.0, "B": 0.5}
@@ -70,9 +76,9 @@ def test_copies_weigh_as_one_cell_in_the_temperature():
     """The wrong cell has 50 copies: counted singly they would heat the temperature far more."""
     logits = [[3, 0]] * 10 + [[3, 0]] * 50
     y_true, group = [0] * 10 + [1] * 50, [*range(10)] + [10] * 50
-    copied = calibrate(SPEC, held(y_true, group), outputs(logits)).settings["temperature"]
-    once = calibrate(SPEC, held(y_true[:11], group[:11]), outputs(logits[:11])).settings["temperature"]
-    single = calibrate(SPEC, held(y_true), outputs(logits)).settings["temperature"]
+    copied = calibrate(SPEC, held_out(y_true, group), outputs(logits)).settings["temperature"]
+    once = calibrate(SPEC, held_out(y_true[:11], group[:11]), outputs(logits[:11])).settings["temperature"]
+    single = calibrate(SPEC, held_out(y_true), outputs(logits)).settings["temperature"]
     assert copied == pytest.approx(once, rel=1e-3)
     assert single > 1.5 * copied
 
@@ -80,14 +86,14 @@ def test_copies_weigh_as_one_cell_in_the_temperature():
 def test_cells_of_other_classes_are_only_counted_as_unfamiliar():
     """Two known cells and two others, one of which the network does not know, the other far away."""
     answers = outputs([[4, 0], [0, 4], [4, 0], [4, 0]], known=[5, 5, -5, 5], distance=[1.0, 1.0, 1.0, 9.0])
-    figures = calibrate(SPEC, held([0, 1, UNKNOWN, UNKNOWN]), answers).figures
-    assert figures["images"] == 2
-    assert figures["other_cells_unfamiliar"] == 1.0
+    metrics = calibrate(SPEC, held_out([0, 1, OOD, OOD]), answers).metrics
+    assert metrics["images"] == 2
+    assert metrics["other_cells_unfamiliar"] == 1.0
 
 
 def test_no_known_cell_in_the_fold():
     with pytest.raises(DatasetError, match="The validation fold holds no cell of any class"):
-        calibrate(SPEC, held([UNKNOWN]), outputs([[1, 0]]))
+        calibrate(SPEC, held_out([OOD]), outputs([[1, 0]]))
 
 
 def test_a_network_that_does_not_know_strangers(tmp_path):
@@ -96,6 +102,6 @@ def test_a_network_that_does_not_know_strangers(tmp_path):
     answers.save(tmp_path / "answers.npz")
     loaded = Outputs.load(tmp_path / "answers.npz")
     assert loaded.known is None
-    calibration = calibrate(SPEC, held([0, 1, UNKNOWN, UNKNOWN]), loaded)
+    calibration = calibrate(SPEC, held_out([0, 1, OOD, OOD]), loaded)
     assert calibration.settings.keys() == {"temperature", "min_confidence", "max_distance"}
-    assert calibration.figures["other_cells_unfamiliar"] == 0.5
+    assert calibration.metrics["other_cells_unfamiliar"] == 0.5

@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from bloodcell.training.output.history import append_history, best_epoch, is_over, plateau_rate, write_history
+from bloodcell.training.output.history import (
+    append_history,
+    compute_plateau_rate,
+    find_best_epoch,
+    is_over,
+    write_history,
+)
 from tests.training.tiny_run import SPEC
 
 
@@ -22,11 +28,11 @@ def rows(*losses, name="val_loss"):
     ],
 )
 def test_the_best_epoch(monitor, values, best):
-    assert best_epoch(replace(SPEC, monitor=monitor), rows(*values, name=monitor)) == best
+    assert find_best_epoch(replace(SPEC, monitor=monitor), rows(*values, name=monitor)) == best
 
 
 def test_nothing_held_out_has_no_best_epoch():
-    assert best_epoch(SPEC, [{"fit": 1, "epoch": 1, "loss": 0.3}]) == 0
+    assert find_best_epoch(SPEC, [{"fit": 1, "epoch": 1, "loss": 0.3}]) == 0
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_when_a_fit_is_over(patience, losses, over):
 )
 def test_the_rate_on_a_plateau(losses, rate):
     spec = replace(SPEC, schedule="reduce on plateau", learning_rate=0.1, rate_factor=0.1, plateau_patience=2)
-    assert plateau_rate(spec, rows(*losses)) == pytest.approx(rate)
+    assert compute_plateau_rate(spec, rows(*losses)) == pytest.approx(rate)
 
 
 def test_the_table_grows_by_rows_and_is_written_anew_whole(tmp_path):

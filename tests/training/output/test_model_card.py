@@ -2,13 +2,13 @@
 
 import json
 
-from bloodcell.evaluation.metrics.summary import figures
-from bloodcell.training.output.model_card import write_card
+from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.training.output.model_card import write_model_card
 from tests.evaluation.made import NAMES, made_evaluation
 
 
 def test_the_card_prints_the_numbers_of_the_metrics(tmp_path):
-    measured = figures(made_evaluation(40).predictions(), 60)
+    measured = summarise_metrics(made_evaluation(40).predictions(), 60)
     part = {"images": 40, "accuracy": 0.7125, "confident_right": None, "held_back": 0.225}
     metrics = {
         "parameters": 12345,
@@ -27,7 +27,7 @@ def test_the_card_prints_the_numbers_of_the_metrics(tmp_path):
         "training": {"model": "small", "seed": 1, "sources": []},
         "data": {"drawn": dict.fromkeys(NAMES, 10) | {"cells": 20, "unknown": 0}},
     }
-    write_card(tmp_path, description, kept)
+    write_model_card(tmp_path, description, kept)
     lines = (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()
     one = kept["tests"]["Drawn"]
     row = [one["images"], one["source_cells"], f"{one['accuracy']} {one['interval']}"]

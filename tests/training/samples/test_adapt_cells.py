@@ -6,17 +6,17 @@ import pytest
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.groups_and_splits import keep_groups
-from bloodcell.datasets.catalog.library import images_table, register_path
+from bloodcell.datasets.catalog.groups_and_splits import store_groups
+from bloodcell.datasets.catalog.library import read_images_table, register_dataset
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.datasets.labels.recognition import recognise
-from bloodcell.training.samples.adapt_cells import Labelled, check_cells, count_cells
-from bloodcell.training.specs.adapt_spec import AdaptSpec, registered_cells
+from bloodcell.datasets.labels.recognition import recognise_layout
+from bloodcell.training.samples.adapt_cells import CellCounts, check_cells, count_cells
+from bloodcell.training.specs.adapt_spec import AdaptSpec, build_registered_source
 from tests.datasets.made import in_folder, png
 
 CLASSES = ("EOSINOPHIL", "MONOCYTE")
 ADAPT = AdaptSpec("mine", "wbc4", SourceSpec("cells", "set", groups="set.csv"))
-ENOUGH = Labelled({"EOSINOPHIL": 10, "MONOCYTE": 10}, None, {})
+ENOUGH = CellCounts({"EOSINOPHIL": 10, "MONOCYTE": 10}, None, {})
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def data_dir(tmp_path):
 
 def test_pictures_and_source_cells_of_every_class(data_dir):
     found = count_cells(ADAPT.cells, data_dir, CLASSES)
-    assert found == Labelled({"EOSINOPHIL": 0, "MONOCYTE": 4}, {"EOSINOPHIL": 0, "MONOCYTE": 2}, {"PLT": 1})
+    assert found == CellCounts({"EOSINOPHIL": 0, "MONOCYTE": 4}, {"EOSINOPHIL": 0, "MONOCYTE": 2}, {"PLT": 1})
 
 
 def test_source_cells_are_not_known_before_the_pixels_are_compared(data_dir):
@@ -40,7 +40,7 @@ def test_source_cells_are_not_known_before_the_pixels_are_compared(data_dir):
 
 def test_labels_are_called_as_the_model_calls_them(data_dir):
     renamed = replace(ADAPT.cells, groups="each", labels=(("PLT", "EOSINOPHIL"),))
-    assert count_cells(renamed, data_dir, CLASSES) == Labelled(
+    assert count_cells(renamed, data_dir, CLASSES) == CellCounts(
         {"EOSINOPHIL": 1, "MONOCYTE": 4}, {"EOSINOPHIL": 1, "MONOCYTE": 4}, {}
     )
 
@@ -48,10 +48,10 @@ def test_labels_are_called_as_the_model_calls_them(data_dir):
 def test_a_registered_dataset_with_its_kept_groups(data_dir, monkeypatch):
     monkeypatch.setenv("BLOODCELL_HOME", str(data_dir / "home"))
     settings = load_settings()
-    dataset = register_path("Mine", data_dir / "set", recognise(data_dir / "set").choice, settings)
-    keep_groups(dataset, {file: file[:10] for file in images_table(dataset)["file"]}, "by name")
-    found = count_cells(registered_cells(dataset, settings), data_dir / "nowhere", CLASSES)
-    assert (found.pictures["MONOCYTE"], found.source_cells["MONOCYTE"], found.foreign) == (4, 2, {"PLT": 1})
+    dataset = register_dataset("Mine", data_dir / "set", recognise_layout(data_dir / "set").choice, settings)
+    store_groups(dataset, {file: file[:10] for file in read_images_table(dataset)["file"]}, "by name")
+    found = count_cells(build_registered_source(dataset, settings), data_dir / "nowhere", CLASSES)
+    assert (found.images["MONOCYTE"], found.source_cells["MONOCYTE"], found.ood_labels) == (4, 2, {"PLT": 1})
 
 
 def test_nothing_there(tmp_path):
@@ -78,4 +78,4 @@ def test_cells_that_cannot_do(changes, message):
 
 def test_foreign_labels_may_be_left_out_and_a_class_may_come_from_the_old_data():
     skipping = replace(ADAPT, cells=replace(ADAPT.cells, unlisted="skip"), old_data="somewhere")
-    check_cells(skipping, Labelled({"EOSINOPHIL": 0, "MONOCYTE": 50}, None, {"PLT": 3}))
+    check_cells(skipping, CellCounts({"EOSINOPHIL": 0, "MONOCYTE": 50}, None, {"PLT": 3}))

@@ -33,11 +33,11 @@ def test_a_part_of_a_part_and_two_files_as_one(tmp_path):
     first, stored = written(tmp_path / "a.crops", 5)
     second, other = written(tmp_path / "b.crops", 3, seed=1)
     both = np.concatenate([first, second])
-    joined = stored.joined(other)
-    assert (joined[:] == both).all()
-    odd = joined.take(np.arange(8) % 2 == 1)
+    join_crops = stored.join_crops(other)
+    assert (join_crops[:] == both).all()
+    odd = join_crops.take(np.arange(8) % 2 == 1)
     assert (odd.take(np.array([2, 0]))[:] == both[[5, 1]]).all()
-    assert (stored.take(np.array([4, 2])).joined(other.take(np.array([1])))[:] == both[[4, 2, 6]]).all()
+    assert (stored.take(np.array([4, 2])).join_crops(other.take(np.array([1])))[:] == both[[4, 2, 6]]).all()
 
 
 def test_a_writer_that_fails_leaves_nothing(tmp_path):
@@ -71,4 +71,4 @@ def test_crops_of_another_shape_are_not_joined(tmp_path):
     with CropWriter(tmp_path / "b.crops", (2, 2, 3)) as writer:
         writer.add(np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(DatasetError, match="one shape"):
-        stored.joined(StoredCrops([(tmp_path / "b.crops", 1)], (2, 2, 3)))
+        stored.join_crops(StoredCrops([(tmp_path / "b.crops", 1)], (2, 2, 3)))

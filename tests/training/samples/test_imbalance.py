@@ -5,8 +5,8 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from bloodcell.training.fitting.batches import DrawnBatches
-from bloodcell.training.samples.imbalance import drawn_shares, learned_rows, loss_weights
-from bloodcell.training.samples.samples import UNKNOWN, Samples
+from bloodcell.training.samples.imbalance import compute_loss_weights, compute_sampling_shares, select_training_rows
+from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
 from tests.places import SPECS
 
@@ -35,41 +35,45 @@ def samples(class_index, group=None, source=None, file=None):
 
 
 def test_equal_parts_whatever_the_numbers():
-    assert drawn_shares(SPEC, samples([0] * 9 + [1])).tolist() == [[0.5, 0.5]]
+    assert compute_sampling_shares(SPEC, samples([0] * 9 + [1])).tolist() == [[0.5, 0.5]]
 
 
 def test_as_they_come():
     """Nine of A, one of B; crops of no known class do not count."""
-    assert drawn_shares(AS_THEY_COME, samples([0] * 9 + [1] + [UNKNOWN] * 5)) == pytest.approx(np.array([[0.9, 0.1]]))
+    assert compute_sampling_shares(AS_THEY_COME, samples([0] * 9 + [1] + [OOD] * 5)) == pytest.approx(
+        np.array([[0.9, 0.1]])
+    )
 
 
 def test_sources_of_equal_parts_by_weight_where_they_hold_the_class():
     """B lies in the second source alone: its half comes from there."""
-    shares = drawn_shares(replace(SPEC, sources=TWO), samples([0, 0, 0, 1], source=[0, 0, 1, 1]))
+    shares = compute_sampling_shares(replace(SPEC, sources=TWO), samples([0, 0, 0, 1], source=[0, 0, 1, 1]))
     assert shares == pytest.approx(np.array([[0.375, 0.0], [0.125, 0.5]]))
 
 
 def test_sources_as_they_come_keep_their_weight():
     """The first source, 3 of 4 drawn crops, is A and B in halves; the second is B."""
-    shares = drawn_shares(replace(AS_THEY_COME, sources=TWO), samples([0, 1, 1, 1, 1], source=[0, 0, 1, 1, 1]))
+    shares = compute_sampling_shares(
+        replace(AS_THEY_COME, sources=TWO), samples([0, 1, 1, 1, 1], source=[0, 0, 1, 1, 1])
+    )
     assert shares == pytest.approx(np.array([[0.375, 0.375], [0.0, 0.25]]))
 
 
 def test_nothing_of_any_class():
-    assert drawn_shares(SPEC, samples([UNKNOWN])).tolist() == [[0, 0]]
-    assert drawn_shares(AS_THEY_COME, samples([UNKNOWN])).tolist() == [[0, 0]]
+    assert compute_sampling_shares(SPEC, samples([OOD])).tolist() == [[0, 0]]
+    assert compute_sampling_shares(AS_THEY_COME, samples([OOD])).tolist() == [[0, 0]]
 
 
 def test_balanced_weights_are_those_of_scikit_learn():
     class_index = np.repeat([0, 1], [36, 4])
-    weights = loss_weights(BALANCED, drawn_shares(BALANCED, samples(class_index)))
+    weights = compute_loss_weights(BALANCED, compute_sampling_shares(BALANCED, samples(class_index)))
     expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=class_index)
     assert weights == pytest.approx(expected)
     assert weights == pytest.approx([40 / (2 * 36), 40 / (2 * 4)])
 
 
 def test_without_weights_all_count_alike():
-    assert loss_weights(AS_THEY_COME, np.array([[0.9, 0.1]])).tolist() == [1, 1]
+    assert compute_loss_weights(AS_THEY_COME, np.array([[0.9, 0.1]])).tolist() == [1, 1]
 
 
 def test_classes_as_they_come_are_drawn_so():
@@ -106,31 +110,35 @@ LIMITED = replace(SPEC, sources=(SourceSpec("s", "s", limits=(("B", 3),)),))
 def test_a_limit_takes_few_cells_of_its_class_alone():
     """Five of A stay; of B, in cells of 2, 3 and 1, the cell of three."""
     made = samples([0] * 5 + [1] * 6, group=[0, 1, 2, 3, 4, 5, 5, 6, 6, 6, 7])
-    learned = learned_rows(LIMITED, made, np.ones(11, bool))
+    learned = select_training_rows(LIMITED, made, np.ones(11, bool))
     assert learned.tolist() == [True] * 5 + [False] * 2 + [True] * 3 + [False]
 
 
 def test_an_image_left_out_loses_its_other_crop():
-    made = samples([1] * 4 + [UNKNOWN] * 4, group=[0, 0, 0, 1] * 2, file=["a", "b", "c", "d"] * 2)
-    assert learned_rows(LIMITED, made, np.ones(8, bool)).tolist() == [True, True, True, False] * 2
+    made = samples([1] * 4 + [OOD] * 4, group=[0, 0, 0, 1] * 2, file=["a", "b", "c", "d"] * 2)
+    assert select_training_rows(LIMITED, made, np.ones(8, bool)).tolist() == [True, True, True, False] * 2
 
 
 def test_a_limit_counts_what_may_be_learned():
     """The cell of three is held out: the limit is met by others and what is held out is not touched."""
     made = samples([1] * 6, group=[5, 5, 6, 6, 6, 7])
     among = np.array([True, True, False, False, False, True])
-    assert learned_rows(LIMITED, made, among).tolist() == among.tolist()
+    assert select_training_rows(LIMITED, made, among).tolist() == among.tolist()
 
 
 def test_a_limit_of_one_source_leaves_the_others():
     two = (SourceSpec("s", "s", limits=(("B", 1),)), SourceSpec("t", "t"))
     made = samples([1, 1, 1, 1], source=[0, 0, 1, 1], file=["a", "b", "a", "b"])
-    learned = learned_rows(replace(SPEC, sources=two), made, np.ones(4, bool))
+    learned = select_training_rows(replace(SPEC, sources=two), made, np.ones(4, bool))
     assert (learned[:2].sum(), learned[2:].sum()) == (1, 2)
 
 
 def test_without_limits_all_is_learned():
-    assert learned_rows(SPEC, samples([0, 1, UNKNOWN]), np.array([True, False, True])).tolist() == [True, False, True]
+    assert select_training_rows(SPEC, samples([0, 1, OOD]), np.array([True, False, True])).tolist() == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_the_recipes_of_the_lecture_differ_in_their_treatment_alone():

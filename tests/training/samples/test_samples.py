@@ -6,10 +6,10 @@ import pytest
 from bloodcell.core.errors import DatasetError
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
-from bloodcell.synthetic.hard_negatives import draw_unknown
-from bloodcell.training.fitting.batches import DrawnBatches, plain_crops
-from bloodcell.training.fitting.predictions import quick_samples
-from bloodcell.training.samples.samples import UNKNOWN, Samples, load_samples
+from bloodcell.synthetic.hard_negatives import draw_hard_negative
+from bloodcell.training.fitting.batches import DrawnBatches, cut_centre_crops
+from bloodcell.training.fitting.predictions import select_quick_samples
+from bloodcell.training.samples.samples import OOD, Samples, load_samples
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
 
 NAMES = ("A", "B")
@@ -32,10 +32,10 @@ def samples(class_index, group=None, source=None, side_px=48):
     """Crops of one colour each: its row number is its level."""
     class_index = np.array(class_index)
     n = len(class_index)
-    wide = np.repeat(np.arange(n, dtype=np.uint8), side_px * side_px * 3).reshape(n, side_px, side_px, 3)
+    stored_crops = np.repeat(np.arange(n, dtype=np.uint8), side_px * side_px * 3).reshape(n, side_px, side_px, 3)
     group = np.arange(n) if group is None else np.array(group)
     source = np.zeros(n, int) if source is None else np.array(source)
-    return Samples(wide, class_index, group, source, [f"{row}.png" for row in range(n)], {"s": 0})
+    return Samples(stored_crops, class_index, group, source, [f"{row}.png" for row in range(n)], {"s": 0})
 
 
 def test_take_keeps_rows_together():
@@ -43,7 +43,7 @@ def test_take_keeps_rows_together():
     assert taken.class_index.tolist() == [1, 0]
     assert taken.group.tolist() == [6, 8]
     assert taken.file == ["1.png", "3.png"]
-    assert taken.wide[:, 0, 0, 0].tolist() == [1, 3]
+    assert taken.stored_crops[:, 0, 0, 0].tolist() == [1, 3]
 
 
 def test_a_batch_depends_on_seed_epoch_and_number_alone():
@@ -83,7 +83,7 @@ def test_label_smoothing_by_hand():
 
 def test_unknown_rows_do_not_count_in_the_class_loss():
     """A quarter of 16: four rows that are not known and weigh nothing among the classes."""
-    _, targets, weights = DrawnBatches(samples([0, 1, UNKNOWN]), spec(unknown_share=0.25))[0]
+    _, targets, weights = DrawnBatches(samples([0, 1, OOD]), spec(unknown_share=0.25))[0]
     known = targets["known"][:, 0]
     assert known.sum() == 12
     assert np.array_equal(weights["logits"], known)
@@ -94,7 +94,7 @@ def test_sources_are_drawn_by_weight():
     """Crops of the first source are dark, of the second bright; weights 3 to 1."""
     two = (SourceSpec("s", "s", weight=3), SourceSpec("t", "t", weight=1))
     given_samples = samples([0, 1, 0, 1], source=[0, 0, 1, 1])
-    given_samples.wide[:2], given_samples.wide[2:] = 20, 200
+    given_samples.stored_crops[:2], given_samples.stored_crops[2:] = 20, 200
     drawn = DrawnBatches(given_samples, spec(sources=two, unknown_share=0.0, batch_size=400, images_per_epoch=400))
     middle = drawn[0][0][:, 12:20, 12:20].mean(axis=(1, 2, 3))
     assert (middle < 110).mean() == pytest.approx(0.75, abs=0.08)
@@ -107,11 +107,13 @@ def test_a_class_with_nothing_to_learn_from():
 
 @pytest.mark.parametrize("seed", range(40))
 def test_unknowns_of_every_kind_are_crops(seed):
-    wide = draw_field(seed % 3, 1, 120, 120, scale=0.45).rgb[:96, :96]
-    drawn = draw_unknown(64, np.ascontiguousarray(wide), np.random.default_rng(seed))
+    stored_crops = draw_field(seed % 3, 1, 120, 120, scale=0.45).rgb[:96, :96]
+    drawn = draw_hard_negative(64, np.ascontiguousarray(stored_crops), np.random.default_rng(seed))
     assert drawn.shape == (64, 64, 3)
     assert drawn.dtype == np.uint8
-    assert np.array_equal(drawn, draw_unknown(64, np.ascontiguousarray(wide), np.random.default_rng(seed)))
+    assert np.array_equal(
+        drawn, draw_hard_negative(64, np.ascontiguousarray(stored_crops), np.random.default_rng(seed))
+    )
 
 
 @pytest.fixture
@@ -128,9 +130,9 @@ def data_dir(tmp_path):
 def test_samples_of_a_folder(data_dir):
     loaded = load_samples(spec(), data_dir, data_dir / "cache")
     assert loaded.file == ["A/1.png", "B/1.png", "OTHER/1.png"]
-    assert loaded.class_index.tolist() == [0, 1, UNKNOWN]
+    assert loaded.class_index.tolist() == [0, 1, OOD]
     assert loaded.no_cell == {"s": 2}
-    assert loaded.wide.shape == (3, 48, 48, 3)
+    assert loaded.stored_crops.shape == (3, 48, 48, 3)
 
 
 def test_other_classes_can_be_skipped(data_dir):
@@ -150,7 +152,7 @@ def test_the_second_time_crops_come_from_the_cache(data_dir):
     told.clear()
     again = load_samples(spec(), data_dir, data_dir / "cache", lambda *step: told.append(step))
     assert told == []
-    assert np.array_equal(first.wide, again.wide)
+    assert np.array_equal(first.stored_crops, again.stored_crops)
 
 
 def test_groups_of_two_sources_do_not_mix(data_dir):
@@ -212,7 +214,7 @@ def test_a_source_that_is_not_there(tmp_path):
 def test_a_cell_with_many_copies_is_drawn_no_more_often_than_others():
     """Class A: one cell with 30 copies (dark crops) and one with a single copy (bright): half of A is bright."""
     made = samples([0] * 31 + [1], group=[0] * 30 + [1, 2])
-    made.wide[:30], made.wide[30:] = 40, 200
+    made.stored_crops[:30], made.stored_crops[30:] = 40, 200
     batches = DrawnBatches(made, spec(unknown_share=0.0, images_per_epoch=320, batch_size=160, label_smoothing=0.0))
     crops, targets, _ = batches[0]
     of_a = targets["logits"][:, 0] == 1
@@ -221,21 +223,21 @@ def test_a_cell_with_many_copies_is_drawn_no_more_often_than_others():
 
 
 def test_plain_crops_are_the_middle():
-    wide = np.zeros((1, 48, 48, 3), np.uint8)
-    wide[0, 8:40, 8:40] = 7
-    assert (plain_crops(wide, spec()) == 7).all()
+    stored_crops = np.zeros((1, 48, 48, 3), np.uint8)
+    stored_crops[0, 8:40, 8:40] = 7
+    assert (cut_centre_crops(stored_crops, spec()) == 7).all()
 
 
 def test_epochs_are_judged_on_images_of_every_class_of_a_patient():
     """One patient of 300 images in two class folders, and one of 100; strangers do not count."""
-    held = samples([0] * 150 + [1] * 150 + [1] * 100 + [UNKNOWN] * 5, group=[7] * 300 + [8] * 105)
-    quick = quick_samples(held)
+    held_out = samples([0] * 150 + [1] * 150 + [1] * 100 + [OOD] * 5, group=[7] * 300 + [8] * 105)
+    quick = select_quick_samples(held_out)
     of_first = quick.class_index[quick.group == 7]
     assert len(of_first) == 200  # 400 over two groups
     assert (of_first == 0).sum() == 100
     assert (quick.group == 8).sum() == 100
-    assert (quick.class_index != UNKNOWN).all()
-    many = quick_samples(samples([0, 1] * 500, group=np.arange(1000) // 8))  # 125 cells of 8 copies each
+    assert (quick.class_index != OOD).all()
+    many = select_quick_samples(samples([0, 1] * 500, group=np.arange(1000) // 8))  # 125 cells of 8 copies each
     assert np.unique(many.group, return_counts=True)[1].tolist() == [4] * 125
 
 

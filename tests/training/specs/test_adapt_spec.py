@@ -7,11 +7,11 @@ import pytest
 
 from bloodcell.core.errors import DatasetError, SpecError
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.groups_and_splits import keep_groups
-from bloodcell.datasets.catalog.library import register_path
+from bloodcell.datasets.catalog.groups_and_splits import store_groups
+from bloodcell.datasets.catalog.library import register_dataset
 from bloodcell.datasets.catalog.sources import SourceSpec
-from bloodcell.datasets.labels.recognition import recognise
-from bloodcell.training.specs.adapt_spec import AdaptSpec, cells_source, registered_cells
+from bloodcell.datasets.labels.recognition import recognise_layout
+from bloodcell.training.specs.adapt_spec import AdaptSpec, build_registered_source, find_cells_source
 from tests.datasets.made import png
 from tests.training.tiny_run import SPEC
 
@@ -85,11 +85,11 @@ def test_a_model_that_does_not_say_how_it_was_trained():
 def test_cells_by_table_and_by_folder(tmp_path):
     (tmp_path / "A").mkdir()
     with pytest.raises(DatasetError, match="There are no cells in"):
-        cells_source(tmp_path)
+        find_cells_source(tmp_path)
     (tmp_path / "A" / "1.png").touch()
-    assert cells_source(tmp_path) == (tmp_path.parent, SourceSpec("cells", tmp_path.name))
+    assert find_cells_source(tmp_path) == (tmp_path.parent, SourceSpec("cells", tmp_path.name))
     (tmp_path / "cells.csv").write_text("file,group,label\n")
-    data_dir, source = cells_source(tmp_path)
+    data_dir, source = find_cells_source(tmp_path)
     assert (data_dir, source.path, source.csv, source.groups) == (tmp_path, ".", "cells.csv", "cells.csv")
 
 
@@ -101,11 +101,11 @@ def test_registered_cells_bring_the_best_groups_that_are_known(tmp_path, monkeyp
         for label in "AB":
             (folder / label).mkdir(parents=True)
             (folder / label / "1.png").write_bytes(png())
-    decided = register_path("Ward 3: cells", here, recognise(here).choice, settings)
-    other = register_path("other", elsewhere, recognise(elsewhere).choice, settings)
-    source = registered_cells(decided, settings)
+    decided = register_dataset("Ward 3: cells", here, recognise_layout(here).choice, settings)
+    other = register_dataset("other", elsewhere, recognise_layout(elsewhere).choice, settings)
+    source = build_registered_source(decided, settings)
     assert (source.name, source.path, source.layout) == ("Ward 3- cells", decided.id, "dataset")
     assert source.groups == str(here / "cells.csv")
-    assert registered_cells(other, settings).groups == "pixels"
-    keep_groups(decided, {"A/1.png": "1", "B/1.png": "2"}, "by hand")
-    assert registered_cells(decided, settings).groups == "kept"
+    assert build_registered_source(other, settings).groups == "pixels"
+    store_groups(decided, {"A/1.png": "1", "B/1.png": "2"}, "by hand")
+    assert build_registered_source(decided, settings).groups == "kept"

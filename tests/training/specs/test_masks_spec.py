@@ -30,7 +30,10 @@ def test_the_example_in_specs_is_one():
         ({"masks": "m"}, r"are for `targets` 'drawn' only\. Received: 'm', \(\)"),
         ({"cell_values": (1,)}, r"are for `targets` 'drawn' only\. Received: '', \(1,\)"),
         ({"targets": "drawn", "cell_values": (256,)}, r"from 0 to 255\. Received: \(256,\)"),
-        ({"targets": "drawn", "cell_values": ("x",)}, "An entry of `cell_values` must be a whole number. Received: 'x'"),
+        (
+            {"targets": "drawn", "cell_values": ("x",)},
+            "An entry of `cell_values` must be a whole number. Received: 'x'",
+        ),
         ({"height_px": 100}, "`height_px` must be a multiple of 8 from 32 to 640. Received: 100"),
         ({"width_px": 24}, "`width_px` must be a multiple of 8 from 32 to 640. Received: 24"),
         ({"width_px": 648}, "Received: 648"),

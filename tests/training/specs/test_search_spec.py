@@ -19,7 +19,7 @@ def changed(**changes):
 
 def test_a_search_is_read_back_as_it_was_written():
     assert SearchSpec.from_json(SEARCH.to_json()) == SEARCH
-    assert SEARCH.spec_of({"dropout": 0.1}) == replace(SPEC, dropout=0.1)
+    assert SEARCH.build_spec({"dropout": 0.1}) == replace(SPEC, dropout=0.1)
 
 
 def test_the_example_is_a_search(tmp_path):

@@ -41,9 +41,9 @@ def test_settings_that_wbc4_was_recorded_with_are_read_under_their_names_of_toda
 def test_a_family_of_published_work_is_fed_whole_pictures_each_once():
     spec = TrainSpec.for_network("cnn", "mine", (SOURCE,), epochs=2)
     assert (spec.input, spec.height_px, spec.width_px, spec.scaling, spec.epochs) == ("image", 120, 160, "255", 2)
-    assert (spec.class_sampling, spec.images_per_epoch, spec.known_head) == ("every image once", 0, False)
+    assert (spec.class_sampling, spec.images_per_epoch, spec.ood_head) == ("every image once", 0, False)
     assert TrainSpec.from_json(spec.to_json()) == spec
-    assert TrainSpec.for_network("small", "mine", (SOURCE,)).known_head
+    assert TrainSpec.for_network("small", "mine", (SOURCE,)).ood_head
 
 
 def test_augmentation_that_is_no_object():

@@ -6,23 +6,29 @@ from dataclasses import replace
 import pytest
 
 from bloodcell.core.errors import SpecError
-from bloodcell.training.specs.trials_spec import TrialsSpec, has_converged, least_balanced, rule_in_words, spread
+from bloodcell.training.specs.trials_spec import (
+    TrialsSpec,
+    compute_min_balanced,
+    describe_convergence_rule,
+    has_converged,
+    summarise_spread,
+)
 from tests.training.tiny_run import SPEC
 
 
 def test_the_spread_by_hand():
     """0.7, 0.8, 0.9: mean 0.8, squares 0.01 + 0 + 0.01 over 2 = 0.01, sd 0.1."""
-    assert spread([0.7, 0.9, 0.8]) == {"n": 3, "mean": 0.8, "sd": 0.1, "min": 0.7, "max": 0.9}
-    assert spread([0.5]) == {"n": 1, "mean": 0.5, "sd": None, "min": 0.5, "max": 0.5}
-    assert spread([None, 1.0, 2.0]) == {"n": 2, "mean": 1.5, "sd": 0.7071, "min": 1.0, "max": 2.0}
-    assert spread([None])["mean"] is None
+    assert summarise_spread([0.7, 0.9, 0.8]) == {"n": 3, "mean": 0.8, "sd": 0.1, "min": 0.7, "max": 0.9}
+    assert summarise_spread([0.5]) == {"n": 1, "mean": 0.5, "sd": None, "min": 0.5, "max": 0.5}
+    assert summarise_spread([None, 1.0, 2.0]) == {"n": 2, "mean": 1.5, "sd": 0.7071, "min": 1.0, "max": 2.0}
+    assert summarise_spread([None])["mean"] is None
 
 
 def test_a_quarter_of_the_way_from_chance():
     """Four classes: 0.25 + 0.75 / 4 = 0.4375; two: 0.5 + 0.5 / 4 = 0.625."""
-    assert least_balanced(4) == pytest.approx(0.4375)
-    assert least_balanced(2) == pytest.approx(0.625)
-    assert "0.4375" in rule_in_words(4)
+    assert compute_min_balanced(4) == pytest.approx(0.4375)
+    assert compute_min_balanced(2) == pytest.approx(0.625)
+    assert "0.4375" in describe_convergence_rule(4)
 
 
 @pytest.mark.parametrize(

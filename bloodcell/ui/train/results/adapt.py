@@ -8,104 +8,118 @@ from bloodcell.experiments.results.adapt_report import Comparison, Share, read_c
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.store import Job
-from bloodcell.plots.before_after import recall_before_after
-from bloodcell.plots.theme import label_words
-from bloodcell.training.specs.adapt_spec import NOT_KEPT
-from bloodcell.ui.shared.image_rows import NO_BAR
-from bloodcell.ui.shared.text import counted, plain
-from bloodcell.ui.train.results.wording import percent
+from bloodcell.plots.before_after import plot_recall_before_after
+from bloodcell.plots.theme import format_label
+from bloodcell.reports.numbers import format_count
+from bloodcell.training.specs.adapt_spec import REFUSAL_PREFIX
+from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.train.results.wording import format_percent
 
 
 def is_refused(job: Job) -> bool:
     """Whether a job ended with a comparison by which the adapted model was not kept."""
-    return job.kind == "adapt" and job.status == store.FAILED and job.error.startswith(NOT_KEPT)
+    return job.kind == "adapt" and job.status == store.FAILED and job.error.startswith(REFUSAL_PREFIX)
 
 
 def show(job: Job) -> None:
     """Show the comparison that a finished or refused adaptation left; RunError where it is damaged."""
-    found = read_comparison(job_dir(load_settings(), job.id))
-    before, after = found.balanced
+    comparison = read_comparison(job_dir(load_settings(), job.id))
+    before, after = comparison.balanced
     metrics = (
-        ("Balanced accuracy before", percent(before.value), _interval(before)),
-        ("Balanced accuracy after", percent(after.value), _interval(after)),
-        ("Difference", _points(found.difference.value), f"95 % interval {_points_interval(found.difference)}"),
-        ("Cells held back", f"{found.held_back:,}", _held_words(found)),
+        ("Balanced accuracy before", format_percent(before.value), _format_interval(before)),
+        ("Balanced accuracy after", format_percent(after.value), _format_interval(after)),
+        (
+            "Difference",
+            _format_points(comparison.difference.value),
+            f"95 % interval {_format_points_interval(comparison.difference)}",
+        ),
+        ("Cells held back", f"{comparison.held_out:,}", _describe_held_out(comparison)),
     )
     for column, (name, value, below) in zip(st.columns(len(metrics)), metrics, strict=True):
         with column:
             st.metric(name, value)
             st.caption(below)
-    st.markdown(verdict(found))
-    table = recall_table(found)
+    st.markdown(describe_verdict(comparison))
+    table = make_recall_table(comparison)
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(
-        recall_before_after(table),
-        config=NO_BAR,
+        plot_recall_before_after(table),
+        config=NO_MODEBAR,
         key=f"train-adapt-recall-{job.id}",
         alt="Recall of each class before and after",
     )
     with right:
-        st.dataframe(_figures(found), hide_index=True, key=f"train-adapt-figures-{job.id}", height="content")
-        st.caption(plain(_measured_on(found)))
+        st.dataframe(
+            _make_metrics_table(comparison), hide_index=True, key=f"train-adapt-figures-{job.id}", height="content"
+        )
+        st.caption(escape_md(_describe_cells(comparison)))
 
 
-def verdict(found: Comparison) -> str:
+def describe_verdict(comparison: Comparison) -> str:
     """What the comparison means, in plain words."""
     changed = "They name the same cells rightly."
-    if found.mended or found.spoiled:
+    if comparison.mended or comparison.spoiled:
         changed = (
-            f"{counted(found.mended, 'held-back cell')} {'is' if found.mended == 1 else 'are'} named rightly only "
-            f"after, {found.spoiled:,} only before."
+            f"{format_count(comparison.mended, 'held-back cell')} {'is' if comparison.mended == 1 else 'are'} named rightly only "
+            f"after, {comparison.spoiled:,} only before."
         )
-    if found.difference.value == 0:
+    if comparison.difference.value == 0:
         return f"Both models do equally well on the cells held back. {changed}"
-    way = "better" if found.difference.value > 0 else "worse"
-    if found.may_be_chance:
+    direction = "better" if comparison.difference.value > 0 else "worse"
+    if comparison.may_be_chance:
         return (
-            f"The adapted model is {way} on the cells held back, but **the difference may be chance**: its interval "
+            f"The adapted model is {direction} on the cells held back, but **the difference may be chance**: its interval "
             f"holds 0. More decided cells would tell. {changed}"
         )
     return (
-        f"The adapted model is {way} on the cells held back, and **by more than chance explains**: the interval of the "
+        f"The adapted model is {direction} on the cells held back, and **by more than chance explains**: the interval of the "
         f"difference does not hold 0. {changed}"
     )
 
 
-def recall_table(found: Comparison) -> pd.DataFrame:
-    """The recalls as `plots.before_after.recall_before_after` takes them."""
-    nothing = Share(float("nan"), float("nan"), float("nan"))
+def make_recall_table(comparison: Comparison) -> pd.DataFrame:
+    """The recalls as `plots.before_after.plot_recall_before_after` takes them."""
+    missing = Share(float("nan"), float("nan"), float("nan"))
     rows = []
-    for one in found.recalls:
-        before, after = one.before or nothing, one.after or nothing
-        rows.append((one.class_name, one.pictures, *before, *after))
+    for one in comparison.recalls:
+        before, after = one.before or missing, one.after or missing
+        rows.append((one.class_name, one.images, *before, *after))
     sides = [f"{when}{end}" for when in ("before", "after") for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["class_name", "n_cells", *sides])
 
 
-def _figures(found: Comparison) -> pd.DataFrame:
+def _make_metrics_table(comparison: Comparison) -> pd.DataFrame:
     rows = [
-        ("Balanced accuracy", *map(_with_interval, found.balanced)),
-        ("Accuracy", *map(_with_interval, found.accuracy)),
-        ("Marked Check or Unfamiliar", *map(percent, found.not_confident)),
-        *((f"Recall, {label_words(one.class_name)}", *_recalls(one.before, one.after)) for one in found.recalls),
+        ("Balanced accuracy", *map(_format_share, comparison.balanced)),
+        ("Accuracy", *map(_format_share, comparison.accuracy)),
+        ("Marked Check or Unfamiliar", *map(format_percent, comparison.flagged_share)),
+        *(
+            (f"Recall, {format_label(one.class_name)}", *_format_recalls(one.before, one.after))
+            for one in comparison.recalls
+        ),
     ]
     return pd.DataFrame(rows, columns=["On the cells held back", "Before", "After"])
 
 
-def _recalls(before: Share | None, after: Share | None) -> tuple[str, str]:
-    return "-" if before is None else _with_interval(before), "-" if after is None else _with_interval(after)
+def _format_recalls(before: Share | None, after: Share | None) -> tuple[str, str]:
+    return "-" if before is None else _format_share(before), "-" if after is None else _format_share(after)
 
 
-def _measured_on(found: Comparison) -> str:
-    lacking = [label_words(one.class_name) for one in found.recalls if one.before is None]
+def _describe_cells(comparison: Comparison) -> str:
+    lacking = [format_label(one.class_name) for one in comparison.recalls if one.before is None]
     words = [
-        f"Learned from {counted(found.learned_from, 'cell')}"
-        + (f" and {counted(found.old, 'old picture')}" if found.old else "")
-        + f", measured on {counted(found.held_back, 'other')} ({counted(found.source_cells, 'source cell')}) that were"
+        f"Learned from {format_count(comparison.trained_on, 'cell')}"
+        + (f" and {format_count(comparison.old, 'old picture')}" if comparison.old else "")
+        + f", measured on {format_count(comparison.held_out, 'other')} ({format_count(comparison.source_cells, 'source cell')}) that were"
         " held back.",
-        f"Thresholds of Confident, Check and Unfamiliar: {found.thresholds}.",
+        f"Thresholds of Confident, Check and Unfamiliar: {comparison.thresholds}.",
     ]
-    shares = [*found.balanced, *(one.after for one in found.recalls), *(one.before for one in found.recalls)]
+    shares = [
+        *comparison.balanced,
+        *(one.after for one in comparison.recalls),
+        *(one.before for one in comparison.recalls),
+    ]
     if any(share is not None and share.low == share.high for share in shares):
         words.append("An interval of one point, as where every cell is right, does not tell how sure a figure is.")
     if lacking:
@@ -113,25 +127,25 @@ def _measured_on(found: Comparison) -> str:
     return " ".join(words)
 
 
-def _held_words(found: Comparison) -> str:
-    return f"{counted(found.source_cells, 'source cell')}; {found.learned_from:,} learned from"
+def _describe_held_out(comparison: Comparison) -> str:
+    return f"{format_count(comparison.source_cells, 'source cell')}; {comparison.trained_on:,} learned from"
 
 
-def _interval(share: Share) -> str:
+def _format_interval(share: Share) -> str:
     return f"95 % interval {100 * share.low:.1f} to {100 * share.high:.1f} %"
 
 
-def _with_interval(share: Share) -> str:
-    return percent(share.value, (share.low, share.high))
+def _format_share(share: Share) -> str:
+    return format_percent(share.value, (share.low, share.high))
 
 
-def _points(difference: float) -> str:
-    return f"{_signed(difference)} points"
+def _format_points(difference: float) -> str:
+    return f"{_format_signed(difference)} points"
 
 
-def _points_interval(share: Share) -> str:
-    return f"{_signed(share.low)} to {_signed(share.high)}"
+def _format_points_interval(share: Share) -> str:
+    return f"{_format_signed(share.low)} to {_format_signed(share.high)}"
 
 
-def _signed(difference: float) -> str:
+def _format_signed(difference: float) -> str:
     return f"{100 * difference:+.1f}" if difference else "0.0"

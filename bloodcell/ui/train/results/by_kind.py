@@ -12,7 +12,7 @@ from bloodcell.jobs.store import Job
 from bloodcell.ui.train.results import adapt, kfold, masks, search, trials
 
 # Each gives the job that was begun from the result, None where none was.
-RESULTS: dict[str, Callable[[Job], Job | None]] = {
+RESULT_VIEWS: dict[str, Callable[[Job], Job | None]] = {
     TRIALS.name: trials.show,
     KFOLD.name: kfold.show,
     SEARCH.name: search.show,
@@ -23,4 +23,4 @@ RESULTS: dict[str, Callable[[Job], Job | None]] = {
 
 def has_result(job: Job) -> bool:
     """Whether a job has something to show: it is done, or was refused for what it found."""
-    return job.kind in RESULTS and (job.status == store.DONE or adapt.is_refused(job))
+    return job.kind in RESULT_VIEWS and (job.status == store.DONE or adapt.is_refused(job))

@@ -10,14 +10,14 @@ from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import SearchResult, read_search
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import Job
-from bloodcell.plots.experiments import WORDS, search_course, setting_effect, setting_words
+from bloodcell.plots.experiments import METRIC_TITLES, format_setting, plot_search_progress, plot_setting_effect
 from bloodcell.training.output.result_folder import DONE
 from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.image_rows import NO_BAR
-from bloodcell.ui.train.job_request import slug
+from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.train.job_request import make_slug
 from bloodcell.ui.train.repeats_form import SETTING_WORDS, VALUE_WORDS
-from bloodcell.ui.train.results.wording import number, percent, show_remarks, show_runs
+from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
 
 _COLUMNS = 3
 
@@ -35,44 +35,44 @@ def show(job: Job) -> Job | None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.markdown(f"**The best settings: trial {result.best['trial']} of {len(result.trials)}**")
-        st.dataframe(_settings_table(result), hide_index=True, key=f"train-best-{job.id}")
-        st.caption(_figures_in_words(result))
-        begun = _ask_training(job, best, result.spec)
+        st.dataframe(_make_settings_table(result), hide_index=True, key=f"train-best-{job.id}")
+        st.caption(_describe_metrics(result))
+        new_job = _ask_training(job, best, result.spec)
         show_remarks(result.remarks, result.leaky)
     right.plotly_chart(
-        search_course(result.trials, result.figure, is_less_better=result.is_less_better),
-        config=NO_BAR,
+        plot_search_progress(result.trials, result.metric, is_minimised=result.is_minimised),
+        config=NO_MODEBAR,
         key=f"train-search-{job.id}",
         alt="Figure of every trial, and the best so far",
     )
     st.caption("Each setting against the figure, a dot a trial that ran to its end; the star is the best.")
     columns = st.columns(_COLUMNS, gap="medium")
-    for number_of, (name, values) in enumerate(result.space.items()):
-        columns[number_of % _COLUMNS].plotly_chart(
-            setting_effect(
-                result.trials, name, SETTING_WORDS.get(name, name), result.figure, result.best["trial"], values
+    for index, (name, values) in enumerate(result.space.items()):
+        columns[index % _COLUMNS].plotly_chart(
+            plot_setting_effect(
+                result.trials, name, SETTING_WORDS.get(name, name), result.metric, result.best["trial"], values
             ),
-            config=NO_BAR,
+            config=NO_MODEBAR,
             key=f"train-search-{job.id}-{name}",
             alt=f"{SETTING_WORDS.get(name, name)} of every trial against its figure",
         )
     with st.expander("Every trial", icon=":material/table:"):
-        table = result.trials.assign(**{name: result.trials[name].map(value_words) for name in result.space})
+        table = result.trials.assign(**{name: result.trials[name].map(format_value) for name in result.space})
         show_runs(table, f"train-search-table-{job.id}", SETTING_WORDS)
-    return begun
+    return new_job
 
 
-def value_words(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of a searched setting, as the form has it."""
-    return VALUE_WORDS.get(value, setting_words(value)) if isinstance(value, str) else setting_words(value)
+    return VALUE_WORDS.get(value, format_setting(value)) if isinstance(value, str) else format_setting(value)
 
 
-def _settings_table(result: SearchResult) -> pd.DataFrame:
+def _make_settings_table(result: SearchResult) -> pd.DataFrame:
     """Each searched setting with its best value and, where it is known, how much it matters."""
     table = pd.DataFrame(
         {
             "Setting": [SETTING_WORDS.get(name, name) for name in result.space],
-            "Best": [value_words(result.best[name]) for name in result.space],
+            "Best": [format_value(result.best[name]) for name in result.space],
         }
     )
     if result.importance:
@@ -80,32 +80,32 @@ def _settings_table(result: SearchResult) -> pd.DataFrame:
     return table
 
 
-def _figures_in_words(result: SearchResult) -> str:
+def _describe_metrics(result: SearchResult) -> str:
     ended = (result.trials["state"] == DONE).sum()
     best = result.best
     return (
-        f"Accuracy {percent(best['accuracy'])}, balanced accuracy {percent(best['balanced_accuracy'])}, log loss "
-        f"{number(best['log_loss'])}. Judged by {WORDS[result.figure].lower()}. {ended} of {len(result.trials)} trials "
+        f"Accuracy {format_percent(best['accuracy'])}, balanced accuracy {format_percent(best['balanced_accuracy'])}, log loss "
+        f"{format_number(best['log_loss'])}. Judged by {METRIC_TITLES[result.metric].lower()}. {ended} of {len(result.trials)} trials "
         "ran to their end."
     )
 
 
 def _ask_training(job: Job, best: TrainSpec, text: str) -> Job | None:
     """Offer to train with the best settings, and them as a file."""
-    new = TRAIN.make_job(best, Path(job.data_dir), state.who())
-    begun = None
+    new = TRAIN.make_job(best, Path(job.data_dir), state.get_initials())
+    new_job = None
     with st.container(horizontal=True, gap="small"):
         if st.button(
             "Train with the best settings", type="primary", icon=":material/model_training:", key="train-with-best"
         ):
-            begun = resources.jobs().submit(new)
+            new_job = resources.get_job_queue().submit(new)
         st.download_button(
             "Download",
             text,
-            f"{slug(new.name)}.json",
+            f"{make_slug(new.name)}.json",
             "application/json",
             icon=":material/download:",
             key="train-best-download",
             on_click="ignore",
         )
-    return begun
+    return new_job

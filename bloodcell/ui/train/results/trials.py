@@ -6,10 +6,10 @@ import streamlit as st
 from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import read_trials
 from bloodcell.jobs.store import Job
-from bloodcell.plots.experiments import WORDS, run_dots
-from bloodcell.ui.shared.image_rows import NO_BAR
-from bloodcell.ui.shared.text import plain
-from bloodcell.ui.train.results.wording import number, percent, show_remarks, show_runs
+from bloodcell.plots.experiments import METRIC_TITLES, plot_runs
+from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
 
 
 def show(job: Job) -> None:
@@ -18,13 +18,13 @@ def show(job: Job) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.metric("Converged", f"{result.converged} of {len(result.trials)} trials")
-        st.caption(plain(result.rule))
-        st.dataframe(_spread_words(result.spread), hide_index=True, key=f"train-spread-{job.id}")
+        st.caption(escape_md(result.rule))
+        st.dataframe(_format_spread(result.spread), hide_index=True, key=f"train-spread-{job.id}")
         show_remarks(result.remarks, result.leaky)
     means = dict(zip(result.spread["figure"], result.spread["mean"], strict=True))
     right.plotly_chart(
-        run_dots(result.trials, "Trial", means),
-        config=NO_BAR,
+        plot_runs(result.trials, "Trial", means),
+        config=NO_MODEBAR,
         key=f"train-trials-{job.id}",
         alt="Accuracy and balanced accuracy of every trial, with their means",
     )
@@ -32,11 +32,11 @@ def show(job: Job) -> None:
         show_runs(result.trials, f"train-trials-table-{job.id}")
 
 
-def _spread_words(spread: pd.DataFrame) -> pd.DataFrame:
+def _format_spread(spread: pd.DataFrame) -> pd.DataFrame:
     """Mean, sd, least and most of each figure, for people."""
     names = {"mean": "Mean", "sd": "SD", "min": "Min", "max": "Max"}
     rows = []
     for row in spread.to_dict("records"):
-        words = number if row["figure"] == "log_loss" else percent
-        rows.append({"Figure": WORDS[row["figure"]]} | {names[name]: words(row[name]) for name in names})
+        words = format_number if row["figure"] == "log_loss" else format_percent
+        rows.append({"Figure": METRIC_TITLES[row["figure"]]} | {names[name]: words(row[name]) for name in names})
     return pd.DataFrame(rows)
