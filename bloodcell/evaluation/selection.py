@@ -124,5 +124,5 @@ def _find_trained_groups(dataset: Dataset | None, provenance: Provenance | None,
     if dataset is None or provenance is None:
         return set()
     table = read_images_table(dataset)
-    taught = table["file"][provenance.taught(table["sha256"])]
-    return {group_of[file] for file in taught if file in group_of}
+    trained_files = table["file"][provenance.is_trained_on(table["sha256"])]
+    return {group_of[file] for file in trained_files if file in group_of}

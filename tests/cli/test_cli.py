@@ -55,7 +55,7 @@ def pipeline(monkeypatch, tmp_path):
     monkeypatch.setattr(classify, "get_model", get_model)
     monkeypatch.setattr(classify, "Engine", lambda _folder: ENGINE)
     monkeypatch.setattr(intake, "analyse", lambda _engine, images: read_as_class_names(images))
-    monkeypatch.setattr(find, "find_only", read_as_class_names)
+    monkeypatch.setattr(find, "find_cells", read_as_class_names)
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_an_unwritable_output_is_told_before_the_work(slides, tmp_path, monkeypa
         raise AssertionError("the work has begun")
 
     monkeypatch.setattr(classify, "get_model", no_work)
-    monkeypatch.setattr(find, "from_paths", no_work)
+    monkeypatch.setattr(find, "read_paths", no_work)
     with pytest.raises(StoreError, match=said):
         output.check_output_file(str(tmp_path / target))
     for command in ("classify", "find"):
@@ -301,7 +301,7 @@ def test_data_get_prints_the_folder_alone_on_stdout(monkeypatch, capsys, tmp_pat
         on_message("The checksum is right.")
         return tmp_path / name
 
-    monkeypatch.setattr(public_data, "fetch", fetch)
+    monkeypatch.setattr(public_data, "download_public_set", fetch)
     assert run("data", "get", "bccd") == 0
     stdout, stderr = capsys.readouterr()
     assert stdout == f"{tmp_path / 'bccd'}\n"
@@ -356,7 +356,7 @@ def test_long_lists_are_cut():
 def test_nothing_heavy_is_imported():
     code = (
         "import sys; import bloodcell.cli.main;"
-        "from bloodcell.commands import classify, data, find, models;"
+        "from bloodcell.cli.models import classify, find, list_models;from bloodcell.cli.datasets import public_data;"
         "print([name for name in ('streamlit', 'tensorflow', 'keras') if name in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

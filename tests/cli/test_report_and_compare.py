@@ -151,4 +151,4 @@ def test_an_evaluation_can_be_submitted_as_the_report_says(home, tmp_path, monke
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     assert run("jobs", "submit", tmp_path / "spec.json", "--kind", "evaluate", "--data", home) == 0
     assert run("jobs", "submit", tmp_path / "none.json", "--kind", "evaluate", "--data", home) == 1
-    assert "The evaluation" in last_error(capsys)
+    assert "The spec of an evaluation" in last_error(capsys)

@@ -157,7 +157,10 @@ def test_a_test_part_of_the_old_data_is_not_learned_from(tmp_path):
     new = Samples(np.zeros((24, 2, 2, 3), np.uint8), class_index, np.arange(24), np.zeros(24, int), ["a"] * 24, {})
     old = replace(new, group=np.arange(24, 48), source=np.ones(24, int), part=["test", "train"] * 12)
     both = Samples(
-        *(np.concatenate([getattr(new, n), getattr(old, n)]) for n in ("wide", "class_index", "group", "source")),
+        *(
+            np.concatenate([getattr(new, n), getattr(old, n)])
+            for n in ("stored_crops", "class_index", "group", "source")
+        ),
         ["a"] * 48,
         {},
         [""] * 24 + old.part,

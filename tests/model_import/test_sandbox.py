@@ -89,8 +89,8 @@ def test_it_has_little_memory(tiny_zip, tmp_path):
 
 INSIDE = """
 import json, os, socket, sys
-from bloodcell.model_import.sandboxed.child import shut_in
-is_cut_off = shut_in(2 ** 30, 60, 2 ** 20)
+from bloodcell.model_import.sandboxed.child import restrict_process
+is_cut_off = restrict_process(2 ** 30, 60, 2 ** 20)
 said = {"is_cut_off": is_cut_off}
 try:
     bytearray(2 ** 31)

@@ -11,7 +11,7 @@ def test_a_description_from_before_there_were_choices():
 
 
 @pytest.mark.parametrize(
-    "takes",
+    "io_spec",
     [
         ModelIOSpec(64, 64, "cell", 1.2),
         ModelIOSpec(120, 160, "image", 1.0, ("logits", "features")),

@@ -144,7 +144,7 @@ def test_a_refusing_database_loses_nothing_in_silence(bench, db, monkeypatch):
             raise StoreError("The database is in use.") from sqlite3.OperationalError("database is locked")
         add_correction(database, cell_id, label, who)
 
-    monkeypatch.setattr(decisions, "correct", refuse_second)
+    monkeypatch.setattr(decisions, "add_correction", refuse_second)
     sent = [event(bench, n, "label", n, label="OTHER") for n in (1, 2, 3)]
     apply_events(bench, sent, db, "Ada")
     assert labels(db) == ["OTHER", "", ""]

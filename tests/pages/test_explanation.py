@@ -173,7 +173,7 @@ from bloodcell.ui.shared import explanation_view
 
 crops = np.full((3, 32, 32, 3), 180, np.uint8)
 explanation_view.show_class_mean(get_model("tiny", load_settings()), crops, "MONOCYTE", key="mean")
-explanation_view.follow()
+explanation_view.watch_jobs()
 """
 
 

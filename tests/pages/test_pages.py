@@ -243,7 +243,7 @@ def test_a_full_disk_while_storing_leaves_the_app_alive(app, model, workspace, m
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bloodcell.datasets.sources.blobs.write_whole", full)
+        patch.setattr("bloodcell.datasets.sources.blobs.write_atomic", full)
         upload(app, *draw_sample_set(1))
     assert not app.exception
     assert "disk is full" in app.error[0].value.replace("\\", "")
@@ -281,7 +281,7 @@ def test_downloading_a_set_without_a_network_is_one_sentence(app, monkeypatch):
     def fail(*_args, **_kwargs):
         raise DatasetError("The set bccd cannot be downloaded: no connection.")
 
-    monkeypatch.setattr("bloodcell.ui.guide.public_sets.fetch", fail)
+    monkeypatch.setattr("bloodcell.ui.guide.public_sets.download_public_set", fail)
     app.run().switch_page("pages/guide.py").run()
     widget(app.button, "guide-download").click().run()
     assert not app.exception

@@ -105,7 +105,12 @@ def test_what_it_learns_from_is_shown(app, spots, tmp_path):
     ("kind", "key", "value", "said"),
     [
         ("text_input", "train-masks-folder", "nowhere", "None of the 8 images has a mask in nowhere"),
-        ("text_input", "train-masks-values", "cell", "must be whole numbers from 0 to 255. Received: ('cell',)"),
+        (
+            "text_input",
+            "train-masks-values",
+            "cell",
+            "An entry of `cell_values` must be a whole number. Received: 'cell'",
+        ),
         ("number_input", "train-masks-height_px", 100, "must be a multiple of 8 from 32 to 640. Received: 100"),
         ("number_input", "train-masks-held_share", 0.0, "must be above 0 and at most 0.5. Received: 0.0"),
     ],

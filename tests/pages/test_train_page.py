@@ -143,7 +143,7 @@ def test_every_family_gives_a_spec_that_can_be_trained(app, dataset):
     [
         ("number_input", "train-small-height_px", 16, "must be from 32 to 640. Received: 16"),
         ("number_input", "train-small-learning_rate", 1.0, "must be between 0 and 1. Received: 1.0"),
-        ("text_input", "train-small-stage_widths", "8 twelve", "must be whole numbers of 1 or more"),
+        ("text_input", "train-small-stage_widths", "8 twelve", "`stage_widths` must be a whole number"),
         ("number_input", "train-small-images_per_epoch", 3, "must be at least one batch (64)"),
         ("multiselect", "train-classes", ["MONOCYTE"], "needs two classes or more"),
     ],

@@ -5,7 +5,7 @@ import pytest
 from bloodcell.imaging.gray_levels import count_gray_levels, summarise_levels_by_class
 from bloodcell.imaging.segment import METHODS
 from bloodcell.plots import cell_images, dataset, segmentation, theme
-from bloodcell.plots import count_gray_levels as level_charts
+from bloodcell.plots import gray_levels as level_charts
 
 
 def table(sizes, label="A", kind="JPEG"):
@@ -60,7 +60,7 @@ def test_formats_count_the_unreadable():
 
 
 def test_one_image_with_its_thresholds():
-    figure = level_charts.image_histogram(flat(90), "<b>x")
+    figure = level_charts.plot_image_histogram(flat(90), "<b>x")
     assert figure.data[0].y[90] == 100
     assert [line.x0 for line in figure.layout.shapes] == [150.5, 180.5, 200.5, 90.5]
     assert "&lt;b&gt;x" in figure.layout.title.text
@@ -72,23 +72,23 @@ def test_means_bands_and_overlay(n_classes):
     labels = [f"C{at:02}" for at in range(n_classes) for _ in range(2)]
     images = [flat(100 + 20 * (at % 2)) for at in range(2 * n_classes)]
     statistics = summarise_levels_by_class(images, labels)
-    grid = level_charts.means_by_class(statistics)
+    grid = level_charts.plot_class_means(statistics)
     assert len(grid.data) == 2 * n_classes
     band, mean = grid.data[:2]
     assert (mean.y[100], mean.y[120]) == (50, 50)  # one image of two at each level
     assert (band.y[100], band.y[-1 - 100]) == (100, 0)  # 50 ± 50
-    overlay = level_charts.classes_overlaid(statistics)
+    overlay = level_charts.plot_classes_overlaid(statistics)
     assert len(overlay.data) == n_classes
     assert overlay.data[0].name == "C00 · 2 images · border 0.0 %"
-    single = level_charts.images_by_class(images, labels, labels)
+    single = level_charts.plot_images_by_class(images, labels, labels)
     assert len(single.data) == 2 * n_classes
 
 
 def test_no_class_at_all_is_drawn():
     for figure in (
-        level_charts.means_by_class({}),
-        level_charts.classes_overlaid({}),
-        level_charts.images_by_class([], [], []),
+        level_charts.plot_class_means({}),
+        level_charts.plot_classes_overlaid({}),
+        level_charts.plot_images_by_class([], [], []),
     ):
         assert len(figure.data) == 0
 

@@ -8,7 +8,7 @@ from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.imaging.boxes import iou
 from bloodcell.imaging.read import MIN_SIDE_PX, read_rgb
 from bloodcell.synthetic.cells import STAINS, draw_outline, fill_outline
-from bloodcell.synthetic.gallery import N_NOT_SMEARS, draw_field, draw_sample_set, not_smears
+from bloodcell.synthetic.gallery import N_NON_SMEARS, draw_field, draw_non_smears, draw_sample_set
 from bloodcell.synthetic.other_images import KINDS
 
 
@@ -122,18 +122,18 @@ def test_sample_set_by_number_and_seed():
 def test_not_smears_are_many_and_varied():
     kinds: Counter[str] = Counter()
     shapes = set()
-    for name, rgb in not_smears(0):
+    for name, rgb in draw_non_smears(0):
         kinds[name[:-3]] += 1
         shapes.add(rgb.shape)
         assert rgb.dtype == np.uint8
         assert min(rgb.shape[:2]) >= MIN_SIDE_PX
     assert kinds == {kind: count for kind, (_, count) in KINDS.items()}
-    assert sum(kinds.values()) == N_NOT_SMEARS >= 200
+    assert sum(kinds.values()) == N_NON_SMEARS >= 200
     assert kinds["red cells only"] + kinds["platelets only"] >= 60
     assert len(shapes) == 5
 
 
 def test_not_smears_follow_their_seed():
-    first, again, other = (next(iter(not_smears(seed))) for seed in (3, 3, 4))
+    first, again, other = (next(iter(draw_non_smears(seed))) for seed in (3, 3, 4))
     assert np.array_equal(first[1], again[1])
     assert first[1].shape != other[1].shape or not np.array_equal(first[1], other[1])

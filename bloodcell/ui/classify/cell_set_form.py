@@ -22,8 +22,8 @@ PROGRESS_LABEL = "Cutting out the cells"
 
 def offer(batch: Batch) -> None:
     """Offer to make a dataset; what it would hold is looked up when the offer is opened."""
-    with st.popover("Make a dataset", icon=":material/dataset:", key="classify-cell-set", on_change="rerun") as opened:
-        if opened.open:
+    with st.popover("Make a dataset", icon=":material/dataset:", key="classify-cell-set", on_change="rerun") as popover:
+        if popover.open:
             with show_errors():
                 _ask(batch)
 

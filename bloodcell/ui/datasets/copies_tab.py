@@ -40,20 +40,20 @@ WHY = (
 def show(dataset: Dataset) -> None:
     """Find groups, look at them, and report what parts or two datasets share."""
     st.caption(WHY)
-    get_cached = read_stored_groups(dataset)
-    if get_cached is not None:
-        _show_groups(dataset, get_cached)
-    with st.expander("Find the groups" if get_cached is None else "Find the groups anew", expanded=get_cached is None):
+    groups = read_stored_groups(dataset)
+    if groups is not None:
+        _show_groups(dataset, groups)
+    with st.expander("Find the groups" if groups is None else "Find the groups anew", expanded=groups is None):
         _ask_groups(dataset)
     st.subheader("What two sets share", anchor=False)
     _ask_leaks(dataset)
 
 
-def _show_groups(dataset: Dataset, get_cached: StoredGroups) -> None:
-    if not get_cached.is_current:
+def _show_groups(dataset: Dataset, groups: StoredGroups) -> None:
+    if not groups.is_current:
         st.warning("The images have changed since these groups were found: find them anew.", icon=":material/sync:")
-    sizes = get_cached.sizes()
-    table = load_table(dataset).assign(group=lambda rows: rows["file"].map(get_cached.group_of))
+    sizes = groups.sizes()
+    table = load_table(dataset).assign(group=lambda rows: rows["file"].map(groups.group_of))
     labels = table.dropna(subset=["group"]).groupby("group")["label"].nunique()
     tiles = {
         "Groups": f"{len(sizes):,}",
@@ -64,7 +64,7 @@ def _show_groups(dataset: Dataset, get_cached: StoredGroups) -> None:
     }
     for column, (words, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
         column.metric(words, value)
-    st.caption(f"Found {escape_md(get_cached.how)}.")
+    st.caption(f"Found {escape_md(groups.how)}.")
     grouped = table.dropna(subset=["group"])
     per_class = grouped.groupby("label").agg(Groups=("group", "nunique"), Images=("file", "size"))
     st.dataframe(per_class.rename(index=format_label).rename_axis("Class"), key="datasets-groups-classes")

@@ -97,8 +97,8 @@ def _apply_click(info: EvaluationInfo) -> None:
 def _ask_filter(evaluation: Evaluation) -> _Filter:
     names = evaluation.class_names
     st.session_state.setdefault("evaluation-which", WRONG)
-    for key, known in (("evaluation-label", ("", *names)), ("evaluation-answer", ("", *names, NO_PREDICTION))):
-        if st.session_state.get(key, "") not in known:  # chosen for a model of other classes
+    for key, options in (("evaluation-label", ("", *names)), ("evaluation-answer", ("", *names, NO_PREDICTION))):
+        if st.session_state.get(key, "") not in options:  # chosen for a model of other classes
             st.session_state[key] = ""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         label = st.selectbox("Label", ["", *names], format_func=_format_option, key="evaluation-label", width=122)

@@ -29,16 +29,16 @@ def show(info: EvaluationInfo) -> None:
     st.markdown("**Each class**", help=words.INTERVALS_NOTE)
     classes = pd.DataFrame(words.format_class_rows(report), columns=list(words.CLASSES_HEADER))
     st.dataframe(classes, hide_index=True, key="evaluation-classes")
-    answers = load_evaluation(info).predictions()
+    predictions = load_evaluation(info).predictions()
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(
-        plot_roc_curves(answers.y_true, answers.probs, answers.class_names),
+        plot_roc_curves(predictions.y_true, predictions.probs, predictions.class_names),
         config=NO_MODEBAR,
         key="evaluation-roc",
         alt="ROC",
     )
     right.plotly_chart(
-        plot_precision_recall_curves(answers.y_true, answers.probs, answers.class_names),
+        plot_precision_recall_curves(predictions.y_true, predictions.probs, predictions.class_names),
         config=NO_MODEBAR,
         key="evaluation-pr",
         alt="Precision and recall",

@@ -163,7 +163,7 @@ def _find_last_job() -> Job | None:
         return None
     queue = resources.get_job_queue()
     queue.dispatch()
-    return next((job for job in store.list_jobs(queue.db) if str(job.id) == given and job.kind == LOAD), None)
+    return next((job for job in store.list_jobs(queue.db) if str(job.id) == given and job.kind == LOAD.name), None)
 
 
 def _refresh_job(was_over: bool) -> None:

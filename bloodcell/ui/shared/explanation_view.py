@@ -89,11 +89,11 @@ def show_explanation(
     with left:
         _show_occlusion(large, drops[chosen], model.class_names[chosen], key)
     with right:
-        found = _request_explanation(model, crop[None], (GRADCAM, LAYERS), "", key)
-        if found is not None:
-            _show_gradcam(large, found, chosen, key)
-    if found is not None:
-        _show_layers(found.layers, key)
+        explanation = _request_explanation(model, crop[None], (GRADCAM, LAYERS), "", key)
+        if explanation is not None:
+            _show_gradcam(large, explanation, chosen, key)
+    if explanation is not None:
+        _show_layers(explanation.layers, key)
     st.caption(NOT_A_MEDICAL_REASON)
 
 
@@ -110,17 +110,17 @@ def show_class_mean(model: ModelInfo, crops: np.ndarray, class_name: str, *, key
     """
     methods = METHODS if _find_cam_problem(model) == "" else (OCCLUSION,)
     chosen = _ask_class(model.class_names, class_name, class_name, key)
-    found = _request_explanation(model, crops, methods, class_name, key)
-    if found is not None:
+    explanation = _request_explanation(model, crops, methods, class_name, key)
+    if explanation is not None:
         left, right = st.columns(2, gap="small")
         large = average_crops(crops)
         with left:
-            if found.occlusion is not None:
-                _show_occlusion(large, found.occlusion[chosen], found.class_names[chosen], key)
+            if explanation.occlusion is not None:
+                _show_occlusion(large, explanation.occlusion[chosen], explanation.class_names[chosen], key)
         with right:
-            _show_gradcam(large, found, chosen, key)
-        _show_layers(found.layers, key)
-        st.caption(f"Mean over {format_count(found.n_cells, 'cell')}. {NOT_A_MEDICAL_REASON}")
+            _show_gradcam(large, explanation, chosen, key)
+        _show_layers(explanation.layers, key)
+        st.caption(f"Mean over {format_count(explanation.n_cells, 'cell')}. {NOT_A_MEDICAL_REASON}")
 
 
 def watch_jobs() -> None:
@@ -181,22 +181,22 @@ def _show_occlusion(large: np.ndarray, drops: np.ndarray, class_name: str, key: 
         )
 
 
-def _show_gradcam(large: np.ndarray, found: Explanation, chosen: int, key: str) -> None:
-    if found.gradcam is None:
+def _show_gradcam(large: np.ndarray, explanation: Explanation, chosen: int, key: str) -> None:
+    if explanation.gradcam is None:
         return
-    height, width = found.gradcam_places
+    height, width = explanation.gradcam_places
     st.markdown(
         "**Grad-CAM**",
-        help=f"Which places of the layer {escape_md(found.gradcam_layer)} raise the score of the class. The layer has "
+        help=f"Which places of the layer {escape_md(explanation.gradcam_layer)} raise the score of the class. The layer has "
         f"{height} x {width} places only, so the map is as coarse as that.",
     )
     st.plotly_chart(
-        plot_map(large, found.gradcam[chosen], GRADCAM_UNIT, 1.0, signed=False),
+        plot_map(large, explanation.gradcam[chosen], GRADCAM_UNIT, 1.0, signed=False),
         config=NO_MODEBAR,
         key=f"{key}-gradcam",
         alt="Map of the places that speak for the class",
     )
-    if not found.gradcam[chosen].any():
+    if not explanation.gradcam[chosen].any():
         st.caption("Nothing in this layer speaks for the class.")
 
 
@@ -223,10 +223,10 @@ def _request_explanation(
 ) -> Explanation | None:
     """What a job has found; until then an offer to begin one, or how it goes."""
     spec = explanations.make_explain_spec(model, crops, methods, class_name)
-    found = explanations.find_explanation(load_settings(), spec)
-    if found is not None:
+    explanation = explanations.find_explanation(load_settings(), spec)
+    if explanation is not None:
         explanations.delete_finished_jobs(resources.get_job_queue(), spec)
-        return found
+        return explanation
     closed = _find_cam_problem(model) if GRADCAM in methods else ""
     if closed:
         st.caption(escape_md(closed))

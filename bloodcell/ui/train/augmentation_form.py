@@ -94,14 +94,14 @@ def show_examples(dataset: Dataset, spec: TrainSpec) -> None:
 
 def _cut_examples(dataset: Dataset, spec: TrainSpec, seed: int) -> list[tuple[str, np.ndarray]]:
     """Label and stored crop of a few pictures; those that show no cell are passed over."""
-    drawn: list[Record] = sample_records(list_usable_records(dataset), 3 * EXAMPLES, seed)
+    sample: list[Record] = sample_records(list_usable_records(dataset), 3 * EXAMPLES, seed)
     examples: list[tuple[str, np.ndarray]] = []
     with open_source(dataset) as images:
         cut = build_cutter(spec, load_settings().home, images)
-        for row in np.random.default_rng(seed).permutation(len(drawn)).tolist():
-            crops = cut(drawn[row])
+        for row in np.random.default_rng(seed).permutation(len(sample)).tolist():
+            crops = cut(sample[row])
             if crops and crops[0] is not None:
-                examples.append((drawn[row].label, crops[0]))
+                examples.append((sample[row].label, crops[0]))
             if len(examples) == EXAMPLES:
                 break
     return examples

@@ -97,8 +97,8 @@ def _show_spec(new: NewJob) -> None:
     """Show the settings as the file that runs the same by command, with its download."""
     with st.expander(
         "All settings as a file", icon=":material/data_object:", key="train-spec", on_change="rerun"
-    ) as opened:
-        if not opened.open:
+    ) as expander:
+        if not expander.open:
             return
         text, file = json.dumps(new.spec, indent=2), f"{make_slug(new.name)}.json"
         st.caption("The same by command, with this file:")

@@ -66,8 +66,8 @@ def ask() -> JobRequest | None:
 
     with st.expander(
         "Look at what it learns from", icon=":material/visibility:", key="train-masks-examples", on_change="rerun"
-    ) as opened:
-        if opened.open:
+    ) as expander:
+        if expander.open:
             with st.spinner("Reading pictures …"):
                 _show_examples(dataset, spec)
     return JobRequest(button, lambda: _make_job(dataset, spec()), "Teach")

@@ -77,13 +77,13 @@ def ask_input(fields: Fields) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     first, second, third, fourth = st.columns(4)
     with first:
-        settings["input"] = fields.choice("input", "Input", INPUTS, _INPUTS)
+        settings["input"] = fields.ask_choice("input", "Input", INPUTS, _INPUTS)
     with second:
-        settings["height_px"] = fields.whole("height_px", "Height (px)", 16, 1024)
+        settings["height_px"] = fields.ask_int("height_px", "Height (px)", 16, 1024)
     with third:
-        settings["width_px"] = fields.whole("width_px", "Width (px)", 16, 1024)
+        settings["width_px"] = fields.ask_int("width_px", "Width (px)", 16, 1024)
     with fourth:
-        settings["context"] = fields.number(
+        settings["context"] = fields.ask_float(
             "context",
             "Side of the cut-out",
             1.0,
@@ -94,10 +94,10 @@ def ask_input(fields: Fields) -> dict[str, Any]:
         )
     first, second = st.columns(2)
     with first:
-        settings["mask"] = fields.choice("mask", "Background", MASKS, _MASKS)
+        settings["mask"] = fields.ask_choice("mask", "Background", MASKS, _MASKS)
         settings["mask_model"] = unet_choice.ask(fields) if settings["mask"] == MASK_UNET else ""
     with second:
-        settings["scaling"] = fields.choice(
+        settings["scaling"] = fields.ask_choice(
             "scaling",
             "Gray levels are scaled",
             tuple(SCALINGS),
@@ -106,7 +106,7 @@ def ask_input(fields: Fields) -> dict[str, Any]:
             "divided by the standard deviation, of the learned pictures.",
         )
         if settings["input"] == IMAGE:
-            settings["needs_white_cell"] = fields.switch(
+            settings["needs_white_cell"] = fields.ask_bool(
                 "needs_white_cell",
                 "Name only pictures in which a white cell is found",
                 help="Off for pictures of something else, such as red cells: then every picture gets a class.",
@@ -119,14 +119,16 @@ def ask_balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
-        settings["class_sampling"] = fields.choice("class_sampling", "Classes are drawn", CLASS_SAMPLINGS, _SAMPLINGS)
+        settings["class_sampling"] = fields.ask_choice(
+            "class_sampling", "Classes are drawn", CLASS_SAMPLINGS, _SAMPLINGS
+        )
         is_every = settings["class_sampling"] == EVERY_IMAGE
-        settings["images_per_epoch"] = fields.whole(
+        settings["images_per_epoch"] = fields.ask_int(
             "images_per_epoch", "Pictures an epoch", 0, 1_000_000, help="0 for all, where every picture is taken once."
         )
     with second:
-        settings["class_weights"] = fields.choice("class_weights", "In the loss", CLASS_WEIGHTS, _WEIGHTS)
-        settings["focal_gamma"] = fields.number(
+        settings["class_weights"] = fields.ask_choice("class_weights", "In the loss", CLASS_WEIGHTS, _WEIGHTS)
+        settings["focal_gamma"] = fields.ask_float(
             "focal_gamma",
             "Focal loss, gamma",
             0.0,
@@ -137,7 +139,7 @@ def ask_balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
     with third:
         can = seen["input"] == CELL and seen["height_px"] == seen["width_px"] and not is_every
         can = can and fields.family.trained_by != BY_SVM
-        share = fields.number(
+        share = fields.ask_float(
             "unknown_share",
             "Share of strangers",
             0.0,
@@ -148,7 +150,7 @@ def ask_balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
             "for square cut-out cells that are drawn, not each taken once.",
         )
         settings["unknown_share"] = share if can else 0.0
-        settings["label_smoothing"] = fields.number("label_smoothing", "Label smoothing", 0.0, 0.49)
+        settings["label_smoothing"] = fields.ask_float("label_smoothing", "Label smoothing", 0.0, 0.49)
     return settings
 
 
@@ -157,31 +159,31 @@ def ask_steps(fields: Fields, weights: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     first, second, third, fourth = st.columns(4)
     with first:
-        settings["epochs"] = fields.whole("epochs", "Epochs", 1, 2000)
-        settings["batch_size"] = fields.whole("batch_size", "Pictures a batch", 2, 1024)
+        settings["epochs"] = fields.ask_int("epochs", "Epochs", 1, 2000)
+        settings["batch_size"] = fields.ask_int("batch_size", "Pictures a batch", 2, 1024)
     with second:
-        settings["optimizer"] = fields.choice("optimizer", "Optimizer", OPTIMIZERS, {})
+        settings["optimizer"] = fields.ask_choice("optimizer", "Optimizer", OPTIMIZERS, {})
         if settings["optimizer"] == "adamw":
-            settings["weight_decay"] = fields.number("weight_decay", "Weight decay", 0.0, 1.0, step=1e-4)
+            settings["weight_decay"] = fields.ask_float("weight_decay", "Weight decay", 0.0, 1.0, step=1e-4)
         if settings["optimizer"] == "sgd":
-            settings["momentum"] = fields.number("momentum", "Momentum", 0.0, 1.0)
+            settings["momentum"] = fields.ask_float("momentum", "Momentum", 0.0, 1.0)
     with third:
-        settings["learning_rate"] = fields.number("learning_rate", "Learning rate", 0.0, 1.0, step=1e-4)
-        settings["schedule"] = fields.choice("schedule", "The rate", SCHEDULES, SCHEDULE_WORDS)
+        settings["learning_rate"] = fields.ask_float("learning_rate", "Learning rate", 0.0, 1.0, step=1e-4)
+        settings["schedule"] = fields.ask_choice("schedule", "The rate", SCHEDULES, SCHEDULE_WORDS)
         if settings["schedule"] in (EXPONENTIAL, PLATEAU):
-            settings["rate_factor"] = fields.number("rate_factor", "Factor", 0.0, 1.0, step=0.05)
+            settings["rate_factor"] = fields.ask_float("rate_factor", "Factor", 0.0, 1.0, step=0.05)
         if settings["schedule"] == PLATEAU:
-            settings["plateau_patience"] = fields.whole("plateau_patience", "Epochs to wait for it", 1, 1000)
+            settings["plateau_patience"] = fields.ask_int("plateau_patience", "Epochs to wait for it", 1, 1000)
     with fourth:
-        settings["patience"] = fields.whole(
+        settings["patience"] = fields.ask_int(
             "patience", "Stop early after", 0, 1000, help="So many epochs without a better one; 0 for never."
         )
-        settings["keep"] = fields.choice("keep", "Weights that are kept", KEEPS, _KEEPS)
-        settings["monitor"] = fields.choice("monitor", "Epochs are judged by", MONITORS, _MONITORS)
+        settings["keep"] = fields.ask_choice("keep", "Weights that are kept", KEEPS, _KEEPS)
+        settings["monitor"] = fields.ask_choice("monitor", "Epochs are judged by", MONITORS, _MONITORS)
     if weights != "none":
         first, second, _, _ = st.columns(4)
         with first:
-            settings["frozen_epochs"] = fields.whole(
+            settings["frozen_epochs"] = fields.ask_int(
                 "frozen_epochs",
                 "Epochs of a first round",
                 0,
@@ -190,7 +192,9 @@ def ask_steps(fields: Fields, weights: str) -> dict[str, Any]:
             )
         if settings["frozen_epochs"]:
             with second:
-                settings["frozen_rate"] = fields.number("frozen_rate", "Rate of the first round", 0.0, 1.0, step=1e-4)
+                settings["frozen_rate"] = fields.ask_float(
+                    "frozen_rate", "Rate of the first round", 0.0, 1.0, step=1e-4
+                )
     return settings
 
 
@@ -199,7 +203,7 @@ def ask_machine(fields: Fields) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
-        settings["dropout"] = fields.number("dropout", "Dropout", 0.0, 1.0, step=0.05)
+        settings["dropout"] = fields.ask_float("dropout", "Dropout", 0.0, 1.0, step=0.05)
     if fields.has_stage_widths:
         with second:
             settings["stage_widths"] = parse_ints(
@@ -207,18 +211,18 @@ def ask_machine(fields: Fields) -> dict[str, Any]:
             )
     if fields.family.name in KERNEL_FAMILIES:
         with third:
-            settings["kernel_px"] = fields.whole(
+            settings["kernel_px"] = fields.ask_int(
                 "kernel_px", "Side of the kernels (px)", 0, 15, help="0: the model's own."
             )
     first, second, third = st.columns(3, vertical_alignment="bottom")
     with first:
-        settings["seed"] = fields.whole("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
+        settings["seed"] = fields.ask_int("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
     with second:
-        settings["deterministic"] = fields.switch(
+        settings["deterministic"] = fields.ask_bool(
             "deterministic", "The same weights to the last bit", help="When it is trained again on this machine."
         )
     with third:
-        settings["mixed_precision"] = fields.switch(
+        settings["mixed_precision"] = fields.ask_bool(
             "mixed_precision",
             "Mixed precision",
             disabled=fields.family.trained_by != BY_STEPS,

@@ -32,24 +32,24 @@ class Fields:
         """Key of the widget for a setting."""
         return f"train-{self.family.name}-{name}"
 
-    def choice(self, name: str, label: str, options: tuple[str, ...], words: dict[str, str], **more: Any) -> str:
+    def ask_choice(self, name: str, label: str, options: tuple[str, ...], words: dict[str, str], **more: Any) -> str:
         """Ask for one of some words."""
         index = options.index(getattr(self.base, name))
         return st.selectbox(
             label, options, index, format_func=lambda one: words.get(one, one), key=self.key(name), **more
         )
 
-    def whole(self, name: str, label: str, minimum: int, maximum: int, **more: Any) -> int:
+    def ask_int(self, name: str, label: str, minimum: int, maximum: int, **more: Any) -> int:
         """Ask for a whole number."""
         return int(st.number_input(label, minimum, maximum, getattr(self.base, name), key=self.key(name), **more))
 
-    def number(self, name: str, label: str, minimum: float, maximum: float, **more: Any) -> float:
+    def ask_float(self, name: str, label: str, minimum: float, maximum: float, **more: Any) -> float:
         """Ask for a number."""
         value = float(getattr(self.base, name))
         settings: dict[str, Any] = {"format": "%g", "step": 0.01} | more
         return float(st.number_input(label, minimum, maximum, value, key=self.key(name), **settings))
 
-    def switch(self, name: str, label: str, **more: Any) -> bool:
+    def ask_bool(self, name: str, label: str, **more: Any) -> bool:
         """Ask for yes or no."""
         return st.toggle(label, getattr(self.base, name), key=self.key(name), **more)
 

@@ -58,9 +58,9 @@ def ask_training() -> JobRequest | None:
         seen = settings_form.ask_input(fields)
     with st.expander(
         "Variation of the pictures", icon=":material/flip:", key="train-variation", on_change="rerun"
-    ) as opened:
+    ) as expander:
         augmentation = augmentation_form.ask(fields)
-        if opened.open:
+        if expander.open:
             with show_errors(), st.spinner("Reading pictures …"):
                 augmentation_form.show_examples(dataset, _make_example_spec(fields, seen | {"augment": augmentation}))
     with st.expander("Rare classes and strangers", icon=":material/balance:"):

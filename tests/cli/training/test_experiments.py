@@ -127,7 +127,7 @@ def test_what_cannot_be_tried(tmp_path, capsys):
     (tmp_path / "spec.json").write_text(SPEC.to_json())
     where = ("--data", tmp_path, "--out", tmp_path / "out")
     assert run("trials", tmp_path / "spec.json", *where, "--n", 1) == 1
-    assert "`n` must be from 2 to 200 trials. Received: 1" in capsys.readouterr().err
+    assert "`n` must be from 2 to 200. Received: 1" in capsys.readouterr().err
     assert run("search", tmp_path / "spec.json", *where) == 1
     assert "`space` must be an object" in capsys.readouterr().err
     assert run("kfold", tmp_path / "spec.json", "--data", tmp_path / "none", "--out", tmp_path / "out") == 1

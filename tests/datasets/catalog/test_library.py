@@ -135,7 +135,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, settings, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(registration, "write_whole", full)
+    monkeypatch.setattr(registration, "write_atomic", full)
     with pytest.raises(StoreError, match=r"The workspace .* cannot be written to: No space left on device\."):
         register_dataset("My cells", in_folder(tmp_path, FILES), None, settings)
     assert files_of(settings) == ["datasets"]

@@ -44,7 +44,7 @@ def test_k_fold(folders):
 
 def test_a_search(folders):
     found = read_search(folders / "search")
-    assert (found.figure, found.is_minimised) == ("log_loss", True)
+    assert (found.metric, found.is_minimised) == ("log_loss", True)
     assert found.trials["state"].tolist() == ["done", "done", "given up", "diverged"]
     assert found.trials["log_loss"].tolist()[:2] == [0.9, 0.4]
     assert found.trials["log_loss"].isna().tolist() == [False, False, True, True]

@@ -65,7 +65,7 @@ def test_a_full_disk(settings, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bloodcell.jobs.model_files.write_whole", full)
+    monkeypatch.setattr("bloodcell.jobs.model_files.write_atomic", full)
     with pytest.raises(StoreError, match="The file of the model cannot be stored: No space left on device"):
         store_model_file(b"bytes", "a.keras", settings)
 

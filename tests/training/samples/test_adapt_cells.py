@@ -62,12 +62,12 @@ def test_nothing_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"foreign": {"PLT": 3}}, r"labels that wbc4 does not know: PLT \(3\)\. It knows EOSINOPHIL, MONOCYTE"),
+        ({"ood_labels": {"PLT": 3}}, r"labels that wbc4 does not know: PLT \(3\)\. It knows EOSINOPHIL, MONOCYTE"),
         (
-            {"pictures": {"EOSINOPHIL": 9, "MONOCYTE": 10}},
+            {"images": {"EOSINOPHIL": 9, "MONOCYTE": 10}},
             "20 cells or more of the classes that wbc4 knows. There are 19",
         ),
-        ({"pictures": {"EOSINOPHIL": 0, "MONOCYTE": 50}}, "There is no EOSINOPHIL among the cells to learn from"),
+        ({"images": {"EOSINOPHIL": 0, "MONOCYTE": 50}}, "There is no EOSINOPHIL among the cells to learn from"),
     ],
 )
 def test_cells_that_cannot_do(changes, message):

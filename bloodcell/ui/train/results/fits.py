@@ -43,13 +43,13 @@ def _summarise_trials(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def _summarise_search(rows: Sequence[Mapping[str, str]], monitor: str) -> str:
-    figure, direction = MONITORED_METRICS[monitor]
+    metric, direction = MONITORED_METRICS[monitor]
     states = [row.get("state") for row in rows]
     others = len(states) - states.count(DONE) - states.count(GIVEN_UP)
-    values = [float(row[figure]) for row in rows if row.get(figure)]
+    values = [float(row[metric]) for row in rows if row.get(metric)]
     words = f"So far {format_count(len(rows), 'trial')}: {states.count(DONE)} ran to the end, {states.count(GIVEN_UP)} given up"
     words += f", {others} failed" if others else ""
     if values:
         best = min(values) if direction == "minimize" else max(values)
-        words += f"; best {METRIC_TITLES[figure].lower()} {format_number(best)}"
+        words += f"; best {METRIC_TITLES[metric].lower()} {format_number(best)}"
     return f"{words}."
