@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 from scoring import score_model
 
-from bloodcell.datasets.catalog.sources import assign_source_cells, open_source_file
+from bloodcell.datasets.catalog.source_spec import assign_source_cells, open_source_file
 from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.model_store.folder import read_description

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measuring import DATA, PROJECT, RESULTS_DIR, require_path, write_measurement
+from measurements import DATA, PROJECT, RESULTS_DIR, require_path, write_measurement
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import adjusted_rand_score

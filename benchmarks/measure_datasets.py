@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.errors import StoppedError
 from bloodcell.core.settings import Settings

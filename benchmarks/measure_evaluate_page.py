@@ -22,11 +22,11 @@ import urllib.request
 from pathlib import Path
 
 from bench_page import find_chromium
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.settings import Settings, load_settings
 from bloodcell.datasets.catalog.library import register_dataset
-from bloodcell.datasets.catalog.sources import DATASET, SourceSpec
+from bloodcell.datasets.catalog.source_spec import DATASET, SourceSpec
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.evaluation.evaluate import run_evaluation
 from bloodcell.evaluation.library import store_evaluation

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, require_path, write_measurement
+from measurements import DATA, require_path, write_measurement
 
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.find import find_white_cells

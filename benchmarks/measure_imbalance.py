@@ -19,16 +19,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.predictions import Predictions
 from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import read_description
+from bloodcell.training.samples.engine_predictions import predict_with_engine
 from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import OOD, load_samples
-from bloodcell.training.samples.served import predict_with_engine
 from bloodcell.training.specs.choices import EQUAL_PARTS
 from bloodcell.training.specs.train_spec import TrainSpec
 

@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 from measure_imbalance import WITHOUT_SHORTAGE, add_options, concatenate_predictions, read_variants, train_all
-from measuring import DATA, require_path, write_measurement
+from measurements import DATA, require_path, write_measurement
 
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.inference.engine import Engine
+from bloodcell.training.samples.engine_predictions import predict_with_engine
 from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import OOD, load_samples
-from bloodcell.training.samples.served import predict_with_engine
 from bloodcell.training.specs.train_spec import TrainSpec
 
 CLOSED, AT_RANDOM = "source cells kept together", "images at random (leaky)"

@@ -20,11 +20,11 @@ import time
 from pathlib import Path
 
 import psutil
-from measuring import PROJECT, write_measurement
+from measurements import PROJECT, write_measurement
 
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.progress import Control
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.augment import NO_AUGMENTATION
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field

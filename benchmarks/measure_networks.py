@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from bloodcell.networks.network_table import TIMES_FILE
 from bloodcell.networks.registry import BY_MASKS, NETWORKS, build_default_settings, get_builder, get_network
-from bloodcell.networks.table import TIMES_FILE
 
 N_CLASSES = 4
 WARM_UP_RUNS = 3

@@ -19,13 +19,18 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 from scoring import score_model
 
 from bloodcell.core.errors import RunError
 from bloodcell.core.progress import Control
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
+from bloodcell.datasets.catalog.source_spec import (
+    SourceSpec,
+    assign_source_cells,
+    list_source_records,
+    open_source_file,
+)
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.experiments.adapt import MODEL_DIR, run_adapt

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from measuring import DATA, RESULTS_DIR, require_path, write_measurement
+from measurements import DATA, RESULTS_DIR, require_path, write_measurement
 
 from bloodcell.cli.training.reproduce import RESULT_FILE, reproduce
 from bloodcell.training.specs.recipes import RECIPES, get_recipe

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measuring import DATA, require_path, write_measurement
+from measurements import DATA, require_path, write_measurement
 
 from bloodcell.imaging.read import read_rgb
 from bloodcell.imaging.scale import FITTED, fit_scaling

@@ -13,11 +13,16 @@ import json
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 from scoring import score_model
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
+from bloodcell.datasets.catalog.source_spec import (
+    SourceSpec,
+    assign_source_cells,
+    list_source_records,
+    open_source_file,
+)
 from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.splits.split import TEST
@@ -25,7 +30,7 @@ from bloodcell.datasets.splits.split_file import read_split
 from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.model_store.folder import model_sha256, read_description
 from bloodcell.training.fitting.cross_validation import build_predictions
-from bloodcell.training.fitting.fit import OUT_OF_FOLD_FILE
+from bloodcell.training.fitting.train import OUT_OF_FOLD_FILE
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import load_samples

@@ -15,7 +15,7 @@ import numpy as np
 import skimage.data
 import sklearn.datasets
 from measure_finder import read_txl_fields
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.labels import CONFIDENT

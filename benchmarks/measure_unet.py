@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.progress import Control
 from bloodcell.datasets.catalog.open_sources import open_source

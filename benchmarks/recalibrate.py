@@ -9,11 +9,11 @@ import argparse
 import json
 from pathlib import Path
 
-from measuring import DATA
+from measurements import DATA
 
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.folder import read_description
-from bloodcell.training.fitting.fit import OUT_OF_FOLD_FILE
+from bloodcell.training.fitting.train import OUT_OF_FOLD_FILE
 from bloodcell.training.output.calibration import Outputs, calibrate
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import load_samples

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from bench_page import CHROMIUM_ARGS, WAIT_MS, find_chromium, serve_app, wait_and_open
-from measuring import PROJECT
+from measurements import PROJECT
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from bloodcell.core.labels import WHITE_CELLS_4

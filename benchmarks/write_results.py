@@ -2,9 +2,7 @@
 
 import json
 
-from measuring import PROJECT, RESULTS_DIR
-from result_tables import format_with_interval, percent, table, verdict
-from results_of_data import (
+from dataset_results import (
     copies,
     datasets,
     evaluate_page,
@@ -16,7 +14,9 @@ from results_of_data import (
     training_memory,
     unet,
 )
-from results_of_models import out_of_laboratory, shipped, stain_variation
+from measurements import PROJECT, RESULTS_DIR
+from model_results import out_of_laboratory, shipped, stain_variation
+from result_tables import format_with_interval, percent, table, verdict
 
 HEAD = """# Results
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bloodcell.datasets.copies.leaks import find_leaks as find_leaks
     from bloodcell.datasets.splits.split import split as split
-    from bloodcell.evaluation.predict import predict_records as predict_records
+    from bloodcell.evaluation.predict import predict_records as evaluate
     from bloodcell.imaging.find import find_white_cells as find_white_cells
     from bloodcell.inference.engine import Engine as Engine
     from bloodcell.inference.pipeline import analyse as analyse
-    from bloodcell.training.fitting.fit import train as train
+    from bloodcell.training.fitting.train import train as train
     from bloodcell.training.specs.train_spec import TrainSpec as TrainSpec
 
 __version__ = "0.2.0"
@@ -32,11 +32,11 @@ _MODULE_OF = {
     "Engine": "bloodcell.inference.engine",
     "TrainSpec": "bloodcell.training.specs.train_spec",
     "analyse": "bloodcell.inference.pipeline",
-    "evaluate": "bloodcell.evaluation.predict",
+    "evaluate": "bloodcell.evaluation.predict:predict_records",
     "find_leaks": "bloodcell.datasets.copies.leaks",
     "find_white_cells": "bloodcell.imaging.find",
     "split": "bloodcell.datasets.splits.split",
-    "train": "bloodcell.training.fitting.fit",
+    "train": "bloodcell.training.fitting.train",
 }
 
 
@@ -44,7 +44,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name on its first use."""
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'bloodcell' has no attribute {name!r}")
-    return getattr(import_module(_MODULE_OF[name]), name)
+    module, _, attribute = _MODULE_OF[name].partition(":")
+    return getattr(import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

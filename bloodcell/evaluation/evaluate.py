@@ -15,7 +15,7 @@ from bloodcell.core.errors import StoppedError
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET
+from bloodcell.datasets.catalog.source_spec import DATASET
 from bloodcell.db.schema import now_utc
 from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
 from bloodcell.evaluation.leak_check import check_leaks, find_near_copies, find_training_datasets

@@ -14,7 +14,7 @@ from bloodcell.datasets.catalog.label_errors import read_label_errors
 from bloodcell.datasets.catalog.library import get_dataset, read_images_table
 from bloodcell.datasets.catalog.open_sources import open_source, read_source_split, resolve_source_cells
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET
+from bloodcell.datasets.catalog.source_spec import DATASET
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.splits.split_file import read_split

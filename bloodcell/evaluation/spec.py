@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from bloodcell.core.spec import Spec, require
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 
 NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 

@@ -11,7 +11,7 @@ import onnxruntime
 from bloodcell.core.errors import ModelError
 from bloodcell.inference.framing import Framing
 from bloodcell.inference.ood import load_feature_statistics
-from bloodcell.inference.scores import sigmoid, softmax
+from bloodcell.inference.probabilities import sigmoid, softmax
 from bloodcell.inference.statuses import Thresholds, assign_statuses
 from bloodcell.model_store.folder import FEATURE_STATISTICS_FILE, model_sha256, read_description
 from bloodcell.model_store.io_spec import MASK_FILE, ModelIOSpec, read_io_spec

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from bloodcell.core.errors import JobError, StoppedError
 from bloodcell.jobs import store
+from bloodcell.jobs.failure_reasons import describe_failure
 from bloodcell.jobs.files import LOG_FILE, job_dir
 from bloodcell.jobs.kinds.table import find_kind
 from bloodcell.jobs.processes import find_process
 from bloodcell.jobs.queue import JobQueue, open_queue
-from bloodcell.jobs.reasons import describe_failure
 from bloodcell.jobs.runners.local import get_host_name
 from bloodcell.jobs.task import Heartbeat, Task, retry_write
 

@@ -51,7 +51,7 @@ def load_in_sandbox(
     Returns
     -------
     folder : Path of the model folder, in `work_dir`
-    trial : dict, as `model_import.sandboxed.trial.SmokeTest`
+    trial : dict, as `model_import.sandboxed.smoke_test.SmokeTest`
 
     Raises
     ------

@@ -5,7 +5,7 @@ from typing import Final
 from bloodcell.imaging.read import encode_jpeg, encode_png
 from bloodcell.synthetic.cells import STAINS
 from bloodcell.synthetic.fields import DrawnField, draw_field
-from bloodcell.synthetic.other_images import N_NON_SMEARS, draw_non_smears
+from bloodcell.synthetic.non_smears import N_NON_SMEARS, draw_non_smears
 
 __all__ = ["N_NON_SMEARS", "DrawnField", "draw_field", "draw_non_smears", "draw_sample_set"]
 

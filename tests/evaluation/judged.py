@@ -6,7 +6,7 @@ from pathlib import Path
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import register_dataset
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, SourceSpec
+from bloodcell.datasets.catalog.source_spec import DATASET, SourceSpec
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.datasets.labels.records import Record
 from bloodcell.evaluation.evaluate import run_evaluation

@@ -11,7 +11,7 @@ import pytest
 from bloodcell.core.errors import DatasetError, ModelError, RunError, SpecError
 from bloodcell.core.labels import CONFIDENT, WHITE_CELLS_4
 from bloodcell.core.progress import Control
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.evaluation.metrics.predictions import Predictions
 from bloodcell.experiments.adapt import MODEL_DIR, check_finite_weights, compare_models, run_adapt, split_samples
 from bloodcell.imaging.read import encode_png

@@ -13,10 +13,10 @@ from sqlalchemy import update
 from bloodcell.core.errors import JobError, SpecError, StoreError
 from bloodcell.db.database import begin_write
 from bloodcell.db.schema import jobs
+from bloodcell.jobs.failure_reasons import FULL_DISK
 from bloodcell.jobs.files import job_dir, read_log
 from bloodcell.jobs.processes import ProcessId, find_process, is_alive
 from bloodcell.jobs.queue import JobQueue
-from bloodcell.jobs.reasons import FULL_DISK
 from bloodcell.jobs.runners import local
 from bloodcell.jobs.runners.local import LocalRunner
 from bloodcell.jobs.runners.table import make_runner

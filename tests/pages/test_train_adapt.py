@@ -9,7 +9,7 @@ import pytest
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.groups_and_splits import store_groups
 from bloodcell.datasets.catalog.library import list_datasets, read_images_table, register_dataset
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir

@@ -11,7 +11,7 @@ import pytest
 from bloodcell.cli import main
 from bloodcell.datasets.catalog.groups_and_splits import store_split
 from bloodcell.datasets.catalog.library import register_dataset
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.datasets.splits.split import split_holdout
 from bloodcell.jobs import store

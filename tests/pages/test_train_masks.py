@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bloodcell.datasets.catalog.library import register_dataset
-from bloodcell.datasets.catalog.sources import DATASET
+from bloodcell.datasets.catalog.source_spec import DATASET
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir

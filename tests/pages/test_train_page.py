@@ -8,7 +8,7 @@ import pytest
 
 from bloodcell.datasets.catalog.groups_and_splits import store_groups, store_split
 from bloodcell.datasets.catalog.library import read_images_table, register_dataset
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.datasets.splits.split import split_holdout, split_into_folds
 from bloodcell.jobs import store

@@ -9,7 +9,7 @@ from bloodcell.imaging.boxes import iou
 from bloodcell.imaging.read import MIN_SIDE_PX, read_rgb
 from bloodcell.synthetic.cells import STAINS, draw_outline, fill_outline
 from bloodcell.synthetic.gallery import N_NON_SMEARS, draw_field, draw_non_smears, draw_sample_set
-from bloodcell.synthetic.other_images import KINDS
+from bloodcell.synthetic.non_smears import KINDS
 
 
 def test_same_seed_same_pixels_other_seed_other_pixels():

@@ -54,7 +54,7 @@ def _drawn_cells() -> list[tuple[str, int, bytes]]:
 
 def trained(tmp_path_factory) -> tuple[Path, Path]:
     """(data folder, run folder) of the one run."""
-    from bloodcell.training.fitting.fit import train
+    from bloodcell.training.fitting.train import train
 
     if not _DONE:
         work = tmp_path_factory.mktemp("tiny-run")

@@ -18,7 +18,7 @@ from bloodcell.core.settings import Settings, load_settings
 from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
 from bloodcell.datasets.catalog.library import get_dataset, list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import open_source_file
+from bloodcell.datasets.catalog.source_spec import open_source_file
 from bloodcell.datasets.labels.layouts import FOLDERS, TABLE, LayoutChoice, list_readable_images
 from bloodcell.datasets.labels.listing import list_images
 from bloodcell.datasets.labels.recognition import FolderLevel, Recognition, recognise_layout

@@ -9,7 +9,7 @@ from bloodcell.cli.shared.run_folder import TerminalProgress, find_data_dir
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.model_store.folder import get_model, read_model
 from bloodcell.model_store.publish import get_unfinished_dir
 from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, build_registered_source, find_cells_source

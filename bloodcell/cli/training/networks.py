@@ -3,7 +3,7 @@
 import argparse
 
 from bloodcell.cli.shared.output import print_table
-from bloodcell.networks.table import read_network_rows
+from bloodcell.networks.network_table import read_network_rows
 
 COLUMNS = ("NAME", "TITLE", "INPUT", "MB", "PARAMETERS", "DEPTH", "TOP-1", "CPU MS", "NOTE")
 

@@ -14,9 +14,9 @@ from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import read_description
+from bloodcell.training.samples.engine_predictions import predict_with_engine
 from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import OOD, Samples, load_samples
-from bloodcell.training.samples.served import predict_with_engine
 from bloodcell.training.specs.recipes import HONEST, RECIPES, Recipe, get_recipe
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -87,7 +87,7 @@ def _train_and_score(
     cache_dir, folder = load_settings().home / "cache", out / spec.name
     if not (folder / "README.md").is_file():
         print_info(f"{name}, {split} split")
-        from bloodcell.training.fitting.fit import train
+        from bloodcell.training.fitting.train import train
 
         train(spec, data_dir, folder, cache_dir, TerminalProgress())
     held_out = _load_held_out(spec, honest, data_dir, cache_dir)

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     data_dir, run_dir = find_data_dir(args.data), Path(args.out)
     work_dir = find_work_dir(run_dir, args.resume)
     print_info("Loading the training library ...")
-    from bloodcell.training.fitting.fit import train
+    from bloodcell.training.fitting.train import train
 
     with print_resume_hint(work_dir):
         train(spec, data_dir, run_dir, load_settings().home / "cache", TerminalProgress())

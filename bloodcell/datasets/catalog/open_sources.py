@@ -11,7 +11,7 @@ from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
 from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, read_stored_groups
 from bloodcell.datasets.catalog.library import get_dataset, read_images_table
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import (
+from bloodcell.datasets.catalog.source_spec import (
     BY_NAME,
     DATASET,
     STORED,
@@ -60,7 +60,7 @@ def resolve_source_cells(
     records: Sequence[Record],
     on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Source cell of each image as `datasets.catalog.sources.assign_source_cells` gives it; int64 (N,).
+    """Source cell of each image as `datasets.catalog.source_spec.assign_source_cells` gives it; int64 (N,).
 
     Raises
     ------

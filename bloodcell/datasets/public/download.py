@@ -18,7 +18,7 @@ import requests
 from bloodcell.core.errors import DatasetError, IntakeError
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.public.public_sets import PUBLIC_SETS, PublicSet
-from bloodcell.datasets.public.resume import Progress, ResumingDownloader
+from bloodcell.datasets.public.resumable_download import Progress, ResumingDownloader
 from bloodcell.datasets.sources.archives import SafeZip
 
 __all__ = ["PUBLIC_SETS", "PublicSet", "download_public_set", "get_public_set", "get_zip_path"]

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from bloodcell.evaluation.metrics.reliability import reliability_bins
-from bloodcell.inference.scores import softmax
+from bloodcell.inference.probabilities import softmax
 
 
 def expected_calibration_error(y_true: np.ndarray, probs: np.ndarray, n_bins: int = 15) -> float:

@@ -9,7 +9,7 @@ def run(task: Task, spec: TrainSpec) -> str:
     """Train in the job's folder; the name of the model."""
     data_dir = task.find_data_dir()
     task.log("Loading the training library ...")
-    from bloodcell.training.fitting.fit import MODEL_DIR, train_in_folder
+    from bloodcell.training.fitting.train import MODEL_DIR, train_in_folder
 
     train_in_folder(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))
     return task.publish_result(MODEL_DIR)

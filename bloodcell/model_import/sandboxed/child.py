@@ -85,7 +85,7 @@ def _load_model(path: Path, spec_text: str) -> dict[str, Any]:
         metrics = convert(path, spec, made, _log_step)
     _log_step("Trying it on drawn cells")
     from bloodcell.model_import.sandboxed.onnx_check import check_onnx
-    from bloodcell.model_import.sandboxed.trial import run_smoke_test
+    from bloodcell.model_import.sandboxed.smoke_test import run_smoke_test
     from bloodcell.model_store.folder import NETWORK_FILE, read_description
 
     check_onnx(made / NETWORK_FILE)

@@ -10,7 +10,7 @@ import keras
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.progress import Control, Pace, raise_if_stopped
 from bloodcell.datasets.catalog.open_sources import resolve_source_path
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.training.fitting.checkpoint import Checkpoints
 from bloodcell.training.fitting.optimizers import read_learning_rate
 from bloodcell.training.output.history import COLUMNS, append_history

@@ -11,7 +11,7 @@ import numpy as np
 from bloodcell.core.errors import DatasetError, RunError
 from bloodcell.evaluation.metrics.class_metrics import balanced_accuracy
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.inference.scores import sigmoid, softmax
+from bloodcell.inference.probabilities import sigmoid, softmax
 from bloodcell.inference.statuses import Thresholds, assign_statuses
 from bloodcell.training.fitting.phases import fit_network
 from bloodcell.training.fitting.predictions import compute_feature_statistics, predict_samples

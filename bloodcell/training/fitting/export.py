@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from bloodcell.core.errors import ModelError
-from bloodcell.inference.scores import softmax
+from bloodcell.inference.probabilities import softmax
 from bloodcell.model_store.io_spec import FEATURES, IN_DISTRIBUTION, LOGITS
 
 MASK = "mask"

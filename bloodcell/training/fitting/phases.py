@@ -11,12 +11,12 @@ from bloodcell.model_store.io_spec import LOGITS
 from bloodcell.networks.builders.freeze import freeze_backbone, thaw_backbone
 from bloodcell.networks.registry import BY_SVM, get_builder, get_network
 from bloodcell.networks.settings import FROM_SCRATCH, NetworkSettings
+from bloodcell.training.fitting.batch_statistics import measure_batch_statistics
 from bloodcell.training.fitting.batches import DrawnBatches, build_scaling, cut_centre_crops
 from bloodcell.training.fitting.callbacks import FitCallback, Work, check_images_exist
 from bloodcell.training.fitting.losses import build_losses
 from bloodcell.training.fitting.optimizers import build_optimizer
 from bloodcell.training.fitting.predictions import PREDICT_BATCH, compute_quick_metrics, select_quick_samples
-from bloodcell.training.fitting.statistics import measure_batch_statistics
 from bloodcell.training.fitting.svm import train_svm
 from bloodcell.training.output.history import compute_plateau_rate, find_best_epoch, is_over
 from bloodcell.training.samples.samples import OOD, Samples

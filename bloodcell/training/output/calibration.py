@@ -8,7 +8,7 @@ import numpy as np
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import CONFIDENT, UNFAMILIAR
 from bloodcell.evaluation.metrics.calibration import expected_calibration_error, fit_temperature
-from bloodcell.inference.scores import sigmoid, softmax
+from bloodcell.inference.probabilities import sigmoid, softmax
 from bloodcell.inference.statuses import Thresholds, assign_statuses
 from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.train_spec import TrainSpec

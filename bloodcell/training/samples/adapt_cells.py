@@ -10,7 +10,7 @@ import numpy as np
 
 from bloodcell.core.errors import DatasetError, ModelError, SpecError
 from bloodcell.datasets.catalog.open_sources import open_source, resolve_source_cells
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.model_store.io_spec import read_io_spec
 from bloodcell.networks.registry import BY_STEPS, get_network
 from bloodcell.training.samples.samples import build_io_spec

@@ -13,7 +13,7 @@ import numpy as np
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.datasets.catalog.open_sources import open_source, read_source_split
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.inference.framing import Framing

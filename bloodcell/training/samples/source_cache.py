@@ -10,7 +10,7 @@ import numpy as np
 
 from bloodcell.core.io import open_atomic
 from bloodcell.datasets.catalog.open_sources import resolve_source_cells, resolve_source_path
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 

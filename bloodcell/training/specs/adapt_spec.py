@@ -9,7 +9,7 @@ from bloodcell.core.settings import Settings
 from bloodcell.core.spec import Spec, require
 from bloodcell.datasets.catalog.groups_and_splits import read_stored_groups
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import BY_NAME, DATASET, STORED, SourceSpec, format_source_name
+from bloodcell.datasets.catalog.source_spec import BY_NAME, DATASET, STORED, SourceSpec, format_source_name
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.networks.settings import FROM_SCRATCH
 from bloodcell.training.specs.choices import COSINE, EQUAL_PARTS, KEEP_MEAN

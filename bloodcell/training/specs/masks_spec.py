@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, get_args
 
 from bloodcell.core.spec import Spec, require, require_range
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 
 Targets = Literal["otsu", "drawn"]
 OTSU: Final = "otsu"

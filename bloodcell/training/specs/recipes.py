@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bloodcell.core.errors import SpecError
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.augment import REFLECT, Augmentation
 from bloodcell.model_store.io_spec import IMAGE
 from bloodcell.training.specs.train_spec import TrainSpec

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.spec import Spec
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.augment import NO_AUGMENTATION, Augmentation
 from bloodcell.imaging.scale import ScalingName
 from bloodcell.model_store.io_spec import CELL, IMAGE, Input, Mask

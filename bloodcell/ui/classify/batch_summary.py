@@ -8,7 +8,7 @@ from bloodcell.plots import theme
 from bloodcell.plots.cells import plot_class_counts
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources, thumbnails
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 
 ROWS_PER_PAGE = 50
 _IMAGE_WORDS = {

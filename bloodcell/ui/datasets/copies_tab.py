@@ -23,7 +23,7 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.ui.datasets.dataset_images import list_usable_records, load_table, make_grid_image, open_source
 from bloodcell.ui.shared.cache import get_cached, get_or_compute
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.image_rows import show_image_grid
+from bloodcell.ui.shared.image_grid import show_image_grid
 from bloodcell.ui.shared.progress import OnProgress, ShouldStop, run_with_bar
 from bloodcell.ui.shared.text import escape_md
 

@@ -20,7 +20,7 @@ from bloodcell.ui.datasets.dataset_images import (
     open_source,
     show_class_heading,
 )
-from bloodcell.ui.shared.image_rows import data_uri, show_image_grid
+from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
 
 PRESETS = {f"{level} {name}": level for name, level in threshold.PRESETS.items()}
 OTSU = "Otsu of each picture"

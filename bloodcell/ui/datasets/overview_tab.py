@@ -18,7 +18,7 @@ from bloodcell.ui.datasets.dataset_images import (
     open_source,
     show_class_heading,
 )
-from bloodcell.ui.shared.image_rows import show_image_grid
+from bloodcell.ui.shared.image_grid import show_image_grid
 
 IMAGES_PER_CLASS = 8
 

@@ -23,7 +23,7 @@ from bloodcell.ui.datasets.dataset_images import (
     open_source,
     show_class_heading,
 )
-from bloodcell.ui.shared.image_rows import data_uri, show_image_grid
+from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
 from bloodcell.ui.shared.progress import OnProgress, ShouldStop, get_or_run_with_bar
 
 SHOWN_PER_CLASS = 2

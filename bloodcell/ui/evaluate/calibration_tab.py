@@ -10,7 +10,7 @@ from bloodcell.evaluation.metrics.reliability import analyse_confidence
 from bloodcell.plots.evaluation import plot_reliability, plot_risk_coverage
 from bloodcell.reports import evaluation_words as words
 from bloodcell.ui.evaluate.evaluation_library import load_evaluation
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 
 
 def show(info: EvaluationInfo) -> None:

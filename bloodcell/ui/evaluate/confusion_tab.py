@@ -16,7 +16,7 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.ui.evaluate.evaluation_library import load_evaluation, show_label_errors
 from bloodcell.ui.evaluate.image_view import DatasetImages, make_tiles, show_image
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.shared.tiles import get_picked_id, show_tiles
 
 IMAGES_PER_PAGE = 36

@@ -7,7 +7,7 @@ import streamlit as st
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.label_errors import read_label_errors
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, format_source_name
+from bloodcell.datasets.catalog.source_spec import DATASET, SourceSpec, format_source_name
 from bloodcell.evaluation.selection import count_part_images
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.jobs import store

@@ -25,7 +25,7 @@ from bloodcell.ui.evaluate.evaluation_library import get_evaluated_model
 from bloodcell.ui.shared import state, thumbnails
 from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.explanation_view import show_explanation
-from bloodcell.ui.shared.image_rows import NO_MODEBAR, data_uri, show_image_grid
+from bloodcell.ui.shared.image_grid import NO_MODEBAR, data_uri, show_image_grid
 from bloodcell.ui.shared.text import escape_md, format_local_time
 from bloodcell.ui.shared.tiles import Tile
 

@@ -7,7 +7,7 @@ from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.plots.evaluation import plot_metric_intervals, plot_precision_recall_curves, plot_roc_curves
 from bloodcell.reports import evaluation_words as words
 from bloodcell.ui.evaluate.evaluation_library import load_evaluation
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 
 
 def show(info: EvaluationInfo) -> None:

@@ -33,7 +33,7 @@ from bloodcell.plots.explanation_maps import find_map_range, plot_map, render_ch
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources, state
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.image_rows import NO_MODEBAR, data_uri, show_image_grid
+from bloodcell.ui.shared.image_grid import NO_MODEBAR, data_uri, show_image_grid
 from bloodcell.ui.shared.progress import get_or_run_with_bar
 from bloodcell.ui.shared.text import escape_md
 

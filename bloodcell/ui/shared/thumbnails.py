@@ -13,7 +13,7 @@ from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_jpeg, encode_png, read_rgb
 from bloodcell.inference.pipeline import DISPLAY_CONTEXT, crop_for_display
 from bloodcell.plots.cell_images import crop_close_up, draw_boxes, fit_inside
-from bloodcell.ui.shared.image_rows import data_uri
+from bloodcell.ui.shared.image_grid import data_uri
 
 TILE_PX = 120
 CELL_PX = 240

@@ -11,7 +11,7 @@ from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset, list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, SourceSpec
+from bloodcell.datasets.catalog.source_spec import DATASET, SourceSpec
 from bloodcell.jobs.kinds.adapt import ADAPT
 from bloodcell.jobs.store import NewJob
 from bloodcell.model_store.folder import ModelInfo, list_models, read_description

@@ -16,7 +16,7 @@ from bloodcell.training.samples.samples import build_cutter, build_stored_io_spe
 from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.ui.datasets.dataset_images import list_usable_records, open_source
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.image_rows import data_uri, show_image_grid
+from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
 from bloodcell.ui.train.spec_fields import Fields
 
 EXAMPLES, N_AUGMENTED = 3, 7

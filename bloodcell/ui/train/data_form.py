@@ -10,7 +10,7 @@ from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
 from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, open_split, read_stored_groups
 from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, STORED, SourceSpec, Unlisted, format_source_name
+from bloodcell.datasets.catalog.source_spec import DATASET, STORED, SourceSpec, Unlisted, format_source_name
 from bloodcell.datasets.splits.split import TRAIN, VALIDATION, Split
 from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count

@@ -9,7 +9,7 @@ import streamlit as st
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.catalog.sources import DATASET, SourceSpec, format_source_name
+from bloodcell.datasets.catalog.source_spec import DATASET, SourceSpec, format_source_name
 from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.jobs.kinds.masks import MASKS
@@ -21,7 +21,7 @@ from bloodcell.training.specs.masks_spec import DRAWN, MAX_SIDE_PX, MIN_SIDE_PX,
 from bloodcell.ui.shared import state
 from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.image_rows import data_uri, show_image_grid
+from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
 from bloodcell.ui.train import data_form
 from bloodcell.ui.train.job_request import JobRequest, make_slug
 from bloodcell.ui.train.spec_fields import parse_ints

@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
+from bloodcell.networks.network_table import NetworkRow, read_network_rows
 from bloodcell.networks.registry import BY_MASKS, Network
 from bloodcell.networks.settings import FROM_SCRATCH, IMAGENET
-from bloodcell.networks.table import NetworkRow, read_network_rows
 from bloodcell.ui.shared.text import escape_md
 
 _FILE = "file"

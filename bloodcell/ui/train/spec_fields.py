@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.networks.registry import Network
 from bloodcell.training.specs.train_spec import TrainSpec
 

@@ -19,7 +19,7 @@ from bloodcell.jobs.task import Task
 from bloodcell.model_store.folder import list_models
 from bloodcell.model_store.io_spec import MASK_FILE
 from bloodcell.model_store.mask_models import list_mask_models
-from bloodcell.training.fitting.fit import train
+from bloodcell.training.fitting.train import train
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.training.masks.mask_images import SOURCE, SPEC, spot, taught, write_spots
 from tests.training.tiny_run import FOREIGN_WARNINGS

@@ -8,7 +8,7 @@ from bloodcell.datasets.catalog.exploration import (
     measure_sample_levels,
     summarise_methods,
 )
-from bloodcell.datasets.catalog.sources import SourceSpec, list_source_records
+from bloodcell.datasets.catalog.source_spec import SourceSpec, list_source_records
 from bloodcell.datasets.catalog.survey import count_classes, survey_images
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.labels.sampling import sample_records, share_quotas

@@ -14,9 +14,9 @@ import requests
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.settings import Settings
-from bloodcell.datasets.public import download, resume
+from bloodcell.datasets.public import download, resumable_download
 from bloodcell.datasets.public.download import PUBLIC_SETS, PublicSet, download_public_set, get_public_set, get_zip_path
-from bloodcell.datasets.public.resume import ResumingDownloader, _parse_extent
+from bloodcell.datasets.public.resumable_download import ResumingDownloader, _parse_extent
 
 
 @dataclass
@@ -95,7 +95,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def public(source: Source, monkeypatch: pytest.MonkeyPatch) -> PublicSet:
-    monkeypatch.setattr(resume, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(resumable_download, "CHUNK_BYTES", 1000)
     monkeypatch.setattr(ResumingDownloader.__init__, "__defaults__", (None, 0.0))  # no pause between tries
     return use(
         monkeypatch,

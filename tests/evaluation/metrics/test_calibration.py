@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bloodcell.evaluation.metrics.calibration import expected_calibration_error, fit_temperature, remove_temperature
-from bloodcell.inference.scores import softmax
+from bloodcell.inference.probabilities import softmax
 
 
 def test_error_by_hand():

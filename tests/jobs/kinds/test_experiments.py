@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError, RunError, SpecError
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.kinds.adapt import ADAPT
 from bloodcell.jobs.kinds.table import KINDS

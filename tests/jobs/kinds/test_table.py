@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bloodcell.core.errors import SpecError
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.jobs.kinds.table import find_kind, read_job_file
 from bloodcell.training.specs.adapt_spec import AdaptSpec
 from bloodcell.training.specs.search_spec import Choices, SearchSpec

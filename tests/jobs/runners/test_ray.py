@@ -20,10 +20,10 @@ from bloodcell.cli import main
 from bloodcell.core.errors import JobError
 from bloodcell.db.database import begin_write
 from bloodcell.db.schema import jobs
+from bloodcell.jobs.failure_reasons import FULL_DISK
 from bloodcell.jobs.files import LOG_FILE, job_dir, read_log
 from bloodcell.jobs.processes import ProcessId, find_process, is_alive, stop_process
 from bloodcell.jobs.queue import open_queue
-from bloodcell.jobs.reasons import FULL_DISK
 from bloodcell.jobs.runners import local, ray_cluster
 from bloodcell.jobs.store import (
     CANCELLED,

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from bloodcell.core.errors import SpecError
-from bloodcell.inference.scores import softmax
+from bloodcell.inference.probabilities import softmax
 from bloodcell.model_import.sandboxed.onnx_check import check_onnx
 from bloodcell.model_store.inspection.keras_archive import inspect_keras
 from bloodcell.networks.registry import NETWORKS, build_default_settings, get_builder, get_network
@@ -183,7 +183,7 @@ def test_pretrained_ones_say_how_good_they_were():
 
 def test_the_table_itself_loads_no_keras():
     code = (
-        "import sys, bloodcell.networks.registry, bloodcell.networks.settings, bloodcell.networks.table;"
+        "import sys, bloodcell.networks.registry, bloodcell.networks.settings, bloodcell.networks.network_table;"
         "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

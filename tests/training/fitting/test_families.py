@@ -13,8 +13,8 @@ from bloodcell.inference.pipeline import analyse
 from bloodcell.networks.settings import NetworkSettings
 from bloodcell.training.fitting import phases
 from bloodcell.training.fitting.batches import DrawnBatches
-from bloodcell.training.fitting.fit import train
 from bloodcell.training.fitting.phases import fit_network, list_phases
+from bloodcell.training.fitting.train import train
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
 from tests.training.fitting.test_phases import HELD, LEARNED, Watch, weights, work
 from tests.training.samples.test_samples import samples, spec

@@ -12,7 +12,7 @@ from bloodcell.datasets.catalog.changes import check_dataset_state
 from bloodcell.datasets.catalog.groups_and_splits import store_groups, store_split
 from bloodcell.datasets.catalog.library import read_images_table, register_dataset
 from bloodcell.datasets.catalog.open_sources import read_source_split
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.copies.groups_file import read_groups
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.datasets.splits.split import split_holdout, split_into_folds

@@ -19,7 +19,7 @@ from bloodcell.model_store.folder import read_model
 from bloodcell.model_store.io_spec import ModelIOSpec, read_io_spec
 from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.fitting.export import export_onnx
-from bloodcell.training.fitting.fit import OUT_OF_FOLD_FILE, train
+from bloodcell.training.fitting.train import OUT_OF_FOLD_FILE, train
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.description import describe_model
 from bloodcell.training.samples.samples import build_io_spec, load_samples

@@ -12,7 +12,7 @@ from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.progress import Control
 from bloodcell.inference.engine import Engine
 from bloodcell.training.fitting.batches import build_scaling, cut_centre_crops
-from bloodcell.training.fitting.fit import train
+from bloodcell.training.fitting.train import train
 from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.imbalance import select_training_rows
 from bloodcell.training.samples.samples import build_io_spec, load_samples

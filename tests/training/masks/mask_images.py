@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodcell.core.progress import Control
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.read import encode_png
 from bloodcell.model_store.io_spec import MASK_FILE
 from bloodcell.training.output.result_folder import RESULT_DIR

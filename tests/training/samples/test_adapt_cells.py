@@ -8,7 +8,7 @@ from bloodcell.core.errors import DatasetError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.groups_and_splits import store_groups
 from bloodcell.datasets.catalog.library import read_images_table, register_dataset
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.training.samples.adapt_cells import CellCounts, check_cells, count_cells
 from bloodcell.training.specs.adapt_spec import AdaptSpec, build_registered_source

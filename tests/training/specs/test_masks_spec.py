@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bloodcell.core.errors import SpecError
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.training.specs.masks_spec import MasksSpec
 from tests.places import SPECS
 

@@ -12,7 +12,7 @@ from bloodcell.plots.before_after import plot_recall_before_after
 from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.adapt_spec import REFUSAL_PREFIX
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.shared.text import escape_md
 from bloodcell.ui.train.results.wording import format_percent
 

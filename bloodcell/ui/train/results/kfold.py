@@ -10,7 +10,7 @@ from bloodcell.experiments.results.read import read_kfold
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import plot_runs
 from bloodcell.plots.theme import format_label
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
 
 FOLD = "Part"

@@ -14,7 +14,7 @@ from bloodcell.plots.experiments import METRIC_TITLES, format_setting, plot_sear
 from bloodcell.training.output.result_folder import DONE
 from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.train.job_request import make_slug
 from bloodcell.ui.train.repeats_form import SETTING_WORDS, VALUE_WORDS
 from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs

@@ -7,7 +7,7 @@ from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import read_trials
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, plot_runs
-from bloodcell.ui.shared.image_rows import NO_MODEBAR
+from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.shared.text import escape_md
 from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
 

@@ -90,7 +90,7 @@ def render_stain_augmentation(figures: dict) -> list[str]:
     lines = [
         "## How strongly the stain is varied while learning",
         "",
-        "`benchmarks/measure_stain_variation.py`: the small net taught for 6 epochs of 3,000 crops on pbc alone, one run each,"
+        "`benchmarks/measure_stain_augmentation.py`: the small net taught for 6 epochs of 3,000 crops on pbc alone, one run each,"
         ' asked for cells of two other laboratories. "Own levels": each crop is scaled by its own mean and deviation. For the'
         " model that is scored on wbc-masks the column of kaggle-wbc TRAIN decided, for the one scored on bccd the column of"
         " wbc-masks.",

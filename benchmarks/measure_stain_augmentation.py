@@ -1,7 +1,7 @@
 """How strongly to vary the stain while learning, so that another laboratory's cells are still told: nets taught on pbc
 alone, scored on kaggle-wbc TRAIN (every eighth image) and on wbc-masks; writes docs/measured/stain_variation.json.
 
-    python benchmarks/measure_stain_variation.py --runs DIR
+    python benchmarks/measure_stain_augmentation.py --runs DIR
 
 A run that is in DIR already is not trained again (about five minutes each on one core). What is chosen for a model that is
 later scored on one of the two laboratories must be chosen on the other.
@@ -12,11 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from measuring import DATA, PROJECT, require_path, write_measurement
+from measurements import DATA, PROJECT, require_path, write_measurement
 from scoring import score_model
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
+from bloodcell.datasets.catalog.source_spec import (
+    SourceSpec,
+    assign_source_cells,
+    list_source_records,
+    open_source_file,
+)
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.augment import Augmentation
 from bloodcell.training.specs.train_spec import TrainSpec
@@ -67,7 +72,7 @@ def _train_if_missing(name: str, runs: Path) -> Path:
     folder = runs / name.replace(",", "").replace(" ", "-")
     if not folder.is_dir():
         from bloodcell.core.progress import Control
-        from bloodcell.training.fitting.fit import train
+        from bloodcell.training.fitting.train import train
 
         cache = load_settings().home / "cache"
         cache.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Write learned.npz of a model that was taught before models kept it: the pictures of the sources in its spec.json.
 
-    python benchmarks/note_learned.py models/wbc4
+    python benchmarks/write_provenance.py models/wbc4
 
 Every labelled picture of the sources is noted, also the few in which no white cell was found.
 """
@@ -10,11 +10,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from measuring import DATA
+from measurements import DATA
 
 from bloodcell.core.spec import build
 from bloodcell.datasets.catalog.open_sources import open_source
-from bloodcell.datasets.catalog.sources import SourceSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.model_store.provenance import Provenance
 
 

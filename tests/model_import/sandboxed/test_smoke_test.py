@@ -3,7 +3,7 @@
 import pytest
 
 from bloodcell.core.errors import ModelError
-from bloodcell.model_import.sandboxed.trial import run_smoke_test
+from bloodcell.model_import.sandboxed.smoke_test import run_smoke_test
 from tests.inference.net import write_net, write_spec
 from tests.pages.tiny_model import write_tiny_model
 

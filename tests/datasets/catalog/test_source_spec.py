@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError, SpecError
-from bloodcell.datasets.catalog.sources import SourceSpec, assign_source_cells, list_source_records, open_source_file
+from bloodcell.datasets.catalog.source_spec import (
+    SourceSpec,
+    assign_source_cells,
+    list_source_records,
+    open_source_file,
+)
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import encode_png

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.jobs.reasons import FULL_DISK, describe_failure
+from bloodcell.jobs.failure_reasons import FULL_DISK, describe_failure
 
 
 def behind(cause, error):

@@ -6,8 +6,8 @@ import pytest
 
 from bloodcell.cli.main import main
 from bloodcell.core.errors import ModelError
+from bloodcell.networks.network_table import TIMES_FILE, read_network_rows
 from bloodcell.networks.registry import NETWORKS
-from bloodcell.networks.table import TIMES_FILE, read_network_rows
 
 
 def test_times_come_from_the_measured_file(tmp_path):

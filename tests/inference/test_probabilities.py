@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bloodcell.inference.ood import FeatureStatistics, fit_feature_statistics, load_feature_statistics
-from bloodcell.inference.scores import sigmoid, softmax
+from bloodcell.inference.probabilities import sigmoid, softmax
 from bloodcell.inference.statuses import Thresholds, assign_statuses
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bloodcell.imaging.augment import NO_AUGMENTATION
+from bloodcell.training.fitting.batch_statistics import measure_batch_statistics
 from bloodcell.training.fitting.batches import DrawnBatches
-from bloodcell.training.fitting.statistics import measure_batch_statistics
 from tests.training.samples.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
