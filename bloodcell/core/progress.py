@@ -1,9 +1,15 @@
 """Who follows a training run: what it is told on the way, and whether it shall stop."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bloodcell.core.errors import StoppedError
+
+# Called with (done, total).
+OnProgress = Callable[[int, int], None]
+# Asked between two steps; True ends the work with StoppedError.
+ShouldStop = Callable[[], bool]
 
 # So often at most is `Control.progress` called, whatever the length of a batch.
 PROGRESS_EVERY_S = 0.5

@@ -1,12 +1,13 @@
 """Look into a sample of a labelled set: grey levels, pictures to show, and the ways to segment compared."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from bloodcell.core.errors import BloodcellError
+from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.masks.true_masks import read_true_mask
 from bloodcell.datasets.sources.contents import Contents
@@ -15,7 +16,6 @@ from bloodcell.imaging.read import read_rgb
 from bloodcell.imaging.segment import METHODS, dice, segment_cell
 from bloodcell.imaging.stain import mask_lit_pixels
 
-Progress = Callable[[int, int], None]
 Problems = list[tuple[str, str]]
 
 COLUMNS = ("method", "label", "file", "area_px", "area_share", "dice_nucleus", "dice_cell")
@@ -57,7 +57,7 @@ class Comparison:
 
 
 def measure_sample_levels(
-    images: Contents, sample: Sequence[Record], on_progress: Progress | None = None
+    images: Contents, sample: Sequence[Record], on_progress: OnProgress | None = None
 ) -> SampledLevels:
     """Count the grey levels of every image of a sample; one image at a time is in memory.
 
@@ -82,7 +82,7 @@ def compare_methods(
     images: Contents,
     sample: Sequence[Record],
     mask_by_image: Mapping[str, str] | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Comparison:
     """Segment every image of a sample by every method; where it has a true mask, measure how well.
 

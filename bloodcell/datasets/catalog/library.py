@@ -9,7 +9,6 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import pandas as pd
 
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.io import write_atomic
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.registration import (
     DESCRIPTION,
@@ -28,7 +28,7 @@ from bloodcell.datasets.catalog.registration import (
     read_description,
     write_dataset,
 )
-from bloodcell.datasets.catalog.scan import COLUMNS, Progress, scan_images
+from bloodcell.datasets.catalog.scan import COLUMNS, scan_images
 from bloodcell.datasets.labels.layouts import LayoutChoice, Listing
 from bloodcell.datasets.labels.listing import list_images
 from bloodcell.datasets.sources.contents import Problem
@@ -44,8 +44,8 @@ def register_dataset(
     path: Path,
     choice: LayoutChoice | None,
     settings: Settings,
-    on_progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Dataset:
     """List, scan and register a folder or zip; the errors of `list_images`, `scan_images` and `register_listing`."""
     check_dataset_name(name, settings)
@@ -91,7 +91,7 @@ def register_listing(name: str, listing: Listing, table: pd.DataFrame, settings:
 
 
 def rescan_dataset(
-    dataset: Dataset, on_progress: Progress | None = None, should_stop: Callable[[], bool] | None = None
+    dataset: Dataset, on_progress: OnProgress | None = None, should_stop: ShouldStop | None = None
 ) -> Dataset:
     """Look at the images again, read in the same way, and keep the new state under the old id.
 

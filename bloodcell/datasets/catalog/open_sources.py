@@ -1,11 +1,12 @@
 """Open the sources of a run: files, labels, source cells and parts, in a folder or of a registered dataset."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.progress import OnProgress
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
 from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, read_stored_groups
@@ -58,7 +59,7 @@ def resolve_source_cells(
     data_dir: Path,
     images: Contents,
     records: Sequence[Record],
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> np.ndarray:
     """Source cell of each image as `datasets.catalog.source_spec.assign_source_cells` gives it; int64 (N,).
 

@@ -3,13 +3,13 @@
 import hashlib
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pandas as pd
 
 from bloodcell.core.errors import DatasetError, ImageError, StoppedError
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.datasets.labels.layouts import Listing
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
@@ -24,13 +24,11 @@ _TAIL_BYTES: Final = 4096  # cameras write a few zeros or a note behind the end
 _NUMBER_COLUMNS: Final = ("width_px", "height_px", "n_bytes")
 _N_AHEAD: Final = 64  # images handed to the threads before their turn
 
-Progress = Callable[[int, int], None]
-
 
 def scan_images(
     listing: Listing,
-    on_progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> pd.DataFrame:
     """Read every listed image once, two at a time; memory holds the bytes of a few.
 

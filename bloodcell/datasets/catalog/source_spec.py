@@ -1,7 +1,7 @@
 """A labelled dataset as settings describe it, and the images it lists."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Final, Literal
@@ -9,6 +9,7 @@ from typing import ClassVar, Final, Literal
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.progress import OnProgress
 from bloodcell.core.spec import Spec, require, require_range, require_unique
 from bloodcell.datasets.copies.groups import find_source_cells
 from bloodcell.datasets.copies.groups_file import read_complete_groups
@@ -154,7 +155,7 @@ def assign_source_cells(
     how: str,
     images: Contents,
     records: Sequence[Record],
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> np.ndarray:
     """Source cell of each image: copies of one cell share a number.
 

@@ -1,19 +1,19 @@
 """What a labelled set holds, from the headers of its files alone: sizes, formats, and what cannot be read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from bloodcell.core.errors import BloodcellError
+from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_image_header
 
-Progress = Callable[[int, int], None]
 COLUMNS = ("file", "label", "format", "height_px", "width_px", "problem")
 
 
-def survey_images(images: Contents, records: Sequence[Record], on_progress: Progress | None = None) -> pd.DataFrame:
+def survey_images(images: Contents, records: Sequence[Record], on_progress: OnProgress | None = None) -> pd.DataFrame:
     """Look at the header of every image; none is decoded, and no more than one file is in memory.
 
     Damage behind the header is therefore not seen here.

@@ -1,12 +1,13 @@
 """Files with the same bytes: which there are, and which of them are labelled differently."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from bloodcell.core.errors import DatasetError, StoppedError
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 
@@ -66,8 +67,8 @@ def find_exact_duplicates(table: pd.DataFrame) -> list[Duplicates]:
 def hash_files(
     source: Contents,
     records: Sequence[Record],
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> pd.DataFrame:
     """Hash the bytes of every file, one at a time.
 

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bloodcell.core.errors import BloodcellError, DatasetError, StoppedError
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.datasets.copies.matching import Likeness, compare_signatures
 from bloodcell.datasets.copies.retrieval import cluster_visual_words, encode_image_vector, find_nearest_rows
 from bloodcell.datasets.copies.signatures import KeypointSignature, extract_signature
@@ -27,8 +28,6 @@ MAX_PASSES: Final = 6
 _CHUNK: Final = 256
 
 Pair = tuple[int, int]
-Progress = Callable[[int, int], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Grouping:
 def find_source_cells(
     read: Callable[[int], np.ndarray],
     n: int,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> np.ndarray:
     """Group copies of one source photograph: turned, flipped, shifted, sheared, zoomed, relit or cropped.
@@ -88,7 +87,7 @@ def find_source_cells(
 def group_images(
     read: Callable[[int], np.ndarray],
     n: int,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     threads: int = 2,
     should_stop: ShouldStop | None = None,
     on_problem: Callable[[int, BloodcellError], None] | None = None,
@@ -128,7 +127,7 @@ def extract_signatures(
     read: Callable[[int], np.ndarray],
     n: int,
     pool: ThreadPoolExecutor,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     on_problem: Callable[[int, BloodcellError], None] | None = None,
 ) -> list[HashedImage | None]:
@@ -152,7 +151,7 @@ def extract_signatures(
 def group_signatures(
     images: list[HashedImage | None],
     pool: ThreadPoolExecutor,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> tuple[Grouping, np.ndarray]:
     """Group images whose finger prints are taken; None is a group of its own.

@@ -21,12 +21,11 @@ from typing import Final
 import numpy as np
 
 from bloodcell.core.errors import BloodcellError, DatasetError
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.datasets.copies.groups import (
     DisjointSets,
     HashedImage,
     Pair,
-    Progress,
-    ShouldStop,
     check_stop,
     extract_signatures,
     group_signatures,
@@ -64,7 +63,7 @@ class ImageSet:
 
 def find_leaks(
     sets: Sequence[ImageSet],
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     threads: int = 2,
 ) -> LeakReport:
@@ -162,7 +161,7 @@ class _CrossSetMatcher:
         self._pool = pool
         self._should_stop = should_stop
 
-    def join(self, groups: np.ndarray, report: Progress) -> np.ndarray:
+    def join(self, groups: np.ndarray, report: OnProgress) -> np.ndarray:
         """Compare every image with the likest of the sets before, and join the groups of those that agree."""
         later = np.flatnonzero(self._n_before)
         sets = DisjointSets(len(groups))

@@ -16,9 +16,10 @@ import pooch
 import requests
 
 from bloodcell.core.errors import DatasetError, IntakeError
+from bloodcell.core.progress import OnProgress
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.public.public_sets import PUBLIC_SETS, PublicSet
-from bloodcell.datasets.public.resumable_download import Progress, ResumingDownloader
+from bloodcell.datasets.public.resumable_download import ResumingDownloader
 from bloodcell.datasets.sources.archives import SafeZip
 
 __all__ = ["PUBLIC_SETS", "PublicSet", "download_public_set", "get_public_set", "get_zip_path"]
@@ -43,7 +44,7 @@ def get_zip_path(public: PublicSet, settings: Settings) -> Path:
 def download_public_set(
     name: str,
     settings: Settings,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     on_message: Callable[[str], None] | None = None,
 ) -> Path:
     """Download, check and unpack one public set, unless that is done already.
@@ -85,7 +86,7 @@ def download_public_set(
     return folder
 
 
-def _download(public: PublicSet, archive: Path, on_progress: Progress | None) -> None:
+def _download(public: PublicSet, archive: Path, on_progress: OnProgress | None) -> None:
     if not public.url:
         raise DatasetError(
             f"The set {public.name} needs an account at its source: download it from {public.source} in the browser "

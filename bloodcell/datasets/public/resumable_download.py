@@ -3,15 +3,14 @@
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final
 
 import requests
 
 from bloodcell.core.errors import DatasetError
-
-Progress = Callable[[int, int], None]
+from bloodcell.core.progress import OnProgress
 
 CHUNK_BYTES: Final = 2**16  # what is lost at most when a connection drops
 TIMEOUT_S: Final = (10.0, 60.0)  # to connect, between two chunks
@@ -36,7 +35,7 @@ class ResumingDownloader:
     pause_s : float, wait before each new try
     """
 
-    def __init__(self, part: Path, on_progress: Progress | None = None, pause_s: float = 1.0) -> None:
+    def __init__(self, part: Path, on_progress: OnProgress | None = None, pause_s: float = 1.0) -> None:
         self.part = part
         self.etag_file = part.with_name(part.name + ".etag")
         self.on_progress = on_progress
