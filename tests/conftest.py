@@ -4,19 +4,42 @@ import gc
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
 from hypothesis import settings
 
 from bloodcell.db.database import open_database
-from tests.places import SHARED_DATA
+from tests.places import ROOT, SHARED_DATA
 
+TESTS = ROOT / "tests"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # The same examples in every run, and no time limit: two cores are busy with other tests.
 settings.register_profile("bloodcell", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("bloodcell")
+
+# The rooms whose tests load TensorFlow, Streamlit or a browser; `--unit` does not even collect them.
+HEAVY_ROOMS = (
+    "browser",
+    "pages",
+    "ui",
+    "networks/builders",
+    "explain/network",
+    "training/fitting",
+    "training/masks",
+    "experiments",
+    "cli/training",
+    "jobs/kinds/test_experiments.py",
+    "training/samples/test_samples.py",
+    "training/samples/test_imbalance.py",
+    "model_import/sandboxed",
+)
+# Tests of the other rooms that are no unit tests say why by one of these marks.
+HEAVY_MARKS = ("slow", "browser", "page", "keras", "process")
+HEAVY_PACKAGES = ("tensorflow", "keras", "tf2onnx", "streamlit", "playwright")
 
 # What takes longest, so that none of it is left for the end, when one worker waits for the other.
 LONG_FIRST = (
@@ -30,7 +53,47 @@ LONG_FIRST = (
 )
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--unit", action="store_true", help="unit tests alone: quick ones, without " + ", ".join(HEAVY_PACKAGES))
+
+
+def pytest_configure(config):
+    if config.getoption("--unit"):
+        sys.meta_path.insert(0, RefusingFinder())
+
+
+def pytest_ignore_collect(collection_path, config):
+    if not config.getoption("--unit"):
+        return None
+    inside = collection_path.relative_to(TESTS).as_posix() if collection_path.is_relative_to(TESTS) else ""
+    return True if any(inside == room or inside.startswith(f"{room}/") for room in HEAVY_ROOMS) else None
+
+
+class RefusingFinder:
+    """Makes the import of a heavy package an error, so that no unit test can come to load one."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in HEAVY_PACKAGES:
+            raise AssertionError(f"A unit test imports {name}: mark it keras or page, or move it to such a room.")
+
+
+@pytest.fixture(autouse=True)
+def no_child_process(request, monkeypatch):
+    """With `--unit` a test that starts another process is an error."""
+    if request.config.getoption("--unit"):
+
+        def refuse(self, *args, **kwargs):
+            raise AssertionError("A unit test starts a process: mark it process.")
+
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--unit"):
+        heavy = [item for item in items if any(item.get_closest_marker(mark) for mark in HEAVY_MARKS)]
+        config.hook.pytest_deselected(items=heavy)
+        items[:] = [item for item in items if item not in heavy]
+
     def rank(item):
         found = [number for number, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)]
         return min(found, default=len(LONG_FIRST))
