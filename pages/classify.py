@@ -8,9 +8,8 @@ from bloodcell.review.tables import read_cells_table, read_images_table
 from bloodcell.ui.classify import batch_menu, batch_summary, upload_form, workbench
 from bloodcell.ui.classify.tour import show_tour
 from bloodcell.ui.shared import explanation_view, layout, resources, state
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.shared.progress import show_stop_notice
-from bloodcell.ui.shared.text import escape_md
 
 
 def show_start() -> None:

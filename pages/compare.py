@@ -4,7 +4,7 @@ import streamlit as st
 
 from bloodcell.ui.compare import leaderboard, model_comparison, one_image, trials_comparison
 from bloodcell.ui.shared import layout
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import show_errors
 
 VERDICT, MATRICES, DISAGREEMENTS, CURVES = "Verdict", "Matrices", "Where they differ", "Learning curves"
 VIEWS = {

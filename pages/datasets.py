@@ -11,7 +11,7 @@ from bloodcell.ui.datasets import (
     splits_tab,
 )
 from bloodcell.ui.shared import layout
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import show_errors
 from bloodcell.ui.shared.progress import show_stop_notice
 
 VIEWS = {

@@ -11,7 +11,7 @@ from bloodcell.ui.evaluate import (
     metrics_tab,
 )
 from bloodcell.ui.shared import explanation_view, layout
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import show_errors
 
 METRICS, CONFUSION, CALIBRATION, ATTENTION = "Figures", "Matrix and pictures", "How sure", "Where it looks"
 

@@ -7,8 +7,7 @@ from bloodcell.model_store.folder import list_models
 from bloodcell.ui.classify import upload_form
 from bloodcell.ui.models import import_form, model_library
 from bloodcell.ui.shared import layout
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 layout.ensure_run_by_app()
 st.header("Models", anchor=False)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bloodcell.ui.shared import layout
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import show_errors
 from bloodcell.ui.train import adapt_form, job_list, job_request, masks_form, train_form
 from bloodcell.ui.train.job_request import ADAPT_WAY, MASKS_WAY, WAY_KEY
 

@@ -29,12 +29,13 @@ class EvaluationInfo:
 
 def list_evaluations(settings: Settings) -> list[EvaluationInfo]:
     """All evaluations, the newest first; damaged ones are left out (`get_evaluation` tells why)."""
-    found = []
+    dated = []  # those created in the same second in the order in which they were written
     for file in settings.evaluations_dir.glob(f"*/{EVALUATION_FILE}"):
         if not file.parent.name.startswith("."):
-            with suppress(RunError):
-                found.append(_read_info(file.parent))
-    return sorted(found, key=lambda one: (one.protocol.get("created", ""), one.name), reverse=True)
+            with suppress(RunError, FileNotFoundError):
+                info = _read_info(file.parent)
+                dated.append(((info.protocol.get("created", ""), file.stat().st_mtime_ns, info.name), info))
+    return [info for _, info in sorted(dated, key=lambda entry: entry[0], reverse=True)]
 
 
 def get_evaluation(name: str, settings: Settings) -> EvaluationInfo:

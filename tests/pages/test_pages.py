@@ -267,7 +267,7 @@ def test_a_damaged_metrics_file_is_one_sentence(app, model):
 
 def test_the_guide_names_every_public_set_with_its_licence(app):
     from bloodcell.datasets.public.public_sets import PUBLIC_SETS
-    from bloodcell.ui.shared.text import escape_md
+    from bloodcell.ui.shared.messages import escape_md
 
     app.run().switch_page("pages/guide.py").run()
     for one in PUBLIC_SETS:

@@ -9,7 +9,7 @@ def page_with_asked_work():
     import streamlit as st
 
     from bloodcell.core.errors import DatasetError
-    from bloodcell.ui.shared.errors import show_errors
+    from bloodcell.ui.shared.messages import show_errors
     from bloodcell.ui.shared.progress import run_with_bar, show_stop_notice
 
     def work(told, should_stop):

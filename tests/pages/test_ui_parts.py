@@ -14,7 +14,7 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.synthetic.gallery import draw_field
 from bloodcell.ui.classify.gallery import find_page, list_choices
 from bloodcell.ui.models.model_library import make_metric_rows, read_metrics
-from bloodcell.ui.shared.text import escape_md, format_local_time
+from bloodcell.ui.shared.messages import escape_md, format_local_time
 from bloodcell.ui.shared.thumbnails import ThumbnailCache, make_cell_and_field, make_thumbnail, make_tile_crops
 
 

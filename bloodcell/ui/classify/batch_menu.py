@@ -23,8 +23,7 @@ from bloodcell.review.export import export_per_cell, export_per_image
 from bloodcell.ui.classify import cell_set_form
 from bloodcell.ui.classify.upload_form import ask_files, show_limits
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md, format_local_time
+from bloodcell.ui.shared.messages import escape_md, format_local_time, show_errors
 
 SHOWN_AT_FIRST = 8
 _WIDTHS = [5, 3, 2, 2, 2, 2]

@@ -12,9 +12,8 @@ from bloodcell.review.batches import Batch
 from bloodcell.review.cell_sets import create_cell_set, read_reviewed_cells
 from bloodcell.ui.datasets.dataset_library import CHOICE_KEY
 from bloodcell.ui.shared import resources
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.shared.progress import run_with_bar
-from bloodcell.ui.shared.text import escape_md
 from bloodcell.ui.train import adapt_form
 
 PROGRESS_LABEL = "Cutting out the cells"

@@ -16,10 +16,9 @@ from bloodcell.review.batches import Batch
 from bloodcell.review.corrections import list_corrections
 from bloodcell.ui.classify.upload_form import get_batch_model
 from bloodcell.ui.shared import resources, state, thumbnails
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.explanation_view import show_explanation
 from bloodcell.ui.shared.image_grid import NO_MODEBAR, data_uri, show_image_grid
-from bloodcell.ui.shared.text import escape_md, format_local_time
+from bloodcell.ui.shared.messages import escape_md, format_local_time, show_errors
 
 _MASK_WORDS = {"gray": "Gray", "red": "Red", "green": "Green", "blue": "Blue"}
 

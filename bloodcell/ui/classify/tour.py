@@ -6,7 +6,7 @@ import streamlit as st
 
 from bloodcell.core.labels import CELL_STATUSES
 from bloodcell.plots import theme
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 
 def show_tour(workspace: Path) -> None:

@@ -16,7 +16,7 @@ from bloodcell.review.images import list_waiting_images
 from bloodcell.review.intake import IntakeCounts, add_files, analyse_waiting
 from bloodcell.synthetic.gallery import draw_sample_set
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 SAMPLE_IMAGES = 12
 _MODEL_KEY = "classify-model"

@@ -11,9 +11,8 @@ from bloodcell.ui.classify import batch_summary, decisions, ordering
 from bloodcell.ui.classify.cell_view import show_cell
 from bloodcell.ui.classify.gallery import PAGE_SIZES, find_page, get_component_key, show_gallery
 from bloodcell.ui.shared import resources, state, thumbnails
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.image_grid import show_image_grid
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 
 def prepare_bench(batch_id: int, table: pd.DataFrame) -> state.Bench:

@@ -10,7 +10,7 @@ from bloodcell.evaluation.library import EvaluationInfo, list_evaluations
 from bloodcell.plots.evaluation import plot_accuracies
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 from bloodcell.ui.train.job_view import format_duration
 
 BOARD_KEY, CHOSEN_KEY = "compare-board", "compare-models"

@@ -21,9 +21,8 @@ from bloodcell.ui.evaluate.evaluation_library import find_dataset, load_evaluati
 from bloodcell.ui.evaluate.image_view import DatasetImages
 from bloodcell.ui.shared import thumbnails
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.image_grid import NO_MODEBAR, show_image_grid
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 IMAGES_PER_PAGE = 24
 

@@ -17,9 +17,8 @@ from bloodcell.plots import theme
 from bloodcell.plots.cell_images import draw_boxes
 from bloodcell.ui.shared import resources
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 FIELD_PX, TILE_PX = 760, 96
 FILE_TYPES = ("png", "jpg", "jpeg", "bmp", "tif", "tiff")

@@ -22,10 +22,9 @@ from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.datasets.dataset_images import list_usable_records, load_table, make_grid_image, open_source
 from bloodcell.ui.shared.cache import get_cached, get_or_compute
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.image_grid import show_image_grid
+from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.shared.progress import OnProgress, ShouldStop, run_with_bar
-from bloodcell.ui.shared.text import escape_md
 
 _PIXELS, _NAMES, _TABLE = "From the pictures", "From the file names", "From a table (CSV)"
 S_PER_IMAGE = 0.03  # on two cores

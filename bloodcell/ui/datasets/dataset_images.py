@@ -18,8 +18,8 @@ from bloodcell.plots.cell_images import pad_to_square, render_gray
 from bloodcell.plots.theme import format_label
 from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.image_grid import data_uri
+from bloodcell.ui.shared.messages import escape_md
 from bloodcell.ui.shared.progress import get_or_run_with_bar
-from bloodcell.ui.shared.text import escape_md
 
 THUMBNAIL_PX = 132
 SAMPLE_SIZES = (100, 200, 400, 800, 1600)

@@ -20,9 +20,8 @@ from bloodcell.datasets.labels.layouts import FOLDERS, TABLE, LayoutChoice
 from bloodcell.datasets.labels.recognition import Recognition, recognise_layout
 from bloodcell.datasets.labels.tables import TableChoice
 from bloodcell.reports.numbers import format_count
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import escape_md, format_local_time, show_errors
 from bloodcell.ui.shared.progress import run_with_bar
-from bloodcell.ui.shared.text import escape_md, format_local_time
 
 CHOICE_KEY = "datasets-choice"
 SCAN_LABEL = "Looking at every image"

@@ -17,8 +17,7 @@ from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.splits.split import Split, split_holdout, split_into_folds
 from bloodcell.datasets.splits.split_file import encode_split_csv, read_split
 from bloodcell.ui.datasets.dataset_images import load_table
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 _FOLDS, _HOLDOUT = "Folds", "Train and validation"
 _NO_TEST, _DRAWN, _FOLDER = "none", "drawn at random", "the part"

@@ -15,8 +15,8 @@ from bloodcell.plots.confusion import COLUMN_NORMALISED, COUNTS, ROW_NORMALISED,
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.evaluate.evaluation_library import load_evaluation, show_label_errors
 from bloodcell.ui.evaluate.image_view import DatasetImages, make_tiles, show_image
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
+from bloodcell.ui.shared.messages import show_errors
 from bloodcell.ui.shared.tiles import get_picked_id, show_tiles
 
 IMAGES_PER_PAGE = 36

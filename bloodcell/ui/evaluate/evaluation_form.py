@@ -18,8 +18,7 @@ from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.evaluate.evaluation_library import schedule_opening
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.train import data_form
 
 ALL_PARTS = ("", "")

@@ -20,7 +20,7 @@ from bloodcell.reports.evaluation_words import describe_dataset, list_remarks
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.evaluate import report_download
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.text import escape_md, format_local_time
+from bloodcell.ui.shared.messages import escape_md, format_local_time
 
 PARAM, CHOICE_KEY = "evaluation", "evaluation-chosen"
 

@@ -23,10 +23,9 @@ from bloodcell.plots.cells import plot_probabilities
 from bloodcell.plots.histogram import plot_gray_histogram
 from bloodcell.ui.evaluate.evaluation_library import get_evaluated_model
 from bloodcell.ui.shared import state, thumbnails
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.explanation_view import show_explanation
 from bloodcell.ui.shared.image_grid import NO_MODEBAR, data_uri, show_image_grid
-from bloodcell.ui.shared.text import escape_md, format_local_time
+from bloodcell.ui.shared.messages import escape_md, format_local_time, show_errors
 from bloodcell.ui.shared.tiles import Tile
 
 WRONG_COLOUR, CORRECT_COLOUR = "#c0392b", "#00725a"

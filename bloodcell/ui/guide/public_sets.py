@@ -5,8 +5,7 @@ import streamlit as st
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.public.download import download_public_set
 from bloodcell.datasets.public.public_sets import PUBLIC_SETS, PublicSet
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 
 def show_sets() -> None:

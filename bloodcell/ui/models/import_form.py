@@ -21,8 +21,7 @@ from bloodcell.model_store.model_zip import PackedModel, inspect_model_zip
 from bloodcell.plots.theme import format_label
 from bloodcell.ui.classify.upload_form import show_model_link
 from bloodcell.ui.shared import resources, state
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 _JOB_PARAM = "load"
 _INPUTS = {CELL: "one found cell, cut out", IMAGE: "the whole picture"}

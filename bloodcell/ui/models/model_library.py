@@ -14,7 +14,7 @@ from bloodcell.core.errors import ModelError
 from bloodcell.model_store.folder import ModelInfo
 from bloodcell.model_store.model_zip import pack_model_to_bytes
 from bloodcell.plots import theme
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 _IMAGE_LINK = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # a card must not make the browser load anything
 _HEADING = re.compile(r"^(#{1,4} )", re.MULTILINE)

@@ -34,8 +34,8 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources, state
 from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.image_grid import NO_MODEBAR, data_uri, show_image_grid
+from bloodcell.ui.shared.messages import escape_md
 from bloodcell.ui.shared.progress import get_or_run_with_bar
-from bloodcell.ui.shared.text import escape_md
 
 IMAGE_PX = 256
 # A drop below this is no more than an answer moves anyway.

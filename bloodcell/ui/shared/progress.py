@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 REPAINT_S = 0.2
 _STOPPED_KEY = "app-stopped"

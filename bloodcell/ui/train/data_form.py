@@ -17,7 +17,7 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.adapt_spec import find_reviewed_groups
 from bloodcell.ui.datasets.splits_tab import LEAKY_TEXT
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 NEW_SPLIT = "made when the training begins"
 PIXELS, EACH = "pixels", "each"

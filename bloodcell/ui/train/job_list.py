@@ -14,8 +14,7 @@ from bloodcell.jobs.files import read_history
 from bloodcell.jobs.kinds.table import KINDS
 from bloodcell.jobs.store import Job
 from bloodcell.ui.shared import resources
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.train import job_view
 from bloodcell.ui.train.results.adapt import is_refused
 

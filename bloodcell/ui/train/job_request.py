@@ -20,8 +20,7 @@ from bloodcell.jobs.store import Job, NewJob
 from bloodcell.networks.registry import BY_SVM, get_network
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources
-from bloodcell.ui.shared.errors import show_errors
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 
 # Key of the way to train on the page, and the ways that other parts of it lead to.
 WAY_KEY = "train-how"

@@ -19,9 +19,8 @@ from bloodcell.plots.training import plot_accuracy_curves, plot_dice_curves, plo
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.classify.upload_form import show_model_link
 from bloodcell.ui.shared import resources
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.train.results.adapt import is_refused
 from bloodcell.ui.train.results.by_kind import RESULT_VIEWS, has_result
 from bloodcell.ui.train.results.fits import describe_run, summarise_runs

@@ -20,8 +20,8 @@ from bloodcell.training.samples.mask_samples import open_pairs
 from bloodcell.training.specs.masks_spec import DRAWN, MAX_SIDE_PX, MIN_SIDE_PX, OTSU, MasksSpec
 from bloodcell.ui.shared import state
 from bloodcell.ui.shared.cache import get_or_compute
-from bloodcell.ui.shared.errors import show_errors
 from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
+from bloodcell.ui.shared.messages import show_errors
 from bloodcell.ui.train import data_form
 from bloodcell.ui.train.job_request import JobRequest, make_slug
 from bloodcell.ui.train.spec_fields import parse_ints

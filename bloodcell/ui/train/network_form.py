@@ -6,7 +6,7 @@ import streamlit as st
 from bloodcell.networks.network_table import NetworkRow, read_network_rows
 from bloodcell.networks.registry import BY_MASKS, Network
 from bloodcell.networks.settings import FROM_SCRATCH, IMAGENET
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 _FILE = "file"
 _STARTS = {FROM_SCRATCH: "from scratch", IMAGENET: "ImageNet", _FILE: "a file of weights"}

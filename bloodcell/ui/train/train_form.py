@@ -19,7 +19,7 @@ from bloodcell.networks.registry import BY_SVM
 from bloodcell.training.specs.choices import EVERY_IMAGE
 from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.ui.shared import state
-from bloodcell.ui.shared.errors import show_errors
+from bloodcell.ui.shared.messages import show_errors
 from bloodcell.ui.train import augmentation_form, data_form, network_form, repeats_form, settings_form
 from bloodcell.ui.train.job_request import JobRequest, make_slug
 from bloodcell.ui.train.repeats_form import Runs

@@ -13,7 +13,7 @@ from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.adapt_spec import REFUSAL_PREFIX
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 from bloodcell.ui.train.results.wording import format_percent
 
 

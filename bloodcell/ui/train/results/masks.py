@@ -12,7 +12,7 @@ from bloodcell.plots.cell_images import draw_outline
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 IMAGES_PER_ROW = 8  # pictures: even, so that the two of an example stay side by side
 

@@ -8,7 +8,7 @@ from bloodcell.experiments.results.read import read_trials
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, plot_runs
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from bloodcell.plots.experiments import METRIC_TITLES
 from bloodcell.ui.datasets.splits_tab import LEAKY_TEXT
-from bloodcell.ui.shared.text import escape_md
+from bloodcell.ui.shared.messages import escape_md
 
 _COLUMNS = {
     "trial": "Trial",
