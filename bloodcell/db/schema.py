@@ -18,6 +18,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from bloodcell.core.text import clean_text
+
 # Written out names, so that a later migration can drop a constraint on SQLite and on PostgreSQL alike.
 metadata = MetaData(
     naming_convention={
@@ -37,13 +39,8 @@ def now_utc() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def clean_text(text: str) -> str:
-    """Replace what a database refuses: NUL, and the bytes of a file name that are no UTF-8."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
-
-
 class CleanText(TypeDecorator):
-    """Text from outside, made storable on its way in by `clean_text`."""
+    """Text from outside, made storable on its way in by `core.text.clean_text`."""
 
     impl = Text
     cache_ok = True

@@ -1,7 +1,5 @@
-"""From files to stored results: the one way that the page and the command line both go."""
+"""From files to stored results, in steps that a killed process can go on with."""
 
-import hashlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +15,6 @@ from bloodcell.review.batches import Batch, get_batch
 from bloodcell.review.images import Arrival, add_images, list_waiting_images, store_results
 
 CHUNK_IMAGES = 64  # one transaction each: what a killed process has to do again at most
-CHUNK_BYTES = 64 * 2**20  # what is held in memory at once, give or take one file
 
 OnProgress = Callable[[int, int], None]
 
@@ -126,45 +123,6 @@ def analyse_waiting(
     return len(waiting)
 
 
-def analyse_stream(
-    db: Database, batch_id: int, engine: Engine, incoming: Iterable[IncomingFile], on_done: Callable[[], None]
-) -> None:
-    """Note files in a batch and analyse them in one pass, without keeping their bytes: for a batch nobody will look at.
-
-    Taking in goes on in this thread while the pipeline's threads work. The batch comes out as after `add_files` and
-    `analyse_waiting`.
-
-    Parameters
-    ----------
-    engine : the model that the batch was begun with
-    incoming : iterable of IncomingFile, read once and lazily
-    on_done : called once a file
-
-    Raises
-    ------
-    ModelError
-        If the engine holds another model than the batch.
-    StoreError
-        If there is no such batch, or the database refuses.
-    """
-    _check_same_model(get_batch(db, batch_id), engine)
-    image_ids: deque[int] = deque()
-
-    def new_images() -> Iterator[bytes]:
-        for files in _split_chunks(incoming):
-            arrivals = [_make_arrival(file, _hash_bytes) for file in files]
-            added = add_images(db, batch_id, arrivals)
-            for file, arrival, image in zip(files, arrivals, added, strict=True):
-                if file.data is not None and arrival.sha256 is not None and image.is_new:
-                    image_ids.append(image.image_id)
-                    yield file.data
-                else:
-                    on_done()
-
-    for _ in _store_chunks(db, engine, ((image_ids.popleft(), result) for result in analyse(engine, new_images()))):
-        on_done()
-
-
 def _store_chunks(db: Database, engine: Engine, answered: Iterable[tuple[int, ImageResult]]) -> Iterator[int]:
     """Store the results of images, a chunk in one transaction; yields how many were answered so far."""
     pending: list[tuple[int, ImageResult]] = []
@@ -183,24 +141,6 @@ def _make_arrival(file: IncomingFile, keep: Callable[[bytes], str]) -> Arrival:
     if file.data is None or file.problem:
         return Arrival(file.name, None, file.problem or "The file could not be read.")
     return Arrival(file.name, keep(file.data))
-
-
-def _hash_bytes(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _split_chunks(incoming: Iterable[IncomingFile]) -> Iterator[list[IncomingFile]]:
-    """Cut a stream of files into lists that fit in memory."""
-    chunk: list[IncomingFile] = []
-    n_bytes = 0
-    for file in incoming:
-        chunk.append(file)
-        n_bytes += len(file.data or b"")
-        if len(chunk) == CHUNK_IMAGES or n_bytes >= CHUNK_BYTES:
-            yield chunk
-            chunk, n_bytes = [], 0
-    if chunk:
-        yield chunk
 
 
 def _read_blobs(blobs: Blobs, sha256s: Sequence[str]) -> Iterator[bytes | BloodcellError]:

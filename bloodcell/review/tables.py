@@ -1,29 +1,12 @@
 """A batch as tables: one row a cell, and one row an image."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, Select, func, select
 
 from bloodcell.db.database import begin_read
 from bloodcell.db.schema import cells, corrections, images, predictions
 from bloodcell.review.batches import read_batch
-
-_BEFORE_PROBS = (
-    "cell_id",
-    "image_id",
-    "file_name",
-    "sha256",
-    "cell_number",
-    "top",
-    "left",
-    "bottom",
-    "right",
-    "prediction",
-)
-_AFTER_PROBS = ("status", "correction", "who", "when", "model_name", "model_sha256")
-_INTEGERS = ("cell_id", "image_id", "cell_number", "top", "left", "bottom", "right")
+from bloodcell.review.result_tables import build_cells_table, build_images_table
 
 
 def read_cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
@@ -46,21 +29,7 @@ def read_cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
     with begin_read(db) as connection:
         class_names = read_batch(connection, batch_id).class_names
         rows = connection.execute(_make_cells_query(batch_id)).all()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(_BEFORE_PROBS) + len(_AFTER_PROBS) + 1)
-    table = pd.DataFrame(dict(zip(_BEFORE_PROBS, columns, strict=False)))
-    probs = _stack_probs(columns[len(_BEFORE_PROBS)], len(class_names))
-    for index, class_name in enumerate(class_names):
-        table[f"prob_{class_name}"] = probs[:, index]
-    table["confidence"] = probs.max(axis=1)
-    for name, values in zip(_AFTER_PROBS, columns[len(_BEFORE_PROBS) + 1 :], strict=True):
-        table[name] = values
-    table.insert(
-        table.columns.get_loc("correction") + 1,
-        "label",
-        table["correction"].where(table["correction"] != "", table["prediction"]),
-    )
-    texts = table.columns.difference([*_INTEGERS, "confidence", *(f"prob_{name}" for name in class_names)])
-    return table.astype(dict.fromkeys(_INTEGERS, "int64") | dict.fromkeys(texts, "str"))
+    return build_cells_table([tuple(row) for row in rows], class_names)
 
 
 def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
@@ -96,11 +65,8 @@ def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
     )
     with begin_read(db) as connection:
         read_batch(connection, batch_id)
-        result = connection.execute(query)
-        table = pd.DataFrame(result.all(), columns=list(result.keys()))
-    integers = ("image_id", "position", "n_cells", "height_px", "width_px")
-    texts = ("file_name", "sha256", "image_status", "message")
-    return table.astype(dict.fromkeys(integers, "int64") | dict.fromkeys(texts, "str"))
+        rows = connection.execute(query).all()
+    return build_images_table([tuple(row) for row in rows])
 
 
 def _make_cells_query(batch_id: int) -> Select:
@@ -143,10 +109,3 @@ def _make_cells_query(batch_id: int) -> Select:
         .where(images.c.batch_id == batch_id)
         .order_by(images.c.position, cells.c.number)
     )
-
-
-def _stack_probs(lists: Sequence[list[float] | None], n_classes: int) -> np.ndarray:
-    """Stack the probabilities into float64 (N, C); a row of NaN where there are none of that number."""
-    unknown = [np.nan] * n_classes
-    rows = [probs if probs is not None and len(probs) == n_classes else unknown for probs in lists]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), n_classes)

@@ -21,7 +21,7 @@ from bloodcell.datasets.public.public_sets import PUBLIC_SETS
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.datasets.sources.uploads import read_paths
 from bloodcell.db.database import open_database
-from bloodcell.review import intake
+from bloodcell.review import classify_files, intake
 from bloodcell.review.export import export_per_cell, export_per_image
 from bloodcell.review.intake import add_files, analyse_waiting
 from tests.places import ROOT
@@ -54,7 +54,8 @@ def pipeline(monkeypatch, tmp_path):
 
     monkeypatch.setattr(classify, "get_model", get_model)
     monkeypatch.setattr(classify, "Engine", lambda _folder: ENGINE)
-    monkeypatch.setattr(intake, "analyse", lambda _engine, images: read_as_class_names(images))
+    for module in (classify_files, intake):  # of the command and of the page
+        monkeypatch.setattr(module, "analyse", lambda _engine, images: read_as_class_names(images))
     monkeypatch.setattr(find, "find_cells", read_as_class_names)
 
 
@@ -257,7 +258,7 @@ def test_ctrl_c_writes_nothing(slides, out, monkeypatch, capsys):
         yield
 
     out.write_text("kept")
-    monkeypatch.setattr(intake, "analyse", stopped)
+    monkeypatch.setattr(classify_files, "analyse", stopped)
     assert run("classify", slides, "--out", out) == 130
     assert capsys.readouterr().err.endswith("error: stopped by the user; no output was written.\n")
     assert out.read_text() == "kept"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bloodcell.core.csv_text import escape_formula
 from bloodcell.core.errors import StoreError
+from bloodcell.core.text import clean_text
 from bloodcell.db.database import open_database
-from bloodcell.db.schema import clean_text
 from bloodcell.imaging.boxes import Box
 from bloodcell.inference.results import CellResult
 from bloodcell.review.corrections import add_correction, undo_last_correction

@@ -15,7 +15,7 @@ from bloodcell.db.database import open_database
 from bloodcell.review import intake
 from bloodcell.review.batches import list_batches
 from bloodcell.review.images import list_waiting_images
-from bloodcell.review.intake import CHUNK_IMAGES, IntakeCounts, add_files, analyse_stream, analyse_waiting
+from bloodcell.review.intake import CHUNK_IMAGES, IntakeCounts, add_files, analyse_waiting
 from bloodcell.review.tables import read_cells_table, read_images_table
 from tests.review.batch import MODEL, MODEL_SHA, cell, image, new_batch
 
@@ -155,8 +155,6 @@ def test_another_model_is_refused(db, blobs, change):
     other = SimpleNamespace(**{**vars(ENGINE), **change})
     with pytest.raises(ModelError, match=r"begun with the model wbc4 \(c0ffee.*\). Received: wbc4"):
         analyse_waiting(db, blobs, batch_id, other)
-    with pytest.raises(ModelError):
-        analyse_stream(db, batch_id, other, [], lambda: None)
     assert list_batches(db)[0].n_waiting == 1
 
 
@@ -165,33 +163,3 @@ def test_no_such_batch(db, blobs):
         add_files(db, blobs, 7, files("MONOCYTE"))
     with pytest.raises(StoreError, match="There is no batch 7"):
         analyse_waiting(db, blobs, 7, ENGINE)
-
-
-def test_passing_through_gives_the_batch_that_taking_in_and_analysing_gives(db, blobs):
-    contents = ["MONOCYTE 1", "nothing", "MONOCYTE 1", *(f"NEUTROPHIL {number}" for number in range(CHUNK_IMAGES))]
-    incoming = [*files(*contents), IncomingFile("bad.jpg", None, "The file is empty (0 bytes).")]
-    kept, passed = new_batch(db), new_batch(db)
-    add_files(db, blobs, kept, incoming)
-    analyse_waiting(db, blobs, kept, ENGINE)
-    done = []
-    analyse_stream(db, passed, ENGINE, iter(incoming), lambda: done.append(1))
-    assert len(done) == len(incoming)
-    for table, ids in ((read_images_table, ["image_id"]), (read_cells_table, ["image_id", "cell_id"])):
-        ours, theirs = table(db, passed).drop(columns=ids), table(db, kept).drop(columns=ids)
-        assert len(ours) > 0
-        assert ours.equals(theirs)
-
-
-def test_nothing_passes_through(db):
-    batch_id = new_batch(db)
-    analyse_stream(db, batch_id, ENGINE, [], lambda: None)
-    assert read_images_table(db, batch_id).empty
-
-
-def test_chunks_are_cut_by_count_and_by_size(monkeypatch):
-    monkeypatch.setattr(intake, "CHUNK_IMAGES", 3)
-    monkeypatch.setattr(intake, "CHUNK_BYTES", 10)
-    sizes = [1, 1, 1, 9, 1, None, 20, 2]
-    stream = [IncomingFile("x", None if size is None else b"x" * size) for size in sizes]
-    cut = [[len(one.data or b"") for one in chunk] for chunk in intake._split_chunks(stream)]
-    assert cut == [[1, 1, 1], [9, 1], [0, 20], [2]]
