@@ -163,6 +163,17 @@ def db(db_path):
 
 
 @pytest.fixture
+def hide_packages(monkeypatch):
+    """Call it with names of packages: they are then as if they were not installed."""
+
+    def hide(*packages):
+        for package in packages:
+            monkeypatch.setitem(sys.modules, package, None)
+
+    return hide
+
+
+@pytest.fixture
 def without_graphs():
     """Fits of a few batches go step by step: TensorFlow takes seconds to trace the graph of each."""
     with step_by_step():

@@ -1,6 +1,7 @@
-"""Where the files that come with Bloodcell lie: beside the code in a checkout, inside the package when installed."""
+"""What this installation has: the files that come with Bloodcell, and the packages that training needs."""
 
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from bloodcell.core.errors import BloodcellError
@@ -13,6 +14,8 @@ IS_INSTALLED = _BUNDLED.is_dir()
 CODE_DIR = _PACKAGE.parent
 # app.py, pages/, models/ and specs/ lie here, in a checkout and in an installation alike.
 FILES_DIR = _BUNDLED if IS_INSTALLED else CODE_DIR
+# What `pip install bloodcell` leaves out and `pip install 'bloodcell[train]'` brings.
+TRAINING_PACKAGES = ("tensorflow", "keras", "onnx", "tf2onnx", "optuna")
 
 
 def find_file(name: str) -> Path:
@@ -42,3 +45,20 @@ def find_file(name: str) -> Path:
     if not path.exists():
         raise BloodcellError(f"This installation of Bloodcell lacks {name}: install it again.")
     return path
+
+
+def require_training(work: str = "Training") -> None:
+    """Raise an error in one plain sentence unless the packages of the extra ``train`` are installed; imports none.
+
+    Parameters
+    ----------
+    work : str, default "Training"
+        What needs them, as the sentence begins: ``"Adapting a model"``.
+
+    Raises
+    ------
+    BloodcellError
+        If one of `TRAINING_PACKAGES` is not installed.
+    """
+    if any(find_spec(package) is None for package in TRAINING_PACKAGES):
+        raise BloodcellError(f"{work} needs more packages: pip install 'bloodcell[train]'.")

@@ -1,17 +1,20 @@
-"""Who follows a training run: what it is told on the way, and whether it shall stop."""
+"""How long work tells of its progress and is stopped: two callables, and an observer for what has epochs."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from bloodcell.core.errors import StoppedError
 
 # Called with (done, total).
 OnProgress = Callable[[int, int], None]
-# Asked between two steps; True ends the work with StoppedError.
+# Called with (what is being done, done, total).
+OnStep = Callable[[str, int, int], None]
+# Asked often, so it must be quick; True ends the work by StoppedError.
 ShouldStop = Callable[[], bool]
 
-# So often at most is `Control.progress` called, whatever the length of a batch.
+# `Control.on_batch` is called at most this often, whatever the length of a batch.
 PROGRESS_EVERY_S = 0.5
 
 
@@ -19,10 +22,22 @@ PROGRESS_EVERY_S = 0.5
 class Progress:
     """Where a run stands. Fits, epochs and batches are counted from 1.
 
-    images : crops an epoch
-    loss, accuracy : of this epoch so far, on augmented crops; accuracy of crops of known classes
-    images_per_s : since the epoch began
-    seconds_left : of all fits, at that rate, in float; a run that stops early takes less
+    Attributes
+    ----------
+    fit, fits : int
+        The fit of the run, of how many: folds or repeats.
+    epoch, epochs : int
+        The epoch of the fit, of how many.
+    batch, batches : int
+        The batch of the epoch, of how many.
+    images : int
+        Crops per epoch.
+    loss, accuracy : float
+        Of this epoch so far, on augmented crops; the accuracy over crops of known classes.
+    images_per_s : float
+        Since the epoch began.
+    seconds_left : float
+        For all fits, at that rate; a run that stops early takes less.
     """
 
     fit: int
@@ -39,38 +54,44 @@ class Progress:
 
 
 class Control:
-    """Follows a run and does nothing; override what is wanted. Every method is called in the training thread."""
+    """Follow a training run and do nothing; override what is wanted. Every method is called in the training thread."""
 
-    def reading(self, source: str, done: int, total: int) -> None:
-        """Called for each image of a source that is read, cropped or compared."""
+    def on_reading(self, source: str, done: int, total: int) -> None:
+        """Note that an image of a source was read, cropped or compared."""
 
-    def progress(self, at: Progress) -> None:
-        """Called after a batch, at most every `PROGRESS_EVERY_S`, and after the last of an epoch."""
+    def on_batch(self, progress: Progress) -> None:
+        """Note where the run stands: after a batch, at most every `PROGRESS_EVERY_S`, and after the last of an epoch."""
 
-    def on_epoch(self, row: dict) -> None:
-        """Called with the epoch's row of history.csv, after its checkpoint is on the disk."""
+    def on_epoch(self, row: dict[str, Any]) -> None:
+        """Note an epoch by its row of history.csv, after its checkpoint is on the disk."""
 
     def log(self, line: str) -> None:
-        """Called with a line of text."""
+        """Note a line of text."""
 
     def should_stop(self) -> bool:
-        """Asked after every batch and every image read; must be quick."""
+        """Return whether the run shall stop; asked after every batch and every image read, so it must be quick."""
         return False
 
 
 def raise_if_stopped(control: Control) -> None:
-    """Raise StoppedError if the run's user has asked for it."""
+    """Raise StoppedError if the user has asked for it."""
     if control.should_stop():
-        raise StoppedError("Training was stopped; the epochs that were finished are kept.")
+        raise StoppedError("Training was stopped; the finished epochs are kept.")
 
 
 class Pace:
-    """Counts batches and makes `Progress` of them, no more often than `PROGRESS_EVERY_S`.
+    """Count batches and make `Progress` of them, no more often than `PROGRESS_EVERY_S`.
 
     Parameters
     ----------
-    fit, fits, epochs, batches : as in Progress; `epochs` a fit, `batches` an epoch
-    batch_size : crops a batch
+    fit, fits : int
+        As in `Progress`.
+    epochs : int
+        Per fit.
+    batches : int
+        Per epoch.
+    batch_size : int
+        Crops per batch.
     """
 
     def __init__(self, fit: int, fits: int, epochs: int, batches: int, batch_size: int) -> None:
@@ -78,13 +99,13 @@ class Pace:
         self.epoch = 0
         self.epoch_started_at = self.reported_at = 0.0
 
-    def begin(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Begin an epoch, counted from 1."""
         self.epoch = epoch
         self.epoch_started_at = time.monotonic()
 
-    def after(self, batch: int, loss: float, accuracy: float) -> Progress | None:
-        """Where the run stands after a batch, counted from 1; None where it was told of a moment ago."""
+    def count_batch(self, batch: int, loss: float, accuracy: float) -> Progress | None:
+        """Return where the run stands after a batch, counted from 1; None where that was told a moment ago."""
         now = time.monotonic()
         if now - self.reported_at < PROGRESS_EVERY_S and batch < self.batches:
             return None

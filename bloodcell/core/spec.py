@@ -105,7 +105,7 @@ def parse_json_object(text: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> json_object('{"epochs": 3}')
+    >>> parse_json_object('{"epochs": 3}')
     {'epochs': 3}
     """
     try:

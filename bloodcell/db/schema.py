@@ -1,7 +1,5 @@
 """The tables of the one database: batches, their images, cells, predictions, corrections, the audit; and jobs."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     JSON,
     Column,
@@ -32,11 +30,6 @@ metadata = MetaData(
 
 TIME_CHARS = 20  # 2026-01-31T10:00:00Z
 SHA256_CHARS = 64
-
-
-def now_utc() -> str:
-    """Return the time now in UTC as ISO text with seconds, such as ``2026-01-31T10:00:00Z``."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class CleanText(TypeDecorator):

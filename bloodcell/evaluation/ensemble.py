@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import CHECK, CONFIDENT, UNFAMILIAR
-from bloodcell.db.schema import now_utc
 from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
 from bloodcell.evaluation.leak_check import LEAKS, LeakSummary, count_leaks
 from bloodcell.evaluation.metrics.measure import compute_report

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import StoppedError
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.source_spec import DATASET
-from bloodcell.db.schema import now_utc
 from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
 from bloodcell.evaluation.leak_check import check_leaks, find_near_copies, find_training_datasets
 from bloodcell.evaluation.metrics.measure import compute_report

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import DatasetError
-from bloodcell.db.schema import now_utc
 from bloodcell.evaluation.evaluate import hash_evaluated_images
 from bloodcell.evaluation.evaluation_folder import Evaluation
 from bloodcell.evaluation.leak_check import LeakSummary, count_leaks

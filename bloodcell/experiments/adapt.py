@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from bloodcell.core.errors import DatasetError, RunError
+from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control, raise_if_stopped
 from bloodcell.datasets.splits.split import EXCLUDED, TEST, draw_groups
 from bloodcell.evaluation.metrics.class_metrics import balanced_accuracy
@@ -39,7 +40,6 @@ from bloodcell.training.output.description import describe_model
 from bloodcell.training.output.history import HISTORY_FILE, write_history
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.output.provenance import collect_provenance
-from bloodcell.training.output.result_folder import write_json
 from bloodcell.training.samples.adapt_cells import (
     MIN_CELLS,
     build_continuation_spec,
@@ -98,7 +98,7 @@ def run_adapt(
 
     def on_progress(source: str, done: int, total: int) -> None:
         raise_if_stopped(control)
-        control.reading(source, done, total)
+        control.on_reading(source, done, total)
 
     control.log("Finding and cropping cells ...")
     samples = load_samples(train, data_dir, cache_dir, on_progress)

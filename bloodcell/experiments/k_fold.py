@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.core.io import write_atomic
+from bloodcell.core.io import write_atomic, write_json
 from bloodcell.core.progress import Control
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.splits.split import Split
@@ -24,13 +24,7 @@ from bloodcell.training.fitting.cross_validation import (
 )
 from bloodcell.training.fitting.run_setup import TrainingRun, open_training_run
 from bloodcell.training.output.calibration import Outputs
-from bloodcell.training.output.result_folder import (
-    KFOLD_FILE,
-    create_result_folder,
-    write_histories,
-    write_json,
-    write_table,
-)
+from bloodcell.training.output.result_folder import KFOLD_FILE, create_result_folder, write_histories, write_table
 from bloodcell.training.samples.samples import OOD
 from bloodcell.training.specs.train_spec import TrainSpec
 

@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from bloodcell.core.errors import BloodcellError, ModelError, RunError, SpecError
+from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control, Progress
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR
 from bloodcell.training.fitting.cross_validation import compute_final_metrics, format_selection_note, predict_fold
@@ -27,7 +28,6 @@ from bloodcell.training.output.result_folder import (
     TRIALS_TABLE,
     create_result_folder,
     write_histories,
-    write_json,
     write_table,
 )
 from bloodcell.training.specs.search_spec import MONITORED_METRICS, Range, SearchSpec
@@ -138,11 +138,11 @@ class _TrialControl(Control):
         if self.search.base.monitor in row:
             self.trial.report(row[self.search.base.monitor], row["epoch"])
 
-    def reading(self, source: str, done: int, total: int) -> None:
-        self.control.reading(source, done, total)
+    def on_reading(self, source: str, done: int, total: int) -> None:
+        self.control.on_reading(source, done, total)
 
-    def progress(self, at: Progress) -> None:
-        self.control.progress(at)
+    def on_batch(self, progress: Progress) -> None:
+        self.control.on_batch(progress)
 
     def on_epoch(self, row: dict) -> None:
         self.control.on_epoch(row)

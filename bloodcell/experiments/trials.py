@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control
 from bloodcell.training.fitting.cross_validation import compute_final_metrics, format_selection_note, predict_fold
 from bloodcell.training.fitting.run_setup import open_training_run
@@ -17,7 +18,6 @@ from bloodcell.training.output.result_folder import (
     TRIALS_TABLE,
     create_result_folder,
     write_histories,
-    write_json,
     write_table,
 )
 from bloodcell.training.samples.samples import OOD

@@ -89,13 +89,13 @@ class TaskProgress(Control):
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def reading(self, source: str, done: int, total: int) -> None:
+    def on_reading(self, source: str, done: int, total: int) -> None:
         """Tell how many images are read."""
         self.task.report(phase=READING, source=source, done=done, total=total)
 
-    def progress(self, at: Progress) -> None:
+    def on_batch(self, progress: Progress) -> None:
         """Tell where the run stands."""
-        self.task.report(phase=LEARNING, **asdict(at))
+        self.task.report(phase=LEARNING, **asdict(progress))
 
     def on_epoch(self, row: dict) -> None:
         """Tell the figures of an epoch."""

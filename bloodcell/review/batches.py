@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, exists, func, select
 
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import StoreError
 from bloodcell.db.database import begin_read, begin_write
-from bloodcell.db.schema import audit, batches, cells, corrections, images, now_utc
+from bloodcell.db.schema import audit, batches, cells, corrections, images
 
 MAX_NAME_CHARS = 200
 

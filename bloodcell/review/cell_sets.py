@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from bloodcell.core.csv_text import encode_csv
 from bloodcell.core.errors import DatasetError, StoppedError, StoreError
+from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import EXTRA_DECISIONS
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import check_dataset_name, register_dataset

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
 
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import StoreError
 from bloodcell.core.labels import EXTRA_DECISIONS
 from bloodcell.db.database import begin_read, begin_write
-from bloodcell.db.schema import cells, corrections, images, now_utc
+from bloodcell.db.schema import cells, corrections, images
 from bloodcell.review.batches import read_batch, write_audit
 
 

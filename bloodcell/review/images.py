@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, func, select
 
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import StoreError
 from bloodcell.core.labels import UNREADABLE
 from bloodcell.core.text import clean_text
 from bloodcell.db.database import begin_read, begin_write
-from bloodcell.db.schema import batches, cells, images, now_utc, predictions
+from bloodcell.db.schema import batches, cells, images, predictions
 from bloodcell.inference.results import ImageResult
 from bloodcell.review.batches import read_batch
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from bloodcell.core.csv_text import encode_csv
+from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL, PER_IMAGE_WORDS
 from bloodcell.imaging.boxes import Box
 

@@ -65,7 +65,7 @@ def trials(data_dir, tmp_path_factory):
     what = (work, TrialsSpec(replace(SPEC, seed=7), 2), data_dir, data_dir.parent / "cache")
     then = StopAfter()
     with step_by_step():
-        with pytest.raises(StoppedError, match="the epochs that were finished are kept"):
+        with pytest.raises(StoppedError, match="the finished epochs are kept"):
             run_trials(*what, StopAfter(1))
         return work, run_trials(*what, then), then.rows
 

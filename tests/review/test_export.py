@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bloodcell.core.csv_text import escape_formula
 from bloodcell.core.errors import StoreError
+from bloodcell.core.io import escape_formula
 from bloodcell.core.text import clean_text
 from bloodcell.db.database import open_database
 from bloodcell.imaging.boxes import Box

@@ -9,8 +9,8 @@ from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, write_output
 from bloodcell.cli.shared.summary import format_count
-from bloodcell.core.csv_text import read_csv
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.io import read_csv
 from bloodcell.datasets.splits.split import Split, split
 from bloodcell.datasets.splits.split_file import encode_split_csv
 

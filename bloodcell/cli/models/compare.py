@@ -20,8 +20,8 @@ from bloodcell.cli.models.evaluate import (
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import print_info, to_printable, write_output
 from bloodcell.cli.shared.summary import format_count
-from bloodcell.core.csv_text import encode_csv
 from bloodcell.core.errors import DatasetError, ModelError
+from bloodcell.core.io import encode_csv
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.sources.contents import Contents

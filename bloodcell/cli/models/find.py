@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from bloodcell.cli.shared.output import check_output_file, check_paths, print_info, write_output
 from bloodcell.cli.shared.summary import format_count, format_failed_images
-from bloodcell.core.csv_text import encode_csv
 from bloodcell.core.errors import BloodcellError, IntakeError
+from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import UNREADABLE
 from bloodcell.datasets.sources.uploads import count_paths, read_paths
 from bloodcell.inference.pipeline import find_cells

@@ -60,13 +60,14 @@ class TerminalProgress(Control):
     def __init__(self) -> None:
         self.bars: dict[str, tqdm] = {}
 
-    def reading(self, source: str, done: int, total: int) -> None:
+    def on_reading(self, source: str, done: int, total: int) -> None:
         self._show(source, done, total)
 
-    def progress(self, at: Progress) -> None:
-        fit = f"fit {at.fit} of {at.fits}, " if at.fits > 1 else ""
-        name = f"{fit}epoch {at.epoch} of {at.epochs}"
-        self._show(name, at.batch * at.images // at.batches, at.images, f"loss {at.loss}, accuracy {at.accuracy}")
+    def on_batch(self, progress: Progress) -> None:
+        fit = f"fit {progress.fit} of {progress.fits}, " if progress.fits > 1 else ""
+        name = f"{fit}epoch {progress.epoch} of {progress.epochs}"
+        done = progress.batch * progress.images // progress.batches
+        self._show(name, done, progress.images, f"loss {progress.loss}, accuracy {progress.accuracy}")
 
     def log(self, line: str) -> None:
         tqdm.write(line)

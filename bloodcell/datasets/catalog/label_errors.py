@@ -4,11 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from bloodcell.core.csv_text import encode_csv
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.core.io import write_atomic
+from bloodcell.core.io import encode_csv, write_atomic
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.db.schema import now_utc
 
 _FILE: Final = "label_errors.json"
 HEADER: Final = ("file", "label", "suggested", "who", "when")

@@ -16,6 +16,7 @@ from typing import Final
 
 import pandas as pd
 
+from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.io import write_atomic
 from bloodcell.core.progress import OnProgress, ShouldStop
@@ -32,7 +33,6 @@ from bloodcell.datasets.catalog.scan import COLUMNS, scan_images
 from bloodcell.datasets.labels.layouts import LayoutChoice, Listing
 from bloodcell.datasets.labels.listing import list_images
 from bloodcell.datasets.sources.contents import Problem
-from bloodcell.db.schema import now_utc
 
 MAX_NAME_CHARS: Final = 120
 

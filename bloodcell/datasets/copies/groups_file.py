@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bloodcell.core.csv_text import encode_csv, read_csv
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.io import encode_csv, read_csv
 
 HEADER: Final = ("file", "group")
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from bloodcell.core.csv_text import encode_csv
+from bloodcell.core.io import encode_csv
 from bloodcell.datasets.copies.matching import Likeness
 from bloodcell.datasets.labels.records import Record
 

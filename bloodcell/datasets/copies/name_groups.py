@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from bloodcell.core.csv_text import read_csv
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.io import read_csv
 
 MAX_PATTERN_CHARS: Final = 500
 TIME_LIMIT_S: Final = 5.0  # 100,000 names with a sound pattern take 0.2 s

@@ -5,8 +5,8 @@ from typing import Final
 
 import pandas as pd
 
-from bloodcell.core.csv_text import encode_csv, read_csv
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.io import encode_csv, read_csv
 from bloodcell.datasets.splits.split import Split, find_leaking_groups
 
 HEADER: Final = ("file", "group", "label", "split")

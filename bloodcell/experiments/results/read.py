@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bloodcell.core.csv_text import read_csv
 from bloodcell.core.errors import DatasetError, RunError
+from bloodcell.core.io import read_csv
 from bloodcell.training.output.result_folder import (
     BEST_FILE,
     KFOLD_FILE,

@@ -62,7 +62,7 @@ class RayRunner:
         with self._connect_client() as client:
             client.submit_job(
                 entrypoint=f"python -m {self.worker} {job.id} {job.attempt}",
-                make_submission_id=make_submission_id(job),
+                submission_id=make_submission_id(job),
                 runtime_env={"env_vars": env_vars} | self._code(),
                 entrypoint_num_cpus=CPUS,
             )

@@ -91,8 +91,8 @@ def _load_model(path: Path, spec_text: str) -> dict[str, Any]:
     check_onnx(made / NETWORK_FILE)
     trial = asdict(run_smoke_test(made))
     if metrics is not None:
+        from bloodcell.core.io import write_json
         from bloodcell.model_import.sandboxed.convert import write_loaded_card
-        from bloodcell.training.output.result_folder import write_json
 
         loading = trial | {"largest_difference": metrics.pop("largest_difference")}
         write_json(made / "metrics.json", metrics | {"loading": loading})

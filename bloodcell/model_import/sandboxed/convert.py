@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from bloodcell.core.errors import ModelError
+from bloodcell.core.io import write_json
 from bloodcell.imaging.crop import BACKGROUND_LEVEL, resize_image
 from bloodcell.model_import.load_spec import CONTEXT, LEVELS, LoadSpec
 from bloodcell.model_store.folder import NETWORK_FILE, SPEC_FILE
@@ -25,7 +26,6 @@ from bloodcell.networks.builders.open_file import load_keras_file
 from bloodcell.networks.builders.saved import save_network
 from bloodcell.synthetic.gallery import draw_field
 from bloodcell.training.fitting.export import export_logits_onnx
-from bloodcell.training.output.result_folder import write_json
 
 # Keeps the logarithm of a probability of 0 finite.
 TINY = 1e-7

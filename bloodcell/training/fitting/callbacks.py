@@ -44,14 +44,14 @@ class FitCallback(keras.callbacks.Callback):
         self.started = time.time() - (rows[-1]["seconds"] if rows else 0)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.pace.begin(epoch + 1)
+        self.pace.begin_epoch(epoch + 1)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         raise_if_stopped(self.work.control)
         values = logs or {}
-        at = self.pace.after(batch + 1, float(values["loss"]), self.read_accuracy(values))
+        at = self.pace.count_batch(batch + 1, float(values["loss"]), self.read_accuracy(values))
         if at is not None:
-            self.work.control.progress(at)
+            self.work.control.on_batch(at)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.end_epoch(epoch + 1, logs or {})

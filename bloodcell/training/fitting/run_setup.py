@@ -51,7 +51,7 @@ def open_training_run(
 
     def on_progress(source: str, done: int, total: int) -> None:
         raise_if_stopped(control)
-        control.reading(source, done, total)
+        control.on_reading(source, done, total)
 
     control.log("Finding and cropping cells ...")
     samples = load_samples(spec, data_dir, cache_dir, on_progress)

@@ -29,7 +29,7 @@ from bloodcell.training.output.description import describe_model
 from bloodcell.training.output.history import HISTORY_FILE, write_history
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.output.provenance import collect_provenance
-from bloodcell.training.output.result_folder import write_json
+from bloodcell.core.io import write_json
 from bloodcell.training.samples.samples import Samples, build_io_spec, find_mask_file
 from bloodcell.training.specs.train_spec import TrainSpec
 

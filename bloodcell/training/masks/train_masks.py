@@ -26,7 +26,8 @@ from bloodcell.training.masks.fit_unet import fit_unet
 from bloodcell.training.masks.mask_card import write_mask_card
 from bloodcell.training.masks.mask_metrics import measure_masks
 from bloodcell.training.output.history import HISTORY_FILE, MASK_COLUMNS, write_history
-from bloodcell.training.output.result_folder import create_result_folder, write_json, write_table
+from bloodcell.training.output.result_folder import create_result_folder, write_table
+from bloodcell.core.io import write_json
 from bloodcell.training.samples.mask_samples import MaskSamples, load_mask_samples
 from bloodcell.training.specs.masks_spec import MasksSpec
 

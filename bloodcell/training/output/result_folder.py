@@ -1,13 +1,11 @@
 """The folder that trials, k-fold and search leave: figures as JSON, tables as CSV, the history of every fit."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bloodcell.core.csv_text import encode_csv
-from bloodcell.core.io import write_atomic
+from bloodcell.core.io import encode_csv, write_atomic
 from bloodcell.training.output.history import write_history
 
 # Inside a run's working folder; it is moved to where it shall be once it is whole.
@@ -28,11 +26,6 @@ def create_result_folder(work_dir: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole."""
-    write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

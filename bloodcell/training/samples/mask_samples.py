@@ -139,7 +139,7 @@ def load_mask_samples(spec: MasksSpec, data_dir: Path, cache_dir: Path, control:
 
     def on_progress(what: str, done: int, total: int) -> None:
         raise_if_stopped(control)
-        control.reading(what, done, total)
+        control.on_reading(what, done, total)
 
     with open_pairs(spec, data_dir) as pairs:
         size = (spec.height_px, spec.width_px)

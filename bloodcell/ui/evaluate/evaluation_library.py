@@ -5,8 +5,8 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from bloodcell.core.csv_text import encode_csv
 from bloodcell.core.errors import DatasetError, ModelError
+from bloodcell.core.io import encode_csv
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.label_errors import encode_label_errors_csv, read_label_errors
 from bloodcell.datasets.catalog.library import get_dataset

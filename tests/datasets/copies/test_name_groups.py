@@ -86,7 +86,7 @@ def test_a_column_of_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,who\na.png,1\n", "must have the columns patient. Found: file, who"),
+        ("file,who\na.png,1\n", "must have the columns patient. Received: file, who"),
         ("name,patient\na.png,1\n", "must have one column named file, filename, image. Found: name, patient"),
         ("file,image,patient\na,a,1\n", "must have one column named"),
         ("file,patient\n", "Found: no rows"),

@@ -197,7 +197,7 @@ def test_a_split_goes_out_and_comes_back(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,split\na,train\n", r"must have the columns file, group, label, split\. Found: file, split"),
+        ("file,split\na,train\n", r"must have the columns file, group, label, split\. Received: file, split"),
         ("file,group,label,split\n", "holds no file"),
         ("file,group,label,split\na,1,A,train\na,1,A,train\n", "must name every file once. Twice: a"),
         ("file,group,label,split\na,1,A,\n", "must give every row a split. There is none in row a, 1, A"),

@@ -126,7 +126,7 @@ def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
     for stop_at in (3, 5):
         folder = tmp_path / str(stop_at)
         folder.mkdir()
-        with pytest.raises(StoppedError, match="finished are kept"):
+        with pytest.raises(StoppedError, match="finished epochs are kept"):
             fit_network(settings, 1, LEARNED, HELD, work(folder, settings, Watch(stop_at)))
         again = fit_network(settings, 1, LEARNED, HELD, work(folder, settings, then := Watch()))
         assert [row["epoch"] for row in again.rows] == [1, 2, 3]
@@ -137,7 +137,7 @@ def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
 def test_frozen_weights_do_not_move_in_the_first_round(tmp_path):
     settings = spec(epochs=2, frozen_epochs=1, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
     first = Watch(stop_at=3)  # two batches an epoch: the first of the second round
-    with pytest.raises(StoppedError, match="finished are kept"):
+    with pytest.raises(StoppedError, match="finished epochs are kept"):
         fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings, first))
     with np.load(tmp_path / "checkpoint" / "fit-1.npz") as stored:
         after = {key: stored[key] for key in stored.files if key.startswith("model-")}

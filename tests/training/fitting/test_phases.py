@@ -23,7 +23,7 @@ class Watch(Control):
         self.stop_at, self.batches = stop_at, 0
         self.lines, self.rows, self.told = [], [], []
 
-    def progress(self, at):
+    def on_batch(self, at):
         self.told.append(at)
 
     def on_epoch(self, row):
@@ -51,7 +51,7 @@ def weights(model):
 def test_a_fit_stopped_in_mid_epoch_goes_on_after_the_last_finished_one(tmp_path):
     settings = spec(epochs=3)  # two batches an epoch
     first = Watch(stop_at=4)
-    with pytest.raises(StoppedError, match="the epochs that were finished are kept"):
+    with pytest.raises(StoppedError, match="the finished epochs are kept"):
         fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings, first))
     assert [row["epoch"] for row in first.rows] == [1]
     then = Watch()

@@ -36,10 +36,10 @@ class Stops(Control):
     def __init__(self, after_epochs=99, in_reading=False):
         self.after, self.in_reading, self.rows, self.told = after_epochs, in_reading, [], []
 
-    def reading(self, source, done, total):
+    def on_reading(self, source, done, total):
         self.told.append((source, done, total))
 
-    def progress(self, at):
+    def on_batch(self, at):
         self.told.append(("batch", at.batch, at.batches))
 
     def on_epoch(self, row):
@@ -167,7 +167,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
     whole = tmp_path / "whole"
     train_mask_model(whole, QUICK, data_dir, tmp_path / "cache", Control())
     work = tmp_path / "work"
-    with pytest.raises(StoppedError, match="finished are kept"):
+    with pytest.raises(StoppedError, match="finished epochs are kept"):
         train_mask_model(work, QUICK, data_dir, tmp_path / "cache", Stops(after_epochs=1))
     assert [row["epoch"] for row in rows_of(work / "history.csv")] == ["1"]
     assert not (work / RESULT_DIR).exists()

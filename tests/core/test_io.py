@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloodcell.core.csv_text import encode_csv, escape_formula, read_csv, unescape_formula
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.io import encode_csv, escape_formula, read_csv, unescape_formula
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -40,9 +40,9 @@ def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
     [
         (None, r"The table .*t\.csv cannot be read: No such file"),
         (b"\xff", r"t\.csv must be text in UTF-8"),
-        (b"", r"t\.csv must have the columns a, b\. Found: none"),
-        (b"a,c\n1,2\n", r"must have the columns a, b\. Found: a, c"),
-        (b"a,b\n" + b"x" * 200_000 + b",1\n", r"t\.csv is no CSV after line 1: field larger than field limit"),
+        (b"", r"t\.csv must have the columns a, b\. Received: none"),
+        (b"a,c\n1,2\n", r"must have the columns a, b\. Received: a, c"),
+        (b"a,b\n" + b"x" * 200_000 + b",1\n", r"t\.csv is not valid CSV after line 1: field larger than field limit"),
     ],
 )
 def test_tables_that_cannot_be_read(tmp_path, data, message):
