@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from bloodcell.core.errors import RunError
+from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control
 from bloodcell.inference.ood import FeatureStatistics
 from bloodcell.model_store.io_spec import MASK_FILE, ModelIOSpec
@@ -29,7 +30,6 @@ from bloodcell.training.output.description import describe_model
 from bloodcell.training.output.history import HISTORY_FILE, write_history
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.output.provenance import collect_provenance
-from bloodcell.core.io import write_json
 from bloodcell.training.samples.samples import Samples, build_io_spec, find_mask_file
 from bloodcell.training.specs.train_spec import TrainSpec
 

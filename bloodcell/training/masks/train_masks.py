@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from bloodcell.core.errors import RunError
+from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control
 from bloodcell.model_store.io_spec import MASK_FILE
 from bloodcell.model_store.mask_models import EXAMPLES_FILE, MASKS_KIND, METRICS_FILE
@@ -27,7 +28,6 @@ from bloodcell.training.masks.mask_card import write_mask_card
 from bloodcell.training.masks.mask_metrics import measure_masks
 from bloodcell.training.output.history import HISTORY_FILE, MASK_COLUMNS, write_history
 from bloodcell.training.output.result_folder import create_result_folder, write_table
-from bloodcell.core.io import write_json
 from bloodcell.training.samples.mask_samples import MaskSamples, load_mask_samples
 from bloodcell.training.specs.masks_spec import MasksSpec
 
