@@ -121,10 +121,10 @@ NOTES = (
     "",
     "The finder is timed on the 640x480 fields of bccd with `cv2.setNumThreads(1)`, decoded before.",
     "",
-    f"Trained are the published network for 128x128 pictures (three epochs) and the small network at 64x64 (eight) on "
+    f"Trained are the published network for 128x128 images (three epochs) and the small network at 64x64 (eight) on "
     f"{TRAINING_IMAGES} of the images, whole, with rotation, flip and contrast, as a job runs it; "
     "`benchmarks/bench_training.py` says what the three ways do. The first bar of each counts all epochs and the making of "
-    "the pictures' file, the second the epochs after the first. The more a network computes, the less its feeding "
+    "the images' file, the second the epochs after the first. The more a network computes, the less its feeding "
     "matters.",
     "",
     "The page is opened in a headless Chromium that runs already; time counts from starting `streamlit run app.py` in "
@@ -249,13 +249,17 @@ def run_step(
 ) -> dict[str, float]:
     """One measurement of bench_steps.py, in a process of its own."""
     command = [sys.executable, str(PROJECT / "benchmarks" / "bench_steps.py"), name, str(folder), str(options.model)]
-    return json.loads(run([*command, str(work)], environment).stdout)
+    measured: dict[str, float] = json.loads(run([*command, str(work)], environment).stdout)
+    return measured
 
 
 def run_training_way(way: str, network: str, folder: Path, work: Path, environment: dict[str, str]) -> dict[str, float]:
     """One way of bench_training.py, in a process of its own."""
     command = [sys.executable, str(PROJECT / "benchmarks" / "bench_training.py"), way, network, str(folder)]
-    return json.loads(run([*command, str(work / "training")], environment).stdout.splitlines()[-1])
+    measured: dict[str, float] = json.loads(
+        run([*command, str(work / "training")], environment).stdout.splitlines()[-1]
+    )
+    return measured
 
 
 def run_cold_command(
@@ -301,7 +305,7 @@ def write_report(samples: Samples, options: argparse.Namespace, n_images: int, l
         verdict = "not measured" if bar.figure not in samples else "met" if bar.is_met(samples) else "**missed**"
         limit, measured = format_with_unit(f"{bar.limit:g}", bar.unit), format_spread(samples, bar.figure, bar.unit)
         lines.append(f"| {bar.what} | {sign} {limit} | {measured} | {verdict} |")
-    lines += ["", "## All figures", "", "| what | measured |", "|---|---|"]
+    lines += ["", "## All measurements", "", "| what | measured |", "|---|---|"]
     lines += [f"| {what} | {format_spread(samples, figure, unit)} |" for what, figure, unit in ROWS]
     lines += ["", *NOTES, ""]
     return "\n".join(lines)

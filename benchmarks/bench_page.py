@@ -96,7 +96,7 @@ def measure_page(chromium: str, images: list[Path], home: Path) -> Measurements:
 
 
 @contextmanager
-def serve_app(home: Path, app: str = "app.py") -> Iterator[tuple[subprocess.Popen, str]]:
+def serve_app(home: Path, app: str = "app.py") -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """`streamlit run APP` on a free port, ended afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -116,7 +116,7 @@ def serve_app(home: Path, app: str = "app.py") -> Iterator[tuple[subprocess.Pope
             process.kill()
 
 
-def wait_and_open(page: Page, url: str, process: subprocess.Popen) -> None:
+def wait_and_open(page: Page, url: str, process: subprocess.Popen[bytes]) -> None:
     """Go to the page as soon as the server listens."""
     while process.poll() is None:
         try:
@@ -127,7 +127,8 @@ def wait_and_open(page: Page, url: str, process: subprocess.Popen) -> None:
     raise SystemExit("error: streamlit stopped before it served a page")
 
 
-def measure_rss_mb(process: subprocess.Popen) -> float:
+def measure_rss_mb(process: subprocess.Popen[bytes]) -> float:
     """Memory in MB of the app process and all that it started."""
     whole = psutil.Process(process.pid)
-    return sum(one.memory_info().measure_rss_mb for one in [whole, *whole.children(recursive=True)]) / 2**20
+    processes = [whole, *whole.children(recursive=True)]
+    return float(sum(process.memory_info().rss for process in processes)) / 2**20

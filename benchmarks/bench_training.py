@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -21,6 +22,7 @@ import keras
 import numpy as np
 
 from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.augment import REFLECT, Augmentation
 from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.training.fitting.batches import DrawnBatches, build_scaling
@@ -28,7 +30,7 @@ from bloodcell.training.fitting.losses import build_losses
 from bloodcell.training.fitting.optimizers import build_optimizer
 from bloodcell.training.fitting.phases import build_network
 from bloodcell.training.samples.samples import load_samples
-from bloodcell.training.specs.train_spec import PUBLISHED_SETTINGS, SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import PUBLISHED_SETTINGS, TrainSpec
 
 EPOCHS = {"custom_cnn": 3, "small": 8}
 TURN_DEG = 36.0  # RandomRotation(0.1): a tenth of a full turn to both sides
@@ -59,14 +61,14 @@ def compile_model(spec: TrainSpec, steps: int, model: keras.Model) -> keras.Mode
     return model
 
 
-class Clock(keras.callbacks.Callback):
+class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """When each epoch ended."""
 
     def __init__(self) -> None:
         super().__init__()
         self.ends: list[float] = []
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.ends.append(time.perf_counter())
 
 
@@ -90,7 +92,7 @@ def ours(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
     return compute_rates(start, clock.ends, n_images)
 
 
-class PublishedBatches(keras.utils.PyDataset):
+class PublishedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """One image after the other: load, resize, then Keras' layers."""
 
     def __init__(self, paths: list[Path], spec: TrainSpec) -> None:
@@ -114,11 +116,11 @@ class PublishedBatches(keras.utils.PyDataset):
         return crops, {"logits": labels} | known
 
     def _load_image(self, path: Path) -> np.ndarray:
-        picture = keras.utils.load_img(path, target_size=(self.spec.height_px, self.spec.width_px))
-        image = keras.utils.img_to_array(picture)[None]
+        loaded = keras.utils.load_img(path, target_size=(self.spec.height_px, self.spec.width_px))
+        image = keras.utils.img_to_array(loaded)[None]
         for layer in self.layers:
             image = layer(image, training=True)
-        return keras.ops.convert_to_numpy(image)[0]
+        return np.asarray(keras.ops.convert_to_numpy(image)[0])
 
 
 def published(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:

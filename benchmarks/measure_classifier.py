@@ -9,6 +9,7 @@ model and nothing is chosen by it. Copies of one cell are found from the pixels 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measurements import DATA, PROJECT, require_path, write_measurement
@@ -53,7 +54,7 @@ def main() -> None:
     masks, mask_records = open_source_file(PROJECT / "specs" / "wbc-masks.json")
     each = np.arange(len(mask_records))
     alone = [score_model(folder, test, test_records, groups, METRIC_NAMES) for folder in args.alone]
-    measured = {
+    measured: dict[str, Any] = {
         "shipped_test": score_model(args.shipped, test, test_records, groups, METRIC_NAMES),
         "shipped_masks": score_model(args.shipped, masks, mask_records, each, METRIC_NAMES),
         "alone_test": alone,
@@ -67,7 +68,7 @@ def main() -> None:
     _write_tests(args.shipped, measured)
 
 
-def _write_tests(folder: Path, measured: dict) -> None:
+def _write_tests(folder: Path, measured: dict[str, Any]) -> None:
     """Put the test figures into the shipped model's metrics.json and card."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     metrics["tests"] = {

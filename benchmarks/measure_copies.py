@@ -17,6 +17,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.copies.groups import group_images
 from bloodcell.datasets.copies.groups_file import encode_groups_csv
 from bloodcell.datasets.copies.leaks import ImageSet, find_leaks
+from bloodcell.datasets.copies.matching import Likeness
 from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_rgb
@@ -44,6 +46,7 @@ SHUFFLE_SEED = 0
 ORB_POINTS = 200
 ORB_LEVEL = 7  # OpenCV's own 20 leaves a quarter of the pale pictures without a match
 ORB_INLIERS = 20
+OrbPoints = tuple[np.ndarray, np.ndarray | None]
 SAME_FIELD_OVERLAP = 0.5
 N_REVIEWED_PAIRS = 200
 PAIRS_PER_SHEET = 50
@@ -78,17 +81,18 @@ def main() -> None:
         write_measurement("copies", {name: figures[name] for name in PARTS if name in figures})
 
 
-def run_in_process(part: str, options: argparse.Namespace) -> dict:
+def run_in_process(part: str, options: argparse.Namespace) -> dict[str, Any]:
     """Run this script for one part; its figures are its last line."""
     command = [sys.executable, __file__, "--part", part]
     for name in ("sheets", "csv"):
         if getattr(options, name) is not None:
             command += [f"--{name}", str(getattr(options, name))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=PROJECT)
-    return json.loads(done.stdout.splitlines()[-1])
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
-def measure_train(options: argparse.Namespace) -> dict:
+def measure_train(options: argparse.Namespace) -> dict[str, Any]:
     """Group TRAIN: the bars are 10 minutes on two cores and 2 GB."""
     _, files, groups, _, cost = group_set(require_path(KAGGLE / "TRAIN"))
     if options.csv:
@@ -96,7 +100,7 @@ def measure_train(options: argparse.Namespace) -> dict:
     return summarise_groups("TRAIN", files, groups) | cost
 
 
-def measure_test(options: argparse.Namespace) -> dict:
+def measure_test(options: argparse.Namespace) -> dict[str, Any]:
     """Group TEST in shuffled order without its names, and compare with the originals."""
     source, files, groups, _, cost = group_set(require_path(KAGGLE / "TEST"), shuffled=True)
     if options.csv:
@@ -104,7 +108,7 @@ def measure_test(options: argparse.Namespace) -> dict:
     return summarise_groups("TEST", files, groups) | cost | compare_with_originals(source, files, groups)
 
 
-def measure_pbc(options: argparse.Namespace) -> dict:
+def measure_pbc(options: argparse.Namespace) -> dict[str, Any]:
     """Group pbc, where nearly every image is a cell of its own, and draw the joined pairs for a person to look at."""
     source, files, groups, compared, cost = group_set(require_path(DATA / "pbc.zip"))
     pairs = sorted((files[a], files[b]) for (a, b), likeness in compared.items() if likeness.is_same_source)
@@ -132,7 +136,7 @@ def measure_pbc(options: argparse.Namespace) -> dict:
     } | cost
 
 
-def measure_leaks(options: argparse.Namespace) -> dict:
+def measure_leaks(options: argparse.Namespace) -> dict[str, Any]:
     """Find the cells of TRAIN that TEST shows too."""
     sets = []
     for name in ("TRAIN", "TEST"):
@@ -187,7 +191,9 @@ def measure_leaks(options: argparse.Namespace) -> dict:
     } | cost
 
 
-def group_set(path: Path, shuffled: bool = False) -> tuple[Contents, list[str], np.ndarray, dict, dict]:
+def group_set(
+    path: Path, shuffled: bool = False
+) -> tuple[Contents, list[str], np.ndarray, dict[tuple[int, int], Likeness], dict[str, Any]]:
     """Group the images of a set; returns source, files, their groups, the comparisons and what it cost."""
     source = Contents(path)
     files = [record.file for record in list_sorted_records(source.path)]
@@ -201,7 +207,7 @@ def group_set(path: Path, shuffled: bool = False) -> tuple[Contents, list[str], 
     return source, files, grouping.groups, grouping.compared, measure_cost(*begun)
 
 
-def measure_cost(wall: float, cpu: float) -> dict:
+def measure_cost(wall: float, cpu: float) -> dict[str, Any]:
     """Time since then, and the most memory that this process ever had."""
     return {
         "wall_s": round(time.perf_counter() - wall, 1),
@@ -211,7 +217,7 @@ def measure_cost(wall: float, cpu: float) -> dict:
     }
 
 
-def summarise_groups(split: str, files: list[str], groups: np.ndarray) -> dict:
+def summarise_groups(split: str, files: list[str], groups: np.ndarray) -> dict[str, Any]:
     """Count groups, singles and groups of more than one folder."""
     sizes = np.bincount(groups)
     labels = np.array([Path(file).parent.name for file in files])
@@ -230,7 +236,7 @@ def summarise_groups(split: str, files: list[str], groups: np.ndarray) -> dict:
     }
 
 
-def compare_with_originals(source: Contents, files: list[str], groups: np.ndarray) -> dict:
+def compare_with_originals(source: Contents, files: list[str], groups: np.ndarray) -> dict[str, Any]:
     """Compare the groups with the originals of TEST_SIMPLE that ORB finds for the images."""
     simple = Contents(require_path(KAGGLE / "TEST_SIMPLE"))
     originals = [record.file for record in list_sorted_records(simple.path)]
@@ -280,15 +286,15 @@ def is_own_group(mine: np.ndarray, groups: np.ndarray) -> bool:
     return len(np.unique(groups[mine])) == 1 and not np.isin(groups[~mine], groups[mine]).any()
 
 
-def find_orb_points(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def find_orb_points(rgb: np.ndarray) -> OrbPoints:
     """Give (x, y) of ORB points, float32 (K, 2), and their descriptors, uint8 (K, 32) or None."""
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     lit = cv2.erode((cv2.medianBlur(gray, 5) > 30).astype(np.uint8), np.ones((15, 15), np.uint8), borderValue=1)
-    keys, descriptors = cv2.ORB_create(ORB_POINTS, fastThreshold=ORB_LEVEL).detectAndCompute(gray, lit)
+    keys, descriptors = cv2.ORB.create(ORB_POINTS, fastThreshold=ORB_LEVEL).detectAndCompute(gray, lit)
     return np.array([key.pt for key in keys], np.float32).reshape(-1, 2), descriptors
 
 
-def register_orb_points(first: tuple, second: tuple) -> tuple[int, np.ndarray | None]:
+def register_orb_points(first: OrbPoints, second: OrbPoints) -> tuple[int, np.ndarray | None]:
     """Register two sets of ORB points; the number of inliers and the affine map of second onto first."""
     if first[1] is None or second[1] is None:
         return 0, None
@@ -301,24 +307,24 @@ def register_orb_points(first: tuple, second: tuple) -> tuple[int, np.ndarray | 
     return (0, None) if affine is None else (int(inliers.sum()), affine)
 
 
-def count_orb_inliers(first: tuple, second: tuple) -> int:
+def count_orb_inliers(first: OrbPoints, second: OrbPoints) -> int:
     """Count the points on which two pictures agree."""
     return register_orb_points(first, second)[0]
 
 
-def number_fields(known: list[tuple]) -> np.ndarray:
+def number_fields(known: list[OrbPoints]) -> np.ndarray:
     """Number originals so that two photographs sharing half their area get the same number; int (O,)."""
     pairs = []
     for a in range(len(known)):
         for b in range(a):
             inliers, affine = register_orb_points(known[a], known[b])
-            if inliers >= ORB_INLIERS:
+            if affine is not None and inliers >= ORB_INLIERS:
                 share = cv2.warpAffine(np.ones((240, 320), np.float32), affine, (320, 240)).mean()
                 if share >= SAME_FIELD_OVERLAP:
                     pairs.append((a, b))
     rows, cols = np.array(pairs, dtype=int).reshape(-1, 2).T
     graph = coo_matrix((np.ones(len(rows)), (rows, cols)), shape=(len(known), len(known)))
-    return connected_components(graph, directed=False)[1]
+    return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def write_groups(path: Path, files: list[str], groups: np.ndarray) -> None:

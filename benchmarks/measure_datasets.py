@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from measurements import DATA, PROJECT, require_path, write_measurement
 
@@ -19,6 +20,7 @@ from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.changes import check_dataset_state
 from bloodcell.datasets.catalog.library import register_listing
 from bloodcell.datasets.catalog.scan import scan_images
+from bloodcell.datasets.labels.layouts import Listing
 from bloodcell.datasets.labels.listing import list_images
 
 SETS = ("kaggle-wbc", "pbc.zip", "malaria.zip")
@@ -30,10 +32,10 @@ def measure_peak_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
-def measure_dataset(path: Path) -> dict:
+def measure_dataset(path: Path) -> dict[str, Any]:
     """Register one dataset in a workspace that is thrown away."""
     # Seconds mean little where other work holds the cores: cpu_s and the load tell.
-    figures: dict = {"before_mb": measure_peak_mb(), "load_average": round(os.getloadavg()[0], 1)}
+    figures: dict[str, Any] = {"before_mb": measure_peak_mb(), "load_average": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as home:
         began = time.perf_counter()
         listing = list_images(path)
@@ -61,7 +63,7 @@ def measure_dataset(path: Path) -> dict:
     }
 
 
-def measure_stop_delay_s(listing) -> float:
+def measure_stop_delay_s(listing: Listing) -> float:
     """Seconds from saying stop, 300 images into a scan, until it has stopped."""
     asked = 0
     said = 0.0
@@ -86,7 +88,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(measure_dataset(Path(sys.argv[1]))))
         return
-    figures: dict = {"bar": {"images": 12_000, "seconds": BAR_S, "mb": BAR_MB}}
+    figures: dict[str, Any] = {"bar": {"images": 12_000, "seconds": BAR_S, "mb": BAR_MB}}
     for name in SETS:
         command = [sys.executable, __file__, str(require_path(DATA / name))]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)

@@ -107,7 +107,9 @@ def _measure_clicks(url: str, repeats: int) -> tuple[list[float], ...]:
         page.wait_for_timeout(2000)
         numbers = page.locator(".js-plotly-plot .textpoint text")
         shown = [
-            at for at in range(numbers.count()) if int(re.sub(r"\D", "", numbers.nth(at).text_content()) or 0) > 40
+            at
+            for at in range(numbers.count())
+            if int(re.sub(r"\D", "", numbers.nth(at).text_content() or "") or 0) > 40
         ]
         for number in range(repeats + 1):
             at = shown[number % len(shown)]

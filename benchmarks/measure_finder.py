@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measurements import DATA, require_path, write_measurement
@@ -20,9 +21,9 @@ def read_bccd_fields(split: str) -> Iterator[Field]:
     for name in (folder / "ImageSets" / "Main" / f"{split}.txt").read_text().split():
         root = ElementTree.parse(folder / "Annotations" / f"{name}.xml").getroot()
         boxes = [
-            Box(*(int(float(found.find("bndbox").findtext(side))) for side in ("ymin", "xmin", "ymax", "xmax")))
-            for found in root.iter("object")
-            if found.findtext("name") == "WBC"
+            Box(*(int(float(labelled.findtext(f"bndbox/{side}", ""))) for side in ("ymin", "xmin", "ymax", "xmax")))
+            for labelled in root.iter("object")
+            if labelled.findtext("name") == "WBC"
         ]
         yield folder / "JPEGImages" / f"{name}.jpg", boxes
 
@@ -40,7 +41,7 @@ def read_txl_fields(split: str) -> Iterator[Field]:
         yield path, boxes
 
 
-def score_fields(fields: list[Field]) -> dict:
+def score_fields(fields: list[Field]) -> dict[str, Any]:
     """A found box is false if its centre lies in no true box and it has IoU < 0.3 with all of them."""
     n_true = n_hit = n_met = n_false = 0
     for path, true in fields:
@@ -65,7 +66,7 @@ def _contains_centre(box: Box, found: Box) -> bool:
     return box.top <= row <= box.bottom and box.left <= col <= box.right
 
 
-def score_single(paths: list[Path]) -> dict:
+def score_single(paths: list[Path]) -> dict[str, Any]:
     with ThreadPoolExecutor(2) as pool:
         counts = np.array(list(pool.map(lambda path: len(find_white_cells(read_rgb(path.read_bytes())).boxes), paths)))
     return {

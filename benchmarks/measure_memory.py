@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from measurements import PROJECT, write_measurement
@@ -69,9 +70,10 @@ class MemoryWatch(Control):
     """Notes the memory after the last epoch of each fit."""
 
     def __init__(self, epochs: int) -> None:
-        self.epochs, self.rss_mb = epochs, []
+        self.epochs = epochs
+        self.rss_mb: list[int] = []
 
-    def on_epoch(self, row: dict) -> None:
+    def on_epoch(self, row: dict[str, Any]) -> None:
         """Called after each epoch."""
         if row["epoch"] == self.epochs:
             self.rss_mb.append(round(psutil.Process().memory_info().rss / 1e6))
@@ -92,7 +94,7 @@ def lay_out(folder: Path, n: int) -> None:
             os.link(folder / f"{name}-{number % N_DRAWN}.png", folder / "cells" / name / f"{number}.png")
 
 
-def train_here(kind: str, folder: Path) -> dict:
+def train_here(kind: str, folder: Path) -> dict[str, Any]:
     """Train in this process; what it took."""
     from bloodcell.experiments.k_fold import run_k_fold
     from bloodcell.experiments.trials import run_trials
@@ -109,16 +111,16 @@ def train_here(kind: str, folder: Path) -> dict:
     return {"library_mb": base_mb, "after_each_fit_mb": watch.rss_mb, "peak_mb": peak_mb, "seconds": seconds}
 
 
-def measure_in_process(kind: str, n: int) -> dict:
+def measure_in_process(kind: str, n: int) -> dict[str, Any]:
     """Lay out the files and train in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="measure-memory-") as temporary:
         lay_out(Path(temporary), n)
         command = [sys.executable, __file__, "--work", kind, "--folder", temporary]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-    found = json.loads(done.stdout.splitlines()[-1])
-    print(f"{kind} of {n} images: {found}", file=sys.stderr)
-    return {"images": n} | found
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{kind} of {n} images: {measured}", file=sys.stderr)
+    return {"images": n} | measured
 
 
 def main() -> None:

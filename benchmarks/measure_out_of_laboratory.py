@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measurements import DATA, PROJECT, require_path, write_measurement
@@ -88,7 +89,7 @@ def _copy(file: Path, folder: Path) -> None:
     shutil.copyfile(file, folder / file.name)
 
 
-def score_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -> dict:
+def score_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -> dict[str, Any]:
     images = Contents(data_dir / name)
     records = list_source_records(SourceSpec(name, name), images)
     groups = assign_source_cells("pixels" if name == "bccd" else "each", images, records)
@@ -101,7 +102,7 @@ def score_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -
         for row in np.flatnonzero(chosen):
             cells = data_dir / f"{name}-{seed}"
             _copy(data_dir / name / records[row].file, cells / records[row].label)
-        outcome = {"seed": seed, "cells": int(chosen.sum())}
+        outcome: dict[str, Any] = {"seed": seed, "cells": int(chosen.sum())}
         outcome |= adapt_model(model, data_dir, cells.name, seed)
         some = [records[row] for row in rest]
         new = Path(outcome.pop("folder"))
@@ -118,7 +119,8 @@ def score_laboratory(name: str, model: Path, data_dir: Path, seeds: list[int]) -
 def choose_images(records: list[Record], groups: np.ndarray, seed: int) -> np.ndarray:
     """Which images to adapt on, bool (N,): whole groups, class by class in turn, at most half of each class."""
     rng = random.Random(seed)
-    sizes, taken = Counter(record.label for record in records), Counter()
+    sizes = Counter(record.label for record in records)
+    taken: Counter[str] = Counter()
     waiting: dict[str, list[int]] = {label: [] for label in sorted(sizes)}
     label_of = {int(group): record.label for group, record in zip(groups, records, strict=True)}
     for group, label in label_of.items():
@@ -128,7 +130,7 @@ def choose_images(records: list[Record], groups: np.ndarray, seed: int) -> np.nd
     chosen = np.zeros(len(records), bool)
     while any(waiting.values()):
         for label, some in waiting.items():
-            rows = np.flatnonzero(groups == some.pop()) if some else []
+            rows = np.flatnonzero(groups == some.pop()) if some else np.array([], int)
             fits = taken[label] + len(rows) <= sizes[label] // 2 and chosen.sum() + len(rows) <= MAX_CELLS
             if len(rows) and fits:
                 chosen[rows] = True
@@ -136,7 +138,7 @@ def choose_images(records: list[Record], groups: np.ndarray, seed: int) -> np.nd
     return chosen
 
 
-def adapt_model(model: Path, data_dir: Path, cells: str, seed: int) -> dict:
+def adapt_model(model: Path, data_dir: Path, cells: str, seed: int) -> dict[str, Any]:
     """Adapt as the app does; the model before, where the new one was refused."""
     work_dir, settings = data_dir / f"{cells}-run", load_settings()
     cache = settings.home / "cache"

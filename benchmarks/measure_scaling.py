@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ def read_memory_mb(field: str) -> float:
     raise SystemExit(f"error: /proc/self/status has no {field}: measure on Linux.")
 
 
-def measure_fit(name: str, n: int) -> dict:
+def measure_fit(name: str, n: int) -> dict[str, Any]:
     """In this process: fit on n crops."""
     list(iterate_crops(BATCH))  # decoder and libraries are in memory before the fit
     before, started = read_memory_mb("VmRSS"), time.perf_counter()
@@ -65,7 +66,7 @@ def measure_fit(name: str, n: int) -> dict:
     }
 
 
-def compare_with_scikit_learn(sample: np.ndarray) -> dict:
+def compare_with_scikit_learn(sample: np.ndarray) -> dict[str, Any]:
     """Mean, deviation and scaled levels against StandardScaler, the crops in batches of uneven size."""
     from sklearn.preprocessing import StandardScaler
 
@@ -91,7 +92,7 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure_fit(args.one[0], int(args.one[1]))))
         return
-    memory: dict[str, list] = {}
+    memory: dict[str, list[dict[str, float]]] = {}
     for name in FITTED:
         for n in SIZES:
             command = [sys.executable, __file__, "--one", name, str(n)]

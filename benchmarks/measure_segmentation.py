@@ -1,5 +1,7 @@
 """Measure every way to segment against the true masks of all 300 wbc-masks: Dice of nucleus and of whole cell."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from measurements import DATA, PROJECT, require_path, write_measurement
@@ -11,7 +13,7 @@ from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
 from bloodcell.imaging.segment import METHODS
 
 
-def summarise_values(values: np.ndarray) -> dict:
+def summarise_values(values: np.ndarray) -> dict[str, Any]:
     """Mean over images with a 95 % bootstrap interval over images, and the median."""
     interval = cluster_bootstrap(lambda rows: float(values[rows].mean()), np.arange(len(values)))
     return {
@@ -21,7 +23,7 @@ def summarise_values(values: np.ndarray) -> dict:
     }
 
 
-def summarise_method(rows: pd.DataFrame) -> dict:
+def summarise_method(rows: pd.DataFrame) -> dict[str, Any]:
     return {
         "dice_nucleus": summarise_values(rows["dice_nucleus"].to_numpy()),
         "dice_cell": summarise_values(rows["dice_cell"].to_numpy()),

@@ -11,6 +11,7 @@ wbc4-other-stains is scored on kaggle-wbc TEST and on wbc-masks.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measurements import DATA, PROJECT, require_path, write_measurement
@@ -60,7 +61,7 @@ def main() -> None:
     write_measurement("shipped", {name: one | {"bar": BARS[name]} for name, one in measured.items()})
 
 
-def score_wbc8(folder: Path, split: Path) -> dict:
+def score_wbc8(folder: Path, split: Path) -> dict[str, Any]:
     images = Contents(require_path(DATA / "pbc.zip"))
     table = read_split(split).table
     group_of = {row.file: row.group for row in table.itertuples() if row.split == TEST}
@@ -69,13 +70,13 @@ def score_wbc8(folder: Path, split: Path) -> dict:
     return score_model(folder, images, records, groups)
 
 
-def score_test(folder: Path) -> dict:
+def score_test(folder: Path) -> dict[str, Any]:
     images = Contents(require_path(DATA / "kaggle-wbc" / "TEST"))
     records = list_sorted_records(images.path)
     return score_model(folder, images, records, assign_source_cells("pixels", images, records))
 
 
-def score_malaria(run: Path) -> dict:
+def score_malaria(run: Path) -> dict[str, Any]:
     description = read_description(run)
     spec = TrainSpec.from_json(json.dumps(description["training"]))
     samples = load_samples(spec, DATA, load_settings().home / "cache")
@@ -85,7 +86,7 @@ def score_malaria(run: Path) -> dict:
     return {"model_sha256": model_sha256(run)} | found
 
 
-def write_tests(folder: Path, tests: dict[str, dict]) -> None:
+def write_tests(folder: Path, tests: dict[str, dict[str, Any]]) -> None:
     """Put test figures into a model's metrics.json and card."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     metrics["tests"] = tests

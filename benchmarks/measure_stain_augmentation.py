@@ -10,6 +10,7 @@ later scored on one of the two laboratories must be chosen on the other.
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measurements import DATA, PROJECT, require_path, write_measurement
@@ -24,11 +25,12 @@ from bloodcell.datasets.catalog.source_spec import (
 )
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.augment import Augmentation
+from bloodcell.imaging.scale import ScalingName
 from bloodcell.training.specs.train_spec import TrainSpec
 
 STRONG = Augmentation(zoom=0.25, stain=0.5, mixing=0.15, light=8.0, blur=0.4)
 VERY_STRONG = replace(STRONG, stain=0.7, mixing=0.3, light=10.0, blur=0.5)
-RUNS = {
+RUNS: dict[str, tuple[ScalingName, Augmentation]] = {
     "strong": ("-1..1", STRONG),
     "very strong": ("-1..1", VERY_STRONG),
     "strong, own levels": ("crop", STRONG),
@@ -41,7 +43,7 @@ METRIC_NAMES = ("images", "source_cells", "accuracy", "interval", "balanced_accu
 def build_spec(name: str) -> TrainSpec:
     scaling, augmentation = RUNS[name]
     source = SourceSpec("pbc", "pbc.zip", groups="each", weight=0.5)
-    short = {"context": 1.25, "epochs": 6, "images_per_epoch": 3000, "unknown_share": 0.1}
+    short: dict[str, Any] = {"context": 1.25, "epochs": 6, "images_per_epoch": 3000, "unknown_share": 0.1}
     return TrainSpec(name=name, sources=(source,), scaling=scaling, augment=augmentation, **short)
 
 

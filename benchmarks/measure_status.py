@@ -1,6 +1,6 @@
 """Count confident cells where there is no white cell to be confident about; the bar is none.
 
-Pictures: drawn ones (data/synthetic.not_smears), photographs that come with scikit-image and scikit-learn, single red
+Pictures: drawn ones (data/synthetic.draw_non_smears), photographs that come with scikit-image and scikit-learn, single red
 cells of malaria.zip, and parts of TEST_SIMPLE and txl val fields without a white cell. None of them was trained on.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 import sklearn.datasets
-from measure_finder import read_txl_fields
+from measure_finder import Field, read_txl_fields
 from measurements import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.errors import BloodcellError
@@ -24,13 +24,13 @@ from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
-from bloodcell.synthetic.gallery import not_smears
+from bloodcell.synthetic.gallery import draw_non_smears
 
 NamedImage = tuple[str, bytes]
 
 
 def draw_images() -> Iterator[NamedImage]:
-    for kind, rgb in not_smears(seed=1):
+    for kind, rgb in draw_non_smears(seed=1):
         yield f"drawn: {kind.rstrip('0123456789 ')}", encode_png(rgb)
 
 
@@ -65,7 +65,7 @@ def iterate_empty_parts() -> Iterator[NamedImage]:
 
     TEST_SIMPLE has no boxes, so the finder's are avoided there; of txl the labelled ones, and the finder's too.
     """
-    fields = [(path, []) for path in sorted(require_path(DATA / "kaggle-wbc" / "TEST_SIMPLE").glob("*/*"))]
+    fields: list[Field] = [(path, []) for path in sorted(require_path(DATA / "kaggle-wbc" / "TEST_SIMPLE").glob("*/*"))]
     for path, boxes in [*fields, *read_txl_fields("val")]:
         rgb = read_rgb(path.read_bytes())
         boxes = [*boxes, *find_white_cells(rgb).boxes]
@@ -86,7 +86,9 @@ def main() -> None:
     parser.add_argument("--show", type=Path, help="folder for the pictures with a confident cell")
     args = parser.parse_args()
     engine = Engine(args.model)
-    pictures, found, confident = Counter(), Counter(), Counter()
+    pictures: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    confident: Counter[str] = Counter()
     for source in (draw_images(), iterate_photographs(), iterate_red_cells(), iterate_empty_parts()):
         images = list(source)
         for (kind, data), result in zip(images, analyse(engine, (data for _, data in images)), strict=True):

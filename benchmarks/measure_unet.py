@@ -10,6 +10,7 @@ import argparse
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,12 +29,12 @@ from bloodcell.training.masks.mask_metrics import summarise_scores
 from bloodcell.training.masks.train_masks import train_mask_model
 from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.samples.mask_samples import open_pairs
-from bloodcell.training.specs.masks_spec import DRAWN, OTSU, MasksSpec
+from bloodcell.training.specs.masks_spec import DRAWN, OTSU, MasksSpec, Targets
 
 SPEC = PROJECT / "specs" / "unet-wbc-masks.json"
 N_FOLDS = 5
 PLAIN_OTSU = "plain Otsu on green, nothing learned"
-METHOD_TITLES = {DRAWN: "U-Net taught on drawn masks", OTSU: "U-Net taught on Otsu's masks"}
+METHOD_TITLES: dict[Targets, str] = {DRAWN: "U-Net trained on drawn masks", OTSU: "U-Net trained on Otsu's masks"}
 
 
 class PrintedLog(Control):
@@ -55,7 +56,7 @@ def write_fold_split(spec: MasksSpec, fold: int, folder: Path) -> Path:
     return path
 
 
-def train_unet(spec: MasksSpec, targets: str, fold: int, folder: Path) -> Path:
+def train_unet(spec: MasksSpec, targets: Targets, fold: int, folder: Path) -> Path:
     """The folder of the U-Net taught on all but one fifth."""
     done = folder / f"{targets}-{fold}"
     if not done.exists():
@@ -68,14 +69,17 @@ def train_unet(spec: MasksSpec, targets: str, fold: int, folder: Path) -> Path:
     return done
 
 
-def score_fold(spec: MasksSpec, folders: dict[str, Path]) -> list[dict]:
+def score_fold(spec: MasksSpec, folders: dict[Targets, Path]) -> list[dict[str, Any]]:
     """Dice and IoU against the drawn masks, a row a held-back picture and method; `folders` are of one fold."""
     held = pd.read_csv(folders[DRAWN] / "held_back.csv")["file"]
     engines = {METHOD_TITLES[targets]: MaskEngine(folder / MASK_FILE) for targets, folder in folders.items()}
     rows = []
     with open_pairs(spec, DATA) as pairs:
         for file in held:
-            rgb, truth = pairs.read(Record(file, ""))
+            read = pairs.read(Record(file, ""))
+            if read is None:
+                raise SystemExit(f"error: {file} cannot be read.")
+            rgb, truth = read
             masks = {name: engine.mask(rgb) for name, engine in engines.items()} | {PLAIN_OTSU: mask_cell_by_otsu(rgb)}
             rows += [
                 {"method": name, "file": file, "dice": dice(mask, truth), "iou": intersection_over_union(mask, truth)}
@@ -96,7 +100,7 @@ def main() -> None:
     spec = MasksSpec.read(SPEC)
     side = args.side or spec.height_px
     spec = replace(spec, height_px=side, width_px=side, epochs=args.epochs or spec.epochs)
-    rows: list[dict] = []
+    rows: list[dict[str, Any]] = []
     for fold in range(args.folds):
         rows += score_fold(spec, {targets: train_unet(spec, targets, fold, args.out) for targets in METHOD_TITLES})
         table = pd.DataFrame(rows)

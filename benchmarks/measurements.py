@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("BLOODCELL_DATA") or PROJECT.parent / "shared" / "data")
@@ -16,7 +17,7 @@ def require_path(path: Path) -> Path:
     return path
 
 
-def write_measurement(name: str, metrics: dict) -> None:
+def write_measurement(name: str, metrics: dict[str, Any]) -> None:
     """Write figures to docs/measured/NAME.json, from which docs/results.md is made."""
     RESULTS_DIR.mkdir(parents=True, exist_ok=True)
     (RESULTS_DIR / f"{name}.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from bloodcell.inference.engine import Engine
 
 def score_model(
     folder: Path, images: Contents, records: list[Record], groups: np.ndarray, metric_names: Collection[str] = ()
-) -> dict:
+) -> dict[str, Any]:
     """The model's fingerprint and its figures, those of `metric_names` or all, by the same pipeline as the app."""
     engine = Engine(folder)
     metrics = summarise_metrics(predict_records(engine, images, records, groups))
