@@ -157,7 +157,7 @@ def test_trials_are_judged_on_one_part(app, dataset, kind):
             "Dropout: `low` must be below `high`. Received: 0.3, 0.3",
         ),
         (["batch_size"], "multiselect", "batch_size", [], "Pictures a batch: `choices` must be a list of one value"),
-        (["momentum"], "", "", None, "'momentum' is of the optimizer 'sgd' alone. Received: ('adamw',)"),
+        (["momentum"], "", "", None, "'momentum' needs the optimizer 'sgd'. Received: ('adamw',)"),
         (["stage_widths"], "text_input", "stage_widths", "8, twelve", "`stage_widths` must be a whole number"),
     ],
 )

@@ -66,7 +66,7 @@ def reproduce(chosen: Recipe, data_dir: Path, out: Path) -> list[dict[str, Any]]
     """
     measured = [
         _train_and_score(out, (name, split), spec, chosen.variants[name], data_dir)
-        for (name, split), spec in chosen.runs().items()
+        for (name, split), spec in chosen.list_runs().items()
     ]
     result = {"name": chosen.name, "title": chosen.title, "published": chosen.published, "shortened": chosen.shortened}
     write_atomic(out / RESULT_FILE, (json.dumps(result | {"runs": measured}, indent=2) + "\n").encode())

@@ -46,7 +46,7 @@ def build_continuation_spec(spec: AdaptSpec, model_dir: Path, description: dict[
     ModelError, SpecError
         If the model does not say how it was trained, is not taught by steps, or lacks model.keras.
     """
-    train = spec.train_spec(description)
+    train = spec.build_train_spec(description)
     if train.mask_model:
         train = replace(train, mask_model=str(model_dir.resolve()))  # the model brings its U-Net along
     if get_network(train.model).trained_by != BY_STEPS:

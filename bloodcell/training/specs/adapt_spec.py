@@ -1,5 +1,6 @@
-"""How a model is continued on a few cells of another laboratory, and when the result takes its place."""
+"""How a model is adapted to a few cells of another laboratory, and when the result takes its place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,35 +16,59 @@ from bloodcell.networks.settings import FROM_SCRATCH
 from bloodcell.training.specs.choices import COSINE, EQUAL_PARTS, KEEP_MEAN
 from bloodcell.training.specs.train_spec import TrainSpec
 
-# A dataset made of decided cells names them, their images and their labels in this table (`review.cell_sets`).
+# A dataset made of reviewed cells names them, their images and their labels in this table (`review.cell_sets`).
 CELLS_CSV = "cells.csv"
 CELLS_NAME = "cells"
 
 ADAPT_FILE = "adapt.json"
-# How the reason begins for which an adapted model is refused by the rule.
+# How the reason starts when an adapted model is refused by the rule.
 REFUSAL_PREFIX = "The adapted model was not kept"
 ACCEPTANCE_RULE = (
-    "The adapted model is kept only if its balanced accuracy on the held-back cells is above that of the model before;"
-    " if both are equal it is refused."
+    "The adapted model is kept only if its balanced accuracy on the held-out cells is higher than that of the original"
+    " model; if both are equal, it is refused."
 )
 
 
 @dataclass(frozen=True)
 class AdaptSpec(Spec):
-    """A model to be continued.
+    """A model to adapt, the labelled cells to adapt it to, and how.
 
-    name : of the model that comes of it
-    model : name on the shelf, or the path of a model folder
-    cells : SourceSpec of the labelled cells; its path starts from the data folder
-    title : "" for that of the model with "adapted"
-    old_data : folder that the paths of the model's own sources start from, to learn from them too; "" for the new cells
-        alone
-    old_weight : with `old_data`, the share of the drawn crops that are old
-    epochs, frozen_epochs : in the first `frozen_epochs` of the `epochs` only the head learns
-    learning_rate, frozen_rate : of the second round, of all of the network, and of the first
-    images_per_epoch, batch_size : as in TrainSpec
-    held_share : share of the cells that is held back to compare before and after, closed over groups, of every class
-    seed : of the drawing, and of which cells are held back
+    Attributes
+    ----------
+    name : str
+        Name of the adapted model.
+    model : str
+        Name in the model library, or the path of a model folder.
+    cells : SourceSpec
+        The labelled cells; the path starts from the data folder.
+    title : str, default ""
+        Title of the adapted model; "" for that of the original model with "adapted".
+    old_data : str, default ""
+        Folder that the paths of the model's own sources start from, to train on them too; "" for the new cells alone.
+    old_weight : float, default 0.5
+        With `old_data`, the share of the drawn crops that come from it.
+    epochs : int, default 16
+        Epochs of both phases together.
+    frozen_epochs : int, default 6
+        Epochs of the first phase, in which only the head is trained.
+    learning_rate : float, default 5e-4
+        Learning rate of the second phase, in which the whole network is trained.
+    frozen_rate : float, default 2e-3
+        Learning rate of the first phase.
+    images_per_epoch : int, default 480
+        Crops drawn per epoch.
+    batch_size : int, default 32
+        Crops per batch.
+    held_share : float, default 0.3
+        Share of the cells that is held out, in every class, to compare the models before and after; source cells stay
+        together.
+    seed : int, default 0
+        Seed of the batches, and of which cells are held out.
+
+    Raises
+    ------
+    SpecError
+        If a share is not between 0 and 1, if a phase has no epoch, or if the cells have limits.
     """
 
     name: str
@@ -70,39 +95,45 @@ class AdaptSpec(Spec):
             require(0 < value < 1, f"`{name}` must be between 0 and 1. Received: {value}.")
         require(
             0 < self.frozen_epochs < self.epochs,
-            f"`frozen_epochs` must be above 0 and below `epochs`: the head is first."
+            "`frozen_epochs` must be above 0 and below `epochs`: the head is trained first."
             f" Received: {self.frozen_epochs} of {self.epochs}.",
         )
-        require(not self.cells.limits, "`limits` are not for cells to adapt to: take those that shall be learned from.")
-        require(bool(self.model) and bool(self.name), "A model to adapt and a name for the result are needed.")
+        require(not self.cells.limits, "`limits` cannot be set on cells to adapt to: choose the cells themselves.")
+        require(bool(self.model) and bool(self.name), "An adaptation needs a model, and a name for the adapted one.")
 
-    def train_spec(self, description: dict[str, Any]) -> TrainSpec:
-        """The training run of an adaptation.
+    def build_train_spec(self, description: Mapping[str, Any]) -> TrainSpec:
+        """Build the training spec of the adaptation: the model's own, with the settings and cells of this spec.
 
         Parameters
         ----------
-        description : contents of the model's spec.json
+        description : mapping
+            Contents of the model's spec.json.
+
+        Returns
+        -------
+        TrainSpec
+            Its first source is the new cells.
 
         Raises
         ------
         SpecError
-            If it does not say how the model was trained, or that cannot be continued.
+            If `description` does not say how the model was trained, or these settings break a rule.
         """
-        was = self.read_previous_training(description)
+        previous = self.read_previous_training(description)
         old: tuple[SourceSpec, ...] = ()
         if self.old_data:
-            total = sum(source.weight for source in was.sources)
+            total = sum(source.weight for source in previous.sources)
             old = tuple(
                 _resolve_source(self.old_data, source, self.old_weight * source.weight / total)
-                for source in was.sources
+                for source in previous.sources
             )
         new_weight = 1 - self.old_weight if old else 1.0
         is_taken = self.cells.name in [source.name for source in old]
         new = replace(self.cells, name=f"{self.cells.name} (new)" if is_taken else self.cells.name, weight=new_weight)
         return replace(
-            was,
+            previous,
             name=self.name,
-            title=self.title or f"{was.title or was.name}, adapted",
+            title=self.title or f"{previous.title or previous.name}, adapted",
             sources=(new, *old),
             weights=FROM_SCRATCH,
             epochs=self.epochs,
@@ -118,28 +149,40 @@ class AdaptSpec(Spec):
             keep=KEEP_MEAN,
             patience=0,
             mixed_precision=False,
-            folds=max(was.folds, 2),
+            folds=max(previous.folds, 2),
             fold=0,
             seed=self.seed,
         )
 
-    def read_previous_training(self, description: dict[str, Any]) -> TrainSpec:
-        """The training that the model came of; SpecError if its spec.json, `description`, does not say."""
+    def read_previous_training(self, description: Mapping[str, Any]) -> TrainSpec:
+        """Read how the model was trained from its spec.json, `description`; SpecError if that does not say."""
         if not isinstance(description.get("training"), dict):
-            raise SpecError(f"The model {self.model} does not say how it was trained, so it cannot be continued.")
+            raise SpecError(f"The model {self.model} does not say how it was trained, so it cannot be adapted.")
         return TrainSpec.from_dict(description["training"])
 
 
 def find_cells_source(path: Path) -> tuple[Path, SourceSpec]:
-    """The data folder and source of labelled cells in a folder or zip.
+    """Find the labelled cells in a folder or zip.
 
-    A folder with the table cells.csv (file, group, label), as a batch of decided cells gives it, is read by that;
-    others by their folders, one a class, and copies of a cell are found from the pixels.
+    A folder with the table cells.csv (file, group, label), as exported from a batch of reviewed cells, is read by that
+    table. Anything else is read as one folder per class, and copies of a cell are found from the pixels.
+
+    Parameters
+    ----------
+    path : Path
+        Folder or zip file.
+
+    Returns
+    -------
+    data_dir : Path
+        Folder that the source's path starts from.
+    source : SourceSpec
+        The labelled cells.
 
     Raises
     ------
     DatasetError
-        If there is nothing at `path`.
+        If there is no file at `path`.
     """
     path = path.resolve()
     if path.is_dir() and (path / CELLS_CSV).is_file():
@@ -160,23 +203,35 @@ def find_cells_source(path: Path) -> tuple[Path, SourceSpec]:
 
 
 def build_registered_source(dataset: Dataset, settings: Settings) -> SourceSpec:
-    """The source of labelled cells that are registered in the workspace, with the best groups that are known.
+    """Build the source of a dataset in the dataset library, with the best source cells that are known.
 
-    Those kept with the dataset come first; then, of decided cells of a batch, their images; else copies of a cell are
-    found from the pixels.
+    The groups stored with the dataset come first; then, for reviewed cells of a batch, the images they come from;
+    otherwise copies of a cell are found from the pixels.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Labelled cells in the dataset library.
+    settings : Settings
+        Where the workspace is.
+
+    Returns
+    -------
+    SourceSpec
+        The source, in the layout "dataset".
     """
-    known = read_stored_groups(dataset)
-    groups = STORED if known is not None and known.is_current else find_reviewed_groups(dataset, settings) or "pixels"
+    stored = read_stored_groups(dataset)
+    groups = STORED if stored is not None and stored.is_current else find_reviewed_groups(dataset, settings) or "pixels"
     return SourceSpec(format_source_name(dataset.name), dataset.id, layout=DATASET, groups=groups)
 
 
 def find_reviewed_groups(dataset: Dataset, settings: Settings) -> str:
-    """The table that says which image each cell of a dataset comes from; "" where it was not made of decided cells."""
+    """Return the path of the table of source images of reviewed cells; "" for a dataset not made of such cells."""
     return str(dataset.path / CELLS_CSV) if dataset.path.parent == settings.cells_dir else ""
 
 
 def _resolve_source(folder: str, source: SourceSpec, weight: float) -> SourceSpec:
-    """A source of the model with paths that do not depend on the data folder of the new cells."""
+    """Make the paths of one of the model's own sources independent of the data folder of the new cells."""
     if source.layout == DATASET:
         return replace(source, weight=weight)
     start = Path(folder).resolve()

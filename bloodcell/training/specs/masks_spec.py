@@ -1,4 +1,4 @@
-"""How a U-Net is taught which pixels belong to the cell."""
+"""How a U-Net is trained to mark the pixels of the cell."""
 
 import math
 from dataclasses import dataclass
@@ -12,25 +12,48 @@ OTSU: Final = "otsu"
 DRAWN: Final = "drawn"
 TARGETS: Final = get_args(Targets)
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 640
-LEVELS = 3  # on which the published U-Net halves a picture
+LEVELS = 3  # levels on which the published U-Net halves the image
 
 
 @dataclass(frozen=True)
 class MasksSpec(Spec):
-    """One teaching of a U-Net.
+    """One training run of a U-Net.
 
-    name : of what comes of it
-    source : SourceSpec of the pictures; of a split of its own, "validation" is held back and "train" learned from
-    targets : the masks it learns: "otsu", what Otsu's threshold on green marks; "drawn", those that people drew
-    masks : where drawn masks lie, see `datasets.masks.annotated_masks.find_annotated_masks`; "" for beside the pictures
-    cell_values : levels of a drawn mask that mean the cell; () for all above 0
-    height_px, width_px : of what the network takes; the picture is resized to it
-    stage_widths : filters from the first level to the bottom, in place of the published ones; () for those
-    epochs, batch_size : in each epoch every learned picture is shown once
-    learning_rate : of the first steps; it falls to 0 along a cosine
-    limit : most pictures to take, evenly over the classes; 0 for all
-    held_share : share of the pictures that is held back and measured on, closed over source cells
-    seed : of weights, order, mirroring, which pictures are taken and which held back
+    Attributes
+    ----------
+    name : str
+        Name of the U-Net.
+    source : SourceSpec
+        The images. If the source has a split of its own, its part "train" is trained on and "validation" held out.
+    title : str, default ""
+        Title for people; "" for the name.
+    targets : {"otsu", "drawn"}, default "otsu"
+        The masks to train on: "otsu", what Otsu's threshold on green marks; "drawn", masks drawn by people.
+    masks : str, default ""
+        Where drawn masks are, see `datasets.masks.annotated_masks.find_annotated_masks`; "" for beside the images.
+    cell_values : tuple of int, default ()
+        Levels of a drawn mask that mean the cell; () for all above 0.
+    height_px, width_px : int, default 128
+        Input size; images are resized to it.
+    stage_widths : tuple of int, default ()
+        Filters from the first level to the bottom; () for the published ones.
+    epochs : int, default 30
+        In each epoch every training image is shown once.
+    batch_size : int, default 8
+        Images per batch.
+    learning_rate : float, default 1e-3
+        Learning rate of the first steps; a cosine schedule brings it down to 0.
+    limit : int, default 0
+        Largest number of images to take, evenly over the classes; 0 for all.
+    held_share : float, default 0.2
+        Share of the images that is held out and measured on; source cells stay together.
+    seed : int, default 0
+        Seed of the weights, the order, the mirroring, and of which images are taken and which held out.
+
+    Raises
+    ------
+    SpecError
+        If a setting is outside its range, or if the source has limits.
     """
 
     name: str
@@ -62,7 +85,7 @@ class MasksSpec(Spec):
         require(
             0 < self.held_share <= 0.5, f"`held_share` must be above 0 and at most 0.5. Received: {self.held_share}."
         )
-        require(not self.source.limits, "`limits` of classes mean nothing to masks: use `limit`.")
+        require(not self.source.limits, "`limits` of classes have no meaning for masks: use `limit`.")
 
     def _check_masks(self) -> None:
         is_plain = not self.masks and not self.cell_values

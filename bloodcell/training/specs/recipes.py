@@ -1,7 +1,7 @@
-"""Published work on these data as training specs: each taught twice, on an honest split and on a leaky one.
+"""Published work on these data as training specs: each trained twice, on an honest split and on a leaky one.
 
-The CNN, the FCN and the custom CNN are scaled per channel where nothing else is said: with levels divided by 255, as
-published, they were still at chance after 6,000 images.
+The CNN, the FCN and the custom CNN are scaled per channel unless a recipe says otherwise: with levels divided by 255,
+as published, they were still at chance after 6,000 images.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ HONEST, LEAKY = "honest", "leaky"
 TRAIN = SourceSpec(name="kaggle-wbc TRAIN", path="kaggle-wbc/TRAIN", groups="pixels")
 MALARIA = SourceSpec(name="malaria", path="malaria.zip", groups=r"name:C(\d+)")
 FOLDS = 4
-# Rotation, flip and contrast, as the published notebooks have them.
+# Rotation, flip and contrast, as in the published notebooks.
 PUBLISHED_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, turn_deg=36, mirror=True, light=0, contrast=0.2, fill=REFLECT)
 
 
@@ -25,10 +25,18 @@ PUBLISHED_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, turn_deg=36, mirror=True
 class Recipe:
     """One published work.
 
-    name, title : for the command, for people
-    published : what was published, with the number
-    shortened : how these runs are shorter than the published ones; "" where they are not
-    variants : name -> spec of its honest run; the leaky one differs in the split alone
+    Attributes
+    ----------
+    name : str
+        Name on the command line.
+    title : str
+        Title for people.
+    published : str
+        What was published, with its result.
+    shortened : str
+        How these runs are shorter than the published ones; "" where they are not.
+    variants : dict of str to TrainSpec
+        Variant -> spec of its honest run; the leaky run differs only in its split.
     """
 
     name: str
@@ -37,8 +45,8 @@ class Recipe:
     shortened: str
     variants: dict[str, TrainSpec]
 
-    def runs(self) -> dict[tuple[str, str], TrainSpec]:
-        """(variant, "honest" or "leaky") -> spec, in the order in which they are run."""
+    def list_runs(self) -> dict[tuple[str, str], TrainSpec]:
+        """Return (variant, "honest" or "leaky") -> spec, in the order in which they are run."""
         return {
             (name, split): spec if split == HONEST else make_leaky(spec)
             for name, spec in self.variants.items()
@@ -47,7 +55,7 @@ class Recipe:
 
 
 def make_leaky(spec: TrainSpec) -> TrainSpec:
-    """The same run on a split of single images: copies of a cell, or cells of a patient, lie on both sides."""
+    """Return the same run on a split of single images: copies of a cell, or cells of a patient, are on both sides."""
     sources = tuple(replace(source, groups="each") for source in spec.sources)
     return replace(spec, name=f"{spec.name}-leaky", sources=sources)
 
@@ -58,11 +66,11 @@ def _build_train_spec(model: str, name: str, **changes: Any) -> TrainSpec:
     return TrainSpec.for_network(model, name, (TRAIN,), **(short | changes))
 
 
-_SHORT_NOTE = "8 epochs of 1,500 of the about 7,500 learned images, one run each"
+_SHORT_NOTE = "8 epochs of 1,500 of about 7,500 training images, one run each"
 _SMALL = {"height_px": 48, "width_px": 64, "epochs": 4}
-_SMALL_NOTE = "48x64 px, 4 epochs of 1,500 of the about 7,500 learned images, one run each"
+_SMALL_NOTE = "48x64 px, 4 epochs of 1,500 of about 7,500 training images, one run each"
 _FCN = {"epochs": 6}
-_FCN_NOTE = "6 epochs of 1,500 of the about 7,500 learned images, one run each"
+_FCN_NOTE = "6 epochs of 1,500 of about 7,500 training images, one run each"
 _SCALINGS = {"divided by 255": "255", "per channel": "channel", "global": "global", "per pixel": "pixel"}
 
 RECIPES = (
@@ -90,14 +98,14 @@ RECIPES = (
     ),
     Recipe(
         "cnn",
-        "CNN on whole pictures",
+        "CNN on whole images",
         "3,312,964 parameters, 10 trials, all of them converged",
         _SHORT_NOTE,
         {"CNN": _build_train_spec("cnn", "cnn")},
     ),
     Recipe(
         "fcn",
-        "FCN on whole pictures",
+        "FCN on whole images",
         "2,853,892 parameters, 0.882 on TEST, 9 of 10 trials converged",
         _FCN_NOTE,
         {"FCN": _build_train_spec("fcn", "fcn", **_FCN)},
@@ -105,7 +113,7 @@ RECIPES = (
     Recipe(
         "scalings",
         "CNN with four scalings",
-        "the four ways to scale, compared",
+        "four ways of scaling, compared",
         _SMALL_NOTE,
         {
             f"CNN, {words}": _build_train_spec("cnn", f"cnn-{name}", scaling=name, **_SMALL)
@@ -114,7 +122,7 @@ RECIPES = (
     ),
     Recipe(
         "masks",
-        "CNN and FCN on pictures without background",
+        "CNN and FCN on images without background",
         "Otsu masks",
         f"CNN: {_SMALL_NOTE}; FCN: {_FCN_NOTE}",
         {
@@ -126,14 +134,14 @@ RECIPES = (
         "custom",
         "Custom CNN 128x128 with rotation, flip and contrast",
         "Kaggle kernels: 0.838 to 0.871 on TEST",
-        "6 epochs of 1,500 of the about 7,500 learned images, one run each; scaled per channel",
+        "6 epochs of 1,500 of about 7,500 training images, one run each; scaled per channel",
         {"custom CNN": _build_train_spec("custom_cnn", "custom", epochs=6, augment=PUBLISHED_AUGMENTATION)},
     ),
     Recipe(
         "xception",
-        "Xception in two rounds",
+        "Xception in two phases",
         "ImageNet weights, 240x320 px",
-        "from scratch weights, as there is no network here; 72x96 px, 4 epochs of 500 images, the first with a frozen"
+        "from scratch, as no weights can be downloaded here; 72x96 px, 4 epochs of 500 images, the first with a frozen"
         " backbone",
         {
             "Xception": _build_train_spec(
@@ -163,14 +171,14 @@ RECIPES = (
         "svm",
         "ResNet50 features and an SVM",
         "features of ImageNet weights",
-        "features of untaught weights, as there is no network here; 96x96 px",
+        "features of random weights, as no weights can be downloaded here; 96x96 px",
         {"SVM": _build_train_spec("resnet50_svm", "svm", height_px=96, width_px=96)},
     ),
     Recipe(
         "lecture",
         "75 NEUTROPHIL images against 2,480 of each other class",
-        "the lecture's case; treatments are compared by scripts/measure_imbalance.py",
-        "the small network on found cells, 8 epochs of 3,000 crops",
+        "the lecture's case; treatments are compared by benchmarks/measure_imbalance.py",
+        "the small network on detected cells, 8 epochs of 3,000 crops",
         {
             "small network, class weights": TrainSpec(
                 name="lecture",
@@ -190,8 +198,14 @@ RECIPES = (
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe of that name; SpecError names those there are."""
-    for one in RECIPES:
-        if one.name == name:
-            return one
-    raise SpecError(f"There is no recipe {name!r}. Recipes: {', '.join(one.name for one in RECIPES)}.")
+    """Return the recipe called `name`; SpecError lists the recipes where there is none.
+
+    Examples
+    --------
+    >>> get_recipe("fcn").title
+    'FCN on whole images'
+    """
+    for recipe in RECIPES:
+        if recipe.name == name:
+            return recipe
+    raise SpecError(f"There is no recipe {name!r}. Recipes: {', '.join(recipe.name for recipe in RECIPES)}.")

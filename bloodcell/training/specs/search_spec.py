@@ -1,4 +1,4 @@
-"""Which settings of a training spec a search tries, and within what bounds."""
+"""Which settings of a training spec a search tries, and within which bounds."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -7,7 +7,7 @@ from bloodcell.core.spec import Spec, require, require_range, require_unique
 from bloodcell.training.specs.train_checks import require_held_out_fold
 from bloodcell.training.specs.train_spec import TrainSpec
 
-# What does not change the crops, so that they are cut once for all trials.
+# Settings that do not change the crops, so that these are cut once for all trials.
 RANGE_SETTINGS = ("dropout", "learning_rate", "weight_decay", "label_smoothing", "momentum")
 CHOICE_SETTINGS = ("scaling", "batch_size", "stage_widths", "kernel_px", "optimizer", "schedule")
 SEARCHABLE = (*RANGE_SETTINGS, *CHOICE_SETTINGS)
@@ -16,7 +16,7 @@ KERNEL_FAMILIES = ("cnn", "fcn")
 # Settings that only one optimizer has.
 OPTIMIZER_SETTINGS = {"weight_decay": "adamw", "momentum": "sgd"}
 MAX_TRIALS = 1000
-# The figure at the end that stands for a monitor of the epochs, and whether less of it is better.
+# The metric at the end of a trial that stands for a monitored metric of its epochs, and its better direction.
 MONITORED_METRICS: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
     "val_loss": ("log_loss", "minimize"),
     "val_accuracy": ("accuracy", "maximize"),
@@ -26,7 +26,20 @@ MONITORED_METRICS: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
 
 @dataclass(frozen=True)
 class Range(Spec):
-    """Numbers from `low` to `high`, both included; `log` draws their logarithm evenly."""
+    """Numbers from `low` to `high`, both included.
+
+    Attributes
+    ----------
+    low, high : float
+        Bounds of the numbers that are tried.
+    log : bool, default False
+        Draw the logarithm evenly, for settings such as the learning rate.
+
+    Raises
+    ------
+    SpecError
+        If `low` is not below `high`, or is not positive where `log` is set.
+    """
 
     low: float
     high: float
@@ -39,13 +52,24 @@ class Range(Spec):
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """Values that must be allowed for all to be."""
+        """Values whose validity implies that of all the others."""
         return self.low, self.high
 
 
 @dataclass(frozen=True)
 class Choices(Spec):
-    """One of some values."""
+    """One of some values.
+
+    Attributes
+    ----------
+    choices : tuple
+        The values that are tried; one or more, each once.
+
+    Raises
+    ------
+    SpecError
+        If there is no value, or one occurs twice.
+    """
 
     choices: tuple[Any, ...]
 
@@ -56,7 +80,7 @@ class Choices(Spec):
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """Values that must be allowed for all to be."""
+        """Values whose validity implies that of all the others."""
         return self.choices
 
 
@@ -64,15 +88,29 @@ class Choices(Spec):
 class SearchSpec(Spec):
     """A search for better settings.
 
-    name : of the search and of the spec that comes of it
-    base : TrainSpec; what is not searched stays as it is there. Trials are judged by its `monitor` on its fold
-    space : pairs of a setting in `SEARCHABLE` and its Range or Choices; in JSON an object, setting ->
-        {"low": , "high": , "log": } or {"choices": [...]}
-    trials : how many are brought to an end, those given up early included
-    seed : of what is tried
-    startup_trials : so many are drawn at random and none of them is given up early
-    prune_after : epochs that every trial gets; after them one that is worse than the median of the trials before it,
-        at the same epoch, is given up
+    Attributes
+    ----------
+    name : str
+        Name of the search, and of the training spec that it finds.
+    base : TrainSpec
+        Settings that are not searched stay as they are here. Trials are compared by its `monitor` on its held-out fold.
+    space : tuple of (str, Range or Choices)
+        Settings of `SEARCHABLE` and what is tried of each; in JSON an object, setting -> {"low": , "high": , "log": }
+        or {"choices": [...]}.
+    trials : int, default 20
+        Number of trials, including those given up early.
+    seed : int, default 0
+        Seed of what is tried.
+    startup_trials : int, default 5
+        Number of trials that are drawn at random; none of them is given up early.
+    prune_after : int, default 2
+        Epochs that every trial gets. After them, a trial that is worse than the median of the earlier trials at the
+        same epoch is given up.
+
+    Raises
+    ------
+    SpecError
+        If a setting cannot be searched, a bound breaks its own rule, or nothing is held out to compare trials on.
     """
 
     name: str
@@ -97,7 +135,7 @@ class SearchSpec(Spec):
             self._check(name, values)
 
     def _check(self, name: str, values: Range | Choices) -> None:
-        require(name in SEARCHABLE, f"What is searched must be one of {SEARCHABLE}. Received: {name!r}.")
+        require(name in SEARCHABLE, f"A setting of `space` must be one of {SEARCHABLE}. Received: {name!r}.")
         require(
             isinstance(values, Choices) or name in RANGE_SETTINGS,
             f"`low` and `high` are for {RANGE_SETTINGS}; {name!r} needs `choices`.",
@@ -107,19 +145,19 @@ class SearchSpec(Spec):
             f"`kernel_px` can be searched for {KERNEL_FAMILIES}. Received: {self.base.model!r}.",
         )
         if name in OPTIMIZER_SETTINGS:
-            tried = next((one.extremes for other, one in self.space if other == "optimizer"), (self.base.optimizer,))
+            optimizers = dict(self.space).get("optimizer", Choices((self.base.optimizer,))).extremes
             needed = OPTIMIZER_SETTINGS[name]
-            require(needed in tried, f"{name!r} is of the optimizer {needed!r} alone. Received: {tried}.")
+            require(needed in optimizers, f"{name!r} needs the optimizer {needed!r}. Received: {optimizers}.")
         for value in values.extremes:
             self.build_spec({name: value})
 
     def build_spec(self, values: dict[str, Any]) -> TrainSpec:
-        """The base with some settings in place of its own."""
+        """Return the base with the settings `values`; SpecError if they break a rule."""
         return replace(self.base, **values)
 
     @classmethod
     def upgrade(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take `space` as an object, as JSON has it: setting -> Range or Choices."""
+        """Read `space` as an object, as JSON has it: setting -> Range or Choices."""
         space = values.get("space")
         require(
             isinstance(space, dict), '`space` must be an object: setting -> {"low": , "high": } or {"choices": [...]}.'

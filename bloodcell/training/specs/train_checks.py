@@ -1,4 +1,4 @@
-"""What a training spec must fulfil; each rule says what is allowed and what came."""
+"""The rules of a training spec; each error says what is allowed and what was received."""
 
 import math
 from typing import Any
@@ -21,17 +21,17 @@ def check_spec(spec: Any) -> None:
 
 
 def require_held_out_fold(fold: int) -> None:
-    """Raise SpecError unless a `fold` names the part that trials are judged on."""
+    """Raise SpecError unless `fold` is one held-out fold, 0 or more, that trials can be measured on."""
     require(
         fold >= 0,
-        "Trials are judged on one held-out part, the same for all: choose which (`fold` must be 0 or more)."
+        "Trials are measured on one held-out fold, the same for all: choose which (`fold` must be 0 or more)."
         f" Received: {fold}, each in turn.",
     )
 
 
 def _check_classes_and_sources(spec: Any) -> None:
     require(len(spec.class_names) >= 2, f"A model needs two classes or more. Received: {spec.class_names}.")
-    require(all(spec.class_names), "Class names must be words.")
+    require(all(spec.class_names), "Class names must not be empty.")
     require_unique("Class names", spec.class_names)
     require(len(spec.sources) >= 1, "A training run needs at least one source of labelled images.")
     require_unique("Names of sources", tuple(source.name for source in spec.sources))
@@ -42,7 +42,7 @@ def _check_classes_and_sources(spec: Any) -> None:
 
 def _check_network(spec: Any) -> None:
     family = get_network(spec.model)
-    require(family.trained_by != BY_MASKS, f"`model` {spec.model!r} gives masks, no classes: it is taught by `masks`.")
+    require(family.trained_by != BY_MASKS, f"`model` {spec.model!r} gives masks, no classes: it is trained by the command `masks`.")
     require_range(spec, MIN_SIDE_PX, MAX_SIDE_PX, "height_px", "width_px")
     require(bool(spec.weights), "`weights` must be 'none', 'imagenet' or the path of a file. Received: ''.")
     has_filters = all(width >= 1 for width in spec.stage_widths)
@@ -91,7 +91,7 @@ def _check_sampling(spec: Any) -> None:
     )
     require(
         not (is_every_image and spec.unknown_share),
-        f"`class_sampling` {EVERY_IMAGE!r} draws no crops of strangers: `unknown_share` must be 0."
+        f"`class_sampling` {EVERY_IMAGE!r} draws no crops of unknown cells: `unknown_share` must be 0."
         f" Received: {spec.unknown_share}.",
     )
     require(

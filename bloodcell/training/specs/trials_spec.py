@@ -1,9 +1,9 @@
-"""Several runs of one spec that differ in their seed: their settings, when one has converged, their spread."""
+"""Several runs of one spec that differ in the seed: their settings, when one has converged, and their spread."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -12,20 +12,27 @@ from bloodcell.training.specs.train_checks import require_held_out_fold
 from bloodcell.training.specs.train_spec import TrainSpec
 
 MAX_TRIALS = 200
-# A trial has left chance behind once it came this part of the way from there to 1 ...
+# A trial is better than chance once its balanced accuracy is this share of the way from chance to 1 ...
 MIN_GAIN_SHARE = 0.25
-# ... and its training loss fell to this part of the first epoch's.
+# ... and its training loss has fallen to this share of the first epoch's.
 MAX_LOSS_RATIO = 0.9
 
 
 @dataclass(frozen=True)
 class TrialsSpec(Spec):
-    """Runs of `train` with its seed and the ones after it, `n` of them, judged on the cells of its fold.
+    """Runs of one training spec with `n` seeds, measured on the cells of its held-out fold.
+
+    Attributes
+    ----------
+    train : TrainSpec
+        The spec; its own seed is the first.
+    n : int, default 10
+        Number of runs, 2 to 200.
 
     Raises
     ------
     SpecError
-        If `n` is not from 2 to 200, or nothing is held out to judge the runs on.
+        If `n` is out of range, or nothing is held out to measure the runs on.
     """
 
     train: TrainSpec
@@ -40,32 +47,51 @@ class TrialsSpec(Spec):
 
     @property
     def seeds(self) -> list[int]:
-        """The seed of each trial."""
+        """Seed of each trial."""
         return [self.train.seed + number for number in range(self.n)]
 
     @classmethod
     def upgrade(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take a training spec alone for trials of it."""
+        """Read a training spec alone as trials of it."""
         return values if "train" in values else {"train": values}
 
 
 def compute_min_balanced(n_classes: int) -> float:
-    """The balanced accuracy that a converged trial has at least.
+    """Compute the lowest balanced accuracy of a converged trial: a quarter of the way from chance to 1.
 
-    A network that always says the same, or guesses, has 1 / n_classes: chance. Asked for is a quarter of the way from
-    there to 1, so 0.4375 for four classes.
+    A network that guesses, or always predicts the same class, has 1 / n_classes.
+
+    Examples
+    --------
+    >>> compute_min_balanced(4)  # 0.25 + 0.75 / 4
+    0.4375
     """
     return 1 / n_classes + MIN_GAIN_SHARE * (1 - 1 / n_classes)
 
 
 def has_converged(balanced: float, losses: Sequence[float], n_classes: int) -> bool:
-    """Whether a trial has converged, by the rule of `describe_convergence_rule`.
+    """Return whether a trial has converged, by the rule of `describe_convergence_rule`.
 
     Parameters
     ----------
-    balanced : balanced accuracy on validation at the end
-    losses : training loss of each epoch, in order; empty for a network that is not taught by steps, of which only the
-        first condition is asked. With one epoch there is no earlier loss to be below, so that it has not converged.
+    balanced : float
+        Balanced accuracy on the held-out fold at the end; NaN never converges.
+    losses : sequence of float
+        Training loss of each epoch, in order. Empty for a network that is not trained in epochs: then only the first
+        condition counts. A single epoch has no earlier loss to be below, so it has not converged.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> has_converged(0.9, [1.4, 0.8, 0.3], n_classes=4)
+    True
+    >>> has_converged(0.3, [1.4, 0.8, 0.3], n_classes=4)
+    False
     """
     if not balanced >= compute_min_balanced(n_classes):
         return False
@@ -75,18 +101,42 @@ def has_converged(balanced: float, losses: Sequence[float], n_classes: int) -> b
 
 
 def describe_convergence_rule(n_classes: int) -> str:
-    """The rule of convergence, for people."""
+    """Describe the rule of convergence in one sentence."""
     return (
-        f"A trial has converged if at its end the balanced accuracy on validation is at least"
-        f" {compute_min_balanced(n_classes):.4f} (a quarter of the way from chance, 1/{n_classes}, to 1), and the training loss"
-        f" of its last epoch is at most {MAX_LOSS_RATIO:g} of that of its first."
+        "A trial has converged if its final balanced accuracy on the held-out fold is at least"
+        f" {compute_min_balanced(n_classes):.4f} (a quarter of the way from chance, 1/{n_classes}, to 1) and the training"
+        f" loss of its last epoch is at most {MAX_LOSS_RATIO:g} times that of its first."
     )
 
 
-def summarise_spread(values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean, standard deviation (division by n - 1), least and most of numbers; sd None for one, all None for none.
+class Spread(TypedDict):
+    """How far a metric spreads over the trials, as trials.json holds it; None where too few trials have the metric."""
 
-    None among `values` stands for a trial that has no such figure; n says how many have.
+    n: int
+    mean: float | None
+    sd: float | None
+    min: float | None
+    max: float | None
+
+
+def summarise_spread(values: Sequence[float | None]) -> Spread:
+    """Summarise how far a metric spreads over trials.
+
+    Parameters
+    ----------
+    values : sequence of float or None
+        None for a trial that does not have the metric.
+
+    Returns
+    -------
+    Spread
+        Number of values, their mean, standard deviation (division by n - 1), minimum and maximum, rounded to four
+        digits. `sd` is None for a single value, and all but `n` are None where there is none.
+
+    Examples
+    --------
+    >>> summarise_spread([0.7, None, 0.9])
+    {'n': 2, 'mean': 0.8, 'sd': 0.1414, 'min': 0.7, 'max': 0.9}
     """
     array = np.array([value for value in values if value is not None], float)
     if len(array) == 0:

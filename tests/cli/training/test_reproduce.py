@@ -51,7 +51,7 @@ def test_recipes_are_listed_and_named(workspace, capsys):
 
 @pytest.mark.parametrize("one", RECIPES, ids=lambda one: one.name)
 def test_the_leaky_run_differs_in_the_split_alone(one):
-    runs = get_recipe(one.name).runs()
+    runs = get_recipe(one.name).list_runs()
     assert len({spec.name for spec in runs.values()}) == len(runs) == 2 * len(one.variants)
     for name, honest in one.variants.items():
         leaky = runs[name, LEAKY]

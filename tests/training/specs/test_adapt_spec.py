@@ -29,14 +29,14 @@ def test_it_is_read_back_as_it_was_written(tmp_path):
 
 
 def test_the_head_is_first_and_the_frame_stays_that_of_the_model():
-    train = ADAPT.train_spec(DESCRIPTION)
+    train = ADAPT.build_train_spec(DESCRIPTION)
     assert (train.frozen_epochs, train.epochs, train.patience, train.sources) == (6, 16, 0, (CELLS,))
     assert (train.height_px, train.context, train.class_names) == (SPEC.height_px, SPEC.context, SPEC.class_names)
     assert train.title == "drawn, adapted"
 
 
 def test_old_data_keep_their_place_and_their_share(tmp_path):
-    train = replace(ADAPT, old_data=str(tmp_path), old_weight=0.25).train_spec(DESCRIPTION)
+    train = replace(ADAPT, old_data=str(tmp_path), old_weight=0.25).build_train_spec(DESCRIPTION)
     new, old = train.sources
     assert (new.weight, old.weight) == (0.75, 0.25)
     assert (new.name, old.name) == ("cells (new)", "cells")
@@ -53,7 +53,7 @@ def test_old_data_keep_their_place_and_their_share(tmp_path):
 )
 def test_old_data_keep_their_groups_and_their_split(source, groups, split):
     was = {"training": json.loads(replace(SPEC, sources=(source,)).to_json())}
-    old = replace(ADAPT, old_data="/data").train_spec(was).sources[1]
+    old = replace(ADAPT, old_data="/data").build_train_spec(was).sources[1]
     assert (old.groups, old.split) == (groups, split)
     assert old.path == ("old-1a" if source.layout == "dataset" else "/data/old")
 
@@ -63,8 +63,8 @@ def test_old_data_keep_their_groups_and_their_split(source, groups, split):
     [
         ({"held_share": 1.0}, "`held_share` must be between 0 and 1. Received: 1.0"),
         ({"frozen_epochs": 16}, "`frozen_epochs` must be above 0 and below `epochs`.* Received: 16 of 16"),
-        ({"cells": replace(CELLS, limits=(("MONOCYTE", 3),))}, "`limits` are not for cells to adapt to"),
-        ({"model": ""}, "A model to adapt and a name for the result are needed"),
+        ({"cells": replace(CELLS, limits=(("MONOCYTE", 3),))}, "`limits` cannot be set on cells to adapt to"),
+        ({"model": ""}, "An adaptation needs a model, and a name for the adapted one"),
     ],
 )
 def test_an_adaptation_that_cannot_be(changes, message):
@@ -79,7 +79,7 @@ def test_cells_must_be_an_object():
 
 def test_a_model_that_does_not_say_how_it_was_trained():
     with pytest.raises(SpecError, match="The model wbc4 does not say how it was trained"):
-        ADAPT.train_spec({})
+        ADAPT.build_train_spec({})
 
 
 def test_cells_by_table_and_by_folder(tmp_path):

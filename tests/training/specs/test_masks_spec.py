@@ -47,7 +47,7 @@ def test_the_example_in_specs_is_one():
         ({"learning_rate": 1.0}, "`learning_rate` must be between 0 and 1. Received: 1.0"),
         ({"held_share": 0.0}, "`held_share` must be above 0 and at most 0.5. Received: 0.0"),
         ({"held_share": 0.6}, "Received: 0.6"),
-        ({"source": SourceSpec("c", "c", limits=(("A", 3),))}, "`limits` of classes mean nothing to masks"),
+        ({"source": SourceSpec("c", "c", limits=(("A", 3),))}, "`limits` of classes have no meaning for masks"),
     ],
 )
 def test_what_cannot_be(changes, said):

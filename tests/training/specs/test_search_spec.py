@@ -37,7 +37,7 @@ def test_the_example_is_a_search(tmp_path):
         ({"name": ""}, "A search needs a name"),
         ({"space": {}}, "`space` must name one setting or more"),
         ({"space": []}, "`space` must be an object"),
-        ({"space": {"epochs": {"choices": [1, 2]}}}, "What is searched must be one of .* Received: 'epochs'"),
+        ({"space": {"epochs": {"choices": [1, 2]}}}, "A setting of `space` must be one of .* Received: 'epochs'"),
         ({"space": {"batch_size": {"low": 16, "high": 32}}}, "'batch_size' needs `choices`"),
         ({"space": {"dropout": {"low": 0.5, "high": 0.1}}}, "`low` must be below `high`. Received: 0.5, 0.1"),
         ({"space": {"dropout": {"low": 0, "high": 0.5, "log": True}}}, "`low` must be above 0 where `log` is true"),
@@ -49,7 +49,7 @@ def test_the_example_is_a_search(tmp_path):
         ({"space": {"scaling": {"choices": ["no"]}}}, "`scaling` must be one of .* Received: 'no'"),
         (
             {"space": {"momentum": {"low": 0, "high": 0.9}}},
-            r"'momentum' is of the optimizer 'sgd' alone. .* \('adamw',\)",
+            r"'momentum' needs the optimizer 'sgd'\. .* \('adamw',\)",
         ),
         ({"space": {"batch_size": {"choices": ["16"]}}}, "`batch_size` must be a whole number. Received: '16'"),
         ({"space": {"kernel_px": {"choices": [2, 3]}}}, r"`kernel_px` can be searched for \('cnn', 'fcn'\)"),

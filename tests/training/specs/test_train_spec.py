@@ -143,7 +143,7 @@ def test_texts_that_are_no_spec(text, message):
         ({"frozen_epochs": 3}, r"`frozen_epochs` must be from 0 to below `epochs`\. Received: 3 of 3"),
         ({"frozen_rate": 0}, r"`frozen_rate` must be between 0 and 1\. Received: 0"),
         ({"mixed_precision": 2}, r"`mixed_precision` must be true or false\. Received: 2"),
-        ({"class_sampling": "every image once"}, r"draws no crops of strangers: .* Received: 0\.15"),
+        ({"class_sampling": "every image once"}, r"draws no crops of unknown cells: .* Received: 0\.15"),
         ({"images_per_epoch": 0}, r"or 0 for all with `class_sampling` 'every image once'\. Received: 0"),
         ({"optimizer": "lion"}, r"`optimizer` must be one of \('adamw', 'adam', 'nadam', .*\)\. Received: 'lion'"),
         ({"schedule": "steps"}, r"`schedule` must be one of \('cosine', 'constant', .*\)\. Received: 'steps'"),

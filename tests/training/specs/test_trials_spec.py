@@ -36,13 +36,13 @@ def test_a_quarter_of_the_way_from_chance():
     [
         (0.9, [1.4, 0.8, 0.3], True),
         (0.4375, [1.0, 0.9], True),  # both just reached
-        (0.43, [1.4, 0.8, 0.3], False),  # says nearly always the same
-        (0.9, [1.0, 0.91], False),  # learned nothing
-        (0.9, [1.4, 0.3, 1.4], False),  # and forgot it
+        (0.43, [1.4, 0.8, 0.3], False),  # predicts nearly always the same class
+        (0.9, [1.0, 0.91], False),  # no better than at the start
+        (0.9, [1.4, 0.3, 1.4], False),  # and lost it again
         (0.9, [1.4], False),  # one epoch tells nothing
         (0.9, [1.4, math.nan], False),
         (math.nan, [1.4, 0.3], False),
-        (0.9, [], True),  # not taught by steps
+        (0.9, [], True),  # not trained in epochs
     ],
 )
 def test_the_rule_of_convergence(balanced, losses, converged):
