@@ -111,7 +111,7 @@ def test_labels_that_the_model_does_not_know(cells, model_dir, tmp_path):
     (folder / "BASOPHIL" / "1.png").write_bytes(encode_png(np.zeros((40, 40, 3), np.uint8)))
     with (folder / "cells.csv").open("a") as stream:
         stream.write("BASOPHIL/1.png,x,BASOPHIL\n")
-    with pytest.raises(DatasetError, match=r"labels that drawn does not know: BASOPHIL \(1\). It knows EOSINOPHIL"):
+    with pytest.raises(DatasetError, match=r"labels that are no class of drawn: BASOPHIL \(1\)\. Its classes are EOSINOPHIL"):
         adapt(folder, model_dir, tmp_path / "work")
 
 
@@ -126,7 +126,7 @@ def only(cells, folder, *keep):
 
 
 def test_too_few_cells(cells, model_dir, tmp_path):
-    with pytest.raises(DatasetError, match=r"Adapting needs 20 cells or more .* There are 12\."):
+    with pytest.raises(DatasetError, match=r"Adapting needs at least 20 cells .* Found: 12\."):
         adapt(only(cells, tmp_path / "few", "MONOCYTE/"), model_dir, tmp_path / "work")
 
 
@@ -134,13 +134,13 @@ def test_pictures_without_a_white_cell_are_none(cells, model_dir, tmp_path):
     folder = only(cells, tmp_path / "blank", "MONOCYTE/", "NEUTROPHIL/", "EOSINOPHIL/", "LYMPHOCYTE/")
     for file in sorted(folder.glob("*/*.png"))[:36]:
         file.write_bytes(encode_png(np.full((120, 120, 3), 230, np.uint8)))
-    with pytest.raises(DatasetError, match=r"20 cells or more\. A white cell was found in 12 images\."):
+    with pytest.raises(DatasetError, match=r"at least 20 cells\. A white cell was found in 12 images\."):
         adapt(folder, model_dir, tmp_path / "work")
 
 
 def test_a_class_without_a_cell(cells, model_dir, tmp_path):
     folder = only(cells, tmp_path / "two", "MONOCYTE/", "NEUTROPHIL/")
-    with pytest.raises(DatasetError, match="There is no EOSINOPHIL and no LYMPHOCYTE among the cells to learn from"):
+    with pytest.raises(DatasetError, match="There is no EOSINOPHIL and no LYMPHOCYTE among the cells to train on"):
         adapt(folder, model_dir, tmp_path / "work")
 
 
@@ -148,7 +148,7 @@ def test_a_class_of_which_no_white_cell_is_found(cells, model_dir, tmp_path):
     folder = only(cells, tmp_path / "three", "/")
     for file in (folder / "EOSINOPHIL").glob("*.png"):
         file.write_bytes(encode_png(np.full((120, 120, 3), 230, np.uint8)))
-    with pytest.raises(DatasetError, match="There is no EOSINOPHIL among the cells to learn from"):
+    with pytest.raises(DatasetError, match="There is no EOSINOPHIL among the cells to train on"):
         adapt(folder, model_dir, tmp_path / "work")
 
 
@@ -200,7 +200,7 @@ def test_models_that_cannot_be_continued(cells, changed_model, tmp_path):
     with pytest.raises(ModelError, match="contradicts its own training settings"):
         adapt(cells, changed_model(context=9.0), tmp_path / "work")
     training = json.loads((folder / "spec.json").read_text())["training"]
-    with pytest.raises(SpecError, match="'resnet50_svm' of drawn is not taught by steps"):
+    with pytest.raises(SpecError, match="'resnet50_svm' of drawn is not trained in epochs"):
         adapt(cells, changed_model(training=training | {"model": "resnet50_svm"}), tmp_path / "work")
 
 

@@ -141,12 +141,12 @@ def test_old_pictures_that_are_gone_are_said_to_be(app, queue, model, dataset):
 
 def test_too_few_cells_are_refused_before_the_job(app, queue, tiny, tmp_path):
     registered(queue, tmp_path, dict.fromkeys(CLASS_NAMES, 4))
-    assert "Adapting needs 20 cells or more of the classes that tiny knows. There are 16." in refusal(form(app))
+    assert "Adapting needs at least 20 cells of the classes of tiny. Found: 16." in refusal(form(app))
 
 
 def test_a_class_without_a_cell_is_refused_before_the_job(app, queue, tiny, tmp_path):
     registered(queue, tmp_path, {"EOSINOPHIL": 15, "MONOCYTE": 15})
-    assert "There is no LYMPHOCYTE and no NEUTROPHIL among the cells to learn from" in refusal(form(app))
+    assert "There is no LYMPHOCYTE and no NEUTROPHIL among the cells to train on" in refusal(form(app))
 
 
 def test_a_class_of_one_source_cell_is_warned_of(app, queue, tiny, dataset):

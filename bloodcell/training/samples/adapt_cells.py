@@ -1,4 +1,4 @@
-"""Which models can be continued and on which labelled cells, told before a picture is read; no Keras."""
+"""Which models can be adapted and to which labelled cells, checked before an image is read; no Keras."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -22,11 +22,16 @@ MIN_CELLS = 20
 
 @dataclass(frozen=True)
 class CellCounts:
-    """The labelled pictures of a source as a model would learn them.
+    """The labelled images of a source, counted by the classes of a model.
 
-    pictures : class of the model, in its order -> pictures, also where there is none
-    source_cells : the same, but copies of one cell count once; None where copies are looked for when the run begins
-    foreign : label that the model does not know -> pictures
+    Attributes
+    ----------
+    images : dict of str to int
+        Class of the model, in its order -> images; 0 where there is none.
+    source_cells : dict of str to int, or None
+        The same, but copies of one cell count once; None where copies are only searched for when the run starts.
+    ood_labels : dict of str to int
+        Label that is no class of the model -> images.
     """
 
     images: dict[str, int]
@@ -35,38 +40,49 @@ class CellCounts:
 
 
 def build_continuation_spec(spec: AdaptSpec, model_dir: Path, description: dict[str, Any]) -> TrainSpec:
-    """The training run of an adaptation, for a model that can be continued.
+    """Build the training spec of an adaptation, for a model that can be adapted.
 
     Parameters
     ----------
-    model_dir, description : folder of the model, and contents of its spec.json
+    spec : AdaptSpec
+        The adaptation.
+    model_dir : Path
+        Folder of the model.
+    description : dict
+        Contents of its spec.json.
+
+    Returns
+    -------
+    TrainSpec
 
     Raises
     ------
-    ModelError, SpecError
-        If the model does not say how it was trained, is not taught by steps, or lacks model.keras.
+    ModelError
+        If the model lacks model.keras, or its spec.json contradicts itself.
+    SpecError
+        If the model does not say how it was trained, or is not trained in epochs.
     """
     train = spec.build_train_spec(description)
     if train.mask_model:
-        train = replace(train, mask_model=str(model_dir.resolve()))  # the model brings its U-Net along
+        train = replace(train, mask_model=str(model_dir.resolve()))  # the model's folder holds its U-Net
     if get_network(train.model).trained_by != BY_STEPS:
         raise SpecError(
-            f"The network {train.model!r} of {spec.model} is not taught by steps, so it cannot be continued."
+            f"The network {train.model!r} of {spec.model} is not trained in epochs, so it cannot be adapted."
         )
     if replace(build_io_spec(train), outputs=()) != replace(read_io_spec(description, spec.model), outputs=()):
         raise ModelError(f"spec.json of the model {spec.model} contradicts its own training settings.")
     if not (model_dir / "model.keras").is_file():
-        raise ModelError(f"The model folder {model_dir.name} lacks model.keras, so it cannot be continued.")
+        raise ModelError(f"The model folder {model_dir.name} lacks model.keras, so it cannot be adapted.")
     return train
 
 
 def count_cells(source: SourceSpec, data_dir: Path, class_names: Collection[str]) -> CellCounts:
-    """Count the labelled pictures of a source; DatasetError if it or its groups cannot be read."""
+    """Count the labelled images of a source by class; DatasetError if it or its groups cannot be read."""
     images, records = open_source(source, data_dir)
     with images:
-        known = [record for record in records if record.label in class_names]
-        groups = None if source.groups == "pixels" else resolve_source_cells(source, data_dir, images, known)
-    labels = np.array([record.label for record in known], dtype=str)
+        listed = [record for record in records if record.label in class_names]
+        groups = None if source.groups == "pixels" else resolve_source_cells(source, data_dir, images, listed)
+    labels = np.array([record.label for record in listed], dtype=str)
     return CellCounts(
         {name: int((labels == name).sum()) for name in class_names},
         None if groups is None else {name: len(np.unique(groups[labels == name])) for name in class_names},
@@ -75,30 +91,37 @@ def count_cells(source: SourceSpec, data_dir: Path, class_names: Collection[str]
 
 
 def check_cells(spec: AdaptSpec, cells: CellCounts) -> None:
-    """Raise DatasetError if the cells cannot do: labels that the model does not know, too few, or a class is lacking.
+    """Raise DatasetError if a model cannot be adapted to these cells.
 
-    Foreign labels are no error where the spec's source skips them. In some pictures no white cell may be found, so a
-    run may still find too few.
+    That is the case if there are labels that are no class of the model, unless the spec's source skips them, too few
+    cells, or a class without a cell. In some images no white cell may be found, so a run may still find too few.
     """
     if cells.ood_labels and spec.cells.unlisted != "skip":
         ood_labels = ", ".join(f"{label} ({n})" for label, n in cells.ood_labels.items())
         raise DatasetError(
-            f"The cells have labels that {spec.model} does not know: {ood_labels}. It knows"
-            f" {', '.join(cells.images)}; leave the others out."
+            f"The cells have labels that are no class of {spec.model}: {ood_labels}. Its classes are"
+            f" {', '.join(cells.images)}; leave the other cells out."
         )
     total = sum(cells.images.values())
     if total < MIN_CELLS:
         raise DatasetError(
-            f"Adapting needs {MIN_CELLS} cells or more of the classes that {spec.model} knows. There are {total}."
+            f"Adapting needs at least {MIN_CELLS} cells of the classes of {spec.model}. Found: {total}."
         )
-    lacking = [name for name, n in cells.images.items() if n == 0]
-    if lacking and not spec.old_data:
-        raise DatasetError(explain_missing_classes(lacking))
+    missing = [name for name, n in cells.images.items() if n == 0]
+    if missing and not spec.old_data:
+        raise DatasetError(explain_missing_classes(missing))
 
 
-def explain_missing_classes(lacking: Collection[str]) -> str:
-    """Why a model cannot learn from cells that lack some of its classes, in one sentence."""
+def explain_missing_classes(missing: Collection[str]) -> str:
+    """Explain in one sentence why a model cannot be trained on cells that lack some of its classes.
+
+    Examples
+    --------
+    >>> explain_missing_classes(["MONOCYTE"])  # doctest: +ELLIPSIS
+    'There is no MONOCYTE among the cells to train on, so the model would forget the class: ...'
+    """
+    pronoun, noun = ("them", "classes") if len(missing) > 1 else ("it", "class")
     return (
-        f"There is no {' and no '.join(lacking)} among the cells to learn from, and the model would forget what it is:"
-        " add some, or learn from the old data too."
+        f"There is no {' and no '.join(missing)} among the cells to train on, so the model would forget the {noun}:"
+        f" add cells of {pronoun}, or train on the original data too."
     )

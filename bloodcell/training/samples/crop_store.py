@@ -1,4 +1,4 @@
-"""Crops kept in a file and read as they are drawn, so that memory does not grow with the number of images."""
+"""Crops stored in files and read as they are drawn, so that memory does not grow with the number of images."""
 
 import threading
 import weakref
@@ -21,20 +21,28 @@ U = TypeVar("U")
 
 
 def read_ahead(make: Callable[[T], U], items: Sequence[T]) -> Iterator[U]:
-    """What `make` gives for each of `items`, in their order, made in two threads, at most `READ_CHUNK` ahead."""
+    """Yield `make(item)` of each item, in order, computed in two threads at most `READ_CHUNK` items ahead.
+
+    Examples
+    --------
+    >>> list(read_ahead(str.upper, ["a", "b"]))
+    ['A', 'B']
+    """
     with ThreadPoolExecutor(2) as pool:
-        # A part at a time: a pool reads ahead without end where writing is slower.
+        # In chunks: a pool reads ahead without end where writing is slower.
         for start in range(0, len(items), READ_CHUNK):
             yield from pool.map(make, items[start : start + READ_CHUNK])
 
 
 class CropWriter:
-    """Write crops of one shape to a file, one after the other; the file appears whole, on leaving, or not at all.
+    """Write crops of one shape to a file in a `with` block; the file appears whole at its end, or not at all.
 
     Parameters
     ----------
-    path : file to make
-    shape : (H, W, C) of every crop; C is 3, and 4 for a picture with the mask of its cell
+    path : Path
+        File to write; its folder is created.
+    shape : tuple of int
+        (H, W, C) of every crop; C is 3, or 4 for an image with the mask of its cell.
     """
 
     def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
@@ -48,28 +56,33 @@ class CropWriter:
         return self
 
     def add(self, crop: np.ndarray) -> None:
-        """Append one crop, uint8 (H, W, C)."""
+        """Append one crop, uint8 of the writer's shape; DatasetError for any other array or outside the block."""
         if crop.dtype != np.uint8 or crop.shape != self.shape:
             raise DatasetError(f"A crop must be uint8 {self.shape}. Received: {crop.dtype} {crop.shape}.")
         if self._stream is None:
-            raise DatasetError("Crops are added inside the `with` block of their writer.")
+            raise DatasetError("Crops can only be added inside the `with` block of their writer.")
         self._stream.write(np.ascontiguousarray(crop).tobytes())
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._stream = None
-        self._whole.__exit__(kind, error, at)
+        self._whole.__exit__(kind, error, traceback)
 
 
 class StoredCrops:
-    """Crops in files, indexed like an array of shape (N, H, W, C), dtype uint8; what is read is a fresh array.
+    """Crops in files, indexed like an array of uint8, shape (N, H, W, C); every read gives a new array.
 
     Files are read by position instead of being mapped: mapped pages count as memory of the process.
 
     Parameters
     ----------
-    files : (path, number of crops) of each file; their crops follow each other
-    shape : (H, W, C)
-    rows : int64 array of shape (N,), which crops and in which order; None for all
+    files : list of (Path, int)
+        Path and number of crops of each file; their crops are numbered through.
+    shape : tuple of int
+        (H, W, C) of a crop.
+    rows : ndarray of int64, shape (N,), optional
+        Which crops, and in which order; all by default.
 
     Raises
     ------
@@ -88,34 +101,34 @@ class StoredCrops:
         weakref.finalize(self, _close_all, self._open)
         self._lock = threading.Lock()  # batches are drawn in a thread beside the training
         for path, n in files:
-            found = path.stat().st_size if path.is_file() else -1
-            if found != n * self._bytes:
-                raise DatasetError(f"The stored crops {path.name} must have {n * self._bytes} bytes. Found: {found}.")
+            n_bytes = path.stat().st_size if path.is_file() else -1
+            if n_bytes != n * self._bytes:
+                raise DatasetError(f"The stored crops {path.name} must have {n * self._bytes} bytes. Found: {n_bytes}.")
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(N, H, W, C)."""
+        """Shape (N, H, W, C)."""
         return (len(self._rows), *self.crop_shape)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def take(self, rows: np.ndarray) -> "StoredCrops":
-        """The crops at `rows` (indices or a bool mask), not read yet."""
+        """Return the crops at `rows` (indices or a bool mask); nothing is read yet."""
         return StoredCrops(self.files, self.crop_shape, self._rows[rows])
 
     def join_crops(self, other: "StoredCrops") -> "StoredCrops":
-        """These crops and then those of `other`, which must have the same shape."""
+        """Return these crops followed by those of `other`; DatasetError if their shapes differ."""
         if other.crop_shape != self.crop_shape:
             raise DatasetError(f"Crops to join must have one shape. Received: {self.crop_shape}, {other.crop_shape}.")
         rows = np.concatenate([self._rows, other._rows + self._starts[-1]])
         return StoredCrops(self.files + other.files, self.crop_shape, rows)
 
-    def __getitem__(self, which: int | np.integer | slice | np.ndarray) -> np.ndarray:
+    def __getitem__(self, index: int | np.integer | slice | np.ndarray) -> np.ndarray:
         """Read one crop (H, W, C), or several (M, H, W, C)."""
-        if isinstance(which, int | np.integer):
-            return self._read(int(self._rows[which]))
-        rows = self._rows[which]
+        if isinstance(index, int | np.integer):
+            return self._read(int(self._rows[index]))
+        rows = self._rows[index]
         crops = np.empty((len(rows), *self.crop_shape), np.uint8)
         for place in np.argsort(rows, kind="stable"):  # in the order of the disk
             crops[place] = self._read(int(rows[place]))
@@ -123,11 +136,11 @@ class StoredCrops:
 
     def _read(self, row: int) -> np.ndarray:
         number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        at = (row - int(self._starts[number])) * self._bytes
+        offset = (row - int(self._starts[number])) * self._bytes
         try:
             with self._lock:
                 stream = self._stream(number)
-                stream.seek(at)
+                stream.seek(offset)
                 content = stream.read(self._bytes)
         except OSError as error:
             raise DatasetError(f"The stored crops {self.files[number][0].name} cannot be read: {error}.") from error

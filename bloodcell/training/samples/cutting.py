@@ -1,4 +1,4 @@
-"""From labelled images to crops in files: the largest cell, what could be mistaken for one, or the whole picture."""
+"""From labelled images to crops in files: the largest cell, a look-alike of a cell, or the whole image."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 
 from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.core.io import open_atomic
+from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.boxes import Box, iou
@@ -14,9 +15,8 @@ from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.inference.framing import Framing
 from bloodcell.training.samples.crop_store import CropWriter, read_ahead
-from bloodcell.training.samples.source_cache import CountProgress
 
-# Label of crops that show no cell at all, and the part of a picture that is searched for them.
+# Label of crops that show no white cell at all, and the share of an image's side that is searched for them.
 LOOKALIKE = ""
 WINDOW_SHARE = 0.42
 
@@ -24,45 +24,54 @@ Cutter = Callable[[Record], tuple[np.ndarray | None, ...]]
 
 
 def write_crops(
-    cut: Cutter,
+    cutter: Cutter,
     images: Contents,
     records: list[Record],
     shape: tuple[int, int, int],
     cached: Path,
-    on_progress: CountProgress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
-    """Write the crops of labelled images to a file, and what they are beside it; the latter last, so that both are whole.
+    """Write the crops of labelled images to a file, and their index beside it; the index last, so that both are whole.
 
     Parameters
     ----------
-    cut : gives the crops of an image, as `cut_cell` and `cut_whole_image` do
-    shape : (height, width, 3) of a crop
-    cached : .npz file of `kept`, the row in `records` of each crop, and `labels`; the crops lie beside it as .crops
-    on_progress : called with (done, total) images
+    cutter : callable
+        Cuts the crops of an image, as `cut_cell` and `cut_whole_image` do.
+    images : Contents
+        The open images.
+    records : list of Record
+        The labelled images.
+    shape : tuple of int
+        (height, width, 3) of a crop.
+    cached : Path
+        The index, an .npz file of `kept`, the row in `records` of each crop, and `labels`; the crops are beside it,
+        with the suffix .crops.
+    on_progress : callable, optional
+        Called with (done, total) images.
 
     Raises
     ------
     DatasetError
         If no image gives a crop.
     """
-    kept, labels = [], []
+    crop_rows, labels = [], []
     with CropWriter(cached.with_suffix(".crops"), shape) as writer:
-        for row, crops in enumerate(read_ahead(cut, records)):
+        for row, crops in enumerate(read_ahead(cutter, records)):
             for crop, label in zip(crops, (records[row].label, LOOKALIKE), strict=False):
                 if crop is not None:
                     writer.add(crop)
-                    kept.append(row)
+                    crop_rows.append(row)
                     labels.append(label)
             if on_progress is not None:
                 on_progress(row + 1, len(records))
-        if not kept:
+        if not crop_rows:
             raise DatasetError(f"No white cell was found in any of the {len(records)} images of {images.path.name}.")
     with open_atomic(cached) as stream:
-        np.savez(stream, kept=np.array(kept), labels=np.array(labels))
+        np.savez(stream, kept=np.array(crop_rows), labels=np.array(labels))
 
 
 def cut_whole_image(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray, ...]:
-    """The whole picture; nothing where it cannot be read."""
+    """Return the whole image; an empty tuple if it cannot be read."""
     rgb = read_record_image(images, record)
     if rgb is None:
         return ()
@@ -70,20 +79,20 @@ def cut_whole_image(framing: Framing, images: Contents, record: Record) -> tuple
 
 
 def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
-    """The largest cell, and what could be mistaken for one or None; nothing where there is no cell."""
+    """Cut out the largest cell, and a look-alike or None; an empty tuple if the image shows no cell or cannot be read."""
     rgb = read_record_image(images, record)
     if rgb is None:
         return ()
     finding = find_white_cells(rgb)
     if not finding.boxes:
         return ()
-    box = max(finding.boxes, key=lambda found: found.area_px)
+    box = max(finding.boxes, key=lambda box: box.area_px)
     cell = framing.cut(framing.hide_background(rgb, finding.background_rgb), box, finding.background_rgb)
     return cell, _find_lookalike_crop(framing, rgb, finding.boxes)
 
 
 def read_record_image(images: Contents, record: Record) -> np.ndarray | None:
-    """A labelled picture; None where it cannot be read. DatasetError where the images have vanished altogether."""
+    """Read a labelled image; None if it cannot be read, DatasetError if the source has vanished altogether."""
     try:
         return read_rgb(images.read(record.file))
     except BloodcellError as error:
@@ -93,18 +102,17 @@ def read_record_image(images: Contents, record: Record) -> np.ndarray | None:
 
 
 def _find_lookalike_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) -> np.ndarray | None:
-    """What the finder takes for a cell in a part of the picture that holds none: a platelet, a red cell, debris."""
+    """Cut out what the detector takes for a cell where there is none: a platelet, a red cell, debris."""
     height, width = rgb.shape[:2]
-    part_px = round(WINDOW_SHARE * min(height, width))
-    for top in (0, height - part_px):
-        for left in (0, width - part_px):
-            window = Box(top, left, top + part_px, left + part_px)
+    side_px = round(WINDOW_SHARE * min(height, width))
+    for top in (0, height - side_px):
+        for left in (0, width - side_px):
+            window = Box(top, left, top + side_px, left + side_px)
             if any(iou(window, box) > 0 for box in boxes):
                 continue
-            part = np.ascontiguousarray(rgb[top : top + part_px, left : left + part_px])
-            found = find_white_cells(part)
-            if found.boxes:
-                return framing.cut(
-                    framing.hide_background(part, found.background_rgb), found.boxes[0], found.background_rgb
-                )
+            corner = np.ascontiguousarray(rgb[top : top + side_px, left : left + side_px])
+            finding = find_white_cells(corner)
+            if finding.boxes:
+                background = finding.background_rgb
+                return framing.cut(framing.hide_background(corner, background), finding.boxes[0], background)
     return None

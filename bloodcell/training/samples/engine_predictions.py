@@ -1,4 +1,4 @@
-"""What a model of the shelf, as it is served, says of stored crops."""
+"""Predictions of a model in use, through its inference engine, for stored crops."""
 
 import numpy as np
 
@@ -11,19 +11,32 @@ CHUNK_SIZE = 256
 
 
 def predict_with_engine(engine: Engine, held_out: Samples) -> Predictions:
-    """Ask an engine about samples, a part at a time, cut to what it takes.
+    """Classify samples with an engine, in chunks, cropped to its input size.
 
     Parameters
     ----------
-    held : Samples of known classes, one or more
+    engine : Engine
+        The model.
+    held_out : Samples
+        Samples of the classes, one or more.
+
+    Returns
+    -------
+    Predictions
+        In the order of the samples.
     """
     probs, status = [], []
     for start in range(0, len(held_out.class_index), CHUNK_SIZE):
-        part = held_out.stored_crops[start : start + CHUNK_SIZE]
-        scores = engine.classify(crop_middle(part, engine.io_spec.height_px, engine.io_spec.width_px))
+        crops = held_out.stored_crops[start : start + CHUNK_SIZE]
+        scores = engine.classify(crop_middle(crops, engine.io_spec.height_px, engine.io_spec.width_px))
         probs.append(scores.probs)
         status.append(scores.status)
-    every = np.concatenate(probs)
+    all_probs = np.concatenate(probs)
     return Predictions(
-        engine.class_names, held_out.class_index, every.argmax(axis=1), every, np.concatenate(status), held_out.group
+        engine.class_names,
+        held_out.class_index,
+        all_probs.argmax(axis=1),
+        all_probs,
+        np.concatenate(status),
+        held_out.group,
     )

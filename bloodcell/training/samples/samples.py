@@ -1,10 +1,9 @@
-"""From labelled images to what a network learns from: crops or pictures with class, source cell and data source.
+"""From labelled images to training samples: crops, or whole images, with class, source cell and data source.
 
-They are made once and then cached in files, from which they are read as they are drawn.
+They are cut once and then cached in files, from which they are read as they are drawn.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.progress import OnProgress, OnStep
 from bloodcell.datasets.catalog.open_sources import open_source, read_source_split
 from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.records import Record
@@ -21,7 +21,6 @@ from bloodcell.model_store.io_spec import ALL_OUTPUTS, CELL, FEATURES, LOGITS, M
 from bloodcell.training.samples.crop_store import StoredCrops
 from bloodcell.training.samples.cutting import Cutter, cut_cell, cut_whole_image, write_crops
 from bloodcell.training.samples.source_cache import (
-    CountProgress,
     hash_content,
     load_source_groups,
     make_safe_name,
@@ -29,28 +28,35 @@ from bloodcell.training.samples.source_cache import (
 )
 from bloodcell.training.specs.train_spec import TrainSpec
 
-# Crops are kept this much wider than the net sees, so that turning them leaves no empty corners.
+# Crops of cells are stored this much wider than the network's input, so that rotation leaves no empty corners.
 STORED_SCALE = 1.5
 CACHE_VERSION = 3
 OOD = -1
-# The part of an image that its source's split does not name.
+# The part of images that are not in their source's split.
 NOT_IN_SPLIT = "not in the split"
-
-SourceProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Crops, or whole pictures, ready for training.
+    """N crops, or whole images, ready for training.
 
-    wide : uint8 (N, H, W, 3), an array or crops in files; crops of cells are `STORED_SCALE` than what the network takes
-    class_index : int64 array (N,), `OOD` for cells of other classes and for crops without a white cell
-    group : int64 array (N,), source cell; copies of one cell share it
-    source : int64 array (N,), index of the spec's source
-    file : list of N names
-    no_cell : dict, source name -> number of labelled images in which no white cell was found
-    part : list of N names, the part of its source's split that an image lies in, "" where there is no split; None
-        where no source has one
+    Attributes
+    ----------
+    stored_crops : ndarray of uint8, or StoredCrops, shape (N, H, W, 3)
+        Crops of cells are `STORED_SCALE` wider than the network's input.
+    class_index : ndarray of int64, shape (N,)
+        `OOD` for cells of other classes and for crops without a white cell.
+    group : ndarray of int64, shape (N,)
+        Source cell; copies of one cell share it.
+    source : ndarray of int64, shape (N,)
+        Index of the spec's source.
+    file : list of str
+        N file names.
+    no_cell : dict of str to int
+        Source name -> number of labelled images in which no white cell was found.
+    part : list of str, optional
+        The part of its source's split that each image is in; "" where the source has no split, `NOT_IN_SPLIT` for
+        images that the split does not name. None where no source has a split.
     """
 
     stored_crops: np.ndarray | StoredCrops
@@ -62,7 +68,7 @@ class Samples:
     part: list[str] | None = None
 
     def take(self, rows: np.ndarray) -> "Samples":
-        """The samples at `rows` (indices or a bool mask)."""
+        """Return the samples at `rows` (indices or a bool mask)."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         files = [self.file[row] for row in rows]
         part = None if self.part is None else [self.part[row] for row in rows]
@@ -75,14 +81,14 @@ class Samples:
 
 
 def build_io_spec(spec: TrainSpec) -> ModelIOSpec:
-    """What the network of a spec takes and gives."""
+    """Build the input and output spec of a training spec's network."""
     outputs = ALL_OUTPUTS if spec.ood_head else (LOGITS, FEATURES)
-    needs = spec.needs_white_cell or spec.input == CELL
-    return ModelIOSpec(spec.height_px, spec.width_px, spec.input, spec.context, outputs, spec.mask, needs)
+    needs_white_cell = spec.needs_white_cell or spec.input == CELL
+    return ModelIOSpec(spec.height_px, spec.width_px, spec.input, spec.context, outputs, spec.mask, needs_white_cell)
 
 
 def build_stored_io_spec(spec: TrainSpec) -> ModelIOSpec:
-    """How the stored crops are made: as the network takes them, those of cells `STORED_SCALE`."""
+    """Build the input spec of the stored crops: that of the network, but `STORED_SCALE` wider for crops of cells."""
     io_spec = build_io_spec(spec)
     if spec.input != CELL:
         return io_spec
@@ -91,91 +97,123 @@ def build_stored_io_spec(spec: TrainSpec) -> ModelIOSpec:
 
 
 def load_samples(
-    spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: SourceProgress | None = None
+    spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: OnStep | None = None
 ) -> Samples:
     """Find, crop and label the cells of all sources of a spec.
 
     Parameters
     ----------
-    data_dir : folder that the sources' paths start from
-    cache_dir : folder for finished crops; the key holds the files' names, sizes and times, and the framing
+    spec : TrainSpec
+        Its sources, and how its network takes images.
+    data_dir : Path
+        Folder that the sources' paths start from.
+    cache_dir : Path
+        Folder for finished crops; their key holds the files' names, sizes and times, and the framing.
+    on_progress : callable, optional
+        Called with (source, done, total) for each image that is cropped or compared.
+
+    Returns
+    -------
+    Samples
+        In the order of the sources, and of the images in each.
 
     Raises
     ------
     DatasetError
         If a source is missing or holds no image of any of the classes.
     """
-    parts = [_load_source_samples(spec, source, data_dir, cache_dir, on_progress) for source in spec.sources]
+    loaded = [_load_source_samples(spec, source, data_dir, cache_dir, on_progress) for source in spec.sources]
+    stored_crops = [samples.stored_crops for samples in loaded if isinstance(samples.stored_crops, StoredCrops)]
     group_offset, groups, sources = 0, [], []
-    for number, part in enumerate(parts):
-        groups.append(part.group + group_offset)
-        group_offset += int(part.group.max()) + 1
-        sources.append(np.full(len(part.class_index), number))
+    for number, samples in enumerate(loaded):
+        groups.append(samples.group + group_offset)
+        group_offset += int(samples.group.max()) + 1
+        sources.append(np.full(len(samples.class_index), number))
     return Samples(
-        reduce(
-            StoredCrops.join_crops, [part.stored_crops for part in parts if isinstance(part.stored_crops, StoredCrops)]
-        ),
-        np.concatenate([part.class_index for part in parts]),
+        reduce(StoredCrops.join_crops, stored_crops),
+        np.concatenate([samples.class_index for samples in loaded]),
         np.concatenate(groups),
         np.concatenate(sources),
-        [file for part in parts for file in part.file],
-        {source.name: part.no_cell[source.name] for source, part in zip(spec.sources, parts, strict=True)},
-        [name for part in parts for name in part.part or [""] * len(part.file)],
+        [file for samples in loaded for file in samples.file],
+        {name: n for samples in loaded for name, n in samples.no_cell.items()},
+        [part for samples in loaded for part in samples.part or [""] * len(samples.file)],
     )
 
 
-def _bind_source_name(on_progress: SourceProgress | None, name: str) -> CountProgress | None:
+def _bind_source_name(on_progress: OnStep | None, name: str) -> OnProgress | None:
     return None if on_progress is None else lambda done, total: on_progress(name, done, total)
 
 
 def _load_source_samples(
-    spec: TrainSpec, source: SourceSpec, data_dir: Path, cache_dir: Path, on_progress: SourceProgress | None
+    spec: TrainSpec, source: SourceSpec, data_dir: Path, cache_dir: Path, on_progress: OnStep | None
 ) -> Samples:
     images, records = open_source(source, data_dir)
     with images:
         if source.unlisted == "skip":
             records = [record for record in records if record.label in spec.class_names]
         if not any(record.label in spec.class_names for record in records):
-            found = sorted({record.label for record in records})[:12]
-            raise DatasetError(f"{source.path} holds no image of {', '.join(spec.class_names)}. Labels found: {found}.")
-        io_spec = build_stored_io_spec(spec)
-        shape = (io_spec.height_px, io_spec.width_px, 3)
-        cached = (
-            cache_dir / f"crops-{make_safe_name(source.name)}-{_compute_cache_key(spec, source, data_dir, records)}.npz"
+            labels = sorted({record.label for record in records})[:12]
+            raise DatasetError(f"{source.path} has no image of {', '.join(spec.class_names)}. Labels found: {labels}.")
+        stored_crops, record_rows, crop_labels = _load_crops(
+            spec, source, data_dir, images, records, cache_dir, _bind_source_name(on_progress, source.name)
         )
-        if not cached.exists():
-            cut = build_cutter(spec, data_dir, images)
-            write_crops(cut, images, records, shape, cached, _bind_source_name(on_progress, source.name))
-        with np.load(cached, allow_pickle=False) as stored:
-            kept, labels = stored["kept"], stored["labels"]
-        stored_crops = StoredCrops([(cached.with_suffix(".crops"), len(kept))], shape)
-        rows = np.unique(kept)  # an image may have given two crops
-        shown, on_copy_progress = (
-            [records[row] for row in rows],
-            _bind_source_name(on_progress, f"{source.name}: copies"),
+        rows = np.unique(record_rows)  # an image may have given two crops
+        on_copy_progress = _bind_source_name(on_progress, f"{source.name}: copies")
+        groups = load_source_groups(
+            source, data_dir, images, [records[row] for row in rows], cache_dir, on_copy_progress
         )
-        group = load_source_groups(source, data_dir, images, shown, cache_dir, on_copy_progress)[
-            np.searchsorted(rows, kept)
-        ]
-    names = {name: index for index, name in enumerate(spec.class_names)}
-    class_index = np.array([names.get(label, OOD) for label in labels.tolist()], np.int64)
-    files = [records[row].file for row in kept]
+    index_of_class = {name: index for index, name in enumerate(spec.class_names)}
+    files = [records[row].file for row in record_rows]
+    return Samples(
+        stored_crops,
+        np.array([index_of_class.get(label, OOD) for label in crop_labels.tolist()], np.int64),
+        groups[np.searchsorted(rows, record_rows)],
+        np.zeros(len(record_rows), np.int64),
+        files,
+        {source.name: len(records) - len(rows)},
+        _find_parts(source, data_dir, files),
+    )
+
+
+def _load_crops(
+    spec: TrainSpec,
+    source: SourceSpec,
+    data_dir: Path,
+    images: Contents,
+    records: list[Record],
+    cache_dir: Path,
+    on_progress: OnProgress | None,
+) -> tuple[StoredCrops, np.ndarray, np.ndarray]:
+    """Open the crops of a source, cut first where they are not cached; the row in `records` and label of each."""
+    io_spec = build_stored_io_spec(spec)
+    shape = (io_spec.height_px, io_spec.width_px, 3)
+    key = _compute_cache_key(spec, source, data_dir, records)
+    cached = cache_dir / f"crops-{make_safe_name(source.name)}-{key}.npz"
+    if not cached.exists():
+        write_crops(build_cutter(spec, data_dir, images), images, records, shape, cached, on_progress)
+    with np.load(cached, allow_pickle=False) as index:
+        record_rows, labels = index["kept"], index["labels"]
+    return StoredCrops([(cached.with_suffix(".crops"), len(record_rows))], shape), record_rows, labels
+
+
+def _find_parts(source: SourceSpec, data_dir: Path, files: list[str]) -> list[str] | None:
+    """Find the part of the source's split that each file is in; None where the source has no split."""
     split = read_source_split(source, data_dir)
-    part_of = {} if split is None else dict(zip(split.table["file"], split.table["split"], strict=True))
-    part = None if split is None else [part_of.get(file, NOT_IN_SPLIT) for file in files]
-    missing = {source.name: len(records) - len(set(kept.tolist()))}
-    return Samples(stored_crops, class_index, group, np.zeros(len(kept), np.int64), files, missing, part)
+    if split is None:
+        return None
+    part_of_file = dict(zip(split.table["file"], split.table["split"], strict=True))
+    return [part_of_file.get(file, NOT_IN_SPLIT) for file in files]
 
 
 def _compute_cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
-    masks = _hash_file(find_mask_file(spec, data_dir)) if spec.mask_model else ""
+    masks = _hash_file(find_mask_file(spec, data_dir))
     framing = [CACHE_VERSION, build_stored_io_spec(spec).to_description(), masks, source.layout]
     labels = [{"file": record.file, "label": record.label} for record in records]
     return hash_content([framing, read_file_stamps(source, data_dir, records), labels])
 
 
 def find_mask_file(spec: TrainSpec, data_dir: Path) -> Path | None:
-    """The U-Net that hides the background for a spec; None where none does."""
+    """Return the file of the U-Net that hides the background for a spec; None where none does."""
     return data_dir / spec.mask_model / MASK_FILE if spec.mask_model else None
 
 
@@ -184,10 +222,22 @@ def _hash_file(path: Path | None) -> str:
 
 
 def build_cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Cutter:
-    """What makes the stored crops of a labelled image.
+    """Build the function that cuts the stored crops of a labelled image.
 
-    Called with a Record it gives the largest cell, and what could be mistaken for one or None; or the whole picture; or
-    nothing, where the image cannot be read or shows no cell.
+    Parameters
+    ----------
+    spec : TrainSpec
+        How its network takes images.
+    data_dir : Path
+        Folder that the path of the spec's U-Net starts from.
+    images : Contents
+        The open images of a source.
+
+    Returns
+    -------
+    callable
+        Called with a Record, it returns the largest cell and a look-alike or None; or the whole image; or an empty
+        tuple where the image cannot be read or shows no cell.
 
     Raises
     ------

@@ -67,7 +67,7 @@ def test_folds_of_a_kept_split_are_those_of_the_run_and_its_test_part_is_left_ou
     assert folds.tolist() == expected
     assert (folds == NOT_USED).any()
     assert find_leaky_sources(spec, tmp_path) == []
-    with pytest.raises(DatasetError, match=r"`folds` must be 3, as the split of drawn has them\. Received: 4"):
+    with pytest.raises(DatasetError, match=r"`folds` must be 3, as in the split of drawn\. Received: 4"):
         assign_folds(replace(spec, folds=4), samples)
 
 

@@ -196,7 +196,7 @@ def test_masks_that_mark_nothing_and_pictures_that_cannot_be_read(tmp_path):
     assert load_mask_samples(SPEC, data_dir, tmp_path, Control()).left_out == 1
     for path in data_dir.glob("spots/[AB]/*.png"):
         path.write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match="None of the 8 pictures of spots can be read"):
+    with pytest.raises(DatasetError, match="None of the 8 images of spots can be read"):
         load_mask_samples(SPEC, data_dir, tmp_path, Control())
 
 

@@ -1,4 +1,4 @@
-"""Labelled cells counted, and refused where they cannot do, before a picture is read."""
+"""Labelled cells counted, and refused where they cannot do, before an image is read."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def data_dir(tmp_path):
     return tmp_path
 
 
-def test_pictures_and_source_cells_of_every_class(data_dir):
+def test_images_and_source_cells_of_every_class(data_dir):
     found = count_cells(ADAPT.cells, data_dir, CLASSES)
     assert found == CellCounts({"EOSINOPHIL": 0, "MONOCYTE": 4}, {"EOSINOPHIL": 0, "MONOCYTE": 2}, {"PLT": 1})
 
@@ -62,12 +62,12 @@ def test_nothing_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ood_labels": {"PLT": 3}}, r"labels that wbc4 does not know: PLT \(3\)\. It knows EOSINOPHIL, MONOCYTE"),
+        ({"ood_labels": {"PLT": 3}}, r"labels that are no class of wbc4: PLT \(3\)\. Its classes are EOSINOPHIL, MONOCYTE"),
         (
             {"images": {"EOSINOPHIL": 9, "MONOCYTE": 10}},
-            "20 cells or more of the classes that wbc4 knows. There are 19",
+            "at least 20 cells of the classes of wbc4. Found: 19",
         ),
-        ({"images": {"EOSINOPHIL": 0, "MONOCYTE": 50}}, "There is no EOSINOPHIL among the cells to learn from"),
+        ({"images": {"EOSINOPHIL": 0, "MONOCYTE": 50}}, "There is no EOSINOPHIL among the cells to train on, so the model would forget the class"),
     ],
 )
 def test_cells_that_cannot_do(changes, message):
@@ -76,6 +76,6 @@ def test_cells_that_cannot_do(changes, message):
         check_cells(ADAPT, replace(ENOUGH, **changes))
 
 
-def test_foreign_labels_may_be_left_out_and_a_class_may_come_from_the_old_data():
+def test_other_labels_may_be_skipped_and_a_class_may_come_from_the_original_data():
     skipping = replace(ADAPT, cells=replace(ADAPT.cells, unlisted="skip"), old_data="somewhere")
     check_cells(skipping, CellCounts({"EOSINOPHIL": 0, "MONOCYTE": 50}, None, {"PLT": 3}))

@@ -179,7 +179,7 @@ def test_a_file_of_groups_that_lacks_images(data_dir):
 
 
 def test_a_source_without_any_of_the_classes(data_dir):
-    with pytest.raises(DatasetError, match=r"s holds no image of C, D\. Labels found: \['A', 'B', 'OTHER'\]"):
+    with pytest.raises(DatasetError, match=r"s has no image of C, D\. Labels found: \['A', 'B', 'OTHER'\]"):
         load_samples(spec(class_names=("C", "D")), data_dir, data_dir / "cache")
 
 
