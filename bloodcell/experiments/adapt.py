@@ -47,7 +47,7 @@ from bloodcell.training.samples.adapt_cells import (
     count_cells,
     explain_missing_classes,
 )
-from bloodcell.training.samples.imbalance import select_training_rows
+from bloodcell.training.samples.imbalance import select_training_samples
 from bloodcell.training.samples.samples import NOT_IN_SPLIT, OOD, Samples, build_io_spec, load_samples
 from bloodcell.training.specs.adapt_spec import ACCEPTANCE_RULE, ADAPT_FILE, REFUSAL_PREFIX, AdaptSpec
 from bloodcell.training.specs.train_spec import TrainSpec
@@ -174,11 +174,11 @@ def split_samples(spec: AdaptSpec, train: TrainSpec, samples: Samples) -> tuple[
     is_used = ~np.isin(samples.part or [""], (TEST, EXCLUDED, NOT_IN_SPLIT))
     rows = np.flatnonzero(is_used & (samples.source == 0) & (samples.class_index != OOD))
     if len(rows) < MIN_CELLS:
-        raise DatasetError(f"Adapting needs {MIN_CELLS} cells or more. A white cell was found in {len(rows)} images.")
+        raise DatasetError(f"Adapting needs at least {MIN_CELLS} cells. A white cell was found in {len(rows)} images.")
     is_held = draw_groups(samples.class_index[rows], samples.group[rows], spec.held_share, spec.seed)
     held_groups = np.unique(samples.group[rows[is_held]])
-    may_learn = is_used & ~np.isin(samples.group, held_groups)
-    training_samples = samples.take(select_training_rows(train, samples, may_learn))
+    is_candidate = is_used & ~np.isin(samples.group, held_groups)
+    training_samples = select_training_samples(train, samples, is_candidate)
     lacking = [
         name for index, name in enumerate(train.class_names) if not (training_samples.class_index == index).any()
     ]

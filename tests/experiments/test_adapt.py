@@ -111,7 +111,9 @@ def test_labels_that_the_model_does_not_know(cells, model_dir, tmp_path):
     (folder / "BASOPHIL" / "1.png").write_bytes(encode_png(np.zeros((40, 40, 3), np.uint8)))
     with (folder / "cells.csv").open("a") as stream:
         stream.write("BASOPHIL/1.png,x,BASOPHIL\n")
-    with pytest.raises(DatasetError, match=r"labels that are no class of drawn: BASOPHIL \(1\)\. Its classes are EOSINOPHIL"):
+    with pytest.raises(
+        DatasetError, match=r"labels that are no class of drawn: BASOPHIL \(1\)\. Its classes are EOSINOPHIL"
+    ):
         adapt(folder, model_dir, tmp_path / "work")
 
 

@@ -49,7 +49,7 @@ class SourceSpec(Spec):
     weight : share of the drawn training images, relative to the other sources
     limits : class name -> most images to learn from, taken from as few source cells as hold so many; what is held out
         is not limited, so that a class made rare can still be judged
-    limit_seed : which cells and images a limit leaves, see `training.samples.class_limits`
+    limit_seed : which cells and images a limit leaves, see `training.samples.imbalance`
     """
 
     name: str

@@ -15,8 +15,9 @@ from bloodcell.inference.probabilities import sigmoid, softmax
 from bloodcell.inference.statuses import Thresholds, assign_statuses
 from bloodcell.training.fitting.phases import fit_network
 from bloodcell.training.fitting.predictions import compute_feature_statistics, predict_samples
-from bloodcell.training.fitting.run_setup import TrainingRun, select_training_samples
+from bloodcell.training.fitting.run_setup import TrainingRun
 from bloodcell.training.output.calibration import Outputs, calibrate
+from bloodcell.training.samples.imbalance import select_training_samples
 from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.choices import KEEP_BEST, PLATEAU
 from bloodcell.training.specs.train_spec import TrainSpec

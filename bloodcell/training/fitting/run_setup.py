@@ -13,7 +13,6 @@ from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoin
 from bloodcell.training.fitting.phases import Work
 from bloodcell.training.output.history import HISTORY_FILE, write_history
 from bloodcell.training.samples.folds import NOT_USED, assign_folds
-from bloodcell.training.samples.imbalance import select_training_rows
 from bloodcell.training.samples.samples import Samples, load_samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -71,9 +70,3 @@ def find_leaky_sources(spec: TrainSpec, data_dir: Path) -> list[str]:
     """Names of the sources whose split is marked leaky."""
     splits = [(source.name, read_source_split(source, data_dir)) for source in spec.sources]
     return [name for name, split in splits if split is not None and split.leaky]
-
-
-def select_training_samples(spec: TrainSpec, samples: Samples, among: np.ndarray) -> Samples:
-    """The samples that a fit learns from: those of `among` (bool array), within the limits of the sources."""
-    rows = select_training_rows(spec, samples, among)
-    return samples if rows.all() else samples.take(rows)

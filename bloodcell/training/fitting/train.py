@@ -24,12 +24,13 @@ from bloodcell.training.fitting.cross_validation import predict_out_of_fold
 from bloodcell.training.fitting.export import export_onnx
 from bloodcell.training.fitting.phases import Fitted, fit_network
 from bloodcell.training.fitting.predictions import compute_feature_statistics, predict_samples
-from bloodcell.training.fitting.run_setup import open_training_run, select_training_samples
+from bloodcell.training.fitting.run_setup import open_training_run
 from bloodcell.training.output.calibration import calibrate
 from bloodcell.training.output.description import describe_model
 from bloodcell.training.output.history import HISTORY_FILE, write_history
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.output.provenance import collect_provenance
+from bloodcell.training.samples.imbalance import select_training_samples
 from bloodcell.training.samples.samples import Samples, build_io_spec, find_mask_file
 from bloodcell.training.specs.train_spec import TrainSpec
 

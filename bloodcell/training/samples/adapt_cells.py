@@ -104,9 +104,7 @@ def check_cells(spec: AdaptSpec, cells: CellCounts) -> None:
         )
     total = sum(cells.images.values())
     if total < MIN_CELLS:
-        raise DatasetError(
-            f"Adapting needs at least {MIN_CELLS} cells of the classes of {spec.model}. Found: {total}."
-        )
+        raise DatasetError(f"Adapting needs at least {MIN_CELLS} cells of the classes of {spec.model}. Found: {total}.")
     missing = [name for name, n in cells.images.items() if n == 0]
     if missing and not spec.old_data:
         raise DatasetError(explain_missing_classes(missing))

@@ -100,7 +100,9 @@ def select_from_few_cells(files: Sequence[str], groups: np.ndarray, max_images: 
         # With the largest of the others after it, a cell of this size or more still reaches `max_images`.
         min_size = n_missing - sum(sorted((len(cell) for cell in cells), reverse=True)[:n_cells_after])
         cell = cells.pop(next(number for number, cell in enumerate(cells) if len(cell) >= min_size))
-        selected += cell if len(cell) <= n_missing else [cell[place] for place in rng.permutation(len(cell))[:n_missing]]
+        selected += (
+            cell if len(cell) <= n_missing else [cell[place] for place in rng.permutation(len(cell))[:n_missing]]
+        )
     return np.array(sorted(selected), np.int64)
 
 

@@ -96,9 +96,7 @@ def build_stored_io_spec(spec: TrainSpec) -> ModelIOSpec:
     return replace(io_spec, height_px=height_px, width_px=width_px, context=STORED_SCALE * spec.context)
 
 
-def load_samples(
-    spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: OnStep | None = None
-) -> Samples:
+def load_samples(spec: TrainSpec, data_dir: Path, cache_dir: Path, on_progress: OnStep | None = None) -> Samples:
     """Find, crop and label the cells of all sources of a spec.
 
     Parameters

@@ -33,7 +33,7 @@ def hash_content(content: Any) -> str:
     Examples
     --------
     >>> hash_content(["a", 1])
-    '7cd8a47c9a2e1ed2'
+    '2657442bb4a48d62'
     """
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

@@ -62,12 +62,18 @@ def test_nothing_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ood_labels": {"PLT": 3}}, r"labels that are no class of wbc4: PLT \(3\)\. Its classes are EOSINOPHIL, MONOCYTE"),
+        (
+            {"ood_labels": {"PLT": 3}},
+            r"labels that are no class of wbc4: PLT \(3\)\. Its classes are EOSINOPHIL, MONOCYTE",
+        ),
         (
             {"images": {"EOSINOPHIL": 9, "MONOCYTE": 10}},
             "at least 20 cells of the classes of wbc4. Found: 19",
         ),
-        ({"images": {"EOSINOPHIL": 0, "MONOCYTE": 50}}, "There is no EOSINOPHIL among the cells to train on, so the model would forget the class"),
+        (
+            {"images": {"EOSINOPHIL": 0, "MONOCYTE": 50}},
+            "There is no EOSINOPHIL among the cells to train on, so the model would forget the class",
+        ),
     ],
 )
 def test_cells_that_cannot_do(changes, message):
