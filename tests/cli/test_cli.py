@@ -11,10 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
+import bloodcell
 from bloodcell.cli import main
 from bloodcell.cli.datasets import public_data
 from bloodcell.cli.models import classify, find, list_models
 from bloodcell.cli.shared import output, summary
+from bloodcell.cli.table import COMMANDS, RETIRED_NAMES
 from bloodcell.core.errors import BloodcellError, ModelError, StoreError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.public.public_sets import PUBLIC_SETS
@@ -345,7 +347,75 @@ def test_every_command_has_help_with_an_example(capsys, command):
     with pytest.raises(SystemExit) as stopped:
         main.main([*command.split(), "--help"])
     assert stopped.value.code == 0
-    assert f"Example: python -m bloodcell {command.split()[0]}" in capsys.readouterr().out
+    assert f"Example: bloodcell {command.split()[0]}" in capsys.readouterr().out
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"bloodcell {bloodcell.__version__}\n"
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_import_no_command(argument):
+    code = (
+        "import sys; from bloodcell.cli.main import main\n"
+        f"try: main([{argument!r}])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'numpy', 'pandas', 'tqdm', 'sqlalchemy'} & sys.modules.keys()))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert answer.stdout.endswith("[]\n")
+
+
+def test_a_command_imports_its_own_module_only():
+    code = (
+        "import sys; from bloodcell.cli.main import build_parser; build_parser(only='models')\n"
+        "print([name for name in sys.modules if name.startswith('bloodcell.cli.') and name.count('.') == 3])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "bloodcell.cli.models.list_models" in answer.stdout
+    assert "classify" not in answer.stdout
+
+
+def test_every_module_of_a_command_stands_in_the_table_once():
+    folder = ROOT / "bloodcell" / "cli"
+    modules = {
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        if path.name != "__init__.py" and path.parent.name != "shared"
+    }
+    assert sorted(command.module for command in COMMANDS) == sorted(modules - {"main", "table"})
+
+
+@pytest.mark.parametrize(("former", "today"), RETIRED_NAMES.items())
+def test_former_names_of_commands_work_and_are_not_shown(capsys, former, today):
+    for words in (["--help"], [former, "--help"]):
+        with pytest.raises(SystemExit) as stopped:
+            main.main(words)
+        assert stopped.value.code == 0
+    listed, own = capsys.readouterr().out.split("usage: bloodcell ")[1:]
+    assert former not in listed
+    assert own.startswith(f"{today} ")
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        (["adapt", "m", "c", "--out", "o"], "held_out", 0.3),
+        (["adapt", "m", "c", "--out", "o", "--held-out", "0.2"], "held_out", 0.2),
+        (["adapt", "m", "c", "--out", "o", "--held", "0.2"], "held_out", 0.2),
+        (["explain", "m", "i", "--out", "o"], "max_cells", 64),
+        (["explain", "m", "i", "--out", "o", "--max-cells", "8"], "max_cells", 8),
+        (["explain", "m", "i", "--out", "o", "--most", "8"], "max_cells", 8),
+    ],
+)
+def test_former_names_of_options_work_and_are_not_shown(words, name, value):
+    parser = main.build_parser(only=words[0])
+    assert getattr(parser.parse_args(words), name) == value
+    ((_, below),) = [item for item in all_commands(parser) if item[0] == (words[0],)]
+    assert not {"--held", "--most"} & set(below.format_help().split())
 
 
 def test_long_lists_are_cut():

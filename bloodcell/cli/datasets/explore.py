@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pandas as pd
 from tqdm import tqdm
 
+from bloodcell.cli.shared.arguments import DATASET_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, write_output
 from bloodcell.cli.shared.summary import format_count, format_names
@@ -31,6 +32,28 @@ from bloodcell.reports.explore_report import (
 
 SAMPLE_IMAGES = 600
 SAMPLE_PIXELS = 200_000_000  # fewer images are looked at where they are large, so that the time stays below a minute
+
+
+DETAILS = (
+    "One HTML file that needs no internet: classes, sizes, formats, problems, example images, gray levels, and segmentation "
+    "methods compared, by Dice where true masks lie beside the images (with the same name, or in a folder masks; 0 background, "
+    "128 cytoplasm, 255 nucleus)."
+)
+EXAMPLE = "explore ../shared/data/kaggle-wbc/TRAIN --out report.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``explore``."""
+    parser.add_argument("dataset", metavar="DATASET", help=DATASET_HELP)
+    parser.add_argument("--out", required=True, metavar="FILE.html", help="report to write")
+    parser.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="number of images to examine closely, spread evenly over the classes (default: 600, fewer if they are large)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sample (default: %(default)s)")
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from bloodcell.cli.shared.arguments import DATASET_HELP, OUT_CSV_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, update_bar, write_output
 from bloodcell.cli.shared.summary import format_count, format_names
@@ -19,6 +20,28 @@ from bloodcell.datasets.copies.name_groups import group_by_name, read_column_gro
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_rgb
+
+DETAILS = (
+    "Writes file,group. Without --pattern or --csv, copies of a cell are found by comparing the images: rotated, flipped, "
+    "shifted, zoomed, brightened or cropped copies. An image that cannot be read is a group of its own and is named on stderr."
+)
+EXAMPLE = "groups slides/ --out groups.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``groups``."""
+    parser.add_argument("dataset", metavar="DATASET", help=f"{DATASET_HELP}; labels may be missing")
+    parser.add_argument("--out", required=True, metavar="FILE.csv", help=OUT_CSV_HELP)
+    method = parser.add_mutually_exclusive_group()
+    method.add_argument(
+        "--pattern",
+        metavar="REGEX",
+        help="regular expression whose parentheses enclose the group in a file name, such as '^C(\\d+)' for C33P1.png; "
+        "with a / in it, it is applied to the whole path",
+    )
+    method.add_argument("--csv", metavar="FILE", help="table with a column file, filename or image, and --column")
+    parser.add_argument("--column", metavar="NAME", help="column of --csv that holds the groups")
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from bloodcell.cli.shared.arguments import DATASET_HELP, OUT_CSV_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, update_bar, write_output
 from bloodcell.cli.shared.summary import format_count, format_names
@@ -13,6 +14,28 @@ from bloodcell.datasets.copies.leak_report import SAME_BYTES, LeakReport
 from bloodcell.datasets.copies.leaks import ImageSet, find_leaks
 from bloodcell.datasets.splits.split import EXCLUDED
 from bloodcell.datasets.splits.split_file import read_split
+
+DETAILS = (
+    "Writes one row per pair: every two files that are exact duplicates, and for every other image of B that shows a cell of A "
+    "the most similar image of A. The share of each dataset that is affected is printed on stderr."
+)
+EXAMPLE = "leaks TRAIN TEST --out pairs.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``leaks``."""
+    parser.add_argument("a", metavar="A", help=f"{DATASET_HELP}; labels may be missing")
+    parser.add_argument(
+        "b",
+        metavar="B",
+        nargs="?",
+        help="the dataset to compare with; leave it out to compare the train and test folders of A, or with --split",
+    )
+    parser.add_argument(
+        "--split", metavar="FILE", help="CSV from `split`: compare its parts, whose images lie in A, with each other"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE.csv", help=OUT_CSV_HELP)
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,10 +5,22 @@ import sys
 
 from tqdm import tqdm
 
+from bloodcell.cli.shared.arguments import add_action
 from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.public.download import download_public_set, get_public_set
 from bloodcell.datasets.public.public_sets import PUBLIC_SETS
+
+DETAILS = ""
+EXAMPLE = "data get NAME"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of ``data``."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    add_action(actions, "list", "list the datasets with their source and licence", "data list")
+    get = add_action(actions, "get", "download one dataset into the workspace", "data get NAME")
+    get.add_argument("name", metavar="NAME", help="a name from `data list`")
 
 
 def run(args: argparse.Namespace) -> int:

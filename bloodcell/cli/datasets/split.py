@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from bloodcell.cli.datasets.groups import find_groups
+from bloodcell.cli.shared.arguments import DATASET_HELP, OUT_CSV_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, write_output
 from bloodcell.cli.shared.summary import format_count
@@ -13,6 +14,44 @@ from bloodcell.core.errors import DatasetError
 from bloodcell.core.io import read_csv
 from bloodcell.datasets.splits.split import Split, split
 from bloodcell.datasets.splits.split_file import encode_split_csv
+
+DETAILS = (
+    "Writes file,group,label,split. All images of a group go to the same part, and the classes are spread evenly over the "
+    "parts."
+)
+EXAMPLE = "split DATASET --folds 5 --seed 0 --out split.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``split``."""
+    parser.add_argument("dataset", metavar="DATASET", help=DATASET_HELP)
+    parts = parser.add_mutually_exclusive_group(required=True)
+    parts.add_argument("--folds", type=int, metavar="N", help="split into fold0, fold1, ... of similar size")
+    parts.add_argument(
+        "--holdout",
+        type=float,
+        metavar="SHARE",
+        help="split into train and validation; SHARE of the images is validation",
+    )
+    parser.add_argument(
+        "--test",
+        metavar="WHAT",
+        help="add a part test: a share (0.2), a part (test) or folder of the dataset, or a CSV with the column file",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: %(default)s)")
+    parser.add_argument(
+        "--groups",
+        metavar="HOW",
+        help="which images stay together: a CSV from `groups`, or pixels (compare the images) (default: the groups stored "
+        "with a registered dataset, else pixels)",
+    )
+    parser.add_argument(
+        "--leaky",
+        action="store_true",
+        help="split at random, so that copies of a cell may be separated; every row is then marked leaky",
+    )
+    parser.add_argument("--out", required=True, metavar="FILE.csv", help=OUT_CSV_HELP)
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import argparse
 
 from tqdm import tqdm
 
+from bloodcell.cli.shared.arguments import OUT_CSV_HELP, PATHS_HELP
 from bloodcell.cli.shared.output import check_output_file, check_paths, print_info, write_output
 from bloodcell.cli.shared.summary import summarise_batch
 from bloodcell.core.labels import UNREADABLE
@@ -13,6 +14,26 @@ from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import get_model
 from bloodcell.review.classify_files import classify_files
 from bloodcell.review.result_csv import encode_per_cell, encode_per_image
+
+DETAILS = (
+    "Each image gets one row; files that are exact duplicates are one image. A file that cannot be used is named on stderr "
+    "with the reason. If no file at all can be used, the exit code is 1 and the CSV is still written."
+)
+EXAMPLE = "classify slides/ more.zip --model wbc4 --out cells.csv --full"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``classify``."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=PATHS_HELP)
+    parser.add_argument(
+        "--model", default="wbc4", help="name of a model, see `bloodcell models` (default: %(default)s)"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE.csv", help=OUT_CSV_HELP)
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="write one row per cell, with its box, probabilities and status, in place of one row per image",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

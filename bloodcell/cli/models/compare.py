@@ -17,6 +17,7 @@ from bloodcell.cli.models.evaluate import (
     select_records,
     write_results,
 )
+from bloodcell.cli.shared.arguments import DATASET_HELP, add_evaluation_options
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import print_info, to_printable, write_output
 from bloodcell.cli.shared.summary import format_count
@@ -34,6 +35,26 @@ from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.evaluation.predict import match_records_to_classes
 from bloodcell.model_store.folder import ModelInfo
 from bloodcell.reports.compare_report import MAX_DISAGREEMENTS, ModelComparison, render_comparison_html
+
+DETAILS = (
+    "Writes one folder per model as `evaluate` does, leaderboard.csv, comparison.json (each model against the first: "
+    "differences with intervals over source cells, McNemar's test) and compare.html, and prints which model is better. "
+    "Images of classes that not all models know are left out."
+)
+EXAMPLE = "compare wbc4 mine --data ../shared/data/kaggle-wbc/TEST --out comparison"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``compare``."""
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="two or more names of models (see `bloodcell models`) or model folders",
+    )
+    parser.add_argument("--data", required=True, dest="dataset", metavar="DATASET", help=DATASET_HELP)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    add_evaluation_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

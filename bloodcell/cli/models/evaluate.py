@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bloodcell.cli.datasets.groups import find_groups
+from bloodcell.cli.shared.arguments import DATASET_HELP, MODEL_HELP, add_evaluation_options
 from bloodcell.cli.shared.inputs import READING_OPTIONS, OpenedImages, open_images
 from bloodcell.cli.shared.output import print_info, to_printable, update_bar, write_output
 from bloodcell.cli.shared.summary import format_count
@@ -29,6 +30,20 @@ from bloodcell.evaluation.predict import format_predictions_csv, match_records_t
 from bloodcell.evaluation.selection import EvaluationImages
 from bloodcell.model_store.folder import ModelInfo, get_model, read_model
 from bloodcell.model_store.provenance import read_provenance
+
+DETAILS = (
+    "Writes metrics.json (accuracy, balanced accuracy, recall per class, intervals over source cells, calibration error, share "
+    "flagged for review) and predictions.csv."
+)
+EXAMPLE = "evaluate wbc4 ../shared/data/kaggle-wbc/TEST --out report"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``evaluate``."""
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("dataset", metavar="DATASET", help=DATASET_HELP)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    add_evaluation_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

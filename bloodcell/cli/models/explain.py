@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from bloodcell.cli.shared.arguments import DATASET_HELP, MODEL_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import (
     check_output_file,
@@ -29,6 +30,38 @@ from bloodcell.inference.pipeline import analyse, compute_magnification, crop_mo
 from bloodcell.model_store.folder import get_model, read_model
 from bloodcell.plots.explanation_maps import find_map_range
 from bloodcell.reports.explanation_sheet import SIDE_PX, draw_layer_sheet, draw_map_sheet
+
+DETAILS = (
+    "If IMAGE shows several cells, the largest is explained. A map shows what the network relied on, not a medical reason. "
+    "The methods gradcam and layers need the model's file model.keras and TensorFlow."
+)
+EXAMPLE = "explain wbc4 cell.jpg --out map.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``explain``."""
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="image of one cell or of a field of view")
+    parser.add_argument("--out", required=True, metavar="FILE.png", help="image to write")
+    parser.add_argument(
+        "--method",
+        choices=("occlusion", "gradcam", "layers"),
+        default="occlusion",
+        help="occlusion: how much the probability drops when a part of the cell is covered, for any model; gradcam: which "
+        "places speak for the class; layers: outputs of the convolution and pooling layers (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--class", dest="class_name", metavar="NAME", help="class that the map is for (default: the predicted class)"
+    )
+    parser.add_argument("--layer", default="", metavar="NAME", help="layer that gradcam uses (default: the last)")
+    parser.add_argument("--dataset", metavar="DATASET", help=f"with --mean-of, in place of IMAGE: {DATASET_HELP}")
+    parser.add_argument("--mean-of", metavar="CLASS", help="average the maps of the cells that DATASET labels so")
+    parser.add_argument("--part", metavar="NAME", help="use only the images of this part of DATASET, such as test")
+    parser.add_argument(
+        "--max-cells", type=int, default=64, metavar="N", help="average at most N cells (default: %(default)s)"
+    )
+    parser.add_argument("--most", dest="max_cells", type=int, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,7 +134,12 @@ def _crop_class(engine: Engine, args: argparse.Namespace) -> tuple[np.ndarray, n
         raise DatasetError(f"{opened.name} has no part {args.part!r}. Its parts: {there}.")
     with tqdm(unit="image", desc="read") as bar:
         crops = cut_class_crops(
-            engine, opened.contents, records, args.mean_of, args.most, lambda done, total: update_bar(bar, done, total)
+            engine,
+            opened.contents,
+            records,
+            args.mean_of,
+            args.max_cells,
+            lambda done, total: update_bar(bar, done, total),
         )
     title = (
         f"mean of {format_count(len(crops), 'cell')} labelled {to_printable(args.mean_of)}, {to_printable(opened.name)}"

@@ -7,6 +7,15 @@ from bloodcell.core.settings import load_settings
 from bloodcell.model_store.folder import get_model
 from bloodcell.model_store.model_zip import pack_model_to_bytes
 
+DETAILS = "`load-model` reads the zip on any computer."
+EXAMPLE = "export-model wbc4 --out wbc4.zip"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``export-model``."""
+    parser.add_argument("model", metavar="NAME", help="name of a model, see `bloodcell models`")
+    parser.add_argument("--out", required=True, metavar="FILE.zip", help="zip to write")
+
 
 def run(args: argparse.Namespace) -> int:
     """Write the model ``args.model`` to the zip ``args.out``.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
+from bloodcell.cli.shared.arguments import OUT_CSV_HELP, PATHS_HELP
 from bloodcell.cli.shared.output import check_output_file, check_paths, print_info, write_output
 from bloodcell.cli.shared.summary import format_count, format_failed_images
 from bloodcell.core.errors import BloodcellError, IntakeError
@@ -15,6 +16,19 @@ from bloodcell.datasets.sources.uploads import count_paths, read_paths
 from bloodcell.inference.pipeline import find_cells
 
 HEADER = ("file", "x", "y", "width", "height")
+
+
+DETAILS = (
+    "Writes file,x,y,width,height in pixels of the original image, one row per white cell. An image without a white cell has "
+    "no row; it is named on stderr. If no file at all can be used, the exit code is 1 and the CSV is still written."
+)
+EXAMPLE = "find slides/ --out boxes.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``find``."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=PATHS_HELP)
+    parser.add_argument("--out", required=True, metavar="FILE.csv", help=OUT_CSV_HELP)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,6 +6,13 @@ from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.folder import list_models
 
+DETAILS = "Each line gives the name, the classes, the start of the SHA-256 of its network, the title and the folder."
+EXAMPLE = "models"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``models``: none."""
+
 
 def run(_args: argparse.Namespace) -> int:
     """Print one line a model: name, classes, the hash of its model.onnx, title and folder."""

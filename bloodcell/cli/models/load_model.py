@@ -17,6 +17,37 @@ from bloodcell.model_store.inspection.keras_sizes import check_class_names
 from bloodcell.model_store.model_zip import inspect_model_zip
 from bloodcell.model_store.publish import publish
 
+DETAILS = (
+    "The file is inspected without running it, then converted to ONNX and tried on drawn cells in a process with little memory "
+    "and time and, where the system allows, no network. A .keras file does not say when to trust its predictions: all its "
+    "cells are marked check. A model from `export-model` predicts exactly as it did before."
+)
+EXAMPLE = "load-model cells.keras --classes EOSINOPHIL,LYMPHOCYTE,MONOCYTE,NEUTROPHIL --input image --levels 1"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``load-model``."""
+    parser.add_argument("file", metavar="FILE", help="a .keras file, or a .zip from `export-model`")
+    parser.add_argument("--classes", metavar="A,B,C", help="for a .keras file: class names in the order of its outputs")
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        help="name in the model library (default: that of the file); a number is added if it is taken",
+    )
+    parser.add_argument(
+        "--input",
+        choices=("cell", "image"),
+        default="cell",
+        help="what the network takes: a cell that was found, or the whole image (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--levels",
+        choices=("255", "1", "-1"),
+        default="255",
+        help="range of pixel values that the network takes: 0 to 255, 0 to 1, or -1 to 1; 255 if it scales them itself "
+        "(default: %(default)s)",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Load ``args.file`` and put it on the shelf as ``args.name``.

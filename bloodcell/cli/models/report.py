@@ -15,6 +15,23 @@ from bloodcell.reports.evaluation_report import EvaluationContent, render_evalua
 _WRITERS = {".html": render_evaluation_html, ".pdf": render_evaluation_pdf}
 
 
+DETAILS = (
+    "One file that needs no internet: leaks, metrics with intervals, confusion matrix, calibration, the most confident errors "
+    "with their images (as long as these still exist), and how to repeat the evaluation."
+)
+EXAMPLE = "report report/ --out report.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``report``."""
+    parser.add_argument(
+        "dir",
+        metavar="DIR",
+        help="folder that `evaluate --out` wrote, or the name of an evaluation of the page Evaluate",
+    )
+    parser.add_argument("--out", required=True, metavar="FILE.html", help="report to write; FILE.pdf makes a PDF")
+
+
 def run(args: argparse.Namespace) -> int:
     """Write the report on the evaluation ``args.dir`` to ``args.out``.
 

@@ -1,7 +1,10 @@
-"""What the commands that train share: their folders, going on with one that was begun, bars on the terminal."""
+"""What the commands that train share: their folders, continuing a stopped run, progress bars on the terminal."""
 
+import argparse
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,11 +12,15 @@ from tqdm import tqdm
 from bloodcell.cli.shared.output import print_info, update_bar
 from bloodcell.core.errors import DatasetError, RunError
 from bloodcell.core.progress import Control, Progress
+from bloodcell.core.settings import load_settings
 from bloodcell.model_store.publish import get_unfinished_dir
+from bloodcell.training.output.result_folder import RESULT_DIR
+
+LOADING = "Loading TensorFlow ..."
 
 
 def find_data_dir(text: str) -> Path:
-    """The data folder; DatasetError if there is none."""
+    """Return the data folder; DatasetError if there is none."""
     data_dir = Path(text)
     if not data_dir.is_dir():
         raise DatasetError(f"There is no data folder {data_dir}.")
@@ -21,32 +28,84 @@ def find_data_dir(text: str) -> Path:
 
 
 def find_work_dir(run_dir: Path, resume: bool) -> Path:
-    """Where a run of `run_dir` lies until it is whole.
+    """Return the folder in which a run of `run_dir` lies until it is whole.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Where the result goes; missing or empty.
+    resume : bool
+        Whether a stopped run is to be continued.
 
     Raises
     ------
     RunError
-        If `run_dir` holds something; there is a run to go on with and `resume` does not say so, or the other way round.
+        If `run_dir` is not empty; if there is a stopped run without `resume`; or if there is none with it.
     """
     if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-        raise RunError(f"The run folder {run_dir} is not empty: name a new one.")
+        raise RunError(f"The run folder {run_dir} is not empty. Choose a new one.")
     work_dir = get_unfinished_dir(run_dir)
     has_epochs = _has_epochs(work_dir)
     if resume and not has_epochs:
-        raise RunError(f"There is no run of {run_dir} with a finished epoch to go on with: leave out --resume.")
+        raise RunError(f"There is no run of {run_dir} with a finished epoch to continue: leave out --resume.")
     if has_epochs and not resume:
-        raise RunError(f"A run of {run_dir} was begun: go on with --resume, or delete {work_dir}.")
+        raise RunError(f"A run of {run_dir} was started before: continue it with --resume, or delete {work_dir}.")
     return work_dir
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where an experiment works.
+
+    Attributes
+    ----------
+    work_dir : Path
+        Its unfinished folder.
+    data_dir : Path
+        Folder that the paths of the sources start from.
+    cache_dir : Path
+        Folder for crops, shared by runs.
+    progress : TerminalProgress
+    """
+
+    work_dir: Path
+    data_dir: Path
+    cache_dir: Path
+    progress: "TerminalProgress"
+
+
+@contextmanager
+def open_run_folder(args: argparse.Namespace) -> Iterator[RunFolder]:
+    """Give the folder in which an experiment works; after the block its results are at ``args.out``.
+
+    Parameters
+    ----------
+    args : Namespace
+        With the arguments of `arguments.add_experiment_arguments`.
+
+    Raises
+    ------
+    DatasetError, RunError
+        As `find_data_dir` and `find_work_dir`.
+    """
+    data_dir, out = find_data_dir(args.data), Path(args.out)
+    work_dir = find_work_dir(out, args.resume)
+    print_info(LOADING)
+    with print_resume_hint(work_dir):
+        yield RunFolder(work_dir, data_dir, load_settings().home / "cache", TerminalProgress())
+    (work_dir / RESULT_DIR).replace(out)
+    shutil.rmtree(work_dir)
+    print_info(f"written to {out}")
 
 
 @contextmanager
 def print_resume_hint(work_dir: Path) -> Iterator[None]:
-    """Say after Ctrl-C how to go on, where there is something to go on with."""
+    """Say after Ctrl-C how to continue, where there is something to continue."""
     try:
         yield
     except KeyboardInterrupt:
         if _has_epochs(work_dir):
-            print_info("The finished epochs are kept: the same command with --resume goes on.")
+            print_info("The finished epochs are kept: run the same command with --resume to continue.")
         raise
 
 
@@ -55,7 +114,7 @@ def _has_epochs(work_dir: Path) -> bool:
 
 
 class TerminalProgress(Control):
-    """Shows a run as progress bars: one a source that is read, one an epoch; and lines between them."""
+    """Shows a run as progress bars, one per source that is read and one per epoch, and lines between them."""
 
     def __init__(self) -> None:
         self.bars: dict[str, tqdm] = {}
@@ -72,10 +131,10 @@ class TerminalProgress(Control):
     def log(self, line: str) -> None:
         tqdm.write(line)
 
-    def _show(self, name: str, done: int, total: int, figures: str = "") -> None:
-        bar = self.bars.get(name) or tqdm(total=total, unit="image", desc=name, leave=not figures)
+    def _show(self, name: str, done: int, total: int, metrics: str = "") -> None:
+        bar = self.bars.get(name) or tqdm(total=total, unit="image", desc=name, leave=not metrics)
         self.bars[name] = bar
-        bar.set_postfix_str(figures, refresh=False)
+        bar.set_postfix_str(metrics, refresh=False)
         update_bar(bar, done, total)
         if done == total:
             self.bars.pop(name).close()

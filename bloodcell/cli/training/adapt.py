@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from bloodcell.cli.shared.output import print_info
-from bloodcell.cli.shared.run_folder import TerminalProgress, find_data_dir
+from bloodcell.cli.shared.run_folder import LOADING, TerminalProgress, find_data_dir
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset
@@ -13,6 +13,38 @@ from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.model_store.folder import get_model, read_model
 from bloodcell.model_store.publish import get_unfinished_dir
 from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, build_registered_source, find_cells_source
+
+DETAILS = (
+    "Part of the cells is held out for validation. The new model is written only if its balanced accuracy on them is higher "
+    "than before; otherwise the exit code is 1 and the comparison is written beside --out, with the ending .json."
+)
+EXAMPLE = "adapt wbc4 corrected/ --out workspace/runs/wbc4-here"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``adapt``."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="name of a model (see `bloodcell models`), or a model folder with model.keras"
+    )
+    parser.add_argument(
+        "cells",
+        metavar="CELLS",
+        help="dataset of reviewed cells, by name or folder (cells.csv: file, group, label), a folder with one folder per "
+        "class, or a JSON file that describes a source",
+    )
+    parser.add_argument("--out", required=True, metavar="RUN", help="model folder to create")
+    parser.add_argument(
+        "--old-data", metavar="DIR", help="train on the model's own sources as well, whose paths start from this folder"
+    )
+    parser.add_argument(
+        "--held-out",
+        type=float,
+        default=0.3,
+        metavar="SHARE",
+        help="share of the cells to hold out for validation (default: %(default)s)",
+    )
+    parser.add_argument("--held", dest="held_out", type=float, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the training (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,10 +63,10 @@ def run(args: argparse.Namespace) -> int:
     model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, settings)
     data_dir, cells = find_cells(args.cells)
     old_data = str(find_data_dir(args.old_data)) if args.old_data else ""
-    spec = AdaptSpec(out.name, model.name, cells, old_data=old_data, held_share=args.held, seed=args.seed)
+    spec = AdaptSpec(out.name, model.name, cells, old_data=old_data, held_share=args.held_out, seed=args.seed)
     work_dir = get_unfinished_dir(out)
     shutil.rmtree(work_dir, ignore_errors=True)  # minutes: begun anew each time
-    print_info("Loading the training library ...")
+    print_info(LOADING)
     from bloodcell.experiments.adapt import MODEL_DIR, run_adapt
 
     try:

@@ -7,14 +7,61 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from bloodcell.cli.shared.arguments import DATA_HELP, SPEC_HELP, add_action
 from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.core.errors import DatasetError, JobError
-from bloodcell.jobs.kinds.table import find_kind
+from bloodcell.jobs.kinds.table import FILE_KINDS, find_kind
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs
 from bloodcell.training.specs.trials_spec import TrialsSpec
 
 FOLLOW_EVERY_S = 0.5
+_ACTIONS = {
+    "cancel": "stop a job, or take it out of the queue; finished epochs are kept",
+    "resume": "continue a stopped or failed job after its last finished epoch",
+    "retry": "start a stopped or failed job again from the beginning",
+    "delete": "delete a job with its log and checkpoint; its model is kept",
+    "log": "print the log of a job",
+    "follow": "print the log of a job as it grows, until the job ends; Ctrl-C leaves the job running",
+}
+
+
+DETAILS = (
+    "Without an action, the jobs are listed. They continue when this terminal is closed; BLOODCELL_JOBS of them run at a time "
+    "(default 1)."
+)
+EXAMPLE = "jobs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of ``jobs``."""
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    submit = add_action(
+        actions,
+        "submit",
+        "add a job to the queue",
+        "jobs submit specs/wbc4.json --data ../shared/data --name mine",
+        "For --kind adapt, the settings are those of an adaptation: name, model, cells (a source below --data). For --kind "
+        "evaluate, they are those of an evaluation: name, model, data, as its report shows them.",
+    )
+    submit.add_argument("spec", metavar="SPEC.json", help=SPEC_HELP)
+    submit.add_argument(
+        "--kind",
+        choices=tuple(kind.name for kind in FILE_KINDS),
+        default="train",
+        help="what to do (default: %(default)s)",
+    )
+    submit.add_argument("--n", type=int, metavar="N", help="number of trials (default: as in the settings, or 10)")
+    submit.add_argument("--data", required=True, metavar="DIR", help=DATA_HELP)
+    submit.add_argument(
+        "--name", metavar="NAME", help="name of the result in the workspace (default: that of the settings)"
+    )
+    for action, help_text in _ACTIONS.items():
+        action_parser = add_action(actions, action, help_text, f"jobs {action} 3")
+        action_parser.add_argument("id", type=int, metavar="ID", help="number of the job, see `bloodcell jobs`")
+        if action == "delete":
+            action_parser.add_argument("--yes", action="store_true", help="delete without asking")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,6 +8,17 @@ from bloodcell.networks.network_table import read_network_rows
 COLUMNS = ("NAME", "TITLE", "INPUT", "MB", "PARAMETERS", "DEPTH", "TOP-1", "CPU MS", "NOTE")
 
 
+DETAILS = (
+    "MB: size of the weights, 4 bytes per parameter. TOP-1: published accuracy on ImageNet. CPU MS: time for one image on one "
+    "core, as measured (docs/measured/networks.json)."
+)
+EXAMPLE = "networks"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``networks``: none."""
+
+
 def run(_args: argparse.Namespace) -> int:
     """Print one line a network; "-" where there is no figure."""
     print_table(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bloodcell.cli.shared.arguments import DATA_HELP
 from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.cli.shared.run_folder import TerminalProgress
 from bloodcell.core.errors import DatasetError, StoreError
@@ -22,6 +23,21 @@ from bloodcell.training.specs.train_spec import TrainSpec
 
 RESULT_FILE = "reproduced.json"
 METRICS = ("images", "source_cells", "accuracy", "interval", "plain_interval", "balanced_accuracy", "balanced_interval")
+
+
+DETAILS = (
+    "Trains each variant twice and scores it on images that were held out: once with the copies of a cell (or the cells of a "
+    "patient) kept together, once split at random, as most published results were obtained. Runs that exist are not trained "
+    "again, and a stopped one continues."
+)
+EXAMPLE = "reproduce cnn --data ../shared/data"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``reproduce``."""
+    parser.add_argument("name", metavar="NAME", help="a recipe, or `list` for all of them")
+    parser.add_argument("--data", default="../shared/data", metavar="DIR", help=f"{DATA_HELP} (default: %(default)s)")
+    parser.add_argument("--out", metavar="DIR", help="folder of the runs (default: workspace/reproduced/NAME)")
 
 
 def run(args: argparse.Namespace) -> int:

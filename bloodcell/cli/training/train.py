@@ -4,10 +4,29 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from bloodcell.cli.shared.arguments import DATA_HELP, SPEC_HELP
 from bloodcell.cli.shared.output import print_info
-from bloodcell.cli.shared.run_folder import TerminalProgress, find_data_dir, find_work_dir, print_resume_hint
+from bloodcell.cli.shared.run_folder import LOADING, TerminalProgress, find_data_dir, find_work_dir, print_resume_hint
 from bloodcell.core.settings import load_settings
 from bloodcell.training.specs.train_spec import TrainSpec
+
+DETAILS = (
+    "The result is a model folder; if it lies in workspace/runs, the model is in the model library. Ctrl-C stops training, "
+    "--resume continues it. `jobs submit` trains in the background."
+)
+EXAMPLE = "train specs/wbc4.json --data ../shared/data --out workspace/runs/mine"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``train``."""
+    parser.add_argument("spec", metavar="SPEC.json", help=SPEC_HELP)
+    parser.add_argument("--data", required=True, metavar="DIR", help=DATA_HELP)
+    parser.add_argument("--out", required=True, metavar="RUN", help="model folder to create")
+    parser.add_argument("--seed", type=int, metavar="N", help="use this seed in place of the one in the settings")
+    parser.add_argument(
+        "--fold", type=int, metavar="N", help="validate on this fold in place of the one in the settings"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue a stopped run after its last finished epoch")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     spec = replace(TrainSpec.read(Path(args.spec)), **chosen)
     data_dir, run_dir = find_data_dir(args.data), Path(args.out)
     work_dir = find_work_dir(run_dir, args.resume)
-    print_info("Loading the training library ...")
+    print_info(LOADING)
     from bloodcell.training.fitting.train import train
 
     with print_resume_hint(work_dir):

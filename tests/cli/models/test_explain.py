@@ -57,7 +57,7 @@ def test_the_mean_over_a_class(nucleus, tmp_path, capsys, method):
         (tmp_path / "set" / label).mkdir(parents=True)
         for seed in range(3):
             (tmp_path / "set" / label / f"{seed}.png").write_bytes(picture_bytes(seed))
-    of = ("--dataset", tmp_path / "set", "--mean-of", "nucleus", "--method", method, "--most", 2)
+    of = ("--dataset", tmp_path / "set", "--mean-of", "nucleus", "--method", method, "--max-cells", 2)
     assert run(nucleus, *of, "--out", tmp_path / "map.png") == 0
     assert run(nucleus, *of, "--part", "test", "--out", tmp_path / "part.png") == 0
     assert run(nucleus, *of, "--part", "none", "--out", tmp_path / "none.png") == 1
