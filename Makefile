@@ -7,19 +7,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export BLOODCELL_PYTHON
 
-.PHONY: help run test test-slow lint bench measure clean
+.PHONY: help run app test test-slow lint docs wheel test-wheel bench measure clean
 
 help:
 	@echo "make run        set up .venv where needed and serve the app on http://127.0.0.1:$(PORT)"
 	@echo "make test       lint, types and every test but the slow ones"
 	@echo "make test-slow  the tests that take more than a minute"
-	@echo "make lint       ruff and mypy alone"
+	@echo "make test-wheel build the package, install it in an empty folder and use it there"
+	@echo "make lint       ruff, mypy and the import rules alone"
+	@echo "make docs       write docs/commands.md from the command line's own help"
+	@echo "make wheel      build the package into dist/"
 	@echo "make bench      measure speed and memory, write docs/benchmarks.md"
 	@echo "make measure    measure everything else, write docs/results.md (ALONE=\"RUN RUN RUN\": runs of specs/train-only.json)"
 	@echo "make clean      remove .venv and caches; the workspace stays"
 
-run: .venv/app-installed
-	@exec $(PYTHON) -m streamlit run app.py --server.port $(PORT)
+run app: .venv/app-installed
+	@exec $(PYTHON) -m bloodcell app --no-browser --port $(PORT)
 
 test: lint chromium
 	@PYTHONPATH=. $(PYTHON) -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -31,6 +34,16 @@ lint: .venv/tests-installed
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+	@PYTHONPATH=. .venv/bin/lint-imports --no-logo
+
+docs: .venv/tests-installed
+	@PYTHONPATH=. $(PYTHON) docs/make_commands.py
+
+wheel: .venv/tests-installed
+	@$(PYTHON) -m pip wheel $(PIP_QUIET) --no-deps --wheel-dir dist .
+
+test-wheel: .venv/tests-installed chromium
+	@PYTHONPATH=. BLOODCELL_TEST_WHEEL=1 $(PYTHON) -m pytest tests/packaging
 
 bench: .venv/tests-installed chromium
 	@PYTHONPATH=. $(PYTHON) benchmarks/bench.py
@@ -47,7 +60,7 @@ measure: .venv/tests-installed
 	@PYTHONPATH=. $(PYTHON) benchmarks/write_results.py
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis dist
 
 .PHONY: chromium
 chromium:

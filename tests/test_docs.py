@@ -3,8 +3,10 @@
 import argparse
 import hashlib
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from bloodcell.cli.main import build_parser
 from tests.places import ROOT
 
 README = ROOT / "README.md"
+COMMANDS_FILE = ROOT / "docs" / "commands.md"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FIGURES = ("copies", "classifier", "leaky_split")
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".zip"}
@@ -32,13 +35,20 @@ def all_commands(parser, before=()):
 
 
 @pytest.mark.parametrize(("command", "help_text"), list(all_commands(build_parser())))
-def test_every_command_has_help_and_stands_in_the_readme(command, help_text):
+def test_every_command_has_help_and_stands_in_the_documents(command, help_text):
     assert help_text
-    assert f"python -m bloodcell {command}" in README.read_text(encoding="utf-8")
+    assert f"    bloodcell {command}" in COMMANDS_FILE.read_text(encoding="utf-8")
 
 
-def test_the_commands_for_datasets_share_the_options_that_the_readme_names():
-    text = README.read_text(encoding="utf-8")
+def test_the_document_on_commands_is_up_to_date():
+    """It is written by `make docs`."""
+    command = [sys.executable, "docs/make_commands.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_commands_for_datasets_share_the_options_that_the_document_names():
+    text = COMMANDS_FILE.read_text(encoding="utf-8")
     named = ("--level", "--labels", "--file-column", "--label-column", "--ending")
     for command in ("evaluate", "compare", "explain", "explore", "groups", "split", "leaks"):
         known = subcommands(build_parser())[command][0].format_help()
