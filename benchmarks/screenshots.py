@@ -40,8 +40,8 @@ def take_datasets(page: Page, url: str, images: Path) -> None:
     page.get_by_role("textbox", name="Folder or zip on this computer").fill(str(images))
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Add", exact=True).click()
-    page.get_by_role("radio", name="Copies").click()
-    page.get_by_role("button", name="Find copies").click()
+    page.get_by_role("radio", name="Duplicates").click()
+    page.get_by_role("button", name="Find duplicates").click()
     page.wait_for_selector("text=Groups of one image")
     page.set_viewport_size({"width": 1440, "height": 1280})
     take_screenshot(page, "datasets")
@@ -51,21 +51,21 @@ def take_datasets(page: Page, url: str, images: Path) -> None:
 def take_training(page: Page, url: str) -> None:
     """Train a tiny net on the registered set, and show its curves."""
     page.goto(f"{url}/train")
-    page.get_by_text("What the model sees").click()
+    page.get_by_text("Input: cell or whole image").click()
     for label in ("Height (px)", "Width (px)"):
         page.get_by_label(label, exact=True).fill("32")
         page.keyboard.press("Enter")
-    page.get_by_text("Rare classes and strangers").click()
-    page.get_by_label("Pictures an epoch", exact=True).fill("640")
+    page.get_by_text("Class imbalance and unknown cells").click()
+    page.get_by_label("Images per epoch", exact=True).fill("640")
     page.keyboard.press("Enter")
     page.wait_for_timeout(4000)
     page.get_by_role("button", name="Train", exact=True).click()
-    page.get_by_text("is on the shelf").wait_for(timeout=10 * WAIT_MS)
+    page.get_by_text("is in the model library").wait_for(timeout=10 * WAIT_MS)
     take_screenshot(page, "train")
 
 
 def take_evaluation(page: Page, url: str) -> None:
-    """Judge two shipped models on the registered set, and compare them."""
+    """Evaluate two shipped models on the registered set, and compare them."""
     page.goto(f"{url}/evaluate")
     _evaluate(page, "wbc4")
     page.set_viewport_size({"width": 1440, "height": 1280})
@@ -83,7 +83,7 @@ def take_evaluation(page: Page, url: str) -> None:
 
 def _evaluate(page: Page, model: str) -> None:
     page.get_by_role("button", name="Evaluate", exact=True).click()
-    page.get_by_text(f"{model} on smears · 96 pictures").first.wait_for(timeout=10 * WAIT_MS)
+    page.get_by_text(f"{model} on smears · 96 images").first.wait_for(timeout=10 * WAIT_MS)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Datasets: register a folder or zip of labelled images, look into it, find copies, and split it honestly."""
+"""Datasets: register a folder or zip of labelled images, explore it, find duplicates, and split it without leaks."""
 
 import streamlit as st
 
@@ -16,10 +16,10 @@ from bloodcell.ui.shared.progress import show_stop_notice
 
 VIEWS = {
     "Overview": overview_tab.show,
-    "Pictures": overview_tab.show_images,
+    "Images": overview_tab.show_images,
     "Gray levels": gray_levels_tab.show,
     "Segmentation": segmentation_tab.show,
-    "Copies": copies_tab.show,
+    "Duplicates": copies_tab.show,
     "Splits": splits_tab.show,
     "Problems": overview_tab.show_problems,
 }

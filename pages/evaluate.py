@@ -1,4 +1,4 @@
-"""Evaluate: judge a model on labelled pictures, and look at what it gets wrong."""
+"""Evaluate: measure a model on labelled images, and look at its errors."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from bloodcell.ui.evaluate import (
 from bloodcell.ui.shared import explanation_view, layout
 from bloodcell.ui.shared.messages import show_errors
 
-METRICS, CONFUSION, CALIBRATION, ATTENTION = "Figures", "Matrix and pictures", "How sure", "Where it looks"
+METRICS, CONFUSION, CALIBRATION, ATTENTION = "Metrics", "Confusion matrix", "Calibration", "Attention"
 
 layout.ensure_run_by_app()
 st.header("Evaluate", anchor=False)

@@ -1,4 +1,4 @@
-"""Train: a dataset and a model in, one click, live curves, and a model on the shelf out."""
+"""Train: choose a dataset and a network, train with one click, and follow the curves to a model in the library."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ WAYS = {
 
 
 def show_start() -> None:
-    """No training is open: ask for one, and begin it."""
+    """Ask for a job where none is open, and submit it."""
     with st.container(border=True):
         way = st.segmented_control(
             "What to do",

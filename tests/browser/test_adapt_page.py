@@ -20,16 +20,16 @@ pytestmark = [pytest.mark.browser, *FOREIGN_WARNINGS]
 ADAPTED_MS = 300_000  # on a machine that is busy with other things
 NOTHING_CHANGES = {  # at such a rate, and equal is not better
     "Epochs": "2",
-    "of them with a frozen backbone": "1",
-    "Rate": "0.000000001",
-    "Rate with a frozen backbone": "0.000000001",
-    "Pictures an epoch": "32",
+    "Epochs with a frozen backbone": "1",
+    "Learning rate": "0.000000001",
+    "Learning rate with a frozen backbone": "0.000000001",
+    "Images per epoch": "32",
 }
 
 
 @pytest.fixture
 def queue(server, tmp_path_factory):
-    """The jobs of the served workspace, with a model that has learned next to nothing and its cells registered."""
+    """The jobs of the served workspace, with a model that was hardly trained and its cells registered."""
     data_dir, run_dir = trained(tmp_path_factory)
     settings = Settings(server.home, f"sqlite:///{server.home / 'bloodcell.db'}")
     shutil.copytree(run_dir, settings.runs_dir / "drawn")
@@ -46,8 +46,8 @@ def test_a_model_that_is_not_better_is_refused_with_the_comparison(server, chrom
     page.goto(f"{server.url}/train?train-how=Adapt+a+model&train-adapt-model=drawn%3A+drawn")
     page.get_by_text("48 cells in all, 20 are needed").wait_for(timeout=WAIT_MS)
     settle(page)
-    assert page.get_by_role("combobox", name="Model to continue").input_value() == "drawn: drawn"
-    page.get_by_text("How it learns: share held back").click()
+    assert page.get_by_role("combobox", name="Model to adapt").input_value() == "drawn: drawn"
+    page.get_by_text("Training: share held out").click()
     for label, text in NOTHING_CHANGES.items():
         box = page.get_by_label(label, exact=True)
         box.fill(text)
@@ -64,7 +64,7 @@ def test_a_model_that_is_not_better_is_refused_with_the_comparison(server, chrom
     )
     assert page.get_by_test_id("stMetricValue").nth(2).inner_text() == "0.0 points"
     page.locator(".js-plotly-plot", has_text="Recall of each class").wait_for(timeout=WAIT_MS)
-    page.get_by_text("so it was not kept; drawn stays as it was").wait_for(timeout=WAIT_MS)
+    page.get_by_text("so it was not saved. drawn is unchanged").wait_for(timeout=WAIT_MS)
     assert not (queue.settings.runs_dir / "drawn-mine").exists()
     assert page.get_by_test_id("stAlertContentError").count() == 0
     # Streamlit asks below an address with a page's name before it asks at the root.

@@ -15,12 +15,12 @@ from tests.datasets.made import in_folder, png
 pytestmark = pytest.mark.browser
 
 VIEWS = {  # view -> words that only this view shows
-    "Pictures": "Draw others",
+    "Images": "Reshuffle",
     "Gray levels": "Try a threshold",
     "Segmentation": "Side by side",
-    "Copies": "What two sets share",
-    "Splits": "Make a split",
-    "Problems": "Files of the same bytes",
+    "Duplicates": "Cells shared between sets",
+    "Splits": "Create a split",
+    "Problems": "Files with problems",
     "Overview": "Size on disk",
 }
 CELLS = 5
@@ -77,13 +77,13 @@ def test_from_a_folder_to_a_split_that_can_be_trusted(server, page, folder):
         assert page.get_by_test_id("stAlertContentError").count() == 0
         assert page.get_by_test_id("stException").count() == 0
 
-    look(page, "Copies")
-    page.get_by_role("button", name="Find copies").click()
+    look(page, "Duplicates")
+    page.get_by_role("button", name="Find duplicates").click()
     page.get_by_text("Groups of one image").wait_for(timeout=WAIT_MS)
     settle(page)
     groups = read_stored_groups(get_dataset("set", Settings(home=server.home, db_url="sqlite://")))
     assert sorted(groups.sizes()) == [1, 1, *[2] * 8, 3, 3]
-    page.get_by_role("button", name="Look for shared cells").click()
+    page.get_by_role("button", name="Find shared cells").click()
     page.get_by_text("2 of 4 images (50.0%)").wait_for(timeout=WAIT_MS)
     settle(page)
     assert page.locator("figcaption", has_text="test: Lymphocyte").count() == 1
@@ -92,10 +92,10 @@ def test_from_a_folder_to_a_split_that_can_be_trusted(server, page, folder):
     page.get_by_role("spinbutton", name="Folds").fill("2")
     page.get_by_role("spinbutton", name="Folds").press("Enter")
     settle(page)
-    page.get_by_role("button", name="Split", exact=True).click()
-    page.get_by_text("Kept splits").wait_for(timeout=WAIT_MS)
+    page.get_by_role("button", name="Create split", exact=True).click()
+    page.get_by_text("Saved splits").wait_for(timeout=WAIT_MS)
     settle(page)
-    header, *rows = download(page, "Split (CSV)")
+    header, *rows = download(page, "Download split (CSV)")
     assert header[:4] == ["file", "group", "label", "split"]
     assert len(rows) == 24
     assert {file.split("/")[0] for file, _, _, part, *_ in rows if part == "test"} == {"test"}
@@ -107,10 +107,10 @@ def test_from_a_folder_to_a_split_that_can_be_trusted(server, page, folder):
     assert set().union(*used) == {"fold0", "fold1", "test"}
 
     page.reload()
-    page.get_by_text("Kept splits").wait_for(timeout=WAIT_MS)
+    page.get_by_text("Saved splits").wait_for(timeout=WAIT_MS)
     settle(page)
-    assert download(page, "Split (CSV)") == [header, *rows]
-    look(page, "Copies")
+    assert download(page, "Download split (CSV)") == [header, *rows]
+    look(page, "Duplicates")
     page.get_by_text("2 of 4 images (50.0%)").wait_for(timeout=WAIT_MS)
     # Streamlit asks below an address with a page's name before it asks at the root.
     assert [one for one in seen if "404" not in one] == []
@@ -120,10 +120,10 @@ def test_stopping_a_search_keeps_nothing(server, page, tmp_path):
     settings = Settings(home=server.home, db_url="sqlite://")
     noise = in_folder(tmp_path, {f"{'AB'[seed % 2]}/{seed}.png": png(seed, 200, 200) for seed in range(60)})
     dataset = register_dataset("noise", noise, recognise_layout(noise).choice, settings)
-    page.goto(f"{server.url}/datasets?datasets-view=Copies")
-    page.get_by_role("button", name="Find copies").click(timeout=WAIT_MS)
+    page.goto(f"{server.url}/datasets?datasets-view=Duplicates")
+    page.get_by_role("button", name="Find duplicates").click(timeout=WAIT_MS)
     page.get_by_role("button", name="Stop").click(timeout=WAIT_MS)
-    page.get_by_text("Stopped: comparing pictures. Nothing of it was kept.").wait_for(timeout=WAIT_MS)
+    page.get_by_text("Stopped: comparing images. Nothing of it was kept.").wait_for(timeout=WAIT_MS)
     settle(page)
     assert page.get_by_role("button", name="Stop").count() == 0
     assert read_stored_groups(dataset) is None

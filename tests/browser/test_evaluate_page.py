@@ -43,13 +43,13 @@ def choose(page, label, option):
 def evaluate(page, model):
     """Ask for an evaluation by mouse and wait until its result opens by itself."""
     choose(page, "Model", model)
-    choose(page, "Which pictures show the same cell", "every picture is a cell of its own")
+    choose(page, "Duplicate groups", "none: every image is a different cell")
     page.get_by_role("button", name="Evaluate", exact=True).click()
-    page.get_by_text(f"{model} on Drawn · 12 pictures").wait_for(timeout=WAIT_MS)
+    page.get_by_text(f"{model} on Drawn · 12 images").wait_for(timeout=WAIT_MS)
     settle(page)
 
 
-def test_judging_two_models_and_comparing_them(server, settings, page):
+def test_evaluating_two_models_and_comparing_them(server, settings, page):
     seen = watch(page, server)
     page.goto(f"{server.url}/evaluate")
     page.get_by_text("Evaluate a model").wait_for(timeout=WAIT_MS)
@@ -58,7 +58,7 @@ def test_judging_two_models_and_comparing_them(server, settings, page):
         "The model has learned from 1 of these 12 pictures" in page.get_by_test_id("stAlertContentError").inner_text()
     )
 
-    # A click on a number of the matrix shows exactly those pictures.
+    # A click on a number of the matrix shows exactly those images.
     (info,) = list_evaluations(settings)
     assert f"evaluation={info.name}" in page.url
     answers = read_evaluation(info.folder).answers
@@ -67,13 +67,13 @@ def test_judging_two_models_and_comparing_them(server, settings, page):
     texts = page.locator(".js-plotly-plot .textpoint text")
     texts.nth(row * (4 + any(one[-1] for one in counts)) + column).click(force=True)
     n = counts[row][column]
-    page.get_by_text(f"{n} picture{'s' if n != 1 else ''}", exact=True).wait_for(timeout=WAIT_MS)
+    page.get_by_text(f"{n} image{'s' if n != 1 else ''}", exact=True).wait_for(timeout=WAIT_MS)
     settle(page)
     assert page.locator("button.tile").count() == n
     wanted = answers[(answers["label"] == CLASS_NAMES[row]) & (answers["prediction"] == CLASS_NAMES[column])]
     assert len(wanted) == n
 
-    # Another picture by key, and its label is marked as wrong.
+    # Another image by key, and its label is marked as wrong.
     if n > 1:
         page.keyboard.press("ArrowRight")
         page.locator("button.tile").nth(1).and_(page.locator("[aria-pressed=true]")).wait_for(timeout=WAIT_MS)
@@ -84,16 +84,16 @@ def test_judging_two_models_and_comparing_them(server, settings, page):
     page.get_by_text("1 picture marked as label errors left out").wait_for(timeout=WAIT_MS)
     settle(page)
 
-    for view, words in (("Figures", "Each class"), ("How sure", "What the statuses catch and miss")):
+    for view, words in (("Metrics", "Each class"), ("Calibration", "Errors that the statuses catch and miss")):
         page.get_by_role("radio", name=view, exact=True).click()
         page.get_by_text(words).first.wait_for(timeout=WAIT_MS)
         settle(page)
         assert page.get_by_test_id("stException").count() == 0
 
-    leave_out = page.get_by_text("Leave out 1 picture marked as label errors")
-    if not leave_out.is_visible():
+    exclude = page.get_by_text("Exclude 1 image marked as a label error")
+    if not exclude.is_visible():
         page.get_by_text("Evaluate a model").click()
-    leave_out.click()
+    exclude.click()
     settle(page)
     evaluate(page, "pixel")
 

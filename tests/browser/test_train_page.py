@@ -20,16 +20,16 @@ pytestmark = pytest.mark.browser
 
 TRAINED_MS = 300_000  # on a machine that is busy with other things
 TINY = {  # section of the page -> what is typed there: half a minute, in which the app is killed and started again
-    "What the model sees": {"Height (px)": "32", "Width (px)": "32"},
-    "Rare classes and strangers": {"Pictures an epoch": "320"},
-    "How it learns": {"Epochs": "40", "Pictures a batch": "16"},
-    "Network and machine": {"Filters of the stages": "8, 12"},
+    "Input: cell or whole image": {"Height (px)": "32", "Width (px)": "32"},
+    "Class imbalance and unknown cells": {"Images per epoch": "320"},
+    "Training: epochs": {"Epochs": "40", "Batch size": "16"},
+    "Network and hardware": {"Filters per stage": "8, 12"},
 }
 
-QUICK = {  # where nothing has to be seen while it learns
-    "Rare classes and strangers": {"Pictures an epoch": "64"},
-    "How it learns": {"Epochs": "2"},
-    "Network and machine": {"Filters of the stages": "8"},
+QUICK = {  # where nothing has to be seen while it trains
+    "Class imbalance and unknown cells": {"Images per epoch": "64"},
+    "Training: epochs": {"Epochs": "2"},
+    "Network and hardware": {"Filters per stage": "8"},
 }
 
 
@@ -106,14 +106,14 @@ def test_from_a_folder_to_a_model_that_classifies(server, page, other, queue, tm
     page.reload()
     for one in pages:
         one.locator(".js-plotly-plot").first.wait_for(timeout=WAIT_MS)
-        one.get_by_text("is on the shelf").wait_for(timeout=TRAINED_MS)
+        one.get_by_text("is in the model library").wait_for(timeout=TRAINED_MS)
         settle(one)
     job = get_job(queue.db, before.id)
     assert (job.status, job.pid, job.attempt) == (DONE, before.pid, 1), read_log(queue.settings, job.id)
     assert page.get_by_role("button", name="Cancel").count() == 0
 
-    page.get_by_role("link", name="Its figures").click()
-    page.get_by_role("heading", name="Small residual net, taught on cells").wait_for(timeout=WAIT_MS)
+    page.get_by_role("link", name="Model details").click()
+    page.get_by_role("heading", name="Small residual net, trained on cells").wait_for(timeout=WAIT_MS)
     page.wait_for_url(lambda url: f"models-choice={job.result}" in url, timeout=WAIT_MS)
     page.go_back()
     page.get_by_role("link", name="Classify with it").click(timeout=WAIT_MS)
@@ -135,7 +135,7 @@ def test_two_trials_by_mouse(server, page, queue, tmp_path):
     register_dataset("Drawn", folder, recognise_layout(folder).choice, queue.settings)
     seen = watch(page, server)
     page.goto(f"{server.url}/train")
-    page.get_by_label("How many runs").click(timeout=WAIT_MS)
+    page.get_by_label("Repeats").click(timeout=WAIT_MS)
     page.get_by_role("option", name="Trials: the same settings").click()
     settle(page)
     type_into(page, "Number of trials", "2")
@@ -144,7 +144,7 @@ def test_two_trials_by_mouse(server, page, queue, tmp_path):
         for label, text in fields.items():
             type_into(page, label, text)
     page.get_by_text("2 runs of 2 epochs, 4 epochs in all.").wait_for(timeout=WAIT_MS)
-    page.get_by_role("button", name="Run the trials").click()
+    page.get_by_role("button", name="Run trials").click()
     page.wait_for_url("**/train?job=1", timeout=WAIT_MS)
 
     page.get_by_text("of 2 trials", exact=False).wait_for(timeout=TRAINED_MS)

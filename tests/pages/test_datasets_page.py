@@ -12,21 +12,21 @@ from bloodcell.synthetic.gallery import draw_field
 from tests.pages.conftest import new_app, own_workspace
 from tests.pages.test_pages import texts, widget
 
-VIEWS = ("Overview", "Pictures", "Gray levels", "Segmentation", "Copies", "Splits", "Problems")
+VIEWS = ("Overview", "Images", "Gray levels", "Segmentation", "Duplicates", "Splits", "Problems")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes, four cells each with two copies, the patient in the name; one file that is no picture."""
-    folder = tmp_path_factory.mktemp("pictures") / "set"
+    """Two classes, four cells each with two copies, the patient in the name; one file that is not an image."""
+    folder = tmp_path_factory.mktemp("images") / "set"
     for number, name in enumerate(("LYMPHOCYTE", "NEUTROPHIL")):
         place = folder / name
         place.mkdir(parents=True)
         for cell in range(4):
             rgb = draw_field(10 * number + cell, 1, 120, 120, scale=0.45, class_names=[name], n_platelets=0).rgb
-            for copy, picture in enumerate((rgb, rgb[:, ::-1].copy())):
-                (place / f"C{10 * number + cell}_{copy}.png").write_bytes(encode_png(picture))
-    (folder / "NEUTROPHIL" / "broken.png").write_bytes(b"no picture")
+            for copy, image in enumerate((rgb, rgb[:, ::-1].copy())):
+                (place / f"C{10 * number + cell}_{copy}.png").write_bytes(encode_png(image))
+    (folder / "NEUTROPHIL" / "broken.png").write_bytes(b"no image")
     return folder
 
 
@@ -97,13 +97,13 @@ def test_every_view_opens(page, view):
 
 def test_the_broken_file_is_named_with_its_reason(page):
     look(page, "Problems")
-    (table,) = [one for one in page.dataframe if "What is wrong" in one.value.columns]
+    (table,) = [one for one in page.dataframe if "Problem" in one.value.columns]
     assert table.value["File"].tolist() == ["NEUTROPHIL/broken.png"]
 
 
 def test_patients_from_the_names_then_a_split_that_keeps_them_together(page):
-    look(page, "Copies")
-    widget(page.radio, "datasets-groups-how").set_value("From the file names").run()
+    look(page, "Duplicates")
+    widget(page.radio, "datasets-groups-how").set_value("Use the file names").run()
     widget(page.button, "datasets-take-names").click().run()
     assert not page.exception
     groups = read_stored_groups(registered())
@@ -120,8 +120,8 @@ def test_patients_from_the_names_then_a_split_that_keeps_them_together(page):
 
 
 def test_a_split_is_named_by_what_it_is_and_its_warnings_are_shown(page):
-    look(page, "Copies")
-    widget(page.radio, "datasets-groups-how").set_value("From the file names").run()
+    look(page, "Duplicates")
+    widget(page.radio, "datasets-groups-how").set_value("Use the file names").run()
     widget(page.button, "datasets-take-names").click().run()
     look(page, "Splits")
     for n_folds in (2, 5):
@@ -135,7 +135,7 @@ def test_a_split_is_named_by_what_it_is_and_its_warnings_are_shown(page):
 
 def test_a_split_of_single_images_must_be_confirmed_and_stays_marked(page):
     look(page, "Splits")
-    assert "are not known" in texts(page)
+    assert "has no duplicate groups yet" in texts(page)
     assert not [one for one in page.button if one.key == "datasets-split-go"]
     widget(page.checkbox, "datasets-split-leaky").check().run()
     widget(page.button, "datasets-split-go").click().run()
@@ -144,14 +144,14 @@ def test_a_split_of_single_images_must_be_confirmed_and_stays_marked(page):
     assert any("leaky" in error.value for error in page.error)
 
 
-def test_copies_from_the_pictures(page):
-    look(page, "Copies")
+def test_duplicates_by_comparing_the_images(page):
+    look(page, "Duplicates")
     widget(page.button, "datasets-find-copies").click().run(timeout=120)
     assert not page.exception
     assert len(read_stored_groups(registered()).group_of) == 16
 
 
-def test_a_changed_folder_is_noticed_and_looked_at_again(app, folder, tmp_path):
+def test_a_changed_folder_is_noticed_and_rescanned(app, folder, tmp_path):
     changed = shutil.copytree(folder, tmp_path / "set")
     page = add(app, changed)
     (changed / "NEUTROPHIL" / "broken.png").unlink()

@@ -1,4 +1,4 @@
-"""The Evaluate page: nothing there yet, asking for an evaluation, its views, pictures behind a number, marked labels."""
+"""The Evaluate page: nothing there yet, asking for an evaluation, its views, images behind a number, label errors."""
 
 import shutil
 
@@ -26,7 +26,7 @@ def dataset(queue, model, tmp_path):
 
 @pytest.fixture
 def kept(queue, dataset):
-    """An evaluation on the shelf."""
+    """A saved evaluation."""
     found = evaluated(queue.settings, spec_for(dataset))
     return store_evaluation(found, queue.settings.home / "new", "mine", queue.settings)
 
@@ -46,12 +46,12 @@ def ask(app):
     return app
 
 
-def test_nothing_to_judge_with_or_on(app, workspace):
+def test_nothing_to_evaluate(app, workspace):
     opened(app)
-    assert "There is no model on the shelf" in texts(app)
+    assert "There is no model in the model library" in texts(app)
 
 
-def test_a_model_but_no_pictures(app, model):
+def test_a_model_but_no_images(app, model):
     opened(app)
     assert "There is no dataset" in texts(app)
 
@@ -65,7 +65,7 @@ def test_asking_makes_a_job(app, queue, dataset):
     assert (job.kind, job.title) == ("evaluate", "tiny on Drawn")
     assert job.spec["data"]["path"] == dataset.id
     widget(app.button, "evaluation-go").click().run()
-    assert "Waits until the job before it has ended." in texts(app)  # the second of two
+    assert "Waiting for the job before it." in texts(app)  # the second of two
     second = store.list_jobs(queue.db)[0]
     widget(app.button, f"evaluation-cancel-{second.id}").click().run()
     assert store.get_job(queue.db, second.id).status == store.CANCELLED
@@ -73,7 +73,7 @@ def test_asking_makes_a_job(app, queue, dataset):
     widget(app.button, f"evaluation-cancel-{job.id}").click().run()
     store.end_attempt(queue.db, job, store.CANCELLED)
     app.run()
-    assert "Cancelled. Nothing was kept." in texts(app)
+    assert "Cancelled. No results were saved." in texts(app)
     widget(app.button, f"evaluation-dismiss-{job.id}").click().run()
     assert store.list_jobs(queue.db) == []
 
@@ -102,7 +102,7 @@ def test_a_finished_one_opens_by_itself(app, queue, dataset, kept):
     assert "evaluation-go" not in [one.key for one in app.button]  # the result stands first
 
 
-def test_leaks_stand_before_any_figure(app, queue, dataset):
+def test_leaks_stand_before_any_metric(app, queue, dataset):
     files = [one.file for one in records_of(dataset) if "baso" not in one.file]
     learned_from(queue.settings, dataset, files[:4])
     store_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "mine", queue.settings)
@@ -111,48 +111,48 @@ def test_leaks_stand_before_any_figure(app, queue, dataset):
     assert line.value.startswith("The model has learned from 4 of these 12 pictures \\(4 the very pictures\\)")
     shown = [one.type for one in app.main]
     assert shown.index("alert" if "alert" in shown else line.type) < len(shown)
-    assert app.metric[0].label == "Right"
+    assert app.metric[0].label == "Accuracy"
 
 
-def test_head_and_figures(app, queue, kept):
-    opened(app, "Figures")
+def test_head_and_metrics(app, queue, kept):
+    opened(app, "Metrics")
     info = get_evaluation(kept, queue.settings)
     words = texts(app)
-    assert "12 pictures" in words
+    assert "12 images" in words
     assert "12 source cells" in words
     assert "Left out, as the model does not know their classes: BASOPHIL 1" in words.replace("\\", "")
     metrics = {one.label: one.value for one in app.metric}
-    assert metrics["Right"] == f"{100 * info.report['figures']['accuracy']['value']:.1f} %"
+    assert metrics["Accuracy"] == f"{100 * info.report['figures']['accuracy']['value']:.1f} %"
     table = app.dataframe[1].value
     assert table["Pictures"].tolist() == [3, 3, 3, 3]
 
 
-def test_how_sure(app, queue, kept):
-    opened(app, "How sure")
+def test_calibration(app, queue, kept):
+    opened(app, "Calibration")
     table = app.dataframe[0].value
     assert table["Pictures"].sum() == 12
     answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
     assert table["Wrong"].sum() == (answers["label"] != answers["prediction"]).sum()
 
 
-def test_filters_show_exactly_those_pictures(queue, kept):
+def test_filters_show_exactly_those_images(queue, kept):
     answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
     sure = answers[[name for name in answers if name.startswith("prob_")]].to_numpy().max(axis=1)
     for label in set(answers["label"]):
         for answer in set(answers["prediction"]):
-            rows = select_rows(answers, _Filter(label, answer, "all answers", (), 0, 1, False))
+            rows = select_rows(answers, _Filter(label, answer, "all", (), 0, 1, False))
             assert set(rows) == set(np.flatnonzero((answers["label"] == label) & (answers["prediction"] == answer)))
             assert (np.diff(sure[rows]) <= 0).all()
-    wrong = select_rows(answers, _Filter("", "", "wrong answers", (), 0, 1, True))
+    wrong = select_rows(answers, _Filter("", "", "incorrect", (), 0, 1, True))
     assert set(wrong) == set(np.flatnonzero(answers["label"] != answers["prediction"]))
     assert (np.diff(sure[wrong]) >= 0).all()
-    some = select_rows(answers, _Filter("", "", "all answers", ("check",), 0.3, 0.8, False))
+    some = select_rows(answers, _Filter("", "", "all", ("check",), 0.3, 0.8, False))
     assert set(some) == set(np.flatnonzero((answers["status"] == "check") & (sure >= 0.3) & (sure <= 0.8)))
 
 
-def test_marking_a_label_and_judging_without_it(app, queue, dataset, kept):
+def test_marking_a_label_and_evaluating_without_it(app, queue, dataset, kept):
     opened(app)
-    widget(app.selectbox, "evaluation-which").set_value("all answers").run()
+    widget(app.selectbox, "evaluation-which").set_value("all").run()
     widget(app.button, "evaluation-mark").click().run()
     assert not app.exception
     (mark,) = read_label_errors(dataset).values()
@@ -165,14 +165,14 @@ def test_marking_a_label_and_judging_without_it(app, queue, dataset, kept):
     assert widget(app.selectbox, "evaluation-chosen").value == found.name
     assert "1 picture marked as label errors left out" in texts(app)
     widget(app.selectbox, "evaluation-chosen").set_value(kept).run()
-    widget(app.selectbox, "evaluation-which").set_value("all answers").run()
+    widget(app.selectbox, "evaluation-which").set_value("all").run()
     widget(app.button, "evaluation-unmark").click().run()
     assert read_label_errors(dataset) == {}
 
 
-def test_why_a_picture_was_answered_so(app, model, kept):
+def test_why_an_image_was_classified_so(app, model, kept):
     opened(app)
-    widget(app.selectbox, "evaluation-which").set_value("all answers").run()
+    widget(app.selectbox, "evaluation-which").set_value("all").run()
     assert "By covering parts" not in texts(app)
     widget(app.toggle, "evaluation-why").set_value(True).run()
     assert not app.exception
@@ -181,14 +181,14 @@ def test_why_a_picture_was_answered_so(app, model, kept):
     assert "not a medical reason" in texts(app)
     (model / "spec.json").write_text((model / "spec.json").read_text() + " ")
     app.run()
-    assert "no longer the one that was judged" in app.error[0].value
+    assert "has been replaced since this evaluation" in app.error[0].value
 
 
 def test_a_dataset_that_was_removed(app, dataset, kept):
     remove_dataset(dataset)
     opened(app)
     assert "no longer registered" in texts(app)
-    assert app.metric[0].label == "Right"
+    assert app.metric[0].label == "Accuracy"
 
 
 def test_reports_are_made_by_a_click_alone(app, queue, dataset, kept, monkeypatch):
@@ -220,7 +220,7 @@ def test_deleting(app, queue, kept):
     assert "Evaluate a model" in [one.label for one in app.expander]
 
 
-def test_marks_are_offered_to_be_left_out(app, queue, dataset):
+def test_label_errors_can_be_excluded(app, queue, dataset):
     mark_label_error(dataset, records_of(dataset)[0].file, "basophil", "", "Ada")
     opened(app)
     assert widget(app.checkbox, "evaluation-leave-out").value is True
@@ -228,14 +228,14 @@ def test_marks_are_offered_to_be_left_out(app, queue, dataset):
     assert store.list_jobs(queue.db)[0].spec["leaves_out_marked"] is True
 
 
-def test_where_it_looks(app, queue, kept):
-    opened(app, "Where it looks")
-    assert "3 pictures; the mean is over 3, evenly taken." in texts(app)
+def test_attention(app, queue, kept):
+    opened(app, "Attention")
+    assert "3 images. The mean is over 3 of them." in texts(app)
     widget(app.selectbox, "evaluation-looks-which").set_value("wrong").run()
     assert not app.exception
     answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
     wrong = answers[(answers["label"] == "EOSINOPHIL") & (answers["prediction"] != "EOSINOPHIL")]
-    said = f"{len(wrong)} picture" if len(wrong) else "There is no such picture."
+    said = f"{len(wrong)} image" if len(wrong) else "There are no such images."
     assert said in texts(app)
 
 
@@ -243,8 +243,8 @@ def test_a_model_that_was_replaced_cannot_be_explained(app, queue, kept):
     (queue.settings.runs_dir / "tiny" / "spec.json").write_text(
         (queue.settings.runs_dir / "tiny" / "spec.json").read_text().replace("Tiny test model", "Another")
     )
-    opened(app, "Where it looks")
-    assert "no longer the one that was judged" in app.error[0].value
+    opened(app, "Attention")
+    assert "has been replaced since this evaluation" in app.error[0].value
 
 
 def test_the_address_names_an_evaluation(app, queue, dataset, kept):

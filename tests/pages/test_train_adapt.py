@@ -45,7 +45,7 @@ def continuable(folder, **changes):
 
 
 def registered(queue, tmp_path, counts, name="Mine"):
-    """A dataset of noise with so many pictures of each label."""
+    """A dataset of noise with so many images of each label."""
     folder = tmp_path / name
     for label, n in counts.items():
         (folder / label).mkdir(parents=True)
@@ -86,7 +86,7 @@ def test_without_cells_it_says_where_they_come_from(app, queue, tiny):
 
 def test_one_click_queues_the_adaptation(app, queue, tiny, dataset):
     said = texts(form(app))
-    assert "24 cells in all, 20 are needed. About 7 are held back" in said
+    assert "24 cells in all, 20 are needed. About 7 of all classes are held out" in said
     (counts,) = [one.value for one in app.dataframe if "Cells" in one.value]
     assert counts.to_numpy().tolist() == [
         [word, CELLS] for word in ("Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")
@@ -135,7 +135,7 @@ def test_old_pictures_that_are_registered_need_no_folder(app, queue, model, data
 
 def test_old_pictures_that_are_gone_are_said_to_be(app, queue, model, dataset):
     continuable(model, sources=(SourceSpec("Gone", "gone-1", layout="dataset"),))
-    assert "Learn from the old pictures too: There is no dataset 'gone-1'" in texts(form(app)).replace("\\", "")
+    assert "Train on the old images too: There is no dataset 'gone-1'" in texts(form(app)).replace("\\", "")
     assert not app.toggle
 
 
@@ -153,7 +153,7 @@ def test_a_class_of_one_source_cell_is_warned_of(app, queue, tiny, dataset):
     files = read_images_table(dataset)["file"]
     store_groups(dataset, {file: file.split("/")[0] if file.startswith("MONO") else file for file in files}, "by name")
     form(app)
-    assert "Of Monocyte there is one source cell" in app.warning[0].value
+    assert "There is only one source cell of Monocyte" in app.warning[0].value
     (counts,) = [one.value for one in app.dataframe if "Cells" in one.value]
     assert counts["Source cells"].tolist() == [6, 6, 1, 6]
     train(app)
@@ -164,11 +164,11 @@ def test_labels_of_another_name_are_given_one_and_the_others_left_out(app, queue
     counts = {"Eosinophil": 6, "Lymphocyte": 6, "Monocyte": 6, "1": 6, "*5*": 2}
     dataset = registered(queue, tmp_path, counts)
     form(app)
-    assert "Left out, as the model does not know them: *5* (2), 1 (6)" in texts(app).replace("\\", "")
+    assert "Left out, as the model does not have these classes: *5* (2), 1 (6)" in texts(app).replace("\\", "")
     named = [one for one in app.selectbox if one.key.startswith("train-adapt-label")]
     assert [one.label for one in named] == [r"\*5\*", "1"]
     named[1].set_value("NEUTROPHIL").run()
-    assert "Left out, as the model does not know them: *5* (2)." in texts(app).replace("\\", "")
+    assert "Left out, as the model does not have these classes: *5* (2)." in texts(app).replace("\\", "")
     train(app)
     cells = spec_of_newest(queue)[1].cells
     assert (cells.path, cells.labels, cells.unlisted) == (dataset.id, (("1", "NEUTROPHIL"),), "skip")
@@ -185,7 +185,7 @@ def test_a_model_that_cannot_be_continued_is_named_with_the_reason(app, queue, t
 
 
 def test_without_a_model_to_continue_there_is_no_button(app, queue, model, dataset):
-    assert "No model of the shelf can be continued" in texts(form(app))
+    assert "No model in the model library can be adapted" in texts(form(app))
     assert "train-go" not in keys(app)
 
 
@@ -212,7 +212,7 @@ def test_from_decided_cells_to_the_form(filled, queue, workspace, tiny):
     assert widget(filled.selectbox, "train-adapt-cells").value == dataset.id
     groups = next(one for one in filled.selectbox if one.key.startswith("train-groups"))
     assert groups.value == str(dataset.path / "cells.csv")
-    assert groups.options[0] == "cells of one image of the batch stay together"
+    assert groups.options[0] == "cells of one image stay together, as in the batch"
 
 
 def ended(queue, status, error="", **changes):
@@ -231,44 +231,47 @@ def test_a_kept_model_is_compared_with_the_one_before(app, queue, model):
         "Balanced accuracy before": "50.0 %",
         "Balanced accuracy after": "75.0 %",
         "Difference": "+25.0 points",
-        "Cells held back": "12",
+        "Held-out cells": "12",
     }
     said = texts(app).replace("\\", "")
     assert "95 % interval 30.0 to 70.0 %" in said
-    assert "better on the cells held back, and **by more than chance explains**" in said
-    assert "4 held-back cells are named rightly only after, 1 only before" in said
-    assert "Learned from 30 cells, measured on 12 others (10 source cells)" in said
-    assert "No cell was held back of: Monocyte" in said
+    assert "better on the held-out cells, and **the difference is more than chance explains**" in said
+    assert "4 held-out cells are correct only after, 1 only before" in said
+    assert "Trained on 30 cells, measured on 12 held-out cells (10 source cells)" in said
+    assert "No cell was held out of: Monocyte" in said
     assert "those of the model before" in said
-    assert "An interval of one point" in said
-    (figures,) = [one.value for one in app.dataframe if "Before" in one.value]
-    assert figures.iloc[3].tolist() == ["Recall, Eosinophil", "50.0 % (0.0 to 100.0)", "100.0 % (100.0 to 100.0)"]
-    assert figures.iloc[4].tolist() == ["Recall, Monocyte", "-", "-"]
+    assert "An interval of zero width" in said
+    (metrics_table,) = [one.value for one in app.dataframe if "Before" in one.value]
+    assert metrics_table.iloc[3].tolist() == ["Recall, Eosinophil", "50.0 % (0.0 to 100.0)", "100.0 % (100.0 to 100.0)"]
+    assert metrics_table.iloc[4].tolist() == ["Recall, Monocyte", "-", "-"]
     assert len(app.get("plotly_chart")) == 3
-    assert {one.proto.label for one in app.get("page_link")} == {"Classify with it", "Its figures"}
+    assert {one.proto.label for one in app.get("page_link")} == {"Classify with it", "Model details"}
 
 
 def test_a_difference_that_may_be_chance_is_said_to_be(app, queue, model):
     at(app, ended(queue, store.DONE, difference_interval=[-0.1, 0.4]))
-    assert "**the difference may be chance**: its interval holds 0" in texts(app)
+    assert "**the difference may be chance**: its interval includes 0" in texts(app)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"difference": 0.0, "difference_interval": [0.0, 0.0]}, "Both models do equally well"),
-        ({"difference": 0.0, "mended": 0, "spoiled": 0}, "They name the same cells rightly"),
+        ({"difference": 0.0, "difference_interval": [0.0, 0.0]}, "Both models have the same balanced accuracy"),
+        ({"difference": 0.0, "mended": 0, "spoiled": 0}, "Both are correct on the same cells"),
         (
             {"difference": -0.2, "difference_interval": [-0.4, 0.1]},
-            "worse on the cells held back, but **the difference",
+            "worse on the held-out cells, but **the difference may be",
         ),
-        ({"difference": -0.2, "difference_interval": [-0.4, -0.1]}, "worse on the cells held back, and **by more than"),
+        (
+            {"difference": -0.2, "difference_interval": [-0.4, -0.1]},
+            "worse on the held-out cells, and **the difference is more than",
+        ),
     ],
 )
 def test_a_refused_model_shows_the_comparison_too(app, queue, model, changes, words):
     at(app, ended(queue, store.FAILED, REFUSED, is_better=False, **changes))
     said = app.warning[0].value
-    assert "not better than small on the cells held back, so it was not kept; small stays as it was" in said
+    assert "not better than small on the held-out cells, so it was not saved. small is unchanged" in said
     assert words in texts(app)
     assert not app.error
     assert "Not better" in texts(app)

@@ -63,14 +63,14 @@ def test_trials(app, dataset, queue):
     form(app, "trials")
     assert widget(app.number_input, "train-trials-n").value == 10
     widget(app.number_input, "train-trials-n").set_value(3).run()
-    assert widget(app.button, "train-go").label == "Run the trials"
+    assert widget(app.button, "train-go").label == "Run trials"
     assert "3 runs of 15 epochs, 45 epochs in all." in texts(app)
     train(app)
     job, spec = newest(queue)
     base = TrainSpec.for_network("small", "drawn-small", (SourceSpec("Drawn", dataset.id, layout="dataset"),))
-    assert spec == TrialsSpec(replace(base, title="Small residual net, taught on Drawn"), 3)
+    assert spec == TrialsSpec(replace(base, title="Small residual net, trained on Drawn"), 3)
     assert (job.kind, job.name) == ("trials", "drawn-small-trials")
-    assert job.title == "3 trials: Small residual net, taught on Drawn"
+    assert job.title == "3 trials: Small residual net, trained on Drawn"
     assert app.query_params["job"] == str(job.id)
 
 
@@ -78,25 +78,25 @@ def test_k_fold_holds_every_part_out_whatever_is_chosen(app, dataset, queue):
     form(app, "kfold")
     widget(app.selectbox, "train-fold-5").set_value(-1).run()
     widget(app.selectbox, "train-small-keep").set_value("best").run()
-    assert widget(app.button, "train-go").label == "Train every part"
+    assert widget(app.button, "train-go").label == "Train all folds"
     assert "5 runs of 15 epochs, 75 epochs in all." in texts(app)
     train(app)
     job, spec = newest(queue)
     assert (job.kind, job.name, job.title) == (
         "kfold",
         "drawn-small-kfold",
-        "5 folds: Small residual net, taught on Drawn",
+        "5 folds: Small residual net, trained on Drawn",
     )
     assert (spec.fold, spec.folds, spec.keep) == (0, 5, "best")
 
 
 def test_a_search_begins_with_good_bounds(app, dataset, queue):
     form(app, "search")
-    assert "20 runs of 15 epochs, 300 epochs in all; fewer, as poor trials are given up." in texts(app)
+    assert "20 runs of 15 epochs, 300 epochs in all; fewer, as poor trials are pruned." in texts(app)
     train(app)
     job, spec = newest(queue)
     assert (job.kind, job.name) == ("search", "drawn-small-search")
-    assert job.title == "Search, 20 trials: Small residual net, taught on Drawn"
+    assert job.title == "Search, 20 trials: Small residual net, trained on Drawn"
     assert (spec.name, spec.base.name, spec.trials, spec.prune_after) == ("drawn-small", "drawn-small", 20, 2)
     assert dict(spec.space) == {
         "dropout": Range(0.0, 0.6),
@@ -132,14 +132,14 @@ def test_what_a_family_lacks_is_not_offered(app, dataset):
     form(app, "search", "vgg16")
     options = widget(app.multiselect, "train-vgg16-searched").options
     assert "Dropout" in options
-    assert not {"Side of the kernels (px)", "Filters of the stages"} & set(options)
+    assert not {"Kernel size (px)", "Filters per stage"} & set(options)
     widget(app.selectbox, "train-model").set_value("resnet50_svm").run()
-    assert widget(app.multiselect, "train-resnet50_svm-searched").options == ["Gray levels are scaled"]
-    assert "20 runs; this model learns in one go, without epochs." in texts(app)
+    assert widget(app.multiselect, "train-resnet50_svm-searched").options == ["Intensity scaling"]
+    assert "20 runs; this model is trained in one step, without epochs." in texts(app)
 
 
 @pytest.mark.parametrize("kind", ["trials", "search"])
-def test_trials_are_judged_on_one_part(app, dataset, kind):
+def test_trials_hold_out_one_fold(app, dataset, kind):
     form(app, kind)
     widget(app.selectbox, "train-fold-5").set_value(-1).run()
     assert "one held-out part, the same for all: choose which" in refusal(app)
@@ -156,7 +156,7 @@ def test_trials_are_judged_on_one_part(app, dataset, kind):
             (0.3, 0.3),
             "Dropout: `low` must be below `high`. Received: 0.3, 0.3",
         ),
-        (["batch_size"], "multiselect", "batch_size", [], "Pictures a batch: `choices` must be a list of one value"),
+        (["batch_size"], "multiselect", "batch_size", [], "Batch size: `choices` must be a list of one value"),
         (["momentum"], "", "", None, "'momentum' needs the optimizer 'sgd'. Received: ('adamw',)"),
         (["stage_widths"], "text_input", "stage_widths", "8, twelve", "`stage_widths` must be a whole number"),
     ],
@@ -169,10 +169,10 @@ def test_a_search_that_cannot_be(app, dataset, searched, widgets, key, value, sa
     assert said in refusal(app)
 
 
-def test_k_fold_needs_several_parts(app, dataset):
+def test_k_fold_needs_a_split_with_folds(app, dataset):
     store_split(dataset, "honest", split_holdout(split_table(dataset), 0.3))
     form(app, "kfold")
-    assert "k-fold needs a split of several parts" in refusal(app)
+    assert "k-fold needs a split with folds" in refusal(app)
 
 
 def give(app, text, folder):
@@ -241,11 +241,11 @@ def test_trials_under_way(app, queue, tmp_path):
     assert "So far 2 trials, 1 converged, mean accuracy 37.5 %." in said
     assert "trial 3 of 3, epoch 2 of 4" in said
     metrics = {one.label: one.value for one in app.metric}
-    assert metrics["Right, validation"] == "-"  # that of the trial before does not count
+    assert metrics["Validation accuracy"] == "-"  # that of the trial before does not count
     assert len(app.get("plotly_chart")) == 2
 
 
-def test_a_search_under_way_counts_what_was_given_up(app, queue, tmp_path):
+def test_a_search_under_way_counts_pruned_trials(app, queue, tmp_path):
     job = job_in(
         queue, find_kind("search").make_job(SEARCH, tmp_path, "Ada"), progress=LEARNING | {"fit": 5, "fits": 20}
     )
@@ -253,22 +253,22 @@ def test_a_search_under_way_counts_what_was_given_up(app, queue, tmp_path):
     rows = [{"trial": n, "state": state, "log_loss": loss} for n, (state, loss) in enumerate(states)]
     write_table(job_dir(queue.settings, job.id) / "trials.csv", rows)
     said = texts(at(app, job)).replace("\\", "")
-    assert "So far 4 trials: 2 ran to the end, 1 given up, 1 failed; best log loss 0.500." in said
+    assert "So far 4 trials: 2 ran to the end, 1 pruned, 1 failed; best log loss 0.500." in said
     assert "trial 5 of 20, epoch 2 of 4" in said
 
 
 def test_k_fold_under_way_and_at_its_end(app, queue, tmp_path):
     new = find_kind("kfold").make_job(TITLED, tmp_path, "Ada")
     job = job_in(queue, new, progress=LEARNING | {"fit": 2, "fits": 3})
-    assert "part 2 of 3, epoch 2 of 4" in texts(at(app, job)).replace("\\", "")
+    assert "fold 2 of 3, epoch 2 of 4" in texts(at(app, job)).replace("\\", "")
     store.write_heartbeat(queue.db, job, LEARNING | {"fit": 3, "fits": 3, "epoch": 4, "batch": 10})
     assert "Working out the metrics" in texts(at(app, job))
 
 
-def test_the_parts_of_a_model_of_all_are_told_apart(app, queue, tmp_path):
+def test_the_folds_are_told_from_the_model_on_all(app, queue, tmp_path):
     new = find_kind("train").make_job(replace(TITLED, fold=-1), tmp_path, "Ada")
     job = job_in(queue, new, progress=LEARNING | {"fit": 3, "fits": 4})
-    assert "part 3 of 4" in texts(at(app, job)).replace("\\", "")
+    assert "fold 3 of 4" in texts(at(app, job)).replace("\\", "")
     store.write_heartbeat(queue.db, job, LEARNING | {"fit": 4, "fits": 4})
     assert "run 4 of 4" in texts(at(app, job)).replace("\\", "")
 
@@ -308,11 +308,11 @@ def test_the_result_of_k_fold(app, queue, results):
     at(app, done(queue, "kfold"))
     metrics = {one.label: one.value for one in app.metric}
     assert re.fullmatch(r"66\.7 % \(\d+\.\d to \d+\.\d\)", metrics["Accuracy"])
-    assert (metrics["Source cells"], metrics["Pictures"]) == ("24", "48")
-    parts, more = tables(app)
-    assert parts["Part"].tolist() == [1, 2, 3]
-    assert parts["Accuracy"].tolist() == [1.0, 1.0, 0.0]
-    assert "Monocyte found" in more.iloc[:, 0].tolist()
+    assert (metrics["Source cells"], metrics["Images"]) == ("24", "48")
+    folds, more = tables(app)
+    assert folds["Fold"].tolist() == [1, 2, 3]
+    assert folds["Accuracy"].tolist() == [1.0, 1.0, 0.0]
+    assert "Recall, Monocyte" in more.iloc[:, 0].tolist()
     assert len(app.get("plotly_chart")) == 1
     assert not app.error
 
@@ -321,11 +321,11 @@ def test_the_result_of_a_search_can_be_trained_with(app, queue, results):
     at(app, done(queue, "search"))
     said = texts(app).replace("\\", "")
     assert "The best settings: trial 2 of 4" in said
-    assert "Judged by log loss. 2 of 4 trials ran to their end." in said
+    assert "Monitored metric: log loss. 2 of 4 trials ran to the end." in said
     best, every = tables(app)
     assert best.to_numpy().tolist() == [
         ["Learning rate", "0.002"],
-        ["Gray levels are scaled", "standardised per colour"],
+        ["Intensity scaling", "standardised per colour channel"],
     ]
     assert every["State"].tolist() == ["done", "done", "given up", "diverged"]
     assert len(app.get("plotly_chart")) == 3  # the course, and one for each setting
@@ -345,7 +345,10 @@ def test_a_leaky_split_is_told(app, queue, results, kind):
     (found["validation"] if kind == "trials" else found)["leaky"] = ["cells"]
     file.write_text(json.dumps(found))
     at(app, done(queue, kind))
-    assert "The split of cells is leaky: copies of one cell may lie on both sides" in app.error[0].value
+    assert (
+        "The split of cells is leaky: copies of one cell may be in both training and held-out images"
+        in app.error[0].value
+    )
 
 
 @pytest.mark.parametrize("kind", ["trials", "kfold", "search"])

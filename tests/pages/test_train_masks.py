@@ -33,7 +33,7 @@ HELD = {
 
 @pytest.fixture
 def spots(queue, tmp_path):
-    """Pictures of two classes with masks in the folder masks, registered."""
+    """Images of two classes with masks in the folder masks, registered."""
     folder = write_spots(tmp_path / "data", 8) / "spots"
     (folder / "masks").rename(tmp_path / "masks")  # else its folders might be the classes
     return register_dataset("Spots", folder, recognise_layout(folder).choice, queue.settings)
@@ -60,20 +60,20 @@ def spec_asked(queue):
 
 def test_without_a_dataset_it_is_said_where_to_add_one(app):
     asking(app)
-    assert "no dataset to learn from yet" in texts(app)
+    assert "no dataset to train on yet" in texts(app)
     assert "train-go" not in keys(app)
 
 
 def test_one_click_queues_a_u_net_on_otsus_masks(app, spots, queue, running):
     asking(app)
-    assert "It learns Otsu's mistakes too" in texts(app)
+    assert "also copies the errors of Otsu's threshold" in texts(app)
     train(app)
     job, spec = spec_asked(queue)
     assert (job.kind, job.status, job.name, job.title) == (
         "masks",
         store.QUEUED,
         "spots-unet",
-        "U-Net, taught on Spots",
+        "U-Net, trained on Spots",
     )
     assert (spec.targets, spec.source.path, spec.source.layout) == ("otsu", spots.id, DATASET)
     assert spec == MasksSpec("spots-unet", spec.source, title=job.title)
@@ -91,13 +91,13 @@ def test_drawn_masks_and_what_else_is_asked_become_the_spec(app, spots, queue, r
     assert (spec.height_px, spec.width_px, spec.epochs, spec.limit) == (64, 128, 5, 6)
 
 
-def test_what_it_learns_from_is_shown(app, spots, tmp_path):
+def test_the_training_masks_are_shown(app, spots, tmp_path):
     drawn(app, spots, tmp_path / "masks")
     app.session_state["train-masks-examples"] = True
     app.run()
     assert not app.exception
     assert not app.error
-    assert "8 pictures of 8 have a mask" in texts(app)
+    assert "8 of 8 images have a mask" in texts(app)
     assert "data:image/jpeg" in app.get("html")[0].proto.body
 
 
@@ -131,10 +131,10 @@ def test_a_running_one_shows_dice(app, queue, running):
     at(app, job)
     charts = [json.loads(one.proto.spec) for one in app.get("plotly_chart")]
     assert [trace["name"] for trace in charts[1]["data"]] == ["Dice", "IoU"]
-    assert "1 finished epoch of it is kept" in texts(app).replace("\\", "")
+    assert "1 finished epoch is saved" in texts(app).replace("\\", "")
 
 
-def test_a_done_one_shows_its_figures_and_pictures(app, queue):
+def test_a_done_one_shows_its_metrics_and_images(app, queue):
     folder = put(queue.settings.runs_dir / "mine", metrics={"held_back": HELD})
     masks = np.zeros((4, 32, 48), bool)
     masks[:, 8:20, 10:30] = True
@@ -144,12 +144,12 @@ def test_a_done_one_shows_its_figures_and_pictures(app, queue):
     )
     at(app, made(queue, "masks", store.DONE, kind="masks", result="mine"))
     assert not app.error
-    assert "The U-Net mine is taught" in app.success[0].value
+    assert "The U-Net mine is trained" in app.success[0].value
     metrics = {one.label: (one.value, one.delta) for one in app.metric}
     assert metrics == {
         "Dice": ("0.912", "0.880 to 0.940"),
         "IoU": ("0.840", "0.880 to 0.940"),
-        "Held-back pictures": ("4", "of 3 source cells"),
+        "Held-out images": ("4", "of 3 source cells"),
     }
     shown = app.get("html")[-1].proto.body
     assert shown.count("data:image/jpeg") == 8
@@ -161,28 +161,28 @@ def test_a_result_that_was_deleted_is_one_sentence(app, queue):
     assert "lacks mask.onnx" in app.error[0].value.replace("\\", "")
 
 
-def test_a_model_chooses_among_the_taught_ones(app, spots, queue, running):
+def test_a_model_chooses_among_the_trained_ones(app, spots, queue, running):
     put(queue.settings.runs_dir / "mine", metrics=METRICS)
     at(app)
     widget(app.selectbox, "train-small-mask").set_value("unet").run()
     choice = widget(app.selectbox, "train-small-mask-model-choice")
-    assert choice.options == ["mine (Dice 0.900 on 4 held-back pictures)", "another folder on this computer"]
+    assert choice.options == ["mine (Dice 0.900 on 4 held-out images)", "another folder on this computer"]
     train(app)
     _, spec = spec_of_newest(queue)
     assert (spec.mask, spec.mask_model) == ("unet", "runs/mine")
 
 
-def test_without_any_it_leads_to_teaching_one_and_a_folder_can_be_typed(app, spots):
+def test_without_any_it_leads_to_training_one_and_a_folder_can_be_typed(app, spots):
     at(app)
     widget(app.selectbox, "train-small-mask").set_value("unet").run()
-    assert "No U-Net has been taught in this workspace yet" in texts(app)
+    assert "No U-Net has been trained in this workspace yet" in texts(app)
     assert widget(app.button, "train-go").disabled  # no folder yet
     widget(app.text_input, "train-small-mask_model").set_value("/srv/unet").run()
     assert not widget(app.button, "train-go").disabled
     widget(app.button, "train-small-teach-masks").click().run()
     assert not app.exception
     assert widget(app.segmented_control, WAY_KEY).value == MASKS_WAY
-    assert "A U-Net learns which pixels belong to the cell" in texts(app)
+    assert "A U-Net marks the pixels that belong to the cell" in texts(app)
 
 
 def test_a_running_job_of_masks_has_its_words(app, queue, running):
@@ -190,6 +190,6 @@ def test_a_running_job_of_masks_has_its_words(app, queue, running):
     store.write_heartbeat(queue.db, job, LEARNING | {"last_epoch": {"epoch": 1, "val_dice": 0.81}})
     at(app, job)
     metrics = {one.label: one.value for one in app.metric}
-    assert (metrics["Right pixels"], metrics["Dice, held back"]) == ("87.5%", "0.810")
+    assert (metrics["Pixel accuracy"], metrics["Validation Dice"]) == ("87.5%", "0.810")
     store.write_heartbeat(queue.db, job, LEARNING | {"epoch": 4, "batch": 10})
     assert "Writing and checking the U-Net" in texts(at(app, job)).replace("\\", "")

@@ -87,25 +87,25 @@ def spec_of_newest(queue):
 
 def test_the_empty_page_says_where_to_add_a_dataset(app):
     at(app)
-    assert "no dataset to learn from yet" in texts(app)
+    assert "no dataset to train on yet" in texts(app)
     assert "train-go" not in keys(app)
 
 
 def test_one_click_queues_the_small_net_on_found_cells(app, dataset, queue, running):
     at(app)
-    assert "copies are looked for before the training begins" in texts(app)
+    assert "Bloodcell searches for duplicates first" in texts(app)
     train(app)
     job, spec = spec_of_newest(queue)
     assert (job.status, job.name, job.title) == (
         store.QUEUED,
         "drawn-cells-1-small",
-        "Small residual net, taught on Drawn: cells/1",
+        "Small residual net, trained on Drawn: cells/1",
     )
     source = SourceSpec("Drawn- cells-1", dataset.id, layout="dataset")
     expected = TrainSpec.for_network("small", job.name, (source,), title=job.title)
     assert spec == expected
     assert app.query_params["job"] == str(job.id)
-    assert "waits for the trainings before it" in texts(app)
+    assert "Waiting for the training jobs before it" in texts(app)
 
 
 def test_the_form_follows_the_family_and_its_fields_become_the_spec(app, dataset, queue, running):
@@ -198,27 +198,27 @@ def test_kept_groups_and_splits_enter_the_spec(app, dataset, queue, running):
     assert (spec.sources[0].split, spec.sources[0].groups, spec.folds, spec.fold) == ("three-folds", "kept", 3, -1)
 
 
-def test_a_hold_out_split_has_one_part_to_hold_out_and_leaky_ones_are_marked(app, dataset, queue, running):
+def test_a_hold_out_split_has_one_set_to_hold_out_and_leaky_ones_are_marked(app, dataset, queue, running):
     table = split_table(dataset)
     store_split(dataset, "b honest", split_holdout(table, 0.3, test_share=0.2))
     store_split(dataset, "a random", split_holdout(table, 0.3, leaky=True))
     at(app)
     split = widget(app.selectbox, f"train-split-{dataset.id}")
-    assert split.options == ["b-honest", "a-random (leaky)", "made when the training begins"]
+    assert split.options == ["b-honest", "a-random (leaky)", "new, created when training starts"]
     assert not app.error
     train(app)
     _, spec = spec_of_newest(queue)
     assert (spec.sources[0].split, spec.sources[0].groups, spec.fold) == ("b-honest", "pixels", 0)
     widget(app.button, "train-new").click().run()
     widget(app.selectbox, f"train-split-{dataset.id}").set_value("a-random").run()
-    assert "leaky: copies of one cell may lie on both sides" in app.error[0].value
+    assert "leaky: copies of one cell may be in both training and held-out images" in app.error[0].value
 
 
-def test_a_split_without_a_part_to_hold_out_cannot_be_trained_with(app, dataset):
+def test_a_split_without_a_set_to_hold_out_cannot_be_trained_with(app, dataset):
     split = split_holdout(split_table(dataset), 0.3)
     store_split(dataset, "odd", type(split)(split.table.assign(split="train")))
     at(app)
-    assert "needs folds, or the parts train and validation" in app.error[0].value
+    assert "needs folds, or the sets train and validation" in app.error[0].value
     assert "train-go" not in keys(app)
 
 
@@ -283,8 +283,12 @@ def test_a_running_job_shows_where_it_stands_and_can_be_cancelled(app, queue, ru
     write_history(job_dir(queue.settings, running.id) / "history.csv", EPOCHS[:1])
     at(app, running)
     metrics = {one.label: one.value for one in app.metric}
-    assert (metrics["Loss"], metrics["Right, learning"], metrics["Right, validation"]) == ("0.432", "87.5%", "75.0%")
-    assert (metrics["Time left"], metrics["Pictures a second"], metrics["Memory"]) == ("1 min 15 s", "321", "812 MB")
+    assert (metrics["Loss"], metrics["Training accuracy"], metrics["Validation accuracy"]) == (
+        "0.432",
+        "87.5%",
+        "75.0%",
+    )
+    assert (metrics["Time left"], metrics["Images per second"], metrics["Memory"]) == ("1 min 15 s", "321", "812 MB")
     assert "epoch 2 of 4, batch 5 of 10" in texts(app)
     assert len(app.get("plotly_chart")) == 2
     widget(app.button, "train-cancel").click().run()
@@ -296,7 +300,7 @@ def test_a_running_job_shows_where_it_stands_and_can_be_cancelled(app, queue, ru
     ("progress", "said"),
     [
         ({}, "Loading the training library"),
-        ({"phase": "reading", "source": "cells", "done": 3, "total": 48}, "Reading pictures, cells: 3 of 48"),
+        ({"phase": "reading", "source": "cells", "done": 3, "total": 48}, "Reading images, cells: 3 of 48"),
         (LEARNING | {"epoch": 4, "batch": 10}, "writing and checking the model"),
         (LEARNING | {"fits": 6}, "run 1 of 6, epoch 2 of 4"),
     ],
@@ -320,7 +324,7 @@ def test_finished_epochs_can_be_resumed(app, queue, running, status):
     write_history(job_dir(queue.settings, job.id) / "history.csv", EPOCHS)
     at(app, job)
     said = texts(app)
-    assert "2 finished epochs of it are kept" in said.replace("\\", "")
+    assert "2 finished epochs are saved" in said.replace("\\", "")
     assert len(app.get("plotly_chart")) == 2
     widget(app.button, "train-resume").click().run()
     assert not app.exception
@@ -328,11 +332,11 @@ def test_finished_epochs_can_be_resumed(app, queue, running, status):
     assert (job_dir(queue.settings, job.id) / "history.csv").exists()
 
 
-def test_starting_anew_throws_the_epochs_away(app, queue, running):
+def test_a_restart_deletes_the_epochs(app, queue, running):
     job = made(queue, "second", store.CANCELLED, progress=LEARNING)
     write_history(job_dir(queue.settings, job.id) / "history.csv", EPOCHS)
     at(app, job)
-    assert "2 finished epochs and their curves are thrown away" in texts(app)
+    assert "Deletes 2 finished epochs with the curves" in texts(app)
     widget(app.button, "train-retry").click().run()
     assert store.get_job(queue.db, job.id).status == store.QUEUED
     assert not (job_dir(queue.settings, job.id) / "history.csv").exists()
@@ -340,15 +344,15 @@ def test_starting_anew_throws_the_epochs_away(app, queue, running):
 
 def test_a_done_job_leads_to_its_model(app, queue, model):
     at(app, made(queue, "second", store.DONE, result="tiny"))
-    assert "The model tiny is on the shelf" in app.success[0].value
+    assert "The model tiny is in the model library" in app.success[0].value
     links = {one.proto.label: one.proto.query_string for one in app.get("page_link")}
     assert links == {
         "Classify with it": "batch=&classify-model=tiny%3A+Tiny+test+model",
-        "Its figures": "models-choice=tiny",
+        "Model details": "models-choice=tiny",
     }
 
 
-def test_a_done_job_of_figures_names_their_folder(app, queue):
+def test_a_done_job_of_metrics_names_their_folder(app, queue):
     job = made(queue, "second", store.DONE, result="net-trials", kind="trials")
     at(app, job)
     assert "runs/net" in app.success[0].value.replace("\\", "")
@@ -365,7 +369,7 @@ def test_a_waiting_job_can_be_cancelled(app, queue, running):
 def test_deleting_forgets_the_job_and_goes_back(app, queue):
     job = made(queue, "second", store.CANCELLED)
     at(app, job)
-    assert "are deleted" in texts(app)
+    assert "Deletes the log, the curves and the saved epochs" in texts(app)
     widget(app.button, "train-delete").click().run()
     assert not app.exception
     assert store.list_jobs(queue.db) == []

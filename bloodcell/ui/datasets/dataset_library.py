@@ -1,4 +1,4 @@
-"""The shelf of datasets: choosing one, adding one from a folder or zip, renaming, refreshing and removing it."""
+"""The dataset library: choose a dataset, add one from a folder or zip, rename, rescan and remove it."""
 
 from pathlib import Path
 
@@ -24,30 +24,31 @@ from bloodcell.ui.shared.messages import escape_md, format_local_time, show_erro
 from bloodcell.ui.shared.progress import run_with_bar
 
 CHOICE_KEY = "datasets-choice"
-SCAN_LABEL = "Looking at every image"
+SCAN_LABEL = "Scanning images"
 _ADDED_KEY = "datasets-added"
 _SHOWN_KEY = "datasets-shown"
 _OTHER_PATH = "Another folder or zip on this computer"
+_BY_FOLDER, _BY_TABLE = "Folder names: ", "Label table: "
 
 
 def choose() -> Dataset | None:
-    """Show the shelf and ask for one dataset; None while there is none."""
+    """Ask for one dataset of the library; None while there is none."""
     datasets = list_datasets(load_settings())
     if not datasets:
         st.info(
-            "No dataset is registered yet. Add a folder of labelled images: it stays where it is, and Bloodcell "
-            "keeps what it finds in it.",
+            "No dataset is registered yet. Add a folder of labelled images. The images stay where they are; Bloodcell "
+            "stores only what it finds out about them.",
             icon=":material/folder_open:",
         )
         return None
-    by_id = {one.id: one for one in datasets}
+    by_id = {dataset.id: dataset for dataset in datasets}
     added = st.session_state.pop(_ADDED_KEY, None)
     if added in by_id:
         st.session_state[CHOICE_KEY] = added
     chosen = st.selectbox(
         "Dataset",
         list(by_id),
-        format_func=lambda one: by_id[one].name,
+        format_func=lambda dataset_id: by_id[dataset_id].name,
         key=CHOICE_KEY,
         bind="query-params",
     )
@@ -55,7 +56,7 @@ def choose() -> Dataset | None:
 
 
 def add(*, is_first: bool) -> None:
-    """Ask for a folder or zip, say how it will be read, and register it."""
+    """Ask for a folder or zip, say how its labels are read, and register it."""
     with st.expander("Add a dataset", expanded=is_first, icon=":material/add:"):
         path = _ask_path()
         if path is None:
@@ -95,9 +96,9 @@ def _ask_path() -> Path | None:
 
 
 def _list_downloaded() -> list[Path]:
-    """Public sets that were fetched into the workspace and are not registered yet."""
+    """Public datasets that were downloaded into the workspace and are not registered yet."""
     settings = load_settings()
-    registered = {one.path.resolve() for one in list_datasets(settings)}
+    registered = {dataset.path.resolve() for dataset in list_datasets(settings)}
     if not settings.datasets_dir.is_dir():
         return []
     folders = [path for path in sorted(settings.datasets_dir.iterdir()) if path.is_dir()]
@@ -113,55 +114,55 @@ def _shorten_path(path: str) -> str:
 
 
 def _ask_layout(recognition: Recognition) -> LayoutChoice | None:
-    """Show how the folder will be read; ask where several readings make sense."""
+    """Say how the labels are read; ask where there are several ways to read them."""
     if recognition.choice is not None:
         st.caption(
-            f"{format_count(recognition.n_images, 'picture')} found. {_describe_layout(recognition, recognition.choice)}"
+            f"{format_count(recognition.n_images, 'image')} found. {_describe_layout(recognition, recognition.choice)}"
         )
         return recognition.choice
     st.warning(escape_md(recognition.question), icon=":material/help:")
     readings: dict[str, LayoutChoice | None] = {}
     for level in recognition.levels:
         names = ", ".join(level.names[:4]) + (" …" if len(level.names) > 4 else "")
-        readings[f"Folders are the classes: {names}"] = LayoutChoice(FOLDERS, level.level)
+        readings[f"{_BY_FOLDER}{names}"] = LayoutChoice(FOLDERS, level.level)
     for table in recognition.tables:
-        readings[f"Table of labels: {table.csv}"] = None
+        readings[f"{_BY_TABLE}{table.csv}"] = None
     if not readings:
         return None
-    chosen = st.radio("How is it meant?", list(readings), index=None, key=f"datasets-reading-{recognition.path}")
+    chosen = st.radio("Where are the labels?", list(readings), index=None, key=f"datasets-reading-{recognition.path}")
     if chosen is None:
         return None
     if readings[chosen] is not None:
         return readings[chosen]
-    return _ask_table(recognition, chosen.removeprefix("Table of labels: "))
+    return _ask_table(recognition, chosen.removeprefix(_BY_TABLE))
 
 
 def _ask_table(recognition: Recognition, csv: str) -> LayoutChoice:
-    table = next(one for one in recognition.tables if one.csv == csv)
+    table = next(option for option in recognition.tables if option.csv == csv)
     left, middle, right = st.columns(3)
     file_column = left.selectbox(
-        "Column of file names", table.file_columns or table.columns, key=f"datasets-file-column-{csv}"
+        "Column with file names", table.file_columns or table.columns, key=f"datasets-file-column-{csv}"
     )
     label_column = middle.selectbox(
-        "Column of labels", table.label_columns or table.columns, key=f"datasets-label-column-{csv}"
+        "Column with labels", table.label_columns or table.columns, key=f"datasets-label-column-{csv}"
     )
     suffix = ""
     if table.suffixes:
-        suffix = right.selectbox("Pictures end in", table.suffixes, key=f"datasets-suffix-{csv}")
+        suffix = right.selectbox("Image file ending", table.suffixes, key=f"datasets-suffix-{csv}")
     return LayoutChoice(TABLE, table=TableChoice(csv, file_column, label_column, table.split_column, suffix))
 
 
 def _describe_layout(recognition: Recognition, choice: LayoutChoice) -> str:
     if choice.table is not None:
         columns = f"{choice.table.file_column} and {choice.table.label_column}"
-        return f"The labels stand in {escape_md(choice.table.csv)}, columns {escape_md(columns)}."
+        return f"Labels come from {escape_md(choice.table.csv)}, columns {escape_md(columns)}."
     names = next((level.names for level in recognition.levels if level.level == choice.level), ())
     shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-    return f"Folders are the classes: {escape_md(shown)}."
+    return f"Labels come from the folder names: {escape_md(shown)}."
 
 
 def show_header(dataset: Dataset) -> None:
-    """Say where the opened dataset lies and whether it has changed; offer to refresh, rename and remove it."""
+    """Say where the open dataset is and whether it has changed; offer to rescan, rename and remove it."""
     state = check_dataset_state(dataset)
     if state.kind == MISSING:
         st.error(escape_md(state.message), icon=":material/error:")
@@ -170,9 +171,9 @@ def show_header(dataset: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             f"{format_count(dataset.n_images, 'image')}, {format_count(len(dataset.class_names), 'class', 'classes')} · "
-            f"{escape_md(str(dataset.path))} · looked at {format_local_time(dataset.scanned_at)}"
+            f"{escape_md(str(dataset.path))} · scanned {format_local_time(dataset.scanned_at)}"
         )
-        if st.button("Look again", icon=":material/refresh:", key="datasets-refresh", disabled=state.kind == MISSING):
+        if st.button("Rescan", icon=":material/refresh:", key="datasets-refresh", disabled=state.kind == MISSING):
             with show_errors():
                 run_with_bar(SCAN_LABEL, lambda on_progress, stop: rescan_dataset(dataset, on_progress, stop))
                 st.rerun()
@@ -182,7 +183,9 @@ def show_header(dataset: Dataset) -> None:
                 with show_errors():
                     rename_dataset(dataset, name, load_settings())
                     st.rerun()
-            st.caption("Removing forgets what Bloodcell found, groups and splits included. The images stay.")
+            st.caption(
+                "Removing deletes what Bloodcell stored about the dataset, including groups and splits. The images stay."
+            )
             if st.button("Remove from Bloodcell", icon=":material/delete:", key="datasets-remove"):
                 with show_errors():
                     remove_dataset(dataset)
@@ -190,11 +193,11 @@ def show_header(dataset: Dataset) -> None:
 
 
 def clear_for_view(dataset: Dataset, view: str) -> DeltaGenerator:
-    """Return the place for a view, empty at once where the run before showed another view or dataset.
+    """Return the container for a view, cleared at once where the run before showed another view or dataset.
 
-    Streamlit leaves on the screen what a run has not yet drawn anew, so the old view would stand there for as long as
-    the new one is computed. An `st.empty` that is filled at once is merged with its content before it is sent and
-    clears nothing, so each new view takes the other of two places. Runs of one view keep theirs, and nothing flickers.
+    Streamlit keeps on the screen what a run has not yet redrawn, so the old view would stay there for as long as the
+    new one is computed. An `st.empty` that is filled at once is merged with its content before it is sent and clears
+    nothing, so each new view takes the other of two containers. Runs of one view keep theirs, and nothing flickers.
     """
     shown = (dataset.fingerprint, view)
     before, place = st.session_state.get(_SHOWN_KEY, (shown, 0))

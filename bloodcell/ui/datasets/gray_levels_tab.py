@@ -1,5 +1,7 @@
-"""Gray levels of a dataset: single images, means of the classes, all overlaid, and a threshold tried on pictures."""
+"""Gray levels of a dataset: single images, class means, all classes overlaid, and a threshold to try on images."""
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from bloodcell.datasets.catalog.exploration import SampledLevels, iterate_example_images
@@ -23,19 +25,20 @@ from bloodcell.ui.datasets.dataset_images import (
 from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
 
 PRESETS = {f"{level} {name}": level for name, level in threshold.PRESETS.items()}
-OTSU = "Otsu of each picture"
+OTSU, _CUSTOM = "Otsu, per image", "Custom"
+_START_LEVEL = 150
 LINES_PER_CLASS = 40
 TRIED_PER_CLASS = 6
 
 
 def show(dataset: Dataset) -> None:
-    """All charts of gray levels for a sample of the dataset."""
+    """Show the charts of gray levels for a sample of the dataset, and try a threshold on it."""
     sample, seed = ask_sample(dataset, "levels")
     ignore_black = st.toggle(
-        "Leave out black borders",
+        "Ignore black borders",
         value=True,
         key="datasets-levels-black",
-        help="Pictures that were turned have black corners; they would stand as a spike at level 0.",
+        help="Rotated images have black corners, which would appear as a spike at level 0.",
     )
     sampled = count_gray_levels(dataset, sample, seed)
     statistics = summarise_levels_by_class(sampled.levels, sampled.labels, ignore_black=ignore_black)
@@ -52,7 +55,7 @@ def show(dataset: Dataset) -> None:
             ),
             key="datasets-levels-single",
         )
-    st.caption(f"{format_count(len(sampled.records), 'image')} looked at, seed {seed}.")
+    st.caption(f"{format_count(len(sampled.records), 'image')} sampled, seed {seed}.")
     _try_threshold(dataset, sample, seed)
 
 
@@ -69,26 +72,30 @@ def _pick_per_class(sampled: SampledLevels) -> list[int]:
 def _try_threshold(dataset: Dataset, sample: list[Record], seed: int) -> None:
     st.subheader("Try a threshold", anchor=False)
     chosen = st.segmented_control(
-        "Threshold", [*PRESETS, OTSU, "Own"], default="150 target cell", required=True, key="datasets-threshold-preset"
+        "Threshold",
+        [*PRESETS, OTSU, _CUSTOM],
+        default=next(iter(PRESETS)),
+        required=True,
+        key="datasets-threshold-preset",
     )
-    own = PRESETS.get(chosen, 150)
-    if chosen == "Own":
-        own = st.slider("Gray level: darker pixels are marked", 0, 255, 150, key="datasets-threshold-own")
+    fixed = PRESETS.get(chosen, _START_LEVEL)
+    if chosen == _CUSTOM:
+        fixed = st.slider("Threshold: darker pixels are marked", 0, 255, _START_LEVEL, key="datasets-threshold-own")
 
-    def load_images():
+    def load_images() -> list[tuple[Record, npt.NDArray[np.uint8]]]:
         return list(iterate_example_images(open_source(dataset), sample, TRIED_PER_CLASS))
 
     shown = get_or_compute_with_spinner((dataset.fingerprint, "tried", len(sample), seed), load_images)
     rows: dict[str, list[tuple[str, str]]] = {}
     for record, rgb in shown:
-        level = threshold.find_threshold_level(rgb, threshold.OTSU if chosen == OTSU else own)
+        level = threshold.find_threshold_level(rgb, threshold.OTSU if chosen == OTSU else fixed)
         mask = threshold.mask_by_threshold(rgb, level)
         row = rows.setdefault(record.label, [])
         row.append(make_grid_image(rgb, record.file.rsplit("/", 1)[-1]))
         row.append(
             (
                 data_uri(encode_jpeg(draw_outline(rgb, mask))),
-                f"level {level}: {measure_area_share(mask, rgb):.0%} of the picture",
+                f"threshold {level}: {measure_area_share(mask, rgb):.0%} of the image",
             )
         )
     for label, thumbnails in rows.items():

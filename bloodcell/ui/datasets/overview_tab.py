@@ -1,4 +1,4 @@
-"""What is in a dataset: classes, sizes, formats, a random grid of pictures, and what is wrong."""
+"""What is in a dataset: classes, sizes, formats, a random grid of images, and problems with its files."""
 
 import pandas as pd
 import streamlit as st
@@ -24,7 +24,7 @@ IMAGES_PER_CLASS = 8
 
 
 def show(dataset: Dataset) -> None:
-    """Counts, class balance, sizes and formats."""
+    """Show counts, class balance, image sizes and formats."""
     table = load_table(dataset)
     n_mb = table["n_bytes"].sum() / 2**20
     tiles = {
@@ -32,11 +32,11 @@ def show(dataset: Dataset) -> None:
         "Classes": f"{len(dataset.class_names):,}",
         "Splits": ", ".join(dataset.splits) or "none",
         "Unreadable": f"{dataset.n_unreadable:,}",
-        "Same bytes twice": f"{_count_duplicates(table):,}",
+        "Exact duplicates": f"{_count_duplicates(table):,}",
         "Size on disk": f"{n_mb:,.0f} MB" if n_mb >= 1 else "under 1 MB",
     }
-    for column, (words, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
-        column.metric(words, value)
+    for column, (label, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
+        column.metric(label, value)
     st.plotly_chart(charts.plot_class_balance(table["label"].value_counts().to_dict()), key="datasets-balance")
     if dataset.splits:
         st.dataframe(pd.crosstab(table["split"], table["label"]), key="datasets-crosstab")
@@ -51,11 +51,11 @@ def _count_duplicates(table: pd.DataFrame) -> int:
 
 
 def show_images(dataset: Dataset) -> None:
-    """A random grid per class, in colour or gray."""
+    """Show a random grid of images per class, in colour or gray."""
     seed = int(st.session_state.get("datasets-grid-seed", 0))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        in_gray = st.toggle("Gray", key="datasets-grid-gray")
-        if st.button("Draw others", icon=":material/shuffle:", key="datasets-grid-others"):
+        in_gray = st.toggle("Grayscale", key="datasets-grid-gray")
+        if st.button("Reshuffle", icon=":material/shuffle:", key="datasets-grid-others"):
             st.session_state["datasets-grid-seed"] = seed = seed + 1
     records = list_usable_records(dataset)
 
@@ -77,27 +77,31 @@ def show_images(dataset: Dataset) -> None:
 
 
 def show_problems(dataset: Dataset) -> None:
-    """Files that cannot be used or are doubtful, and files of the same bytes, conflicting labels first."""
+    """Show files that cannot be used or are doubtful, then exact duplicates, those with conflicting labels first."""
     problems = list_problems(dataset)
-    st.subheader("Files with a problem", anchor=False)
+    st.subheader("Files with problems", anchor=False)
     if problems:
         st.dataframe(
-            pd.DataFrame([(one.file, one.reason) for one in problems], columns=["File", "What is wrong"]),
+            pd.DataFrame([(problem.file, problem.reason) for problem in problems], columns=["File", "Problem"]),
             hide_index=True,
             key="datasets-problems",
         )
     else:
-        st.caption("None: every file could be used.")
-    st.subheader("Files of the same bytes", anchor=False)
+        st.caption("None. Every file can be used.")
+    st.subheader("Exact duplicates", anchor=False)
     duplicates = find_exact_duplicates(load_table(dataset))
     if not duplicates:
-        st.caption("None: no two files have the same bytes.")
+        st.caption("None. No two files are identical.")
         return
-    n_conflicts = sum(one.has_conflict for one in duplicates)
+    n_conflicts = sum(group.has_conflict for group in duplicates)
     if n_conflicts:
         st.warning(
-            f"{format_count(n_conflicts, 'picture has', 'pictures have')} more than one label. Such files stand first.",
+            f"{format_count(n_conflicts, 'image has', 'images have')} conflicting labels, listed first.",
             icon=":material/warning:",
         )
-    rows = [(", ".join(one.files), ", ".join(one.labels), "yes" if one.has_conflict else "") for one in duplicates]
-    st.dataframe(pd.DataFrame(rows, columns=["Files", "Labels", "Two labels"]), hide_index=True, key="datasets-doubles")
+    rows = [
+        (", ".join(group.files), ", ".join(group.labels), "yes" if group.has_conflict else "") for group in duplicates
+    ]
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Files", "Labels", "Conflicting labels"]), hide_index=True, key="datasets-doubles"
+    )

@@ -1,4 +1,4 @@
-"""Ways to segment compared on a dataset: area, and Dice where true masks lie beside the images."""
+"""Segmentation methods compared on a dataset: area, and Dice where true masks lie beside the images."""
 
 import pandas as pd
 import streamlit as st
@@ -30,7 +30,7 @@ SHOWN_PER_CLASS = 2
 
 
 def show(dataset: Dataset) -> None:
-    """The comparison on a sample, and the masks on a few pictures of each class."""
+    """Show the comparison on a sample, and the masks on a few images of each class."""
     sample, seed = ask_sample(dataset, "segments")
     images = open_source(dataset)
 
@@ -42,13 +42,13 @@ def show(dataset: Dataset) -> None:
     if comparison.n_masks:
         st.plotly_chart(charts.plot_dice(comparison.table), key="datasets-dice")
     else:
-        st.caption("No true masks lie beside these images, so areas are compared only.")
+        st.caption("No true masks were found beside these images, so only areas are compared.")
     st.plotly_chart(charts.plot_areas(comparison.table), key="datasets-areas")
     with st.expander("Area by class"):
         st.plotly_chart(charts.plot_areas(comparison.table, by_class=True), key="datasets-areas-classes")
     st.dataframe(_format_summary(summarise_methods(comparison.table), comparison.n_masks > 0), key="datasets-methods")
     st.caption(
-        f"{format_count(comparison.n_images, 'image')} looked at, {format_count(comparison.n_masks, 'true mask')}, seed {seed}."
+        f"{format_count(comparison.n_images, 'image')} sampled, {format_count(comparison.n_masks, 'true mask')}, seed {seed}."
         + (f" {format_count(len(comparison.problems), 'file')} could not be used." if comparison.problems else "")
     )
     st.subheader("Side by side", anchor=False)
@@ -58,12 +58,12 @@ def show(dataset: Dataset) -> None:
         for record, rgb in iterate_example_images(images, sample, SHOWN_PER_CLASS):
             thumbnails = [make_grid_image(rgb, record.file.rsplit("/", 1)[-1])]
             for method, mask in segment_cell(rgb).items():
-                words = f"{METHODS[method]}: {measure_area_share(mask, rgb):.0%}"
-                thumbnails.append((data_uri(encode_jpeg(draw_outline(rgb, mask))), words))
+                caption = f"{METHODS[method]}: {measure_area_share(mask, rgb):.0%}"
+                thumbnails.append((data_uri(encode_jpeg(draw_outline(rgb, mask))), caption))
             rows.setdefault(record.label, []).append(thumbnails)
         return rows
 
-    key = (dataset.fingerprint, "segment pictures", len(sample), seed)
+    key = (dataset.fingerprint, "segment images", len(sample), seed)
     for label, rows in get_or_compute_with_spinner(key, draw_rows).items():
         show_class_heading(label)
         for thumbnails in rows:
@@ -71,17 +71,17 @@ def show(dataset: Dataset) -> None:
 
 
 def _format_summary(summary: pd.DataFrame, has_masks: bool) -> pd.DataFrame:
-    """The summary with names and shares as people read them; without Dice where no true mask is."""
+    """Format the summary for people; without Dice where there is no true mask."""
     shown = pd.DataFrame(
         {
-            "Area, median": summary["area_median"].map("{:.1%}".format),
-            "Area, middle half": [
+            "Median area": summary["area_median"].map("{:.1%}".format),
+            "Area, interquartile range": [
                 f"{low:.1%} to {high:.1%}" for low, high in zip(summary["area_low"], summary["area_high"], strict=True)
             ],
         },
         index=summary.index,
     )
     if has_masks:
-        shown["Dice of the nucleus, mean"] = summary["dice_nucleus"]
-        shown["Dice of the cell, mean"] = summary["dice_cell"]
+        shown["Mean Dice, nucleus"] = summary["dice_nucleus"]
+        shown["Mean Dice, cell"] = summary["dice_cell"]
     return shown.rename(index=METHODS).rename_axis("Method")

@@ -1,4 +1,4 @@
-"""Splits of a dataset: hold-out or folds, closed over groups, kept and exported as CSV."""
+"""Splits of a dataset: hold-out or folds that keep groups together, saved and exported as CSV."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,27 +20,27 @@ from bloodcell.ui.datasets.dataset_images import load_table
 from bloodcell.ui.shared.messages import escape_md, show_errors
 
 _FOLDS, _HOLDOUT = "Folds", "Train and validation"
-_NO_TEST, _DRAWN, _FOLDER = "none", "drawn at random", "the part"
+_NO_TEST, _RANDOM, _FOLDER = "none", "random", "folder"
 _NEW_SPLIT_KEY = "datasets-split-made"
-LEAKY_TEXT = "leaky: copies of one cell may lie on both sides, so figures from it are too good"
+LEAKY_TEXT = "leaky: copies of one cell may be in both training and held-out images, so metrics are too high"
 
 
 def show(dataset: Dataset) -> None:
-    """Make a split, and show those that are kept."""
+    """Show the saved splits, and create or import one."""
     stored = list_stored_splits(dataset)
     if stored:
         choice_key = f"datasets-split-{dataset.id}"
-        made, warnings = st.session_state.pop(_NEW_SPLIT_KEY, ("", ()))
-        if made in stored:
-            st.session_state[choice_key] = made
-        name = st.selectbox("Kept splits", list(stored), key=choice_key)
+        new_name, warnings = st.session_state.pop(_NEW_SPLIT_KEY, ("", ()))
+        if new_name in stored:
+            st.session_state[choice_key] = new_name
+        name = st.selectbox("Saved splits", list(stored), key=choice_key)
         for warning in warnings:
             st.warning(escape_md(warning), icon=":material/warning:")
         with show_errors():
             _show_split(open_split(stored[name]), stored[name])
-    with st.expander("Make a split", expanded=not stored), show_errors():
+    with st.expander("Create a split", expanded=not stored), show_errors():
         _ask_split(dataset)
-    with st.expander("Take a split from a file"), show_errors():
+    with st.expander("Import a split"), show_errors():
         _import_split(dataset)
 
 
@@ -51,11 +51,11 @@ def _ask_split(dataset: Dataset) -> None:
     leaky = groups is None
     if groups is None:
         st.warning(
-            "The groups of this dataset are not known. Find its copies or patients first (Copies); a split of single "
-            f"images would be {LEAKY_TEXT}.",
+            "This dataset has no duplicate groups yet. Find its duplicates or patients first, under Duplicates. A split "
+            f"by single images would be {LEAKY_TEXT}.",
             icon=":material/warning:",
         )
-        if not st.checkbox("Split single images all the same", key="datasets-split-leaky"):
+        if not st.checkbox("Split by single images anyway", key="datasets-split-leaky"):
             return
     else:
         table = table.assign(group=table["file"].map(groups.group_of))
@@ -66,14 +66,14 @@ def _ask_split(dataset: Dataset) -> None:
     tests = [name for name in dataset.splits if "test" in name.lower()]
     fixed = columns[1].selectbox(
         "Test set",
-        [_NO_TEST, _DRAWN, *(f"{_FOLDER} {name}" for name in tests)],
+        [_NO_TEST, _RANDOM, *(f"{_FOLDER} {name}" for name in tests)],
         index=2 if tests else 0,
         key=f"datasets-split-test-{dataset.id}",
     )
     test_share, test_files = 0.0, set()
-    if fixed == _DRAWN:
+    if fixed == _RANDOM:
         test_share = columns[2].slider(
-            "Share of the test set", 0.05, 0.5, 0.2, 0.05, format="percent", key="datasets-split-share"
+            "Size of the test set", 0.05, 0.5, 0.2, 0.05, format="percent", key="datasets-split-share"
         )
     elif fixed != _NO_TEST:
         test_files = set(table.loc[table["split"] == fixed.removeprefix(f"{_FOLDER} "), "file"])
@@ -82,20 +82,20 @@ def _ask_split(dataset: Dataset) -> None:
         name = f"{n_folds} folds, seed {seed}"
     else:
         share = columns[3].slider(
-            "Share of validation", 0.05, 0.5, 0.2, 0.05, format="percent", key="datasets-split-validation"
+            "Size of the validation set", 0.05, 0.5, 0.2, 0.05, format="percent", key="datasets-split-validation"
         )
         name = f"validation {share:.0%}, seed {seed}"
     if fixed != _NO_TEST:
-        name += f", test {test_share:.0%}" if fixed == _DRAWN else f", {fixed}"
+        name += f", test {test_share:.0%}" if fixed == _RANDOM else f", {fixed}"
     name = st.text_input("Name", name, key=f"datasets-split-name-{name}", width=360)
-    if not st.button("Split", type="primary", icon=":material/call_split:", key="datasets-split-go"):
+    if not st.button("Create split", type="primary", icon=":material/call_split:", key="datasets-split-go"):
         return
-    made = (
+    split = (
         split_into_folds(table, n_folds, seed, test_share, test_files, leaky)
         if kind == _FOLDS
         else split_holdout(table, share, seed, test_share, test_files, leaky)
     )
-    st.session_state[_NEW_SPLIT_KEY] = (store_split(dataset, name, made).stem, made.warnings)
+    st.session_state[_NEW_SPLIT_KEY] = (store_split(dataset, name, split).stem, split.warnings)
     st.rerun()
 
 
@@ -103,7 +103,7 @@ def _import_split(dataset: Dataset) -> None:
     uploaded = st.file_uploader(
         "CSV with the columns file, group, label, split", type="csv", key=f"datasets-split-file-{dataset.id}"
     )
-    if uploaded is None or not st.button("Keep it", key="datasets-split-take"):
+    if uploaded is None or not st.button("Import", key="datasets-split-take"):
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "split.csv"
@@ -117,13 +117,13 @@ def _show_split(split: Split, file: Path) -> None:
     if split.leaky:
         st.error(f"This split is {LEAKY_TEXT}.", icon=":material/warning:")
     images = pd.crosstab(split.table["split"], split.table["label"]).reindex(split.parts)
-    images["all images"] = images.sum(axis=1)
+    images["All images"] = images.sum(axis=1)
     if not split.leaky:
-        images["groups"] = split.table.groupby("split")["group"].nunique()
+        images["Groups"] = split.table.groupby("split")["group"].nunique()
     st.dataframe(images, key="datasets-split-table")
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "Split (CSV)",
+            "Download split (CSV)",
             encode_split_csv(split),
             file.name,
             "text/csv",
@@ -131,6 +131,6 @@ def _show_split(split: Split, file: Path) -> None:
             key="datasets-split-csv",
             on_click="ignore",
         )
-        if st.button("Forget this split", icon=":material/delete:", key="datasets-split-forget"):
+        if st.button("Delete split", icon=":material/delete:", key="datasets-split-forget"):
             remove_split(file)
             st.rerun()

@@ -1,4 +1,4 @@
-"""Does the model know when it is wrong: reliability, risk against coverage, and what the statuses catch and miss."""
+"""Calibration: reliability, risk against coverage, and which errors the statuses catch and miss."""
 
 import pandas as pd
 import streamlit as st
@@ -15,19 +15,19 @@ from bloodcell.ui.shared.image_grid import NO_MODEBAR
 
 def show(info: EvaluationInfo) -> None:
     """Show both charts and the table of statuses."""
-    answers = load_evaluation(info).predictions()
-    analysis = analyse_confidence(answers)
+    predictions = load_evaluation(info).predictions()
+    analysis = analyse_confidence(predictions)
     if analysis is None:
-        st.info("The model answered for none of these pictures.")
+        st.info("The model made no prediction for any of these images.")
         return
-    left, other = st.columns(2, gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         st.plotly_chart(
             plot_reliability(analysis.bins), config=NO_MODEBAR, key="evaluation-reliability", alt="Reliability diagram"
         )
         st.caption(words.describe_calibration(info.report))
-        _show_temperature(info, answers)
-    with other:
+        _show_temperature(info, predictions)
+    with right:
         st.plotly_chart(
             plot_risk_coverage(
                 {"by probability": (analysis.coverage, analysis.risk)}, words.find_confident_point(analysis)
@@ -37,19 +37,19 @@ def show(info: EvaluationInfo) -> None:
             alt="Risk against coverage",
         )
         st.caption(words.describe_risk(analysis))
-    st.markdown("**What the statuses catch and miss**")
-    table = pd.DataFrame(words.format_status_rows(answers), columns=list(words.STATUSES_HEADER))
+    st.markdown("**Errors that the statuses catch and miss**")
+    table = pd.DataFrame(words.format_status_rows(predictions), columns=list(words.STATUSES_HEADER))
     st.dataframe(table, hide_index=True, key="evaluation-statuses")
 
 
-def _show_temperature(info: EvaluationInfo, answers: Predictions) -> None:
+def _show_temperature(info: EvaluationInfo, predictions: Predictions) -> None:
     temperature = info.protocol.get("temperature")
     if temperature is None:
         return
-    answered = answers.y_pred != NO_PREDICTION
-    probs = remove_temperature(answers.probs[answered], temperature)
-    raw_error = expected_calibration_error(answers.y_true[answered], probs)
+    is_predicted = predictions.y_pred != NO_PREDICTION
+    probs = remove_temperature(predictions.probs[is_predicted], temperature)
+    raw_error = expected_calibration_error(predictions.y_true[is_predicted], probs)
     st.caption(
-        f"The network's own answers are divided by a temperature of {temperature:.2f}, which was fitted when the model was "
-        f"made, on cells held out then and never on these. Without it the error here would be {raw_error:.3f}."
+        f"The network's outputs are divided by a temperature of {temperature:.2f}, fitted on the held-out cells of the "
+        f"training, never on these images. Without it, the calibration error here would be {raw_error:.3f}."
     )

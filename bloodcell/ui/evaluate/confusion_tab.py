@@ -1,8 +1,9 @@
-"""The confusion matrix and the pictures behind each of its cells: a click shows exactly those, one opens beside."""
+"""The confusion matrix and the images behind each of its cells: a click shows them, and one opens beside."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
@@ -20,15 +21,33 @@ from bloodcell.ui.shared.messages import show_errors
 from bloodcell.ui.shared.tiles import get_picked_id, show_tiles
 
 IMAGES_PER_PAGE = 36
-ALL, WRONG, CORRECT = "all answers", "wrong answers", "right answers"
-NO_PREDICTION = "no answer"
-SORTS = {"surest first": False, "least sure first": True}
-_NORMALISATIONS = {COUNTS: "Counts", ROW_NORMALISED: "Share of the label", COLUMN_NORMALISED: "Share of the answer"}
+ALL, INCORRECT, CORRECT = "all", "incorrect", "correct"
+NO_PREDICTION = "no prediction"
+ORDERS = {"highest confidence": False, "lowest confidence": True}  # words -> whether confidence ascends
+_NORMALISATIONS = {
+    COUNTS: "Counts",
+    ROW_NORMALISED: "Row-normalised (recall)",
+    COLUMN_NORMALISED: "Column-normalised (precision)",
+}
 
 
 @dataclass(frozen=True)
 class _Filter:
-    """Which pictures are shown: label and answer ("" for any), which answers, statuses, probabilities, order."""
+    """Which images are shown, and in which order.
+
+    Attributes
+    ----------
+    label, prediction : str
+        True and predicted class; "" for any. `NO_PREDICTION` for images without a prediction.
+    which : str
+        `ALL`, `INCORRECT` or `CORRECT`.
+    statuses : tuple of str
+        Empty for any.
+    low, high : float
+        Bounds of the probability of the predicted class, included.
+    is_ascending : bool
+        Whether the lowest confidence comes first.
+    """
 
     label: str
     prediction: str
@@ -41,7 +60,7 @@ class _Filter:
 
 @st.fragment
 def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
-    """Show matrix, filters, tiles and the opened picture; a click costs only this part of the page."""
+    """Show matrix, filters, tiles and the open image; a click reruns only this part of the page."""
     evaluation = load_evaluation(info)
     left, right = st.columns([6, 5], gap="medium")
     with left:
@@ -54,7 +73,7 @@ def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
             with show_errors():
                 show_label_errors(info, dataset)
         if picked is None:
-            st.caption("No picture fits. A click into the matrix shows the pictures behind that number.")
+            st.caption("No images match. Click a cell of the matrix to see the images behind its number.")
             return
         with show_errors():
             show_image(info, evaluation, dataset, picked)
@@ -82,7 +101,7 @@ def _show_matrix(info: EvaluationInfo) -> None:
 
 
 def _apply_click(info: EvaluationInfo) -> None:
-    """Show the pictures of the cell of the matrix that was clicked."""
+    """Show the images of the cell of the matrix that was clicked."""
     points = st.session_state[f"evaluation-matrix-{info.name}"]["selection"]["points"]
     if not points:
         return
@@ -96,18 +115,22 @@ def _apply_click(info: EvaluationInfo) -> None:
 
 def _ask_filter(evaluation: Evaluation) -> _Filter:
     names = evaluation.class_names
-    st.session_state.setdefault("evaluation-which", WRONG)
+    st.session_state.setdefault("evaluation-which", INCORRECT)
     for key, options in (("evaluation-label", ("", *names)), ("evaluation-answer", ("", *names, NO_PREDICTION))):
         if st.session_state.get(key, "") not in options:  # chosen for a model of other classes
             st.session_state[key] = ""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        label = st.selectbox("Label", ["", *names], format_func=_format_option, key="evaluation-label", width=122)
+        label = st.selectbox("True class", ["", *names], format_func=_format_option, key="evaluation-label", width=122)
         prediction = st.selectbox(
-            "Answer", ["", *names, NO_PREDICTION], format_func=_format_option, key="evaluation-answer", width=122
+            "Predicted class",
+            ["", *names, NO_PREDICTION],
+            format_func=_format_option,
+            key="evaluation-answer",
+            width=122,
         )
-        which = st.selectbox("Show", [WRONG, CORRECT, ALL], key="evaluation-which", width=122)
-        order = st.selectbox("Order", list(SORTS), key="evaluation-order", width=122)
-        with st.popover("More", icon=":material/filter_alt:", key="evaluation-more"):
+        which = st.selectbox("Show", [INCORRECT, CORRECT, ALL], key="evaluation-which", width=122)
+        order = st.selectbox("First", list(ORDERS), key="evaluation-order", width=150)
+        with st.popover("More filters", icon=":material/filter_alt:", key="evaluation-more"):
             statuses = st.pills(
                 "Status",
                 CELL_STATUSES,
@@ -115,18 +138,20 @@ def _ask_filter(evaluation: Evaluation) -> _Filter:
                 format_func=lambda name: f"{theme.STATUS_STYLES[name].sign} {theme.STATUS_STYLES[name].word}",
                 key="evaluation-status",
             )
-            low, high = st.slider("Probability of the answer", 0.0, 1.0, (0.0, 1.0), 0.01, key="evaluation-probability")
-    return _Filter(label, prediction, which, tuple(statuses), low, high, SORTS[order])
+            low, high = st.slider(
+                "Probability of the predicted class", 0.0, 1.0, (0.0, 1.0), 0.01, key="evaluation-probability"
+            )
+    return _Filter(label, prediction, which, tuple(statuses), low, high, ORDERS[order])
 
 
 def _format_option(label: str) -> str:
     return "any" if not label else label if label == NO_PREDICTION else theme.format_label(label)
 
 
-def select_rows(answers: pd.DataFrame, chosen: _Filter) -> np.ndarray:
-    """Rows of the pictures that fit a filter, in its order; ties in the order of the files."""
-    label, prediction = answers["label"].to_numpy(), answers["prediction"].to_numpy()
-    confidence = max_probabilities(answers)
+def select_rows(table: pd.DataFrame, chosen: _Filter) -> npt.NDArray[np.int_]:
+    """Return the numbers of the rows that fit a filter, in its order; ties in the order of the files."""
+    label, prediction = table["label"].to_numpy(), table["prediction"].to_numpy()
+    confidence = max_probabilities(table)
     fits = (confidence >= chosen.low - 1e-9) & (confidence <= chosen.high + 1e-9)
     if chosen.label:
         fits &= label == chosen.label
@@ -135,19 +160,19 @@ def select_rows(answers: pd.DataFrame, chosen: _Filter) -> np.ndarray:
     if chosen.which != ALL:
         fits &= (label == prediction) == (chosen.which == CORRECT)
     if chosen.statuses:
-        fits &= answers["status"].isin(chosen.statuses).to_numpy()
+        fits &= table["status"].isin(chosen.statuses).to_numpy()
     rows = np.flatnonzero(fits)
     return rows[np.argsort(confidence[rows] if chosen.is_ascending else -confidence[rows], kind="stable")]
 
 
 def _show_tile_page(
-    info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, rows: np.ndarray
+    info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, rows: npt.NDArray[np.int_]
 ) -> int | None:
-    """Show one page of the pictures; the row of the one that is open."""
+    """Show one page of the images; return the row of the open one."""
     pages = max(1, -(-len(rows) // IMAGES_PER_PAGE))
     page = min(max(1, int(st.session_state.get("evaluation-page", 1))), pages)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{format_count(len(rows), 'picture')}**" + (f" · page {page} of {pages}" if pages > 1 else ""))
+        st.markdown(f"**{format_count(len(rows), 'image')}**" + (f" · page {page} of {pages}" if pages > 1 else ""))
         if pages > 1:
             for step, icon, key in ((-1, "left", "evaluation-back"), (1, "right", "evaluation-on")):
                 target = page + step

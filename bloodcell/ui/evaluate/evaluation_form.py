@@ -1,4 +1,4 @@
-"""Asking for an evaluation: which model, on which labelled pictures; and the jobs that do it, followed live."""
+"""Ask for an evaluation: which model, on which labelled images; and follow the jobs that do it."""
 
 import re
 
@@ -24,16 +24,16 @@ from bloodcell.ui.train import data_form
 ALL_PARTS = ("", "")
 _FORM_KEY, _COLLAPSE_KEY = "evaluation-new", "evaluation-opened"
 _MODEL_KEY, _DATASET_KEY = "evaluation-model", "evaluation-dataset"
-# What the form keeps in the address: with these the page is opened to ask, as it was left.
+# What the form keeps in the address: with these the page opens with the form, as it was left.
 _URL_KEYS = {_MODEL_KEY, _DATASET_KEY}
 NO_DATASET_TEXT = (
-    "There is no dataset to judge a model on yet. Add a folder of labelled pictures on the Datasets page; then any model "
-    "on the shelf can be judged on it here."
+    "There is no dataset to evaluate a model on yet. Add a folder of labelled images on the Datasets page; then you can "
+    "evaluate any model of the model library on it here."
 )
 
 
 def ask(is_first: bool) -> None:
-    """Offer to evaluate a model; what was asked for becomes a job."""
+    """Show the form that asks for an evaluation and submits it as a job."""
     if is_first:
         st.session_state[_FORM_KEY] = True  # nothing else is on the page
     elif st.session_state.pop(_COLLAPSE_KEY, False):
@@ -47,10 +47,10 @@ def ask(is_first: bool) -> None:
     )
     with box:
         if not box.open:
-            return  # what is chosen from is looked at anew, which takes a while where a dataset has many files
+            return  # filling the lists reads the library again, which takes a while where a dataset has many files
         models = list_models(load_settings())
         if not models:
-            st.info("There is no model on the shelf. Train one, or put one there.", icon=":material/inventory_2:")
+            st.info("There is no model in the model library. Train or import one.", icon=":material/inventory_2:")
             return
         if data_form.warn_if_empty(NO_DATASET_TEXT):
             return
@@ -64,9 +64,9 @@ def _show_form(models: list[ModelInfo]) -> None:
         names = [model.name for model in models]
         name = st.selectbox("Model", names, key=_MODEL_KEY, bind="query-params")
         model = models[names.index(name)]
-        st.caption(f"Knows {escape_md(', '.join(map(format_label, model.class_names)))}.")
+        st.caption(f"Classes: {escape_md(', '.join(map(format_label, model.class_names)))}.")
     with middle:
-        dataset = data_form.choose_dataset("Labelled pictures", _DATASET_KEY)
+        dataset = data_form.choose_dataset(key=_DATASET_KEY)
         if dataset is None:
             return
         split, part = _ask_part(dataset)
@@ -74,13 +74,16 @@ def _show_form(models: list[ModelInfo]) -> None:
         groups = data_form.ask_groups(dataset)
     marks = read_label_errors(dataset)
     leaves_out = bool(marks) and st.checkbox(
-        f"Leave out {format_count(len(marks), 'picture')} marked as label errors", True, key="evaluation-leave-out"
+        f"Exclude {format_count(len(marks), 'image marked as a label error', 'images marked as label errors')}",
+        True,
+        key="evaluation-leave-out",
     )
     compares = st.checkbox(
-        "Look for near copies of the pictures that the model learned from",
+        "Search for near copies of the training images",
         True,
         key="evaluation-compares",
-        help="Compares pixels with the learned pictures that lie in other datasets here. That takes minutes for thousands.",
+        help="Compares pixels with those training images of the model that are in a dataset here. This takes minutes for "
+        "thousands of images.",
     )
     source = SourceSpec(
         name=format_source_name(dataset.name),
@@ -98,31 +101,31 @@ def _show_form(models: list[ModelInfo]) -> None:
 
 
 def _ask_part(dataset: Dataset) -> tuple[str, str]:
-    """Which of the pictures: (split, part), `ALL_PARTS` for all."""
+    """Ask which of the images: (split, part), `ALL_PARTS` for all."""
     parts = count_part_images(dataset)
     options = [
         *([("", "test")] if ("", "test") in parts else []),
         ALL_PARTS,
-        *(one for one in parts if one != ("", "test")),
+        *(choice for choice in parts if choice != ("", "test")),
     ]
 
-    def words(one: tuple[str, str]) -> str:
-        if one == ALL_PARTS:
-            return f"all {format_count(dataset.n_images, 'picture')}"
-        split, part = one
-        return f"{part} ({parts[one]:,}), {f'split {split}' if split else 'as it came'}"
+    def describe_part(choice: tuple[str, str]) -> str:
+        if choice == ALL_PARTS:
+            return f"all {format_count(dataset.n_images, 'image')}"
+        split, part = choice
+        return f"{part} ({parts[choice]:,}), {f'split {split}' if split else 'original split'}"
 
-    return st.selectbox("Which of them", options, format_func=words, key=f"evaluation-part-{dataset.id}")
+    return st.selectbox("Images", options, format_func=describe_part, key=f"evaluation-part-{dataset.id}")
 
 
 def show_pending_jobs() -> None:
-    """Show evaluations that wait, run, or ended without a result; once a second anew while any is at work."""
+    """Show evaluations that wait, run, or ended without a result; refreshed every second while any is active."""
     is_busy = any(not job.is_over for job in _list_pending_jobs())
     st.fragment(_refresh_pending_jobs, run_every=1 if is_busy else None)(is_busy)
 
 
 def _list_pending_jobs() -> list[Job]:
-    """Evaluations that have no result yet, the newest first."""
+    """Return the evaluations that have no result yet, newest first."""
     queue = resources.get_job_queue()
     queue.dispatch()
     return [job for job in store.list_jobs(queue.db) if job.kind == EVALUATE.name and job.status != store.DONE]
@@ -150,20 +153,20 @@ def _show_job(job: Job) -> None:
         with words:
             st.markdown(f"**{escape_md(job.title)}**")
             if job.status == store.QUEUED:
-                st.caption("Waits until the job before it has ended.")
+                st.caption("Waiting for the job before it.")
             elif job.status == store.RUNNING:
                 progress = job.progress
                 share = progress["done"] / progress["total"] if progress.get("total") else 0.0
                 step = (
                     f"{progress['source']}, {progress['done']:,} of {progress['total']:,}"
                     if progress.get("total", 0) > 1
-                    else "begins"
+                    else "starting"
                 )
                 st.progress(min(1.0, share), "Stopping …" if job.cancel_asked else f"{escape_md(step.capitalize())} …")
             elif job.status == store.FAILED:
                 st.error(escape_md(job.error), icon=":material/error:")
             else:
-                st.caption(f"{job.status.capitalize()}. Nothing was kept.")
+                st.caption(f"{job.status.capitalize()}. No results were saved.")
         with button, show_errors():
             if job.is_over:
                 if st.button("Try again", key=f"evaluation-retry-{job.id}", icon=":material/replay:", width="stretch"):

@@ -1,6 +1,7 @@
-"""The evaluations of the workspace: choose one, its head with the word on leaks, and what can be done with it."""
+"""The evaluations of the workspace: choose one, see leaks and main metrics first, and download or delete it."""
 
 from collections import Counter
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -27,19 +28,19 @@ PARAM, CHOICE_KEY = "evaluation", "evaluation-chosen"
 
 def choose() -> EvaluationInfo | None:
     """Ask for an evaluation, which the address may name; None where there is none yet."""
-    by_name = {one.name: one for one in list_evaluations(load_settings())}
+    by_name = {info.name: info for info in list_evaluations(load_settings())}
     if not by_name:
         return None
-    # Not bound to the address by Streamlit: that would write the words there, and a link knows the name alone.
+    # Not bound to the address by Streamlit: that would write the title there, and a link has the name alone.
     if st.session_state.get(CHOICE_KEY) not in by_name:  # deleted, or none was chosen yet
         url_name = st.query_params.get(PARAM, "")
         st.session_state[CHOICE_KEY] = url_name if url_name in by_name else next(iter(by_name))
-    words = {name: describe_evaluation(one) for name, one in by_name.items()}
-    n_same_title = Counter(words.values())
+    titles = {name: describe_evaluation(info) for name, info in by_name.items()}
+    n_same_title = Counter(titles.values())
     chosen = st.selectbox(
         "Evaluation",
         list(by_name),
-        format_func=lambda name: words[name] if n_same_title[words[name]] == 1 else f"{words[name]}, {name}",
+        format_func=lambda name: titles[name] if n_same_title[titles[name]] == 1 else f"{titles[name]}, {name}",
         key=CHOICE_KEY,
     )
     st.query_params[PARAM] = chosen
@@ -52,19 +53,19 @@ def open_evaluation(name: str) -> None:
 
 
 def describe_evaluation(info: EvaluationInfo) -> str:
-    """An evaluation as one chooses among them."""
-    left = len(info.protocol["left_out_marked"])
-    marked = f", without {format_count(left, 'label error')}" if left else ""
-    return f"{info.protocol['title']}{marked} ({format_local_time(info.protocol['created'])})"
+    """Describe an evaluation for the list to choose from: title, excluded label errors, date."""
+    n_excluded = len(info.protocol["left_out_marked"])
+    excluded = f", {format_count(n_excluded, 'label error')} excluded" if n_excluded else ""
+    return f"{info.protocol['title']}{excluded} ({format_local_time(info.protocol['created'])})"
 
 
 def load_evaluation(info: EvaluationInfo) -> Evaluation:
-    """The evaluation with its answers, read from the disk once."""
+    """Return the evaluation with its predictions; read from the disk once."""
     return get_or_compute(("evaluation", info.name, info.protocol["created"]), lambda: read_evaluation(info.folder))
 
 
 def find_dataset(info: EvaluationInfo) -> Dataset | None:
-    """The registered dataset that was judged; None where it is no longer registered."""
+    """Return the dataset that was evaluated on; None where it is no longer registered."""
     try:
         return get_dataset(info.protocol["dataset_id"], load_settings())
     except DatasetError:
@@ -72,25 +73,25 @@ def find_dataset(info: EvaluationInfo) -> Dataset | None:
 
 
 def get_evaluated_model(info: EvaluationInfo) -> ModelInfo:
-    """The model that was judged; ModelError if it is gone, or is another one by now."""
+    """Return the model that was evaluated; ModelError if it is gone, or is another one by now."""
     model = get_model(info.protocol["model"], load_settings())
     if model.sha256 != info.protocol["model_sha256"]:
         raise ModelError(
-            f"The model {model.name} on the shelf is no longer the one that was judged, so its answers cannot be explained."
+            f"The model {model.name} has been replaced since this evaluation, so its predictions cannot be explained."
         )
     return model
 
 
 def show_header(info: EvaluationInfo) -> None:
-    """Say first what the model has seen of the pictures, then what was judged, and the main figures."""
+    """Show first what the model has seen of the images, then what was evaluated, and the main metrics."""
     _show_leaks(LeakSummary.from_json(info.protocol["leak"]))
     protocol, report = info.protocol, info.report
     st.markdown(
         f"**{escape_md(protocol['model'])}** on **{escape_md(describe_dataset(protocol))}** · "
-        f"{format_count(report['images'], 'picture')} of {format_count(report['source_cells'], 'source cell')}, which tell as much as "
-        f"**{report['effective_cells']:,.0f}** independent cells",
-        help="Copies of one cell say nothing new. So many cells, each photographed once, would tell as much as these "
-        "pictures; the intervals count each source cell once.",
+        f"{format_count(report['images'], 'image')} of {format_count(report['source_cells'], 'source cell')} · "
+        f"effective sample size **{report['effective_cells']:,.0f}**",
+        help="Copies of one cell add no new information. The effective sample size is the number of independent cells "
+        "that would be worth the same. Intervals count each source cell once.",
     )
     _show_main_metrics(report)
     remark_texts = list_remarks(protocol, report)
@@ -112,34 +113,34 @@ def _show_leaks(leak: LeakSummary) -> None:
 
 
 _MAIN_METRICS = {
-    "accuracy": ("Right", "Share of all pictures that the model names as they are labelled."),
+    "accuracy": ("Accuracy", "Share of all images whose predicted class is the true class."),
     "balanced_accuracy": (
-        "Right, classes equal",
-        "Mean of the recalls, so that a rare class counts as much as a common one.",
+        "Balanced accuracy",
+        "Mean recall over the classes, so that rare and common classes have the same weight.",
     ),
-    "held_back": ("Held back", "Share of the pictures that are not Confident: a person has to look at them."),
+    "held_back": ("Flagged for review", "Share of images that are Check or Unfamiliar: a person has to look at them."),
     "confident_right": (
-        "Right where confident",
-        "Share of the Confident pictures that are named as they are labelled.",
+        "Accuracy where confident",
+        "Share of the Confident images whose predicted class is the true class.",
     ),
-    "ece": ("Calibration error", "Mean gap between how sure the model says it is and how often it is right."),
+    "ece": ("Calibration error", "Mean gap between the confidence of the model and its accuracy."),
 }
 
 
-def _show_main_metrics(report: dict) -> None:
-    for column, (name, (words, help_text)) in zip(st.columns(len(_MAIN_METRICS)), _MAIN_METRICS.items(), strict=True):
-        one = report["figures"][name]
-        value = "-" if one["value"] is None else f"{100 * one['value']:.1f} %"
-        column.metric(words, value, help=help_text)
-        if one["interval"]:
-            low, high = one["interval"]
+def _show_main_metrics(report: dict[str, Any]) -> None:
+    for column, (name, (title, help_text)) in zip(st.columns(len(_MAIN_METRICS)), _MAIN_METRICS.items(), strict=True):
+        metric = report["figures"][name]
+        value = "-" if metric["value"] is None else f"{100 * metric['value']:.1f} %"
+        column.metric(title, value, help=help_text)
+        if metric["interval"]:
+            low, high = metric["interval"]
             column.caption(f"{100 * low:.1f} to {100 * high:.1f} %")
 
 
 def _show_actions(info: EvaluationInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.download_button(
-            "Answers as CSV",
+            "Predictions (CSV)",
             lambda: _write_predictions_csv(load_evaluation(info)),
             f"{info.name}.csv",
             "text/csv",
@@ -149,8 +150,8 @@ def _show_actions(info: EvaluationInfo) -> None:
         )
         report_download.offer(info)
         with st.popover("Delete", icon=":material/delete:", key="evaluation-delete"):
-            st.write("The answers and figures of this evaluation are deleted. Model and pictures stay.")
-            if st.button("Delete it", type="primary", key="evaluation-delete-sure"):
+            st.write("Deletes the predictions and metrics of this evaluation. The model and the images stay.")
+            if st.button("Delete evaluation", type="primary", key="evaluation-delete-sure"):
                 remove_evaluation(info)
                 st.session_state.pop(CHOICE_KEY, None)
                 st.query_params.pop(PARAM, None)
@@ -158,7 +159,7 @@ def _show_actions(info: EvaluationInfo) -> None:
 
 
 def show_label_errors(info: EvaluationInfo, dataset: Dataset) -> None:
-    """Say how many labels of the dataset are marked as wrong; offer them as a file, and figures without them."""
+    """Show how many label errors are marked in the dataset; offer them as a file, and an evaluation without them."""
     marks = read_label_errors(dataset)
     if not marks:
         return
@@ -166,7 +167,7 @@ def show_label_errors(info: EvaluationInfo, dataset: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"✎ {format_count(len(marks), 'label error')} marked")
         st.download_button(
-            "As CSV",
+            "Label errors (CSV)",
             encode_label_errors_csv(dataset),
             f"{info.protocol['dataset']} label errors.csv",
             "text/csv",
@@ -184,7 +185,7 @@ def show_label_errors(info: EvaluationInfo, dataset: Dataset) -> None:
 
 def _store_without(info: EvaluationInfo, files: set[str]) -> None:
     settings = load_settings()
-    with st.spinner("Working out the figures …"):
+    with st.spinner("Computing metrics …"):
         evaluation = exclude_images(load_evaluation(info), files)
         name = store_evaluation(
             evaluation, settings.evaluations_dir / f".{info.name}.unfinished", f"{info.name}-without", settings
@@ -197,7 +198,7 @@ _NEXT = "evaluation-next"
 
 
 def open_scheduled() -> None:
-    """Open what the last run made; before the widget that shows it is drawn."""
+    """Open what the last run scheduled; call it before the widget that shows it is drawn."""
     name = st.session_state.pop(_NEXT, None)
     if name is not None:
         open_evaluation(name)

@@ -1,4 +1,4 @@
-"""The figures of an evaluation: each with its interval over source cells, and in grey the one over single pictures."""
+"""The metrics of an evaluation: each with its interval over source cells and, in grey, the one over single images."""
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +11,7 @@ from bloodcell.ui.shared.image_grid import NO_MODEBAR
 
 
 def show(info: EvaluationInfo) -> None:
-    """Show all figures: charts, a table over the whole, a table over the classes, curves."""
+    """Show the chart of intervals, the tables of all metrics and of each class, and the curves."""
     report = info.report
     chart, table = st.columns([6, 5], gap="medium")
     with chart:
@@ -22,9 +22,9 @@ def show(info: EvaluationInfo) -> None:
             alt="Accuracy and recall of each class with intervals",
         )
     with table:
-        st.markdown("**All figures**", help=words.INTERVALS_NOTE)
+        st.markdown("**All metrics**", help=words.INTERVALS_NOTE)
         metrics = pd.DataFrame(words.format_metric_rows(report), columns=list(words.METRICS_HEADER))
-        grey = metrics.style.map(lambda _: "color: #9a97a5", subset=["over pictures"])
+        grey = metrics.style.map(lambda _: "color: #9a97a5", subset=[words.METRICS_HEADER[-1]])
         st.dataframe(grey, hide_index=True, key="evaluation-figures", height=420)
     st.markdown("**Each class**", help=words.INTERVALS_NOTE)
     classes = pd.DataFrame(words.format_class_rows(report), columns=list(words.CLASSES_HEADER))

@@ -14,26 +14,26 @@ from bloodcell.reports.evaluation_report import EvaluationContent, render_evalua
 
 def offer(info: EvaluationInfo) -> None:
     """Offer the report as HTML and as PDF; the browser shows that it waits."""
-    for kind, make, mime in (("HTML", render_html, "text/html"), ("PDF", render_pdf, "application/pdf")):
+    for kind, render, mime in (("HTML", render_html, "text/html"), ("PDF", render_pdf, "application/pdf")):
         st.download_button(
             f"Report ({kind})",
-            partial(make, info.folder),
+            partial(render, info.folder),
             f"{info.name}.{kind.lower()}",
             mime,
             icon=":material/description:",
             key=f"evaluation-report-{kind.lower()}",
             on_click="ignore",
-            help="Made when you click, which takes some seconds. It needs neither Bloodcell nor the internet to be read.",
+            help="Created when you click, which takes a few seconds. It opens without Bloodcell and without the internet.",
         )
 
 
 def render_html(folder: Path) -> bytes:
-    """The report as HTML, from what is kept; RunError where the evaluation is gone."""
+    """Render the report as HTML from the saved evaluation; RunError where that is gone."""
     return render_evaluation_html(_read_report_input(folder))
 
 
 def render_pdf(folder: Path) -> bytes:
-    """The report as PDF, from what is kept; RunError where the evaluation is gone."""
+    """Render the report as PDF from the saved evaluation; RunError where that is gone."""
     from bloodcell.reports.evaluation_pdf import render_evaluation_pdf  # loads reportlab, which most visits do not need
 
     return render_evaluation_pdf(_read_report_input(folder))

@@ -1,4 +1,4 @@
-"""Continuing a model of the shelf on a few dozen decided cells: which model, which cells, and whether they are enough."""
+"""Ask which model to adapt to a few dozen reviewed cells, and whether there are enough of them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,36 +33,37 @@ from bloodcell.ui.train import data_form
 from bloodcell.ui.train.job_request import ADAPT_WAY, WAY_KEY, JobRequest, make_slug
 
 _MODEL_KEY, _CELLS_KEY = "train-adapt-model", "train-adapt-cells"
-_LEFT_OUT = "left out"
+_LEFT_OUT = "leave out"
 _DEFAULTS = AdaptSpec("any", "any", SourceSpec("any", "any"))  # with the defaults of every setting
 
 
 def show_link(dataset: Dataset, model_name: str) -> None:
-    """Link to the Train page with this dataset and, where it is on the shelf, the model chosen to be adapted."""
-    by_name = {one.name: one for one in list_models(load_settings())}
-    model = {_MODEL_KEY: describe_model(by_name[model_name])} if model_name in by_name else {}
+    """Link to the Train page with this dataset and, if it is in the model library, this model to adapt."""
+    by_name = {model.name: model for model in list_models(load_settings())}
+    model_param = {_MODEL_KEY: describe_model(by_name[model_name])} if model_name in by_name else {}
     st.page_link(
         "pages/train.py",
         label="Adapt a model with these cells",
         icon=":material/tune:",
-        query_params={WAY_KEY: ADAPT_WAY, _CELLS_KEY: data_form.describe_dataset(dataset)} | model,
+        query_params={WAY_KEY: ADAPT_WAY, _CELLS_KEY: data_form.describe_dataset(dataset)} | model_param,
     )
 
 
 def ask() -> JobRequest | None:
-    """Ask for a model and cells; None where there is nothing to adapt, or to adapt to."""
+    """Ask for a model and cells; None where there is no model to adapt, or no cells."""
     if not list_datasets(load_settings()):
         st.info(
-            "There are no labelled cells yet. Decide on cells of a batch on the Classify page and choose Make a dataset "
-            "there, or add a folder of labelled pictures on the Datasets page.",
+            "There are no labelled cells yet. Review the cells of a batch on the Classify page and make a dataset from them, "
+            "or add a folder of labelled images on the Datasets page.",
             icon=":material/folder_open:",
         )
         st.page_link("pages/classify.py", label="Classify", icon=":material/biotech:")
         st.page_link("pages/datasets.py", label="Datasets", icon=":material/dataset:")
         return None
     st.caption(
-        "A model of the shelf learns on from a few dozen cells of your own laboratory, in minutes. Part of them is held "
-        "back to compare it before and after. It is kept, beside the old one, only if it is better on those."
+        "Continue the training of a model with a few dozen cells of your own laboratory, in minutes. Some of the cells are "
+        "held out to compare the model before and after. The adapted model is saved, beside the old one, only if it is "
+        "better on the held-out cells."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -73,14 +74,14 @@ def ask() -> JobRequest | None:
     model, training = chosen
     with left:
         groups = data_form.ask_groups(dataset)
-        shown = st.container()
+        cells_place = st.container()
     with right:
         name = st.text_input(
             "Name of the new model",
             f"{model.name}-{make_slug(dataset.name)}",
             max_chars=80,
             key=f"train-adapt-name-{model.name}-{dataset.id}",
-            help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken. The old model stays.",
+            help="Letters, digits, '.', '_' and '-'. A number is added if the name is taken. The old model stays.",
         )
         labels = _ask_labels(dataset, model)
         button = st.container()
@@ -88,7 +89,7 @@ def ask() -> JobRequest | None:
     home = load_settings().home
     source = replace(build_registered_source(dataset, load_settings()), groups=groups, labels=labels, unlisted="skip")
     cells = count_cells(source, home, model.class_names)
-    with shown:
+    with cells_place:
         _show_cells(cells, float(settings["held_share"]), {label for label, _ in labels})
 
     def make() -> NewJob:
@@ -105,7 +106,7 @@ def ask() -> JobRequest | None:
 
 
 def _choose_model() -> tuple[ModelInfo, TrainSpec] | None:
-    """Ask for a model that can be continued, with the training that it came of; say why others cannot."""
+    """Ask for a model that can be adapted, return it with its previous training; say why others cannot be."""
     usable: dict[str, tuple[ModelInfo, TrainSpec]] = {}
     others: dict[str, str] = {}
     for model in list_models(load_settings()):
@@ -118,103 +119,108 @@ def _choose_model() -> tuple[ModelInfo, TrainSpec] | None:
             others[model.name] = str(error)
     if usable:
         name = st.selectbox(
-            "Model to continue",
+            "Model to adapt",
             list(usable),
-            format_func=lambda one: describe_model(usable[one][0]),
+            format_func=lambda name: describe_model(usable[name][0]),
             key=_MODEL_KEY,
             bind="query-params",
         )
     else:
-        st.info("No model of the shelf can be continued. Train one first.", icon=":material/inventory_2:")
+        st.info("No model in the model library can be adapted. Train one first.", icon=":material/inventory_2:")
     if others:
-        with st.expander(f"{format_count(len(others), 'model')} cannot be continued", icon=":material/block:"):
-            st.markdown("\n".join(f"- **{escape_md(one)}**: {escape_md(reason)}" for one, reason in others.items()))
+        with st.expander(f"{format_count(len(others), 'model')} cannot be adapted", icon=":material/block:"):
+            st.markdown("\n".join(f"- **{escape_md(other)}**: {escape_md(reason)}" for other, reason in others.items()))
     return usable[name] if usable else None
 
 
 def _ask_labels(dataset: Dataset, model: ModelInfo) -> tuple[tuple[str, str], ...]:
-    """Ask what labels that the model does not know are called by it; those that are nothing are left out."""
-    ood_labels = [label for label in dataset.class_names if label.upper() not in model.class_names]
-    if not ood_labels:
+    """Ask which class of the model each other label means; labels without one are left out."""
+    other_labels = [label for label in dataset.class_names if label.upper() not in model.class_names]
+    if not other_labels:
         return ()
-    st.caption(f"Labels that {escape_md(model.name)} does not know. Say what they are; the others are left out.")
-    named = []
-    columns = st.columns(min(3, len(ood_labels)))
-    for number, label in enumerate(ood_labels):
+    st.caption(
+        f"{escape_md(model.name)} does not have these labels. Choose the class that each one means, or leave it out."
+    )
+    renamed = []
+    columns = st.columns(min(3, len(other_labels)))
+    for number, label in enumerate(other_labels):
         with columns[number % len(columns)]:
-            meant = st.selectbox(
+            class_name = st.selectbox(
                 escape_md(label),
                 [_LEFT_OUT, *model.class_names],
-                format_func=lambda one: one if one == _LEFT_OUT else format_label(one),
+                format_func=lambda option: option if option == _LEFT_OUT else format_label(option),
                 key=f"train-adapt-label-{model.name}-{dataset.id}-{number}",
             )
-        if meant != _LEFT_OUT:
-            named.append((label, meant))
-    return tuple(named)
+        if class_name != _LEFT_OUT:
+            renamed.append((label, class_name))
+    return tuple(renamed)
 
 
 def _show_cells(cells: CellCounts, held_share: float, renamed: set[str]) -> None:
-    """Show how many cells of each class there are, and what is thin about them."""
+    """Show how many cells of each class there are, and warn where they are too few."""
     table = pd.DataFrame({"Class": map(format_label, cells.images), "Cells": list(cells.images.values())})
     if cells.source_cells is not None:
         table["Source cells"] = list(cells.source_cells.values())
     st.dataframe(table, hide_index=True, key="train-adapt-counts", height="content")
     total = sum(cells.images.values())
     st.caption(
-        f"{format_count(total, 'cell')} in all, {MIN_CELLS} are needed. About {round(held_share * total):,} are held back "
-        "to compare before and after, of every class; the model learns from the others."
+        f"{format_count(total, 'cell')} in all, {MIN_CELLS} are needed. About {round(held_share * total):,} of all classes are "
+        "held out to compare before and after; the model is trained on the others."
     )
-    left_out = sum(cells.ood_labels.values())
-    if left_out:
-        words = ", ".join(
+    n_left_out = sum(cells.ood_labels.values())
+    if n_left_out:
+        labels = ", ".join(
             f"{format_label(label)} ({n:,})" for label, n in cells.ood_labels.items() if label not in renamed
         )
-        st.caption(escape_md(f"Left out, as the model does not know them: {words}."))
+        st.caption(escape_md(f"Left out, as the model does not have these classes: {labels}."))
     single = [format_label(name) for name, n in (cells.source_cells or cells.images).items() if n == 1]
     if single:
         st.warning(
-            f"Of {escape_md(', '.join(single))} there is one source cell: it is learned from or held back, not both, so the "
-            "comparison says nothing of this class or the model does not learn it.",
+            f"There is only one source cell of {escape_md(', '.join(single))}. It can be either trained on or held out: either "
+            "the model is not trained on this class, or the comparison does not cover it.",
             icon=":material/warning:",
         )
 
 
 def _ask_settings(model: ModelInfo, training: TrainSpec) -> dict[str, Any]:
-    """Ask for what most people leave as it is; settings of an AdaptSpec."""
+    """Ask for what most people leave as it is; return settings of an AdaptSpec."""
     settings: dict[str, Any] = {}
-    with st.expander("How it learns: share held back, epochs, rate, old data", icon=":material/trending_down:"):
+    with st.expander("Training: share held out, epochs, learning rate, old images", icon=":material/trending_down:"):
         first, second, third, fourth = st.columns(4)
         with first:
             settings["held_share"] = st.slider(
-                "Share held back",
+                "Share held out",
                 0.1,
                 0.6,
                 _DEFAULTS.held_share,
                 0.05,
                 key="train-adapt-held_share",
-                help="More makes the comparison surer, less leaves more to learn from.",
+                help="More cells make the comparison more certain; fewer leave more to train on.",
             )
         with second:
             settings["epochs"] = int(st.number_input("Epochs", 2, 500, _DEFAULTS.epochs, key="train-adapt-epochs"))
             settings["frozen_epochs"] = int(
                 st.number_input(
-                    "of them with a frozen backbone",
+                    "Epochs with a frozen backbone",
                     1,
                     499,
                     _DEFAULTS.frozen_epochs,
                     key="train-adapt-frozen_epochs",
-                    help="In these only the last layers learn.",
+                    help="In the first of the epochs, only the last layers are trained.",
                 )
             )
         with third:
-            for name, words in (("learning_rate", "Rate"), ("frozen_rate", "Rate with a frozen backbone")):
+            for name, label in (
+                ("learning_rate", "Learning rate"),
+                ("frozen_rate", "Learning rate with a frozen backbone"),
+            ):
                 settings[name] = float(
-                    st.number_input(words, 0.0, 1.0, getattr(_DEFAULTS, name), format="%g", key=f"train-adapt-{name}")
+                    st.number_input(label, 0.0, 1.0, getattr(_DEFAULTS, name), format="%g", key=f"train-adapt-{name}")
                 )
         with fourth:
             settings["images_per_epoch"] = int(
                 st.number_input(
-                    "Pictures an epoch", 1, 10**6, _DEFAULTS.images_per_epoch, key="train-adapt-images_per_epoch"
+                    "Images per epoch", 1, 10**6, _DEFAULTS.images_per_epoch, key="train-adapt-images_per_epoch"
                 )
             )
             settings["seed"] = int(
@@ -224,7 +230,7 @@ def _ask_settings(model: ModelInfo, training: TrainSpec) -> dict[str, Any]:
                     10**6,
                     _DEFAULTS.seed,
                     key="train-adapt-seed",
-                    help="Another seed holds back other cells.",
+                    help="Another seed holds out other cells.",
                 )
             )
         settings["old_data"] = _ask_old_data(model, training)
@@ -232,21 +238,21 @@ def _ask_settings(model: ModelInfo, training: TrainSpec) -> dict[str, Any]:
 
 
 def _ask_old_data(model: ModelInfo, training: TrainSpec) -> str:
-    """Ask whether to learn from what the model was taught on too; the folder, "" for the new cells alone."""
+    """Ask whether to train on the old images too; return their folder, "" for the new cells alone."""
     names = escape_md(", ".join(source.name for source in training.sources))
-    words, key = "Learn from the old pictures too", f"train-adapt-old-{model.name}"
-    meaning = f"{names}: half of what is learned. It takes longer, and the model forgets less."
+    label, key = "Train on the old images too", f"train-adapt-old-{model.name}"
+    meaning = f"{names}: half of the images per epoch. This takes longer, and the model forgets less."
     if any(source.layout != DATASET for source in training.sources):
         return st.text_input(
-            f"{words}: the folder that they lie in",
+            f"{label}: their folder",
             key=key,
-            placeholder="left empty: the new cells alone",
+            placeholder="empty: only the new cells",
             help=meaning,
         ).strip()
     try:
         for source in training.sources:
             get_dataset(source.path, load_settings())
     except DatasetError as error:
-        st.caption(f"{words}: {escape_md(str(error))}")
+        st.caption(f"{label}: {escape_md(str(error))}")
         return ""
-    return str(load_settings().home) if st.toggle(words, key=key, help=meaning) else ""
+    return str(load_settings().home) if st.toggle(label, key=key, help=meaning) else ""

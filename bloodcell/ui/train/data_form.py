@@ -1,4 +1,4 @@
-"""What a training learns from: a registered dataset, its split, its source cells, its classes."""
+"""What a model is trained on: a registered dataset, its split, its duplicate groups, its classes."""
 
 import re
 from dataclasses import dataclass
@@ -19,23 +19,32 @@ from bloodcell.ui.datasets.splits_tab import LEAKY_TEXT
 from bloodcell.ui.shared.cache import get_or_compute
 from bloodcell.ui.shared.messages import escape_md
 
-NEW_SPLIT = "made when the training begins"
+NEW_SPLIT = "new, created when training starts"
 PIXELS, EACH = "pixels", "each"
 _GROUP_WORDS = {
-    STORED: "those found on the Datasets page",
-    PIXELS: "look for copies of one cell first",
-    EACH: "every picture is a cell of its own",
+    STORED: "as found on the Datasets page",
+    PIXELS: "find duplicates first",
+    EACH: "none: every image is a different cell",
 }
-_OTHERS: dict[Unlisted, str] = {"unknown": "teach the model to call them unfamiliar", "skip": "leave them out"}
+_OTHERS: dict[Unlisted, str] = {"unknown": "use as examples of unfamiliar cells", "skip": "leave out"}
 _DEFAULT_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What was chosen: the dataset, how it enters the spec, and which part is held out.
+    """What was chosen to train on.
 
-    fold : -1 for each in turn
-    is_hold_out : whether the split has only one part to hold out
+    Attributes
+    ----------
+    dataset : Dataset
+    source : SourceSpec
+        The dataset as it enters the spec.
+    class_names : tuple of str
+    folds : int
+    fold : int
+        The fold that is held out; -1 for each in turn.
+    is_hold_out : bool
+        Whether the split has a validation set instead of folds.
     """
 
     dataset: Dataset
@@ -47,42 +56,46 @@ class TrainingData:
 
 
 NO_DATASET_TEXT = (
-    "There is no dataset to learn from yet. Add a folder of labelled pictures on the Datasets page; then one "
-    "click here trains a model on it."
+    "There is no dataset to train on yet. Add a folder of labelled images on the Datasets page; then one click here "
+    "trains a model on it."
 )
 
 
-def warn_if_empty(words: str = NO_DATASET_TEXT) -> bool:
-    """Whether there is no dataset yet; then it is said, in these words, where to add one."""
+def warn_if_empty(text: str = NO_DATASET_TEXT) -> bool:
+    """Show `text` and a link where to add a dataset if there is none yet; return whether that is so."""
     is_empty = not list_datasets(load_settings())
     if is_empty:
-        st.info(words, icon=":material/folder_open:")
+        st.info(text, icon=":material/folder_open:")
         st.page_link("pages/datasets.py", label="Add a dataset", icon=":material/dataset:")
     return is_empty
 
 
 def choose_dataset(label: str = "Dataset", key: str = "train-dataset") -> Dataset | None:
-    """Ask for a dataset of the shelf, which the address may name; None where its images are not as registered."""
-    by_id = {one.id: one for one in list_datasets(load_settings())}
+    """Ask for a dataset, which the address may name; None where its images have changed since the last scan."""
+    by_id = {dataset.id: dataset for dataset in list_datasets(load_settings())}
     chosen = st.selectbox(
-        label, list(by_id), format_func=lambda one: describe_dataset(by_id[one]), key=key, bind="query-params"
+        label,
+        list(by_id),
+        format_func=lambda dataset_id: describe_dataset(by_id[dataset_id]),
+        key=key,
+        bind="query-params",
     )
     dataset = by_id[chosen]
     state = check_dataset_state(dataset, reads_bytes=True)
     if state.kind != UNCHANGED:
-        st.error(escape_md(f"{state.message} Look at its pictures anew on the Datasets page."), icon=":material/error:")
+        st.error(escape_md(f"{state.message} Rescan it on the Datasets page."), icon=":material/error:")
         st.page_link("pages/datasets.py", label="Datasets", icon=":material/dataset:")
         return None
     return dataset
 
 
 def describe_dataset(dataset: Dataset) -> str:
-    """A dataset as one chooses among them."""
-    return f"{dataset.name} ({format_count(dataset.n_images, 'picture')})"
+    """Describe a dataset for the list to choose from: its name and number of images."""
+    return f"{dataset.name} ({format_count(dataset.n_images, 'image')})"
 
 
 def ask(dataset: Dataset) -> TrainingData | None:
-    """Ask for split, source cells and classes; None where the chosen split cannot be trained with."""
+    """Ask for split, duplicate groups and classes; None where the chosen split cannot be trained with."""
     class_names, unlisted = _ask_classes(dataset)
     split_choice = _ask_split(dataset)
     groups = ask_groups(dataset)
@@ -101,26 +114,26 @@ def ask(dataset: Dataset) -> TrainingData | None:
 
 
 def list_class_names(dataset: Dataset) -> list[str]:
-    """The labels of a dataset as training names them: in capitals."""
+    """Return the labels of a dataset as training names them: in capitals, sorted."""
     return sorted({label.upper() for label in dataset.class_names})
 
 
 def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
-    """Name of the split ("" for folds made anew), number of folds, the one held out, whether no other can be."""
+    """Ask for the split: its name ("" for new folds), number of folds, the held-out one, whether no other can be."""
     splits = {name: _load_split(dataset, name) for name in list_stored_splits(dataset)}
     options = [*sorted(splits, key=lambda name: (splits[name].leaky, name)), NEW_SPLIT]
     name = st.selectbox(
         "Split",
         options,
-        format_func=lambda one: f"{one} (leaky)" if one in splits and splits[one].leaky else one,
+        format_func=lambda name: f"{name} (leaky)" if name in splits and splits[name].leaky else name,
         key=f"train-split-{dataset.id}",
-        help="Into pictures to learn from and held-out ones. The model never learns from those, and how good it is, is "
-        "measured on them. Splits are made on the Datasets page.",
+        help="Divides the images into training and held-out images. The model is never trained on held-out images; its "
+        "metrics are measured on them. Create splits on the Datasets page.",
     )
     if name == NEW_SPLIT:
         left, right = st.columns(2)
         with left:
-            folds = int(st.number_input("Parts", 2, 20, _DEFAULT_FOLDS, key="train-folds"))
+            folds = int(st.number_input("Folds", 2, 20, _DEFAULT_FOLDS, key="train-folds"))
         with right:
             return "", folds, _ask_fold(folds), False
     split = splits[name]
@@ -130,10 +143,10 @@ def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
     if folds >= 2:
         return name, folds, _ask_fold(folds), False
     if {TRAIN, VALIDATION} <= set(split.parts):
-        st.caption("Held out: the part validation. A test part is not looked at.")
+        st.caption("Held out: the validation set. The test set, if there is one, is not used.")
         return name, _DEFAULT_FOLDS, 0, True
     st.error(
-        "A split to train with needs folds, or the parts train and validation. This one has: "
+        "A split to train with needs folds, or the sets train and validation. This one has: "
         f"{escape_md(', '.join(split.parts))}.",
         icon=":material/error:",
     )
@@ -141,14 +154,15 @@ def _ask_split(dataset: Dataset) -> tuple[str, int, int, bool] | None:
 
 
 def _ask_fold(folds: int) -> int:
-    return st.selectbox(
+    fold: int = st.selectbox(
         "Held out",
         [*range(folds), -1],
         format_func=lambda fold: (
-            f"part {fold + 1} of {folds}" if fold >= 0 else f"each in turn, then a model of all ({folds + 1} runs)"
+            f"fold {fold + 1} of {folds}" if fold >= 0 else f"each fold, then a model on all ({folds + 1} runs)"
         ),
         key=f"train-fold-{folds}",
     )
+    return fold
 
 
 def _load_split(dataset: Dataset, name: str) -> Split:
@@ -157,35 +171,38 @@ def _load_split(dataset: Dataset, name: str) -> Split:
 
 
 def ask_groups(dataset: Dataset) -> str:
-    """Ask which pictures show the same cell; `groups` of a `SourceSpec`."""
-    found_groups, decided = read_stored_groups(dataset), find_reviewed_groups(dataset, load_settings())
-    usable = found_groups is not None and found_groups.is_current
-    ways = [*([STORED] if usable else []), *([decided] if decided else []), PIXELS, EACH]
-    how = st.selectbox(
-        "Which pictures show the same cell",
+    """Ask how to tell which images show the same cell; return `groups` of a `SourceSpec`."""
+    stored_groups, reviewed = read_stored_groups(dataset), find_reviewed_groups(dataset, load_settings())
+    usable = stored_groups is not None and stored_groups.is_current
+    ways = [*([STORED] if usable else []), *([reviewed] if reviewed else []), PIXELS, EACH]
+    choice = st.selectbox(
+        "Duplicate groups",
         ways,
-        format_func=lambda way: _GROUP_WORDS.get(way, "cells of one image of the batch stay together"),
+        format_func=lambda way: _GROUP_WORDS.get(way, "cells of one image stay together, as in the batch"),
         key=f"train-groups-{dataset.id}-{usable}",
-        help="Copies of one cell (turned, mirrored, darker) stay together: none is held out while another is learned.",
+        help="Which images show the same cell. Such copies (rotated, mirrored, darker) stay together: none is held out "
+        "while the model is trained on another.",
     )
-    if how == EACH:
+    if choice == EACH:
         st.warning(
-            "Only right where no picture is a copy of another. Otherwise copies are learned and held out, and the "
-            "figures are too good.",
+            "Choose this only if no image is a copy of another. Otherwise copies of one cell are in both the training and "
+            "the held-out images, and the metrics are too high.",
             icon=":material/warning:",
         )
-    elif how == STORED and found_groups is not None:
-        st.caption(f"{format_count(len(found_groups.sizes()), 'source cell')}: {escape_md(found_groups.how)}")
-    elif how == decided:
-        st.caption("As the batch noted it. Images of one cell are taken for different ones.")
-    elif found_groups is not None and not found_groups.is_current:
-        st.caption("The pictures have changed since copies were found, so they are looked for again before training.")
+    elif choice == STORED and stored_groups is not None:
+        st.caption(f"{format_count(len(stored_groups.sizes()), 'source cell')}, found {escape_md(stored_groups.how)}.")
+    elif choice == reviewed:
+        st.caption(
+            "Cells of one image stay together, as recorded in the batch. Two images of one cell count as different cells."
+        )
+    elif stored_groups is not None and not stored_groups.is_current:
+        st.caption("The images have changed since duplicates were found, so Bloodcell searches for them again first.")
     else:
         st.caption(
-            "Which pictures are copies is not known yet, so copies are looked for before the training begins. This "
-            "takes minutes for thousands of pictures, once."
+            "No duplicate groups are stored yet, so Bloodcell searches for duplicates first. This takes minutes for "
+            "thousands of images, once."
         )
-    return how
+    return choice
 
 
 def _ask_classes(dataset: Dataset) -> tuple[tuple[str, ...], Unlisted]:
@@ -196,7 +213,7 @@ def _ask_classes(dataset: Dataset) -> tuple[tuple[str, ...], Unlisted]:
     unlisted: Unlisted = "unknown"
     if 0 < len(chosen) < len(names):
         unlisted = st.radio(
-            "Pictures of the other classes",
+            "Images of other classes",
             list(_OTHERS),
             format_func=_OTHERS.__getitem__,
             horizontal=True,

@@ -1,4 +1,4 @@
-"""The jobs of the workspace: a list of them, one opened by the address, and one fragment that follows both."""
+"""The training jobs of the workspace: their list, the open one, and the fragment that refreshes both."""
 
 import time
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _SHOW_ALL_KEY = "train-all-jobs"
 
 
 class StatusStyle(NamedTuple):
-    """How the status of a job is shown."""
+    """Word, icon and colour of a job's status."""
 
     word: str
     icon: str
@@ -39,13 +39,11 @@ STATUS_STYLES = {
     store.CANCELLED: StatusStyle("Cancelled", ":material/stop:", "orange"),
     store.INTERRUPTED: StatusStyle("Interrupted", ":material/bolt:", "violet"),
 }
-
-
 _REFUSED_STYLE = StatusStyle("Not better", ":material/balance:", "orange")
 
 
 def get_open_job_id() -> int | None:
-    """Number of the job in the address; None where there is none."""
+    """Return the number of the job in the address; None where there is none."""
     value = st.query_params.get(JOB_PARAM, "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
 
@@ -59,7 +57,7 @@ def open_job(job_id: int | None) -> None:
 
 
 def show_jobs(job_id: int | None) -> None:
-    """Show the opened job and the list of all, once a second anew while any of them waits or runs."""
+    """Show the open job and the list of all; refreshed every second while any of them waits or runs."""
     is_busy = any(not job.is_over for job in _list_training_jobs())
     st.fragment(_refresh_jobs, run_every=1 if is_busy else None)(job_id, is_busy)
 
@@ -67,7 +65,7 @@ def show_jobs(job_id: int | None) -> None:
 def _refresh_jobs(job_id: int | None, was_busy: bool) -> None:
     jobs = _list_training_jobs()
     if any(not job.is_over for job in jobs) != was_busy:
-        st.rerun()  # the whole page, which then follows or rests
+        st.rerun()  # the whole page, which then refreshes or rests
     if job_id is not None:
         with show_errors():
             _show_job(job_id, jobs)
@@ -78,12 +76,12 @@ def _refresh_jobs(job_id: int | None, was_busy: bool) -> None:
 def _list_training_jobs() -> list[Job]:
     queue = resources.get_job_queue()
     queue.dispatch()
-    trainings = {kind.name for kind in KINDS if kind.is_training}
-    return [job for job in store.list_jobs(queue.db) if job.kind in trainings]
+    training_kinds = {kind.name for kind in KINDS if kind.is_training}
+    return [job for job in store.list_jobs(queue.db) if job.kind in training_kinds]
 
 
 def _show_job(job_id: int, jobs: Sequence[Job]) -> None:
-    job = next((one for one in jobs if one.id == job_id), None)
+    job = next((candidate for candidate in jobs if candidate.id == job_id), None)
     if job is None:
         raise JobError(f"There is no job {job_id}. It may have been deleted.")
     with st.container(border=True, key="train-opened"):
@@ -91,8 +89,8 @@ def _show_job(job_id: int, jobs: Sequence[Job]) -> None:
             st.markdown(f"#### {escape_md(job.title)}")
             _show_badge(job)
         st.caption(
-            f"Number {job.id} · {job_view.describe_result(job)} {escape_md(job.result or job.name)} · {escape_md(job.who)} · "
-            f"asked for {_format_time(job.created_at)}{_format_duration(job)}"
+            f"Job {job.id} · {job_view.describe_result(job)} {escape_md(job.result or job.name)} · {escape_md(job.who)} · "
+            f"created {_format_time(job.created_at)}{_format_duration(job)}"
         )
         history = read_history(load_settings(), job.id)
         job_view.show_state(job, len(history))
@@ -106,23 +104,23 @@ def _show_job(job_id: int, jobs: Sequence[Job]) -> None:
 
 
 def _show_list(jobs: Sequence[Job], job_id: int | None) -> None:
-    st.subheader("Trainings", anchor=False)
+    st.subheader("Training jobs", anchor=False)
     shown = jobs if st.session_state.get(_SHOW_ALL_KEY) else jobs[:N_SHOWN]
     for job in shown:
         with st.container(key=f"train-row-{job.id}"):
-            what, state, when, who, go = st.columns([5, 2, 3, 2, 1.2], vertical_alignment="center")
-            what.markdown(f"**{escape_md(job.title)}**  \n:small[{escape_md(job_view.summarise_job(job))}]")
-            with state:
+            title, status, time_column, who, action = st.columns([5, 2, 3, 2, 1.2], vertical_alignment="center")
+            title.markdown(f"**{escape_md(job.title)}**  \n:small[{escape_md(job_view.summarise_job(job))}]")
+            with status:
                 _show_badge(job)
-            when.caption(f"{_format_time(job.created_at)}{_format_duration(job)}")
+            time_column.caption(f"{_format_time(job.created_at)}{_format_duration(job)}")
             who.caption(escape_md(job.who))
             if job.id == job_id:
-                go.caption("opened")
-            elif go.button("Open", key=f"train-open-{job.id}", width="stretch"):
+                action.caption("open")
+            elif action.button("Open", key=f"train-open-{job.id}", width="stretch"):
                 open_job(job.id)
                 st.rerun()
     if len(jobs) > N_SHOWN:
-        st.toggle(f"All {len(jobs)}", key=_SHOW_ALL_KEY)
+        st.toggle(f"Show all {len(jobs)}", key=_SHOW_ALL_KEY)
 
 
 def _show_badge(job: Job) -> None:
@@ -136,7 +134,7 @@ def _format_time(seconds: float) -> str:
 
 
 def _format_duration(job: Job) -> str:
-    """How long the last attempt took or has taken."""
+    """Duration of the last attempt, so far or in all."""
     if job.started_at is None or job.status == store.QUEUED:
         return ""
     return f" · {job_view.format_duration((job.ended_at or time.time()) - job.started_at)}"

@@ -1,4 +1,4 @@
-"""A job that was asked for on the Train page: its button, what keeps it from being pressed, its settings as a file."""
+"""A job asked for on the Train page: its button, what is wrong with its settings, and its settings as a file."""
 
 import json
 import re
@@ -22,18 +22,23 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources
 from bloodcell.ui.shared.messages import escape_md, show_errors
 
-# Key of the way to train on the page, and the ways that other parts of it lead to.
+# Key of the choice of what to train, and the choices that other parts of the app link to.
 WAY_KEY = "train-how"
 ADAPT_WAY, MASKS_WAY = "Adapt a model", "U-Net for masks"
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What is to be done.
+    """A job that the form describes and the button submits.
 
-    place : where its button goes
-    make : gives the job; raises SpecError or DatasetError where the settings make no sense
-    verb : on the button
+    Attributes
+    ----------
+    place : DeltaGenerator
+        Where its button goes.
+    make : callable
+        Makes the job; raises SpecError or DatasetError where the settings make no sense.
+    verb : str, default "Train"
+        Label of the button.
     """
 
     place: DeltaGenerator
@@ -42,21 +47,21 @@ class JobRequest:
 
 
 def offer_submit(request: JobRequest) -> Job | None:
-    """Show the button with what keeps it from being pressed, and the settings as a file; the job once it was pressed."""
+    """Show the button, or what is wrong with the settings, and the settings as a file; return the job once submitted."""
     problem, new_job = "", None
     try:
         new_job = request.make()
     except BloodcellError as error:
         problem = str(error)
     with request.place:
-        wanted = st.button(
+        is_clicked = st.button(
             request.verb, type="primary", icon=":material/model_training:", key="train-go", disabled=new_job is None
         )
         if new_job is not None and (length := _describe_length(new_job)):
             st.caption(length)
         if problem:
             st.error(escape_md(problem), icon=":material/error:")
-        if wanted and new_job is not None:
+        if is_clicked and new_job is not None:
             with show_errors():
                 return resources.get_job_queue().submit(new_job)
     if new_job is not None:
@@ -65,18 +70,26 @@ def offer_submit(request: JobRequest) -> Job | None:
 
 
 def make_slug(name: str) -> str:
-    """A name as part of a file's name: small letters, digits and hyphens, 40 at most."""
+    """Turn a name into part of a file name: lower-case letters, digits and hyphens, 40 at most.
+
+    Examples
+    --------
+    >>> make_slug("Drawn: cells/1")
+    'drawn-cells-1'
+    >>> make_slug("?")
+    'model'
+    """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "model"
 
 
 def format_command(new: NewJob, file: str) -> str:
-    """The command that queues a job whose settings lie in a file."""
+    """Write the command that queues a job with the settings of a file."""
     kind = [] if new.kind == TRAIN.name else ["--kind", new.kind]
     return shlex.join(["python", "-m", "bloodcell", "jobs", "submit", file, *kind, "--data", new.data_dir])
 
 
 def _describe_length(new: NewJob) -> str:
-    """How long a job is, in runs and epochs; "" where the form says so itself."""
+    """Length of a job in runs and epochs; "" where the form says so itself."""
     if new.kind in (ADAPT.name, MASKS.name):
         return ""
     train = new.spec.get("train") or new.spec.get("base") or new.spec
@@ -85,22 +98,25 @@ def _describe_length(new: NewJob) -> str:
         new.kind
     ) or runs_per_model
     if get_network(train["model"]).trained_by == BY_SVM:
-        return f"{format_count(runs, 'run')}; this model learns in one go, without epochs."
-    words = f"{format_count(runs, 'run')} of {format_count(train['epochs'], 'epoch')}"
-    words += f", {runs * train['epochs']:,} epochs in all" if runs > 1 else ""
-    less = "; fewer, as poor trials are given up" if new.kind == SEARCH.name else "; fewer if it stops early"
-    return f"{words}{less if new.kind == SEARCH.name or train['patience'] else ''}."
+        return f"{format_count(runs, 'run')}; this model is trained in one step, without epochs."
+    length = f"{format_count(runs, 'run')} of {format_count(train['epochs'], 'epoch')}"
+    length += f", {runs * train['epochs']:,} epochs in all" if runs > 1 else ""
+    if new.kind == SEARCH.name:
+        length += "; fewer, as poor trials are pruned"
+    elif train["patience"]:
+        length += "; fewer if it stops early"
+    return f"{length}."
 
 
 def _show_spec(new: NewJob) -> None:
-    """Show the settings as the file that runs the same by command, with its download."""
+    """Show the settings as a file to download, and the command that submits it."""
     with st.expander(
         "All settings as a file", icon=":material/data_object:", key="train-spec", on_change="rerun"
     ) as expander:
         if not expander.open:
             return
         text, file = json.dumps(new.spec, indent=2), f"{make_slug(new.name)}.json"
-        st.caption("The same by command, with this file:")
+        st.caption("To submit the same job on the command line with this file:")
         st.code(format_command(new, file), language=None, wrap_lines=True)
         st.download_button(
             "Download",

@@ -1,4 +1,4 @@
-"""Ask for a U-Net that marks the cell: which pictures, which masks it learns, at which size."""
+"""Ask for a U-Net that segments the cell: which images, which masks it is trained on, at which size."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,16 +28,16 @@ from bloodcell.ui.train.spec_fields import parse_ints
 
 EXAMPLES = 12
 SIDE_STEP_PX = 8
-_TARGETS = {DRAWN: "masks that people drew", OTSU: "what Otsu's threshold marks"}
+_TARGETS = {DRAWN: "masks drawn by people", OTSU: "masks by Otsu's threshold"}
 
 
 def ask() -> JobRequest | None:
-    """Ask for everything; None where there is nothing to learn from."""
+    """Ask for everything; None where there is nothing to train on."""
     if data_form.warn_if_empty():
         return None
     st.caption(
-        "A U-Net learns which pixels belong to the cell. Later trainings can hide the background with it; it gives no "
-        "class, so it is not on the shelf of models."
+        "A U-Net marks the pixels that belong to the cell. Models that you train later can hide the background with it. "
+        "It does not classify cells, so it is not in the model library."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -56,34 +56,34 @@ def ask() -> JobRequest | None:
             help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
         )
         button = st.container()
-    with st.expander("Size, epochs and what is held back", icon=":material/tune:"):
+    with st.expander("Size, epochs and held-out images", icon=":material/tune:"):
         settings |= _ask_training()
     source = SourceSpec(format_source_name(dataset.name), dataset.id, layout=DATASET, groups=groups)
-    title = f"U-Net, taught on {dataset.name}"
+    title = f"U-Net, trained on {dataset.name}"
 
-    def spec() -> MasksSpec:
+    def make_spec() -> MasksSpec:
         return MasksSpec(name=name.strip(), source=source, title=title, **settings)
 
     with st.expander(
-        "Look at what it learns from", icon=":material/visibility:", key="train-masks-examples", on_change="rerun"
+        "Preview the training masks", icon=":material/visibility:", key="train-masks-examples", on_change="rerun"
     ) as expander:
         if expander.open:
-            with st.spinner("Reading pictures …"):
-                _show_examples(dataset, spec)
-    return JobRequest(button, lambda: _make_job(dataset, spec()), "Teach")
+            with st.spinner("Reading images …"):
+                _show_examples(dataset, make_spec)
+    return JobRequest(button, lambda: _make_job(dataset, make_spec()), "Train")
 
 
 def _make_job(dataset: Dataset, spec: MasksSpec) -> NewJob:
     if spec.targets == DRAWN:
-        _count_masks(dataset, spec)  # says what is wrong before anything begins
+        _count_masks(dataset, spec)  # says what is wrong before anything starts
     return MASKS.make_job(spec, load_settings().home, state.get_initials())
 
 
 def _count_masks(dataset: Dataset, spec: MasksSpec) -> tuple[int, int]:
-    """How many pictures have a mask, and how many there are; DatasetError where none has."""
+    """Count the images that have a mask, and all images; DatasetError where none has."""
 
     def count() -> tuple[int, int]:
-        with st.spinner("Looking for masks …"), open_pairs(spec, load_settings().home) as pairs:
+        with st.spinner("Searching for masks …"), open_pairs(spec, load_settings().home) as pairs:
             return len(pairs.drawn.mask_by_image) if pairs.drawn else 0, pairs.n_images
 
     return get_or_compute((dataset.fingerprint, "train-masks", spec.masks), count)
@@ -92,7 +92,7 @@ def _count_masks(dataset: Dataset, spec: MasksSpec) -> tuple[int, int]:
 def _ask_targets(dataset: Dataset) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     settings["targets"] = st.radio(
-        "It learns",
+        "Train on",
         list(_TARGETS),
         index=1,
         format_func=_TARGETS.__getitem__,
@@ -101,24 +101,23 @@ def _ask_targets(dataset: Dataset) -> dict[str, Any]:
     )
     if settings["targets"] == OTSU:
         st.caption(
-            "Nothing needs to be drawn. It learns Otsu's mistakes too, so its figures say how well it does what Otsu "
-            "does, not how well it meets the cell."
+            "No drawn masks are needed. The U-Net also copies the errors of Otsu's threshold, so its metrics measure the "
+            "agreement with Otsu, not with the cell."
         )
         return settings
     settings["masks"] = st.text_input(
         "Folder of the masks",
-        placeholder="beside the pictures, or in a folder masks",
+        placeholder="beside the images, or in a folder masks",
         key=f"train-masks-folder-{dataset.id}",
-        help="A folder on this computer, or one inside the dataset. A mask has the name of its picture; where it is named "
-        "otherwise, write how: masks/{folder}/{stem}_mask.png, with {folder} and {stem} for the folder and the name of "
-        "the picture.",
+        help="A folder on this computer, or one inside the dataset. A mask has the same name as its image. If not, give "
+        "the pattern: masks/{folder}/{stem}_mask.png, where {folder} and {stem} are the folder and the name of the image.",
     ).strip()
     settings["cell_values"] = parse_ints(
         st.text_input(
-            "Gray values that mean the cell",
+            "Gray values of the cell",
             placeholder="all above 0",
             key=f"train-masks-values-{dataset.id}",
-            help="Such as 128 255, where 128 is cytoplasm and 255 nucleus.",
+            help="For example 128 255, if 128 is cytoplasm and 255 is nucleus.",
         )
     )
     return settings
@@ -131,7 +130,7 @@ def _ask_training() -> dict[str, Any]:
         width = _ask_int("width_px", "Width (px)", MIN_SIDE_PX, MAX_SIDE_PX, step=SIDE_STEP_PX)
     with second:
         epochs = _ask_int("epochs", "Epochs", 1, 2000)
-        batch = _ask_int("batch_size", "Pictures a batch", 1, 1024)
+        batch = _ask_int("batch_size", "Batch size", 1, 1024)
     with third:
         rate = st.number_input(
             "Learning rate",
@@ -143,18 +142,18 @@ def _ask_training() -> dict[str, Any]:
             key="train-masks-learning_rate",
         )
         held_share = st.number_input(
-            "Share held back",
+            "Share held out",
             0.0,
             0.5,
             MasksSpec.held_share,
             step=0.05,
             key="train-masks-held_share",
-            help="It never learns from these pictures; how good it is, is measured on them. Copies of one cell stay "
+            help="The U-Net is never trained on these images; its metrics are measured on them. Copies of one cell stay "
             "together.",
         )
     with fourth:
-        limit = _ask_int("limit", "Pictures at most", 0, 1_000_000, help="0 for all.")
-        seed = _ask_int("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
+        limit = _ask_int("limit", "Maximum number of images", 0, 1_000_000, help="0 for all.")
+        seed = _ask_int("seed", "Seed", 0, 10**6, help="Another seed gives other samples and starting weights.")
     return {
         "height_px": height,
         "width_px": width,
@@ -168,24 +167,24 @@ def _ask_training() -> dict[str, Any]:
 
 
 def _ask_int(name: str, label: str, minimum: int, maximum: int, **more: Any) -> int:
-    """Ask for a whole number, beginning with the default of the setting."""
+    """Ask for a whole number, starting with the default of the setting."""
     return int(st.number_input(label, minimum, maximum, getattr(MasksSpec, name), key=f"train-masks-{name}", **more))
 
 
-def _show_examples(dataset: Dataset, make: Callable[[], MasksSpec]) -> None:
-    """A few pictures with the outline of the mask that is learned; nothing where the settings make no sense."""
+def _show_examples(dataset: Dataset, make_spec: Callable[[], MasksSpec]) -> None:
+    """Show a few images with the outline of their training masks; nothing where the settings make no sense."""
     try:
-        spec = make()
+        spec = make_spec()
         n_masks, n_images = _count_masks(dataset, spec) if spec.targets == DRAWN else (0, 0)
     except BloodcellError:
-        st.caption("They are shown once the error above is mended.")  # it stands under the button
+        st.caption("They are shown once the error above is fixed.")  # it stands under the button
         return
     if n_masks:
-        st.caption(f"{format_count(n_masks, 'picture')} of {n_images:,} {'has' if n_masks == 1 else 'have'} a mask.")
-    how = (spec.targets, spec.masks, spec.cell_values)
+        st.caption(f"{n_masks:,} of {format_count(n_images, 'image')} {'has' if n_masks == 1 else 'have'} a mask.")
+    targets = (spec.targets, spec.masks, spec.cell_values)
     with show_errors():
         thumbnails = get_or_compute(
-            (dataset.fingerprint, "train-masks-examples", how), lambda: _make_examples(replace(spec, limit=0))
+            (dataset.fingerprint, "train-masks-examples", targets), lambda: _make_examples(replace(spec, limit=0))
         )
         show_image_grid(thumbnails, "repeat(auto-fill,minmax(130px,1fr))")
 
@@ -198,6 +197,6 @@ def _make_examples(spec: MasksSpec) -> list[tuple[str, str]]:
             pair = pairs.read(record)
             if pair is not None:
                 rgb, mask = pair
-                words = name if mask.any() else f"{name}: nothing is marked"
-                thumbnails.append((data_uri(encode_jpeg(draw_outline(rgb, mask))), words))
+                caption = name if mask.any() else f"{name}: empty mask"
+                thumbnails.append((data_uri(encode_jpeg(draw_outline(rgb, mask))), caption))
     return thumbnails

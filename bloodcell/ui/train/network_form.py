@@ -1,4 +1,4 @@
-"""Which network to train, chosen from the table of those there are, and what it starts from."""
+"""Ask which network to train and from which weights; compare all networks in a table."""
 
 import pandas as pd
 import streamlit as st
@@ -9,20 +9,20 @@ from bloodcell.networks.settings import FROM_SCRATCH, IMAGENET
 from bloodcell.ui.shared.messages import escape_md
 
 _FILE = "file"
-_STARTS = {FROM_SCRATCH: "from scratch", IMAGENET: "ImageNet", _FILE: "a file of weights"}
+_STARTS = {FROM_SCRATCH: "random", IMAGENET: "ImageNet", _FILE: "a weights file"}
 
 
 def ask() -> tuple[Network, str]:
     """Ask for a family of networks and its starting weights: "none", "imagenet" or the path of a file."""
     by_name = {row.network.name: row for row in _list_rows()}
-    name = st.selectbox("Model", list(by_name), format_func=lambda one: by_name[one].network.title, key="train-model")
+    name = st.selectbox("Model", list(by_name), format_func=lambda name: by_name[name].network.title, key="train-model")
     row = by_name[name]
     st.caption(escape_md(_describe_network(row)))
     return row.network, _ask_weights(row.network)
 
 
 def show_comparison() -> None:
-    """Show all families side by side."""
+    """Show all networks side by side."""
     with st.expander("Compare all models", icon=":material/table:"):
         st.dataframe(
             make_networks_table(_list_rows()),
@@ -35,17 +35,17 @@ def show_comparison() -> None:
                 "Parameters": st.column_config.NumberColumn(format="localized"),
                 "MB": st.column_config.NumberColumn(format="%.1f"),
                 "ImageNet top-1 (%)": st.column_config.NumberColumn(format="%.1f"),
-                "ms a picture": st.column_config.NumberColumn(format="%.1f"),
+                "ms per image": st.column_config.NumberColumn(format="%.1f"),
             },
         )
         st.caption(
-            "ms a picture: measured on one processor core of the machine that Bloodcell was built on. Top-1: share of "
-            "right answers on ImageNet, as published, with the weights that the model can start from."
+            "ms per image: measured on one processor core of the machine that Bloodcell was built on. Top-1: published "
+            "accuracy on ImageNet of the weights that the model can start from."
         )
 
 
 def make_networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
-    """The networks as one chooses among them, a row each."""
+    """Make the table to choose a network from, a row each."""
     return pd.DataFrame(
         {
             "Model": [row.network.title for row in rows],
@@ -54,8 +54,8 @@ def make_networks_table(rows: list[NetworkRow]) -> pd.DataFrame:
             "MB": [row.network.size_mb for row in rows],
             "Depth": [row.network.depth for row in rows],
             "ImageNet top-1 (%)": [None if row.network.top1 is None else 100 * row.network.top1 for row in rows],
-            "ms a picture": [row.cpu_ms for row in rows],
-            "What it is": [row.network.note for row in rows],
+            "ms per image": [row.cpu_ms for row in rows],
+            "Description": [row.network.note for row in rows],
         }
     )
 
@@ -65,17 +65,17 @@ def _list_rows() -> list[NetworkRow]:
 
 
 def _describe_network(row: NetworkRow) -> str:
-    one = row.network
+    network = row.network
     facts = [
-        one.note[0].upper() + one.note[1:],
-        f"{one.height_px} x {one.width_px} px",
-        f"{one.parameters / 1e6:.1f} million parameters",
-        f"{one.depth} layers",
+        network.note[0].upper() + network.note[1:],
+        f"{network.height_px} x {network.width_px} px",
+        f"{network.parameters / 1e6:.1f} million parameters",
+        f"{network.depth} layers",
     ]
-    if one.top1 is not None:
-        facts.append(f"ImageNet top-1 {one.top1:.1%}")
+    if network.top1 is not None:
+        facts.append(f"ImageNet top-1 {network.top1:.1%}")
     if row.cpu_ms is not None:
-        facts.append(f"{row.cpu_ms:.1f} ms a picture")
+        facts.append(f"{row.cpu_ms:.1f} ms per image")
     return " · ".join(facts)
 
 
@@ -83,18 +83,18 @@ def _ask_weights(family: Network) -> str:
     if not family.pretrained:
         return FROM_SCRATCH
     start = st.radio(
-        "Starts",
+        "Starting weights",
         list(_STARTS),
         format_func=_STARTS.__getitem__,
         horizontal=True,
         key=f"train-{family.name}-start",
-        help="From ImageNet, the network knows edges and shapes already and needs fewer pictures.",
+        help="With weights from ImageNet, the network already detects edges and shapes and needs fewer images.",
     )
     if start == IMAGENET:
         st.caption(
-            "The weights are downloaded once by Keras. Without a network the training ends with the name of the file "
-            "and the place to put it."
+            "Keras downloads the weights once. Without an internet connection, the job ends with the name of the file and "
+            "the folder to put it in."
         )
     if start != _FILE:
         return start
-    return st.text_input("File of weights on this computer", key=f"train-{family.name}-weights").strip()
+    return st.text_input("Weights file on this computer", key=f"train-{family.name}-weights").strip()

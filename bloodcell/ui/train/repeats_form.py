@@ -1,4 +1,4 @@
-"""How often a training is done, and what differs between the runs: one model, trials, k-fold, search."""
+"""Ask how often to train, and what differs between the runs: one model, trials, k-fold, search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,13 +30,21 @@ from bloodcell.ui.train.spec_fields import Fields, parse_ints
 class Offer:
     """How a kind of job is offered.
 
-    kind : the JobKind; words : in the list of choices; verb : on the button; meaning : what comes of it
+    Attributes
+    ----------
+    kind : JobKind
+    title : str
+        In the list of choices.
+    verb : str
+        Label of the button.
+    help : str
+        What it gives; "" where nothing needs to be said.
     """
 
     kind: JobKind[Any]
-    words: str
+    title: str
     verb: str
-    meaning: str
+    help: str
 
 
 OFFERS = {
@@ -44,29 +52,29 @@ OFFERS = {
     TRIALS.name: Offer(
         TRIALS,
         "Trials: the same settings with several seeds",
-        "Run the trials",
-        "Tells how far the figures differ by chance alone, and how many trials converge. No model is kept.",
+        "Run trials",
+        "Shows how much the metrics vary by chance alone, and how many trials converge. No model is saved.",
     ),
     KFOLD.name: Offer(
         KFOLD,
-        "k-fold: every part held out once",
-        "Train every part",
-        "Each cell is answered by a run that did not learn from it, so the figures are of all cells; what is chosen "
-        "under Held out does not count. No model is kept.",
+        "k-fold: every fold held out once",
+        "Train all folds",
+        "Each cell is predicted by a run that was not trained on it, so the metrics are of all cells. The choice under "
+        "Held out does not matter. No model is saved.",
     ),
     SEARCH.name: Offer(
         SEARCH,
         "Search for better settings",
         "Search",
-        "Tries settings within the bounds below. The best come out as a file and can be trained with at one click.",
+        "Tries settings within the ranges below. The best are saved as a file, and one click trains a model with them.",
     ),
 }
-# Kind -> fewest, most and usual number of trials.
+# Kind -> minimum, maximum and default number of trials.
 _TRIAL_LIMITS = {TRIALS.name: (2, MAX_TRIALS, TrialsSpec.n), SEARCH.name: (1, MAX_SEARCH_TRIALS, SearchSpec.trials)}
 
 _TWENTIETHS = tuple(round(0.05 * number, 2) for number in range(19))  # 0 to 0.9
 _DECADES = tuple(float(f"{digit}e{power}") for power in range(-6, -1) for digit in (1, 2, 5))  # 1e-6 to 0.05
-# Setting -> its words, the stops of its slider, whether they are even in their logarithm, where it begins.
+# Setting -> its label, the stops of its slider, whether they are even in their logarithm, the default range.
 _RANGES: dict[str, tuple[str, tuple[float, ...], bool, tuple[float, float]]] = {
     "dropout": ("Dropout", _TWENTIETHS, False, (0.0, 0.6)),
     "learning_rate": ("Learning rate", _DECADES, True, (2e-4, 1e-2)),
@@ -74,17 +82,17 @@ _RANGES: dict[str, tuple[str, tuple[float, ...], bool, tuple[float, float]]] = {
     "label_smoothing": ("Label smoothing", _TWENTIETHS[:10], False, (0.0, 0.2)),
     "momentum": ("Momentum", (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98), False, (0.5, 0.98)),
 }
-# Setting -> its words, what can be chosen, where it begins besides the family's own.
+# Setting -> its label, what can be chosen, the defaults besides the network's own value.
 _CHOICES: dict[str, tuple[str, tuple[Any, ...], tuple[Any, ...]]] = {
-    "scaling": ("Gray levels are scaled", tuple(SCALINGS), ("-1..1", "channel", "global")),
-    "batch_size": ("Pictures a batch", (8, 16, 32, 64, 128, 256), (32, 64, 128)),
-    "kernel_px": ("Side of the kernels (px)", (1, 2, 3, 4, 5, 6, 7), (2, 3, 5)),
+    "scaling": ("Intensity scaling", tuple(SCALINGS), ("-1..1", "channel", "global")),
+    "batch_size": ("Batch size", (8, 16, 32, 64, 128, 256), (32, 64, 128)),
+    "kernel_px": ("Kernel size (px)", (1, 2, 3, 4, 5, 6, 7), (2, 3, 5)),
     "optimizer": ("Optimizer", OPTIMIZERS, ("adam", "sgd")),
-    "schedule": ("The rate", SCHEDULES, ("cosine", "constant")),
+    "schedule": ("Learning rate schedule", SCHEDULES, ("cosine", "constant")),
 }
 _WIDTHS = "stage_widths"
-_WIDTHS_WORDS = "Filters of the stages"
-SETTING_WORDS = {name: words for name, (words, *_) in (_RANGES | _CHOICES).items()} | {_WIDTHS: _WIDTHS_WORDS}
+_WIDTHS_LABEL = "Filters per stage"
+SETTING_WORDS = {name: label for name, (label, *_) in (_RANGES | _CHOICES).items()} | {_WIDTHS: _WIDTHS_LABEL}
 VALUE_WORDS = SCALING_WORDS | SCHEDULE_WORDS
 _USUALLY_SEARCHED = ("dropout", "learning_rate", "batch_size", "scaling", "kernel_px")
 
@@ -93,9 +101,15 @@ _USUALLY_SEARCHED = ("dropout", "learning_rate", "batch_size", "scaling", "kerne
 class Runs:
     """What was chosen.
 
-    n : number of trials, for trials and search
-    bounds : of a search, setting -> (low, high) of a range, or what is chosen among
-    prune_after : epochs that every trial of a search gets
+    Attributes
+    ----------
+    kind : JobKind
+    n : int
+        Number of trials, for trials and search.
+    bounds : dict of str to tuple
+        Of a search: setting -> (low, high) of a range, or the values to choose from.
+    prune_after : int
+        Epochs that every trial of a search gets.
     """
 
     kind: JobKind[Any] = TRAIN
@@ -105,11 +119,11 @@ class Runs:
 
     @property
     def verb(self) -> str:
-        """What the button says."""
+        """Label of the button."""
         return OFFERS[self.kind.name].verb
 
     def make_job(self, train: TrainSpec, data_dir: Path, who: str) -> NewJob:
-        """The job that trains so; SpecError where its settings make no sense."""
+        """Make the job that trains this way; SpecError where its settings make no sense."""
         return self.kind.make_job(self._make_spec(train), data_dir, who)
 
     def _make_spec(self, train: TrainSpec) -> Spec:
@@ -122,42 +136,42 @@ class Runs:
 
 
 def ask_runs(kinds: Sequence[JobKind[Any]] = (TRAIN, TRIALS, KFOLD, SEARCH)) -> Runs:
-    """Ask how often it is trained; the bounds of a search are asked for by `ask_bounds`."""
+    """Ask how often to train; `ask_bounds` then asks for the ranges of a search."""
     names = [kind.name for kind in kinds]
-    chosen = OFFERS[st.selectbox("How many runs", names, format_func=lambda name: OFFERS[name].words, key="train-runs")]
+    chosen = OFFERS[st.selectbox("Repeats", names, format_func=lambda name: OFFERS[name].title, key="train-runs")]
     name = chosen.kind.name
     n = 0
     if name in _TRIAL_LIMITS:
         n = int(st.number_input("Number of trials", *_TRIAL_LIMITS[name], key=f"train-{name}-n"))
-    if chosen.meaning:
-        st.caption(chosen.meaning)
+    if chosen.help:
+        st.caption(chosen.help)
     return Runs(chosen.kind, n)
 
 
 def ask_bounds(fields: Fields, n: int) -> Runs:
-    """Ask which settings a search of `n` trials tries, and within what bounds."""
+    """Ask which settings a search of `n` trials tries, and within which ranges."""
     with st.container(border=True, key="train-search"):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
-        offered = _list_searchable(fields)
+        searchable = _list_searchable(fields)
         with left:
             names = st.multiselect(
-                "What is searched",
-                offered,
-                [name for name in _USUALLY_SEARCHED if name in offered],
+                "Settings to search",
+                searchable,
+                [name for name in _USUALLY_SEARCHED if name in searchable],
                 format_func=SETTING_WORDS.__getitem__,
                 key=fields.key("searched"),
-                help="All other settings stay as they are chosen below.",
+                help="All other settings stay as chosen below.",
             )
         with right:
             prune_after = int(
                 st.number_input(
-                    "Poor ones end after (epochs)",
+                    "Prune poor trials after (epochs)",
                     0,
                     2000,
                     SearchSpec.prune_after,
                     key="train-search-prune",
-                    help="After so many epochs, a trial that is worse than the median of the trials before it, at the same "
-                    f"epoch, is given up. The first {SearchSpec.startup_trials} trials are drawn at random and run to the end.",
+                    help="From this epoch on, a trial that is worse than the median of earlier trials at the same epoch is "
+                    f"stopped. The first {SearchSpec.startup_trials} trials are chosen at random and run to the end.",
                 )
             )
         columns = st.columns(2, gap="medium")
@@ -169,9 +183,9 @@ def ask_bounds(fields: Fields, n: int) -> Runs:
 
 
 def _list_searchable(fields: Fields) -> list[str]:
-    """What of the family's settings can be searched."""
+    """List the settings of the network that can be searched."""
     if fields.family.trained_by == BY_SVM:
-        return ["scaling"]  # it learns in one go
+        return ["scaling"]  # it is trained in one step
     lacking = {_WIDTHS: not fields.has_stage_widths, "kernel_px": fields.family.name not in KERNEL_FAMILIES}
     return [name for name in SETTING_WORDS if not lacking.get(name)]
 
@@ -179,23 +193,23 @@ def _list_searchable(fields: Fields) -> list[str]:
 def _ask_setting_bounds(name: str, fields: Fields) -> tuple[Any, ...]:
     key = fields.key(f"search-{name}")
     if name in _RANGES:
-        words, stops, _, begin = _RANGES[name]
-        return tuple(st.select_slider(words, stops, begin, format_func=lambda one: f"{one:g}", key=key))
+        label, stops, _, default = _RANGES[name]
+        return tuple(st.select_slider(label, stops, default, format_func=lambda stop: f"{stop:g}", key=key))
     if name in _CHOICES:
-        words, options, begin = _CHOICES[name]
+        label, options, default = _CHOICES[name]
         own = getattr(fields.base, name)
-        chosen = [one for one in options if one in begin or one == own]
+        chosen = [value for value in options if value in default or value == own]
         return tuple(
-            st.multiselect(words, options, chosen, format_func=lambda one: VALUE_WORDS.get(one, str(one)), key=key)
+            st.multiselect(
+                label, options, chosen, format_func=lambda value: VALUE_WORDS.get(value, str(value)), key=key
+            )
         )
-    text = st.text_input(
-        _WIDTHS_WORDS, "12, 24, 48; 24, 48, 96", key=key, help="One choice after another, with ; between."
-    )
+    text = st.text_input(_WIDTHS_LABEL, "12, 24, 48; 24, 48, 96", key=key, help="Separate the choices with semicolons.")
     return tuple(parse_ints(part) for part in text.split(";"))
 
 
 def _make_bounds(name: str, values: tuple[Any, ...]) -> Range | Choices:
-    """Bounds as a search takes them; the words of the setting stand before what is wrong with them."""
+    """Bounds as a search takes them; an error names the setting first."""
     try:
         if name in _RANGES:
             low, high = values

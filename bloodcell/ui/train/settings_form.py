@@ -1,4 +1,4 @@
-"""The settings of a training that most people leave as they are: what it sees, rare classes, how it learns, the machine.
+"""The settings of a training run that most people leave as they are: input, class imbalance, optimisation, hardware.
 
 Every section returns the settings that it asks for, as `TrainSpec` names them.
 """
@@ -7,9 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from bloodcell.core.settings import load_settings
 from bloodcell.imaging.scale import SCALINGS
 from bloodcell.model_store.io_spec import CELL, IMAGE, INPUTS, MASK_NONE, MASK_OTSU, MASK_UNET, MASKS
+from bloodcell.model_store.mask_models import MaskModel, list_mask_models
 from bloodcell.networks.registry import BY_STEPS, BY_SVM
+from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.choices import (
     BALANCED,
     CLASS_SAMPLINGS,
@@ -29,51 +32,52 @@ from bloodcell.training.specs.choices import (
     SCHEDULES,
 )
 from bloodcell.training.specs.search_spec import KERNEL_FAMILIES
-from bloodcell.ui.train import unet_choice
+from bloodcell.ui.train.job_request import MASKS_WAY, WAY_KEY
 from bloodcell.ui.train.spec_fields import Fields, parse_ints
 
-_INPUTS = {CELL: "each found cell, cut out", IMAGE: "the whole picture"}
+_INPUTS = {CELL: "cropped cells", IMAGE: "the whole image"}
 _MASKS = {
-    MASK_NONE: "nothing is hidden",
-    MASK_OTSU: "background hidden by Otsu's threshold",
-    MASK_UNET: "background hidden by a U-Net",
+    MASK_NONE: "visible",
+    MASK_OTSU: "hidden by Otsu's threshold",
+    MASK_UNET: "hidden by a U-Net",
 }
 SCALING_WORDS = {
-    "-1..1": "to -1..1",
+    "-1..1": "scaled to -1..1",
     "255": "divided by 255",
-    "imagenet torch": "as PyTorch's ImageNet networks",
-    "imagenet caffe": "as Caffe's ImageNet networks",
-    "crop": "each picture by its own levels",
-    "channel": "standardised per colour",
-    "global": "standardised over all",
+    "imagenet torch": "as for ImageNet in PyTorch",
+    "imagenet caffe": "as for ImageNet in Caffe",
+    "crop": "standardised per image",
+    "channel": "standardised per colour channel",
+    "global": "standardised over all channels",
     "pixel": "standardised per pixel",
 }
 _SAMPLINGS = {
     EQUAL_PARTS: "every class equally often",
-    "as they come": "as often as there are pictures of it",
-    EVERY_IMAGE: "every picture once an epoch",
+    "as they come": "as often as in the dataset",
+    EVERY_IMAGE: "every image once per epoch",
 }
-_WEIGHTS = {"none": "all pictures weigh the same", BALANCED: "rare classes weigh more"}
+_WEIGHTS = {"none": "same weight for all classes", BALANCED: "more weight for rare classes"}
 SCHEDULE_WORDS = {
-    COSINE: "up, then down along a cosine",
+    COSINE: "cosine with warm-up",
     CONSTANT: "constant",
-    EXPONENTIAL: "falls every epoch",
-    PLATEAU: "falls when nothing improves",
+    EXPONENTIAL: "exponential decay",
+    PLATEAU: "reduce on plateau",
 }
 _MONITORS = {
     "val_loss": "validation loss",
     "val_accuracy": "validation accuracy",
-    "val_balanced": "validation accuracy, classes weighed equally",
+    "val_balanced": "validation balanced accuracy",
 }
+_OTHER_UNET = "another folder on this computer"
 _KEEPS = {
     KEEP_MEAN: "mean of the last steps",
-    KEEP_LAST: "those of the last step",
-    KEEP_BEST: "those of the best epoch",
+    KEEP_LAST: "last step",
+    KEEP_BEST: "best checkpoint",
 }
 
 
 def ask_input(fields: Fields) -> dict[str, Any]:
-    """What the network sees of a picture."""
+    """Ask what the network sees of an image."""
     settings: dict[str, Any] = {}
     first, second, third, fourth = st.columns(4)
     with first:
@@ -85,82 +89,116 @@ def ask_input(fields: Fields) -> dict[str, Any]:
     with fourth:
         settings["context"] = fields.ask_float(
             "context",
-            "Side of the cut-out",
+            "Crop size (cell lengths)",
             1.0,
             4.0,
             step=0.05,
             disabled=settings["input"] != CELL,
-            help="In lengths of the cell: 1.25 leaves an eighth of the cell's length free on each side.",
+            help="1.25 leaves a margin of an eighth of the cell's length on each side.",
         )
     first, second = st.columns(2)
     with first:
         settings["mask"] = fields.ask_choice("mask", "Background", MASKS, _MASKS)
-        settings["mask_model"] = unet_choice.ask(fields) if settings["mask"] == MASK_UNET else ""
+        settings["mask_model"] = _ask_unet(fields) if settings["mask"] == MASK_UNET else ""
     with second:
         settings["scaling"] = fields.ask_choice(
             "scaling",
-            "Gray levels are scaled",
+            "Intensity scaling",
             tuple(SCALINGS),
             SCALING_WORDS,
-            help="Inside the network, so that it is done alike wherever the model is used. Standardised: less the mean, "
-            "divided by the standard deviation, of the learned pictures.",
+            help="Part of the network, so it is the same wherever the model is used. Standardised: minus the mean, divided "
+            "by the standard deviation of the training images.",
         )
         if settings["input"] == IMAGE:
             settings["needs_white_cell"] = fields.ask_bool(
                 "needs_white_cell",
-                "Name only pictures in which a white cell is found",
-                help="Off for pictures of something else, such as red cells: then every picture gets a class.",
+                "Classify only images in which a white cell is found",
+                help="Turn this off for images of something else, such as red cells. Then every image gets a class.",
             )
     return settings
 
 
-def ask_balance(fields: Fields, seen: dict[str, Any]) -> dict[str, Any]:
-    """How rare classes and strangers are dealt with; `seen` as `ask_input` gave it."""
+def _ask_unet(fields: Fields) -> str:
+    """Ask for a U-Net trained here or for a folder; return its path, from the workspace or absolute."""
+    settings = load_settings()
+    models = {model.name: model for model in list_mask_models(settings)}
+    if not models:
+        st.info("No U-Net has been trained in this workspace yet.", icon=":material/gesture:")
+        st.button(
+            "Train a U-Net",
+            icon=":material/arrow_forward:",
+            key=fields.key("teach-masks"),
+            on_click=lambda: st.session_state.update({WAY_KEY: MASKS_WAY}),
+        )
+    chosen = st.selectbox(
+        "U-Net",
+        [*models, _OTHER_UNET],
+        format_func=lambda name: _describe_unet(models[name]) if name in models else name,
+        key=fields.key("mask-model-choice"),
+    )
+    if chosen in models:
+        return str(models[chosen].folder.relative_to(settings.home))
+    return st.text_input(
+        "Folder of the U-Net", key=fields.key("mask_model"), help="The folder that contains mask.onnx."
+    ).strip()
+
+
+def _describe_unet(model: MaskModel) -> str:
+    dice, n_images = model.metrics["dice"]["mean"], model.metrics["images"]
+    return f"{model.name} (Dice {dice:.3f} on {format_count(n_images, 'held-out image')})"
+
+
+def ask_balance(fields: Fields, input_settings: dict[str, Any]) -> dict[str, Any]:
+    """Ask how class imbalance and unknown cells are handled; `input_settings` as `ask_input` returned them."""
     settings: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
-        settings["class_sampling"] = fields.ask_choice(
-            "class_sampling", "Classes are drawn", CLASS_SAMPLINGS, _SAMPLINGS
-        )
-        is_every = settings["class_sampling"] == EVERY_IMAGE
+        settings["class_sampling"] = fields.ask_choice("class_sampling", "Class sampling", CLASS_SAMPLINGS, _SAMPLINGS)
+        is_every_image = settings["class_sampling"] == EVERY_IMAGE
         settings["images_per_epoch"] = fields.ask_int(
-            "images_per_epoch", "Pictures an epoch", 0, 1_000_000, help="0 for all, where every picture is taken once."
+            "images_per_epoch",
+            "Images per epoch",
+            0,
+            1_000_000,
+            help="0 for all, if every image is used once per epoch.",
         )
     with second:
-        settings["class_weights"] = fields.ask_choice("class_weights", "In the loss", CLASS_WEIGHTS, _WEIGHTS)
+        settings["class_weights"] = fields.ask_choice(
+            "class_weights", "Class weights in the loss", CLASS_WEIGHTS, _WEIGHTS
+        )
         settings["focal_gamma"] = fields.ask_float(
             "focal_gamma",
-            "Focal loss, gamma",
+            "Focal loss gamma",
             0.0,
             10.0,
             step=0.5,
-            help="0 for the usual cross-entropy; 2 lets easy pictures weigh little.",
+            help="0 for the usual cross-entropy; 2 gives easy images little weight.",
         )
     with third:
-        can = seen["input"] == CELL and seen["height_px"] == seen["width_px"] and not is_every
-        can = can and fields.family.trained_by != BY_SVM
+        is_square_cell = input_settings["input"] == CELL and input_settings["height_px"] == input_settings["width_px"]
+        is_possible = is_square_cell and not is_every_image and fields.family.trained_by != BY_SVM
         share = fields.ask_float(
             "unknown_share",
-            "Share of strangers",
+            "Share of unknown cells",
             0.0,
             0.49,
             step=0.05,
-            disabled=not can,
-            help="Part of the drawn pictures that shows none of the classes, so that the model learns to say so. Only "
-            "for square cut-out cells that are drawn, not each taken once.",
+            disabled=not is_possible,
+            help="Share of the sampled images that show none of the classes, so that the model can flag unknown cells. Only "
+            "for square crops of cells, and not if every image is used once per epoch.",
         )
-        settings["unknown_share"] = share if can else 0.0
+        settings["unknown_share"] = share if is_possible else 0.0
         settings["label_smoothing"] = fields.ask_float("label_smoothing", "Label smoothing", 0.0, 0.49)
     return settings
 
 
 def ask_steps(fields: Fields, weights: str) -> dict[str, Any]:
-    """How it learns: epochs, optimizer, rate, when to stop and which weights to keep."""
+    """Ask for epochs, optimizer, learning rate, early stopping and which weights become the model."""
     settings: dict[str, Any] = {}
     first, second, third, fourth = st.columns(4)
     with first:
         settings["epochs"] = fields.ask_int("epochs", "Epochs", 1, 2000)
-        settings["batch_size"] = fields.ask_int("batch_size", "Pictures a batch", 2, 1024)
+        settings["batch_size"] = fields.ask_int("batch_size", "Batch size", 2, 1024)
     with second:
         settings["optimizer"] = fields.ask_choice("optimizer", "Optimizer", OPTIMIZERS, {})
         if settings["optimizer"] == "adamw":
@@ -169,37 +207,41 @@ def ask_steps(fields: Fields, weights: str) -> dict[str, Any]:
             settings["momentum"] = fields.ask_float("momentum", "Momentum", 0.0, 1.0)
     with third:
         settings["learning_rate"] = fields.ask_float("learning_rate", "Learning rate", 0.0, 1.0, step=1e-4)
-        settings["schedule"] = fields.ask_choice("schedule", "The rate", SCHEDULES, SCHEDULE_WORDS)
+        settings["schedule"] = fields.ask_choice("schedule", "Learning rate schedule", SCHEDULES, SCHEDULE_WORDS)
         if settings["schedule"] in (EXPONENTIAL, PLATEAU):
-            settings["rate_factor"] = fields.ask_float("rate_factor", "Factor", 0.0, 1.0, step=0.05)
+            settings["rate_factor"] = fields.ask_float("rate_factor", "Decay factor", 0.0, 1.0, step=0.05)
         if settings["schedule"] == PLATEAU:
-            settings["plateau_patience"] = fields.ask_int("plateau_patience", "Epochs to wait for it", 1, 1000)
+            settings["plateau_patience"] = fields.ask_int("plateau_patience", "Plateau patience (epochs)", 1, 1000)
     with fourth:
         settings["patience"] = fields.ask_int(
-            "patience", "Stop early after", 0, 1000, help="So many epochs without a better one; 0 for never."
+            "patience",
+            "Early stopping (epochs)",
+            0,
+            1000,
+            help="Stop after this many epochs without improvement; 0 for never.",
         )
-        settings["keep"] = fields.ask_choice("keep", "Weights that are kept", KEEPS, _KEEPS)
-        settings["monitor"] = fields.ask_choice("monitor", "Epochs are judged by", MONITORS, _MONITORS)
+        settings["keep"] = fields.ask_choice("keep", "Final weights", KEEPS, _KEEPS)
+        settings["monitor"] = fields.ask_choice("monitor", "Monitored metric", MONITORS, _MONITORS)
     if weights != "none":
         first, second, _, _ = st.columns(4)
         with first:
             settings["frozen_epochs"] = fields.ask_int(
                 "frozen_epochs",
-                "Epochs of a first round",
+                "Epochs with a frozen backbone",
                 0,
                 2000,
-                help="In it only the new layers learn, and the weights it starts from stay as they are.",
+                help="In a first phase only the new layers are trained; the starting weights stay as they are.",
             )
         if settings["frozen_epochs"]:
             with second:
                 settings["frozen_rate"] = fields.ask_float(
-                    "frozen_rate", "Rate of the first round", 0.0, 1.0, step=1e-4
+                    "frozen_rate", "Learning rate with a frozen backbone", 0.0, 1.0, step=1e-4
                 )
     return settings
 
 
 def ask_machine(fields: Fields) -> dict[str, Any]:
-    """The network's own numbers, and how the machine computes."""
+    """Ask for the settings of the network itself, and how the hardware computes."""
     settings: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
@@ -207,25 +249,27 @@ def ask_machine(fields: Fields) -> dict[str, Any]:
     if fields.has_stage_widths:
         with second:
             settings["stage_widths"] = parse_ints(
-                st.text_input("Filters of the stages", key=fields.key("stage_widths"), placeholder="the model's own")
+                st.text_input("Filters per stage", key=fields.key("stage_widths"), placeholder="the model's default")
             )
     if fields.family.name in KERNEL_FAMILIES:
         with third:
             settings["kernel_px"] = fields.ask_int(
-                "kernel_px", "Side of the kernels (px)", 0, 15, help="0: the model's own."
+                "kernel_px", "Kernel size (px)", 0, 15, help="0 for the model's default."
             )
     first, second, third = st.columns(3, vertical_alignment="bottom")
     with first:
-        settings["seed"] = fields.ask_int("seed", "Seed", 0, 10**6, help="Other seeds draw other pictures and weights.")
+        settings["seed"] = fields.ask_int(
+            "seed", "Seed", 0, 10**6, help="Another seed gives other samples and starting weights."
+        )
     with second:
         settings["deterministic"] = fields.ask_bool(
-            "deterministic", "The same weights to the last bit", help="When it is trained again on this machine."
+            "deterministic", "Deterministic", help="Training again on this machine gives exactly the same weights."
         )
     with third:
         settings["mixed_precision"] = fields.ask_bool(
             "mixed_precision",
             "Mixed precision",
             disabled=fields.family.trained_by != BY_STEPS,
-            help="Faster on graphics cards and processors made for it, slower on others.",
+            help="Faster on graphics cards and processors that support it, slower on others.",
         )
     return settings

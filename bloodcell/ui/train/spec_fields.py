@@ -1,4 +1,4 @@
-"""Widgets for the settings of a training spec, beginning with the defaults of the chosen family of networks."""
+"""Widgets for the settings of a training spec, starting with the defaults of the chosen network."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,35 +9,36 @@ from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.networks.registry import Network
 from bloodcell.training.specs.train_spec import TrainSpec
 
-_WITH_WIDTHS = ("small", "published", "resnet18")  # modules of zoo
+_WITH_WIDTHS = ("small", "published", "resnet18")  # modules of networks.builders
 
 
 @dataclass(frozen=True)
 class Fields:
-    """The widgets of one family, with its defaults."""
+    """The widgets of one network, with its defaults."""
 
     family: Network
 
     @property
     def base(self) -> TrainSpec:
-        """The family's own settings, whatever it learns from."""
+        """The network's default settings, whatever it is trained on."""
         return TrainSpec.for_network(self.family.name, "any", (SourceSpec("any", "any"),))
 
     @property
     def has_stage_widths(self) -> bool:
-        """Whether the family can be built with other filters than its own."""
+        """Whether the network can be built with other filters than its own."""
         return self.family.builder.split(":")[0].rsplit(".", 1)[1] in _WITH_WIDTHS
 
     def key(self, name: str) -> str:
-        """Key of the widget for a setting."""
+        """Return the key of the widget for a setting."""
         return f"train-{self.family.name}-{name}"
 
     def ask_choice(self, name: str, label: str, options: tuple[str, ...], words: dict[str, str], **more: Any) -> str:
-        """Ask for one of some words."""
+        """Ask for one of some options; `words` says how they are shown."""
         index = options.index(getattr(self.base, name))
-        return st.selectbox(
-            label, options, index, format_func=lambda one: words.get(one, one), key=self.key(name), **more
+        choice: str = st.selectbox(
+            label, options, index, format_func=lambda option: words.get(option, option), key=self.key(name), **more
         )
+        return choice
 
     def ask_int(self, name: str, label: str, minimum: int, maximum: int, **more: Any) -> int:
         """Ask for a whole number."""
@@ -55,6 +56,14 @@ class Fields:
 
 
 def parse_ints(text: str) -> tuple[Any, ...]:
-    """The numbers of a text such as ``32, 64``; what is none is left for the spec to refuse."""
+    """Read the whole numbers of a text; what is not a number stays as text, for the spec to refuse.
+
+    Examples
+    --------
+    >>> parse_ints("32, 64")
+    (32, 64)
+    >>> parse_ints("8 twelve")
+    (8, 'twelve')
+    """
     parts = text.replace(",", " ").split()
     return tuple(int(part) if part.isdecimal() else part for part in parts)

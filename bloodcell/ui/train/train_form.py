@@ -1,4 +1,4 @@
-"""The job of the page: from what was asked for, or from a file."""
+"""Ask for a training job: by the form, or by a settings file."""
 
 from pathlib import Path
 from typing import Any
@@ -54,42 +54,42 @@ def ask_training() -> JobRequest | None:
     if runs.kind is SEARCH:
         runs = repeats_form.ask_bounds(fields, runs.n)
     network_form.show_comparison()
-    with st.expander("What the model sees: cell or whole picture, size, background", icon=":material/crop:"):
-        seen = settings_form.ask_input(fields)
-    with st.expander(
-        "Variation of the pictures", icon=":material/flip:", key="train-variation", on_change="rerun"
-    ) as expander:
+    with st.expander("Input: cell or whole image, size, background", icon=":material/crop:"):
+        input_settings = settings_form.ask_input(fields)
+    with st.expander("Augmentation", icon=":material/flip:", key="train-variation", on_change="rerun") as expander:
         augmentation = augmentation_form.ask(fields)
         if expander.open:
-            with show_errors(), st.spinner("Reading pictures …"):
-                augmentation_form.show_examples(dataset, _make_example_spec(fields, seen | {"augment": augmentation}))
-    with st.expander("Rare classes and strangers", icon=":material/balance:"):
-        changes = seen | {"augment": augmentation} | settings_form.ask_balance(fields, seen)
-    with st.expander("How it learns: epochs, rate, stopping", icon=":material/trending_down:"):
+            with show_errors(), st.spinner("Reading images …"):
+                augmentation_form.show_examples(
+                    dataset, _make_example_spec(fields, input_settings | {"augment": augmentation})
+                )
+    with st.expander("Class imbalance and unknown cells", icon=":material/balance:"):
+        changes = input_settings | {"augment": augmentation} | settings_form.ask_balance(fields, input_settings)
+    with st.expander("Training: epochs, learning rate, early stopping", icon=":material/trending_down:"):
         if family.trained_by == BY_SVM:
             st.caption(
-                "This model learns in one go: the network stays as it is, and a support vector machine is fitted."
+                "This model is trained in one step: the network stays as it is, and a support vector machine is fitted."
             )
         else:
             changes |= settings_form.ask_steps(fields, weights)
-    with st.expander("Network and machine", icon=":material/memory:"):
+    with st.expander("Network and hardware", icon=":material/memory:"):
         changes |= settings_form.ask_machine(fields)
     if training_data is None:
         return None
     settings: dict[str, Any] = changes | {
-        "title": f"{family.title}, taught on {dataset.name}",
+        "title": f"{family.title}, trained on {dataset.name}",
         "class_names": training_data.class_names,
         "weights": weights,
         "folds": training_data.folds,
-        "fold": 0 if runs.kind is KFOLD else training_data.fold,  # of k-fold, each is held out in its turn
+        "fold": 0 if runs.kind is KFOLD else training_data.fold,  # k-fold holds each out in turn
     }
     source = training_data.source
 
     def make() -> NewJob:
         if runs.kind is KFOLD and training_data.is_hold_out:
             raise SpecError(
-                "k-fold needs a split of several parts, each held out in its turn. Received: one with the single"
-                " held-out part validation."
+                "k-fold needs a split with folds, each held out in turn. Received: a split with the one held-out set"
+                " validation."
             )
         train = TrainSpec.for_network(family.name, name.strip(), (source,), **settings)
         return runs.make_job(train, load_settings().home, state.get_initials())
@@ -98,10 +98,12 @@ def ask_training() -> JobRequest | None:
 
 
 def ask_spec_file() -> JobRequest | None:
-    """Ask for a spec of any kind in a file, and the folder that its paths start from; None until one is given."""
-    uploaded = st.file_uploader("Settings of a training, of trials or of a search", type="json", key="train-spec-file")
+    """Ask for a settings file of any kind, and the folder that its paths start from; None until one is uploaded."""
+    uploaded = st.file_uploader(
+        "Settings file of a training run, of trials or of a search", type="json", key="train-spec-file"
+    )
     typed = st.text_input(
-        "Folder that its images lie in",
+        "Folder with the images",
         key="train-spec-data",
         placeholder=str(load_settings().home),
         help="The paths in the file start from here. Registered datasets are found without it.",
@@ -121,7 +123,7 @@ def ask_spec_file() -> JobRequest | None:
 
 
 def _is_training(data: bytes) -> bool:
-    """Whether a file holds the settings of one training, which can be done more than once."""
+    """Whether a file has the settings of one training run, which can be repeated."""
     try:
         return isinstance(_read_spec(data)[1], TrainSpec)
     except SpecError:
@@ -143,7 +145,7 @@ def _check_folder(folder: Path) -> Path:
     return folder
 
 
-def _make_example_spec(fields: Fields, changes: dict) -> TrainSpec:
-    """A spec that crops and varies as the asked one will."""
+def _make_example_spec(fields: Fields, changes: dict[str, Any]) -> TrainSpec:
+    """Make a spec that crops and augments as the chosen one will."""
     alone = {"class_sampling": EVERY_IMAGE, "images_per_epoch": 0, "unknown_share": 0.0}
     return TrainSpec.for_network(fields.family.name, "any", fields.base.sources, **changes | alone)

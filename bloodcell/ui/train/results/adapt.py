@@ -1,4 +1,4 @@
-"""What an adaptation came to: the model before and after it on the cells held back, kept or refused."""
+"""The result of an adaptation: the model before and after on the held-out cells, saved or refused."""
 
 import pandas as pd
 import streamlit as st
@@ -18,7 +18,7 @@ from bloodcell.ui.train.results.wording import format_percent
 
 
 def is_refused(job: Job) -> bool:
-    """Whether a job ended with a comparison by which the adapted model was not kept."""
+    """Return whether a job ended with a comparison by which the adapted model was not saved."""
     return job.kind == "adapt" and job.status == store.FAILED and job.error.startswith(REFUSAL_PREFIX)
 
 
@@ -34,12 +34,12 @@ def show(job: Job) -> None:
             _format_points(comparison.difference.value),
             f"95 % interval {_format_points_interval(comparison.difference)}",
         ),
-        ("Cells held back", f"{comparison.held_out:,}", _describe_held_out(comparison)),
+        ("Held-out cells", f"{comparison.held_out:,}", _describe_held_out(comparison)),
     )
-    for column, (name, value, below) in zip(st.columns(len(metrics)), metrics, strict=True):
+    for column, (name, value, note) in zip(st.columns(len(metrics)), metrics, strict=True):
         with column:
             st.metric(name, value)
-            st.caption(below)
+            st.caption(note)
     st.markdown(describe_verdict(comparison))
     table = make_recall_table(comparison)
     left, right = st.columns(2, gap="medium")
@@ -57,34 +57,34 @@ def show(job: Job) -> None:
 
 
 def describe_verdict(comparison: Comparison) -> str:
-    """What the comparison means, in plain words."""
-    changed = "They name the same cells rightly."
+    """Say in plain words what the comparison means."""
+    changed = "Both are correct on the same cells."
     if comparison.mended or comparison.spoiled:
         changed = (
-            f"{format_count(comparison.mended, 'held-back cell')} {'is' if comparison.mended == 1 else 'are'} named rightly only "
-            f"after, {comparison.spoiled:,} only before."
+            f"{format_count(comparison.mended, 'held-out cell is', 'held-out cells are')} correct only after, "
+            f"{comparison.spoiled:,} only before."
         )
     if comparison.difference.value == 0:
-        return f"Both models do equally well on the cells held back. {changed}"
+        return f"Both models have the same balanced accuracy on the held-out cells. {changed}"
     direction = "better" if comparison.difference.value > 0 else "worse"
     if comparison.may_be_chance:
         return (
-            f"The adapted model is {direction} on the cells held back, but **the difference may be chance**: its interval "
-            f"holds 0. More decided cells would tell. {changed}"
+            f"The adapted model is {direction} on the held-out cells, but **the difference may be chance**: its interval "
+            f"includes 0. More reviewed cells would give a clearer answer. {changed}"
         )
     return (
-        f"The adapted model is {direction} on the cells held back, and **by more than chance explains**: the interval of the "
-        f"difference does not hold 0. {changed}"
+        f"The adapted model is {direction} on the held-out cells, and **the difference is more than chance explains**: its "
+        f"interval does not include 0. {changed}"
     )
 
 
 def make_recall_table(comparison: Comparison) -> pd.DataFrame:
-    """The recalls as `plots.before_after.plot_recall_before_after` takes them."""
+    """Make the table of recalls that `plots.before_after.plot_recall_before_after` takes."""
     missing = Share(float("nan"), float("nan"), float("nan"))
     rows = []
-    for one in comparison.recalls:
-        before, after = one.before or missing, one.after or missing
-        rows.append((one.class_name, one.images, *before, *after))
+    for recall in comparison.recalls:
+        before, after = recall.before or missing, recall.after or missing
+        rows.append((recall.class_name, recall.images, *before, *after))
     sides = [f"{when}{end}" for when in ("before", "after") for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["class_name", "n_cells", *sides])
 
@@ -93,13 +93,13 @@ def _make_metrics_table(comparison: Comparison) -> pd.DataFrame:
     rows = [
         ("Balanced accuracy", *map(_format_share, comparison.balanced)),
         ("Accuracy", *map(_format_share, comparison.accuracy)),
-        ("Marked Check or Unfamiliar", *map(format_percent, comparison.flagged_share)),
+        ("Flagged for review", *map(format_percent, comparison.flagged_share)),
         *(
-            (f"Recall, {format_label(one.class_name)}", *_format_recalls(one.before, one.after))
-            for one in comparison.recalls
+            (f"Recall, {format_label(recall.class_name)}", *_format_recalls(recall.before, recall.after))
+            for recall in comparison.recalls
         ),
     ]
-    return pd.DataFrame(rows, columns=["On the cells held back", "Before", "After"])
+    return pd.DataFrame(rows, columns=["On the held-out cells", "Before", "After"])
 
 
 def _format_recalls(before: Share | None, after: Share | None) -> tuple[str, str]:
@@ -107,28 +107,30 @@ def _format_recalls(before: Share | None, after: Share | None) -> tuple[str, str
 
 
 def _describe_cells(comparison: Comparison) -> str:
-    lacking = [format_label(one.class_name) for one in comparison.recalls if one.before is None]
-    words = [
-        f"Learned from {format_count(comparison.trained_on, 'cell')}"
-        + (f" and {format_count(comparison.old, 'old picture')}" if comparison.old else "")
-        + f", measured on {format_count(comparison.held_out, 'other')} ({format_count(comparison.source_cells, 'source cell')}) that were"
-        " held back.",
+    lacking = [format_label(recall.class_name) for recall in comparison.recalls if recall.before is None]
+    sentences = [
+        f"Trained on {format_count(comparison.trained_on, 'cell')}"
+        + (f" and {format_count(comparison.old, 'old image')}" if comparison.old else "")
+        + f", measured on {format_count(comparison.held_out, 'held-out cell')} "
+        f"({format_count(comparison.source_cells, 'source cell')}).",
         f"Thresholds of Confident, Check and Unfamiliar: {comparison.thresholds}.",
     ]
     shares = [
         *comparison.balanced,
-        *(one.after for one in comparison.recalls),
-        *(one.before for one in comparison.recalls),
+        *(recall.after for recall in comparison.recalls),
+        *(recall.before for recall in comparison.recalls),
     ]
     if any(share is not None and share.low == share.high for share in shares):
-        words.append("An interval of one point, as where every cell is right, does not tell how sure a figure is.")
+        sentences.append(
+            "An interval of zero width, as where every cell is correct, does not show how uncertain a metric is."
+        )
     if lacking:
-        words.append(f"No cell was held back of: {', '.join(lacking)}. How well it is recognised is not known.")
-    return " ".join(words)
+        sentences.append(f"No cell was held out of: {', '.join(lacking)}. The recall of these classes is not known.")
+    return " ".join(sentences)
 
 
 def _describe_held_out(comparison: Comparison) -> str:
-    return f"{format_count(comparison.source_cells, 'source cell')}; {comparison.trained_on:,} learned from"
+    return f"{format_count(comparison.source_cells, 'source cell')}; trained on {format_count(comparison.trained_on, 'cell')}"
 
 
 def _format_interval(share: Share) -> str:

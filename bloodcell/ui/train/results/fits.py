@@ -1,4 +1,4 @@
-"""The runs of one job in words: what each is called, and what those that have ended came to so far."""
+"""The runs of one job in words: what each is called, and the results of those that have ended so far."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,19 +15,21 @@ from bloodcell.ui.train.results.wording import format_number, format_percent
 
 
 def describe_run(job: Job, fit: int) -> str:
-    """What a job's run of that number is called: ``trial 3``, ``part 2``, ``run 1``."""
-    is_in_turn = job.kind == TRAIN.name and job.spec["fold"] < 0  # then a model of all
-    is_by_parts = job.kind == KFOLD.name or (is_in_turn and fit <= job.spec["folds"])
-    word = "trial" if job.kind in (TRIALS.name, SEARCH.name) else "part" if is_by_parts else "run"
+    """Name a run of a job by its number: ``trial 3``, ``fold 2``, ``run 1``."""
+    holds_out_each = job.kind == TRAIN.name and job.spec["fold"] < 0  # then a model on all
+    is_fold = job.kind == KFOLD.name or (holds_out_each and fit <= job.spec["folds"])
+    word = "trial" if job.kind in (TRIALS.name, SEARCH.name) else "fold" if is_fold else "run"
     return f"{word} {fit}"
 
 
 def summarise_runs(rows: Sequence[Mapping[str, str]], job: Job) -> str:
-    """What the trials that have ended came to, in a sentence; "" for none and for jobs without trials.
+    """Summarise the trials that have ended in a sentence; "" for none and for jobs without trials.
 
     Parameters
     ----------
-    rows : as `experiments.results.read.read_trials_so_far` gives them
+    rows : sequence of dict
+        As `experiments.results.read.read_trials_so_far` returns them.
+    job : Job
     """
     if job.kind == TRIALS.name and rows:
         return _summarise_trials(rows)
@@ -47,9 +49,9 @@ def _summarise_search(rows: Sequence[Mapping[str, str]], monitor: str) -> str:
     states = [row.get("state") for row in rows]
     others = len(states) - states.count(DONE) - states.count(GIVEN_UP)
     values = [float(row[metric]) for row in rows if row.get(metric)]
-    words = f"So far {format_count(len(rows), 'trial')}: {states.count(DONE)} ran to the end, {states.count(GIVEN_UP)} given up"
-    words += f", {others} failed" if others else ""
+    summary = f"So far {format_count(len(rows), 'trial')}: {states.count(DONE)} ran to the end, {states.count(GIVEN_UP)} pruned"
+    summary += f", {others} failed" if others else ""
     if values:
         best = min(values) if direction == "minimize" else max(values)
-        words += f"; best {METRIC_TITLES[metric].lower()} {format_number(best)}"
-    return f"{words}."
+        summary += f"; best {METRIC_TITLES[metric].lower()} {format_number(best)}"
+    return f"{summary}."

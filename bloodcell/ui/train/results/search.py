@@ -11,6 +11,7 @@ from bloodcell.experiments.results.read import SearchResult, read_search
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, format_setting, plot_search_progress, plot_setting_effect
+from bloodcell.reports.numbers import format_count
 from bloodcell.training.output.result_folder import DONE
 from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.ui.shared import resources, state
@@ -23,12 +24,17 @@ _COLUMNS = 3
 
 
 def show(job: Job) -> Job | None:
-    """Show what a finished search found; the job that trains with it once that was asked for.
+    """Show what a finished search found.
+
+    Returns
+    -------
+    Job or None
+        The job that trains with the best settings, once its button was pressed.
 
     Raises
     ------
     RunError, SpecError
-        If the folder of the figures is gone or damaged.
+        If the folder of the metrics is gone or damaged.
     """
     result = read_search(load_settings().runs_dir / job.result)
     best = TrainSpec.from_json(result.spec)
@@ -43,9 +49,9 @@ def show(job: Job) -> Job | None:
         plot_search_progress(result.trials, result.metric, is_minimised=result.is_minimised),
         config=NO_MODEBAR,
         key=f"train-search-{job.id}",
-        alt="Figure of every trial, and the best so far",
+        alt="Metric of every trial, and the best so far",
     )
-    st.caption("Each setting against the figure, a dot a trial that ran to its end; the star is the best.")
+    st.caption("Each setting against the metric. A dot is a trial that ran to its end; the star is the best.")
     columns = st.columns(_COLUMNS, gap="medium")
     for index, (name, values) in enumerate(result.space.items()):
         columns[index % _COLUMNS].plotly_chart(
@@ -54,7 +60,7 @@ def show(job: Job) -> Job | None:
             ),
             config=NO_MODEBAR,
             key=f"train-search-{job.id}-{name}",
-            alt=f"{SETTING_WORDS.get(name, name)} of every trial against its figure",
+            alt=f"{SETTING_WORDS.get(name, name)} of every trial against its metric",
         )
     with st.expander("Every trial", icon=":material/table:"):
         table = result.trials.assign(**{name: result.trials[name].map(format_value) for name in result.space})
@@ -63,12 +69,12 @@ def show(job: Job) -> Job | None:
 
 
 def format_value(value: Any) -> str:
-    """A value of a searched setting, as the form has it."""
+    """Format a value of a searched setting as the form shows it."""
     return VALUE_WORDS.get(value, format_setting(value)) if isinstance(value, str) else format_setting(value)
 
 
 def _make_settings_table(result: SearchResult) -> pd.DataFrame:
-    """Each searched setting with its best value and, where it is known, how much it matters."""
+    """Each searched setting with its best value and, where it is known, its importance."""
     table = pd.DataFrame(
         {
             "Setting": [SETTING_WORDS.get(name, name) for name in result.space],
@@ -76,7 +82,7 @@ def _make_settings_table(result: SearchResult) -> pd.DataFrame:
         }
     )
     if result.importance:
-        table["Matters"] = [f"{result.importance.get(name, 0):.0%}" for name in result.space]
+        table["Importance"] = [f"{result.importance.get(name, 0):.0%}" for name in result.space]
     return table
 
 
@@ -85,13 +91,13 @@ def _describe_metrics(result: SearchResult) -> str:
     best = result.best
     return (
         f"Accuracy {format_percent(best['accuracy'])}, balanced accuracy {format_percent(best['balanced_accuracy'])}, log loss "
-        f"{format_number(best['log_loss'])}. Judged by {METRIC_TITLES[result.metric].lower()}. {ended} of {len(result.trials)} trials "
-        "ran to their end."
+        f"{format_number(best['log_loss'])}. Monitored metric: {METRIC_TITLES[result.metric].lower()}. "
+        f"{ended} of {format_count(len(result.trials), 'trial')} ran to the end."
     )
 
 
 def _ask_training(job: Job, best: TrainSpec, text: str) -> Job | None:
-    """Offer to train with the best settings, and them as a file."""
+    """Offer to train with the best settings, and to download them."""
     new = TRAIN.make_job(best, Path(job.data_dir), state.get_initials())
     new_job = None
     with st.container(horizontal=True, gap="small"):

@@ -1,4 +1,4 @@
-"""The result of trials: how far the figures spread, and how many trials converged."""
+"""The result of trials: how much the metrics vary, and how many trials converged."""
 
 import pandas as pd
 import streamlit as st
@@ -7,17 +7,18 @@ from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import read_trials
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, plot_runs
+from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.shared.messages import escape_md
 from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
 
 
 def show(job: Job) -> None:
-    """Show the figures of finished trials; RunError where their folder is gone or damaged."""
+    """Show the metrics of finished trials; RunError where their folder is gone or damaged."""
     result = read_trials(load_settings().runs_dir / job.result)
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        st.metric("Converged", f"{result.converged} of {len(result.trials)} trials")
+        st.metric("Converged", f"{result.converged} of {format_count(len(result.trials), 'trial')}")
         st.caption(escape_md(result.rule))
         st.dataframe(_format_spread(result.spread), hide_index=True, key=f"train-spread-{job.id}")
         show_remarks(result.remarks, result.leaky)
@@ -33,10 +34,12 @@ def show(job: Job) -> None:
 
 
 def _format_spread(spread: pd.DataFrame) -> pd.DataFrame:
-    """Mean, sd, least and most of each figure, for people."""
+    """Mean, SD, minimum and maximum of each metric, for people."""
     names = {"mean": "Mean", "sd": "SD", "min": "Min", "max": "Max"}
     rows = []
     for row in spread.to_dict("records"):
-        words = format_number if row["figure"] == "log_loss" else format_percent
-        rows.append({"Figure": METRIC_TITLES[row["figure"]]} | {names[name]: words(row[name]) for name in names})
+        form = format_number if row["figure"] == "log_loss" else format_percent
+        rows.append(
+            {"Metric": METRIC_TITLES[row["figure"]]} | {title: form(row[name]) for name, title in names.items()}
+        )
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Figures of many runs as the results of trials, k-fold and search show them: their words, tables, remarks."""
+"""Metrics of many runs as the results of trials, k-fold and search show them: formats, tables, remarks."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _COLUMNS = {
     "trial": "Trial",
     "seed": "Seed",
     "state": "State",
-    "images": "Pictures",
+    "images": "Images",
     "source_cells": "Source cells",
     "epochs": "Epochs",
     "converged": "Converged",
@@ -22,10 +22,10 @@ _COLUMNS = {
 _SHARE_METRICS = ("accuracy", "balanced_accuracy")
 
 
-def show_runs(runs: pd.DataFrame, key: str, words: dict[str, str] | None = None) -> None:
-    """Show a table with a row a run; columns that have no words, here or in `words`, are left out."""
-    names = _COLUMNS | METRIC_TITLES | (words or {})
-    shown = runs[[name for name in runs.columns if name in names]].rename(columns=names)
+def show_runs(runs: pd.DataFrame, key: str, titles: dict[str, str] | None = None) -> None:
+    """Show a table with a row per run; columns without a title, here or in `titles`, are left out."""
+    titles = _COLUMNS | METRIC_TITLES | (titles or {})
+    shown = runs[[name for name in runs.columns if name in titles]].rename(columns=titles)
     shares = {METRIC_TITLES[name]: st.column_config.NumberColumn(format="percent") for name in _SHARE_METRICS}
     st.dataframe(
         shown,
@@ -37,7 +37,7 @@ def show_runs(runs: pd.DataFrame, key: str, words: dict[str, str] | None = None)
 
 
 def show_remarks(remarks: Sequence[str], leaky: Sequence[str]) -> None:
-    """Say how the figures came about, and that they are too good where copies of one cell leaked."""
+    """Say how the metrics were measured, and warn where a leaky split makes them too high."""
     if leaky:
         st.error(f"The split of {escape_md(', '.join(leaky))} is {LEAKY_TEXT}.", icon=":material/warning:")
     for remark in remarks:
@@ -45,7 +45,17 @@ def show_remarks(remarks: Sequence[str], leaky: Sequence[str]) -> None:
 
 
 def format_percent(value: float | None, interval: Sequence[float] = ()) -> str:
-    """A share for people: ``88.2 %``, with its interval ``88.2 % (76.0 to 97.1)``; ``-`` for none."""
+    """Format a share, with its interval if there is one; ``-`` for None and NaN.
+
+    Examples
+    --------
+    >>> format_percent(0.8824)
+    '88.2 %'
+    >>> format_percent(0.8824, (0.76, 0.971))
+    '88.2 % (76.0 to 97.1)'
+    >>> format_percent(None)
+    '-'
+    """
     if value is None or value != value:
         return "-"
     text = f"{100 * value:.1f} %"
@@ -53,5 +63,11 @@ def format_percent(value: float | None, interval: Sequence[float] = ()) -> str:
 
 
 def format_number(value: float | None) -> str:
-    """A figure that is no share, with three places; ``-`` for none."""
+    """Format a metric that is not a share with three decimals; ``-`` for None and NaN.
+
+    Examples
+    --------
+    >>> format_number(0.12345)
+    '0.123'
+    """
     return "-" if value is None or value != value else f"{value:.3f}"
