@@ -142,7 +142,7 @@ def test_what_a_family_lacks_is_not_offered(app, dataset):
 def test_trials_hold_out_one_fold(app, dataset, kind):
     form(app, kind)
     widget(app.selectbox, "train-fold-5").set_value(-1).run()
-    assert "one held-out part, the same for all: choose which" in refusal(app)
+    assert "one held-out fold, the same for all: choose which" in refusal(app)
 
 
 @pytest.mark.parametrize(
