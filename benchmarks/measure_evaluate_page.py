@@ -66,7 +66,7 @@ def _evaluate_model(folder: Path, settings: Settings) -> int:
     spec = EvaluateSpec(NAME, "wbc4", source, compares_pixels=False)
     found = run_evaluation(spec, settings.home, settings, lambda *_: None)
     store_evaluation(found, settings.home / "new", NAME, settings)
-    return len(found.answers)
+    return len(found.prediction_table)
 
 
 def _wait_for(url: str) -> None:

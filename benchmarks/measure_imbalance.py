@@ -22,8 +22,8 @@ import numpy as np
 from measurements import DATA, PROJECT, require_path, write_measurement
 
 from bloodcell.core.settings import load_settings
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import read_description
 from bloodcell.training.samples.engine_predictions import predict_with_engine

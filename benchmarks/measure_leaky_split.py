@@ -15,7 +15,7 @@ from measure_imbalance import WITHOUT_SHORTAGE, add_options, concatenate_predict
 from measurements import DATA, require_path, write_measurement
 
 from bloodcell.core.settings import load_settings
-from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.inference.engine import Engine
 from bloodcell.training.samples.engine_predictions import predict_with_engine
 from bloodcell.training.samples.folds import assign_folds

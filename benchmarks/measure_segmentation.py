@@ -9,7 +9,7 @@ from measurements import DATA, PROJECT, require_path, write_measurement
 from bloodcell.datasets.catalog.exploration import compare_methods
 from bloodcell.datasets.catalog.source_spec import open_source_file
 from bloodcell.datasets.masks.true_masks import pair_masks
-from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
+from bloodcell.evaluation.metrics.bootstrap import cluster_bootstrap
 from bloodcell.imaging.segment import METHODS
 
 

@@ -28,7 +28,7 @@ from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.splits.split import TEST
 from bloodcell.datasets.splits.split_file import read_split
-from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.model_store.folder import model_sha256, read_description
 from bloodcell.training.fitting.cross_validation import build_predictions
 from bloodcell.training.fitting.train import OUT_OF_FOLD_FILE

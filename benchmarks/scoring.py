@@ -8,7 +8,7 @@ import numpy as np
 
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.evaluation.predict import predict_records
 from bloodcell.inference.engine import Engine
 

@@ -1,4 +1,4 @@
-"""The surest wrong answers of an evaluation, with pictures where the judged dataset is still there."""
+"""The most confident errors of an evaluation, with images where the evaluated dataset is still there."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.evaluation.evaluation_folder import Evaluation, max_probabilities, read_box
+from bloodcell.evaluation.protocol import EvaluationProtocol
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.crop import crop_cell
 from bloodcell.imaging.read import encode_jpeg, read_rgb
@@ -23,10 +24,17 @@ CROP_PX: Final = 120
 
 @dataclass(frozen=True)
 class WrongPrediction:
-    """One picture that is not named as it is labelled.
+    """An image whose predicted class is not the true one.
 
-    prediction, probability : "" and 0 where there is no answer
-    jpeg : the cell close up, or the whole picture where none was found; b"" where it cannot be shown
+    Attributes
+    ----------
+    file, label : str
+    prediction : str
+        "" where there is none.
+    probability : float
+        Of the predicted class, 0 where there is none.
+    jpeg : bytes
+        The cell close up, or the whole image where none was found; b"" where it cannot be shown.
     """
 
     file: str
@@ -38,9 +46,18 @@ class WrongPrediction:
 
 @dataclass(frozen=True)
 class WrongPredictions:
-    """Wrong answers of an evaluation: how many, the surest of them, and why some cannot be shown ("" if all can)."""
+    """The errors of an evaluation.
 
-    n: int
+    Attributes
+    ----------
+    n_errors : int
+        All of them.
+    most_confident : tuple of WrongPrediction
+    problem : str
+        Why some cannot be shown, "" if all can.
+    """
+
+    n_errors: int
     most_confident: tuple[WrongPrediction, ...]
     problem: str = ""
 
@@ -48,39 +65,56 @@ class WrongPredictions:
 def collect_wrong_predictions(
     evaluation: Evaluation, settings: Settings, max_errors: int = MAX_ERRORS
 ) -> WrongPredictions:
-    """Collect the surest wrong answers and cut their pictures.
+    """Collect the most confident errors and cut out their cells.
 
-    A dataset that is gone or has changed is no error: `problem` says so, and what cannot be shown has no picture. Bytes
-    that are not those that were judged are never shown.
+    A dataset that is gone or has changed is no error: `problem` says so, and what cannot be shown has no image. Bytes
+    that are not those that were evaluated are never shown.
 
     Parameters
     ----------
-    most : of them to collect; ties in the order of the answers
+    evaluation : Evaluation
+    settings : Settings
+    max_errors : int, default 48
+        Ties stand in the order of the prediction table.
+
+    Returns
+    -------
+    WrongPredictions
     """
-    answers = evaluation.answers
-    wrong = np.flatnonzero((answers["label"] != answers["prediction"]).to_numpy())
-    confidences = max_probabilities(answers)
-    rows = wrong[np.argsort(-confidences[wrong], kind="stable")][:max_errors]
-    chosen = list(answers.iloc[rows].itertuples(index=False))
+    table = evaluation.prediction_table
+    wrong_rows = np.flatnonzero((table["label"] != table["prediction"]).to_numpy())
+    confidences = max_probabilities(table)
+    rows = wrong_rows[np.argsort(-confidences[wrong_rows], kind="stable")][:max_errors]
+    chosen = list(table.iloc[rows].itertuples(index=False))
     crops, problem = _read_crops(chosen, evaluation.protocol, settings) if chosen else ([], "")
     most_confident = tuple(
-        WrongPrediction(one.file, one.label, one.prediction, float(confidences[row]) if one.prediction else 0.0, crop)
-        for one, row, crop in zip(chosen, rows, crops, strict=True)
+        WrongPrediction(
+            entry.file, entry.label, entry.prediction, float(confidences[row]) if entry.prediction else 0.0, crop
+        )
+        for entry, row, crop in zip(chosen, rows, crops, strict=True)
     )
-    return WrongPredictions(len(wrong), most_confident, problem)
+    return WrongPredictions(len(wrong_rows), most_confident, problem)
 
 
 def read_crops_by_file(files: list[str], evaluation: Evaluation, settings: Settings) -> tuple[dict[str, bytes], str]:
-    """JPEG crops of some judged pictures by file, b"" where there is none, and why; as in `collect_wrong_predictions`."""
-    rows = evaluation.answers.set_index("file", drop=False).loc[files]
+    """Read crops of some evaluated images, as `collect_wrong_predictions` does.
+
+    Returns
+    -------
+    crops : dict of str to bytes
+        JPEG by file, b"" where it cannot be shown.
+    problem : str
+        Why some cannot be shown, "" if all can.
+    """
+    rows = evaluation.prediction_table.set_index("file", drop=False).loc[files]
     crops, problem = (
         _read_crops(list(rows.itertuples(index=False)), evaluation.protocol, settings) if files else ([], "")
     )
     return dict(zip(files, crops, strict=True)), problem
 
 
-def open_evaluated_images(protocol: dict[str, Any], settings: Settings) -> Contents:
-    """Open what was judged: the registered dataset, or else the path that it was read from.
+def open_evaluated_images(protocol: EvaluationProtocol, settings: Settings) -> Contents:
+    """Open what was evaluated: the registered dataset, or else the path that it was read from.
 
     Raises
     ------
@@ -88,38 +122,37 @@ def open_evaluated_images(protocol: dict[str, Any], settings: Settings) -> Conte
         If neither is there.
     """
     try:
-        return Contents(get_dataset(protocol.get("dataset_id") or "", settings).path)
+        return Contents(get_dataset(protocol.dataset_id, settings).path)
     except DatasetError:
-        path = protocol.get("path")
-        if not path:
+        if not protocol.path:
             raise
-        return Contents(Path(path))
+        return Contents(Path(protocol.path))
 
 
-def _read_crops(chosen: list[Any], protocol: dict[str, Any], settings: Settings) -> tuple[list[bytes], str]:
+def _read_crops(rows: list[Any], protocol: EvaluationProtocol, settings: Settings) -> tuple[list[bytes], str]:
     try:
         contents = open_evaluated_images(protocol, settings)
     except DatasetError:
-        return [b""] * len(chosen), f"The pictures are left out: the dataset {protocol['dataset']} is no longer there."
+        return [b""] * len(rows), f"The images cannot be shown: the dataset {protocol.dataset} is no longer there."
     crops, problems = [], []
     with contents:
-        for one in chosen:
+        for row in rows:
             try:
-                crops.append(_read_crop(contents, one))
+                crops.append(_read_crop(contents, row))
             except BloodcellError as error:
                 crops.append(b"")
-                problems.append(f"{one.file}: {error}")
+                problems.append(f"{row.file}: {error}")
     if not problems:
         return crops, ""
-    return crops, f"{len(problems)} of these {len(chosen)} pictures cannot be shown; the first is {problems[0]}"
+    return crops, f"{len(problems)} of these {len(rows)} images cannot be shown; the first is {problems[0]}"
 
 
-def _read_crop(contents: Contents, one: Any) -> bytes:
-    data = contents.read(one.file)
-    expected_sha256 = getattr(one, "sha256", "")
+def _read_crop(contents: Contents, row: Any) -> bytes:
+    data = contents.read(row.file)
+    expected_sha256 = getattr(row, "sha256", "")
     if expected_sha256 and hashlib.sha256(data).hexdigest() != expected_sha256:
-        raise DatasetError("It has changed since it was judged.")
-    rgb, box = read_rgb(data), read_box(one)
+        raise DatasetError("It has changed since it was evaluated.")
+    rgb, box = read_rgb(data), read_box(row)
     if box is None:
         whole = Box(0, 0, *rgb.shape[:2])
         return encode_jpeg(crop_cell(rgb, whole, CROP_PX, 1.0), 85)

@@ -1,27 +1,32 @@
-"""One evaluation from its settings to its figures: look for leaks, ask the model, judge the answers."""
+"""Evaluate a model on labelled images: check for leaks, predict, compute metrics."""
 
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import StoppedError
+from bloodcell.core.progress import OnProgress, OnStep, ShouldStop
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.source_spec import DATASET
+from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.sources.contents import Contents
 from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
 from bloodcell.evaluation.leak_check import check_leaks, find_near_copies, find_training_datasets
 from bloodcell.evaluation.metrics.measure import compute_report
+from bloodcell.evaluation.metrics.report import EvaluationReport
 from bloodcell.evaluation.predict import predict_records
-from bloodcell.evaluation.selection import PIXELS, EvaluationImages, Progress, select_images
+from bloodcell.evaluation.protocol import EvaluationProtocol
+from bloodcell.evaluation.selection import PIXELS, EvaluationImages, select_images
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import ModelInfo, get_model
@@ -29,20 +34,72 @@ from bloodcell.model_store.provenance import Provenance, read_provenance
 from bloodcell.model_store.versions import read_revision, versions
 
 
+def evaluate(
+    engine: Engine,
+    images: Contents,
+    records: Sequence[Record],
+    groups: np.ndarray,
+    on_progress: OnProgress | None = None,
+) -> EvaluationReport:
+    """Predict labelled images and measure the predictions, with intervals over source cells.
+
+    Parameters
+    ----------
+    engine : Engine
+        The model.
+    images : Contents
+        Folder or zip that the images are read from.
+    records : sequence of Record, length N
+        Files and labels; records whose label is none of ``engine.class_names`` are left out.
+    groups : ndarray of int, shape (N,)
+        Source cell of each image; ``np.arange(N)`` where every image shows a cell of its own.
+    on_progress : callable, optional
+        Called with (done, total) after each image.
+
+    Returns
+    -------
+    EvaluationReport
+        Whether the model was trained on the images is not checked; `run_evaluation` does.
+
+    Raises
+    ------
+    DatasetError
+        If no label is one of the model's classes, or an image cannot be read from the disk.
+
+    Examples
+    --------
+    >>> engine = Engine(Path("models/wbc4"))  # doctest: +SKIP
+    >>> records = [Record("1.png", "EOSINOPHIL"), Record("2.png", "MONOCYTE")]  # doctest: +SKIP
+    >>> report = evaluate(engine, Contents(Path("smear")), records, np.arange(2))  # doctest: +SKIP
+    >>> report.metrics["accuracy"].value, report.metrics["accuracy"].interval  # doctest: +SKIP
+    (0.5, (0.0, 1.0))
+    """
+    return compute_report(predict_records(engine, images, records, groups, on_progress))
+
+
 def run_evaluation(
     spec: EvaluateSpec,
     data_dir: Path,
     settings: Settings,
-    on_progress: Progress,
-    should_stop: Callable[[], bool] = lambda: False,
+    on_step: OnStep,
+    should_stop: ShouldStop = lambda: False,
 ) -> Evaluation:
-    """Do an evaluation of the workspace.
+    """Run an evaluation of the workspace.
 
     Parameters
     ----------
-    data_dir : folder that the path of `spec.data` starts from
-    on_progress : called with what is done, and (done, total) of it
-    should_stop : asked at every picture
+    spec : EvaluateSpec
+    data_dir : Path
+        Folder that the path of ``spec.data`` starts from.
+    settings : Settings
+    on_step : callable
+        Called with what is being done, and (done, total) of it.
+    should_stop : callable, optional
+        Asked at every image.
+
+    Returns
+    -------
+    Evaluation
 
     Raises
     ------
@@ -52,19 +109,22 @@ def run_evaluation(
         If `should_stop` says so.
     """
 
-    def report_progress(what: str, done: int, total: int) -> None:
+    def report_step(what: str, done: int, total: int) -> None:
         if should_stop():
             raise StoppedError("The evaluation was stopped.")
-        on_progress(what, done, total)
+        on_step(what, done, total)
 
     model = get_model(spec.model, settings)
     provenance = read_provenance(model.folder)
     dataset = get_dataset(spec.data.path, settings) if spec.data.layout == DATASET else None
-    selection = select_images(spec, data_dir, settings, model.class_names, provenance, report_progress)
-    trained_datasets = []
+    selection = select_images(spec, data_dir, settings, model.class_names, provenance, report_step)
+    training_datasets = []
     if provenance is not None and spec.compares_pixels:
-        by_groups = spec.data.path if spec.data.groups != PIXELS else ""  # there the groups tell already
-        trained_datasets = [one for one in find_training_datasets(provenance, settings) if one[0].id != by_groups]
+        # In the evaluated dataset itself the groups already tell which images are copies.
+        covered_id = spec.data.path if spec.data.groups != PIXELS else ""
+        training_datasets = [
+            (each, rows) for each, rows in find_training_datasets(provenance, settings) if each.id != covered_id
+        ]
     protocol_fields = {
         "title": spec.display_title,
         "dataset": spec.data.name,
@@ -72,72 +132,87 @@ def run_evaluation(
         "dataset_sha256": "" if dataset is None else dataset.fingerprint,
         "part": " ".join(filter(None, (spec.data.split, spec.part))),
         "groups": spec.data.groups,
-        "spec": asdict(spec),
+        "spec": spec.to_dict(),
         "data_dir": os.fspath(data_dir),
     }
-    return evaluate_model(model, selection, protocol_fields, provenance, trained_datasets, report_progress, should_stop)
+    return evaluate_model(model, selection, protocol_fields, provenance, training_datasets, report_step, should_stop)
 
 
 def evaluate_model(
     model: ModelInfo,
     selection: EvaluationImages,
-    protocol_fields: dict[str, Any],
+    protocol_fields: Mapping[str, Any],
     provenance: Provenance | None,
-    trained_datasets: Sequence[tuple[Dataset, pd.DataFrame]],
-    report_progress: Progress,
-    should_stop: Callable[[], bool] | None = None,
+    training_datasets: Sequence[tuple[Dataset, pd.DataFrame]],
+    on_step: OnStep,
+    should_stop: ShouldStop | None = None,
 ) -> Evaluation:
-    """Ask a model about pictures and judge its answers.
+    """Evaluate a model on selected images.
 
     Parameters
     ----------
-    pictures : they are closed in the end
-    how : what the protocol shall say of them: title, dataset, dataset_id, dataset_sha256, part, groups, and more
-    learned : what the model learned from; None where it does not say
-    others : datasets with learned pictures, whose pixels to compare with (`leak_check.find_training_datasets`)
+    model : ModelInfo
+    selection : EvaluationImages
+        Its images are closed in the end.
+    protocol_fields : mapping of str to Any
+        Fields of `EvaluationProtocol` that tell where the images are from: title, dataset, dataset_id, dataset_sha256,
+        part, groups, and spec and data_dir or command.
+    provenance : Provenance or None
+        What the model was trained on; None where it does not say.
+    training_datasets : sequence of (Dataset, DataFrame)
+        Training images to compare with by their pixels, as `leak_check.find_training_datasets` returns them.
+    on_step : callable
+        Called with what is being done, and (done, total) of it.
+    should_stop : callable, optional
+
+    Returns
+    -------
+    Evaluation
     """
     started = time.time()
     engine, records = Engine(model.folder), selection.records
     with selection.images:
         sha256 = []
         for row, record in enumerate(records):
-            report_progress("reading", row, len(records))
+            on_step("reading", row, len(records))
             sha256.append(hashlib.sha256(selection.images.read(record.file)).hexdigest())
-        near_copies = find_near_copies(trained_datasets, selection.images, records, report_progress, should_stop)
-        leak, words = check_leaks(provenance, sha256, selection.trained_groups, selection.groups, near_copies)
+        near_copies = find_near_copies(training_datasets, selection.images, records, on_step, should_stop)
+        leak, leak_kinds = check_leaks(provenance, sha256, selection.trained_groups, selection.groups, near_copies)
         prediction_started = time.time()
         predictions = predict_records(
             engine,
             selection.images,
             records,
             selection.groups,
-            lambda done, total: report_progress("classifying", done, total),
+            lambda done, total: on_step("classifying", done, total),
         )
-        seconds = time.time() - prediction_started
-    report_progress("working out the figures", 0, 1)
-    table = build_prediction_table([record.file for record in records], predictions).assign(leak=words, sha256=sha256)
-    protocol = {
-        "model": model.name,
-        "model_title": model.title,
-        "model_sha256": model.sha256,
-        "class_names": list(model.class_names),
-        "temperature": engine.temperature,
+        prediction_s = time.time() - prediction_started
+    on_step("computing metrics", 0, 1)
+    table = build_prediction_table([record.file for record in records], predictions)
+    table = table.assign(leak=leak_kinds, sha256=sha256)
+    protocol = EvaluationProtocol(
+        model=model.name,
+        model_title=model.title,
+        model_sha256=model.sha256,
+        class_names=tuple(model.class_names),
+        temperature=engine.temperature,
         **protocol_fields,
-        "path": os.fspath(selection.images.path),
-        "left_out": selection.left_out,
-        "left_out_marked": list(selection.marked),
-        "leak": leak.to_json(),
-        "images_sha256": hash_evaluated_images(table),
-        "images_per_s": round(len(records) / seconds, 1),
-        "created": now_utc(),
-        "seconds": round(time.time() - started, 1),
-        "versions": versions(),
-        "revision": read_revision(),
-    }
+        path=os.fspath(selection.images.path),
+        excluded_labels=selection.excluded_labels,
+        excluded_files=selection.excluded_files,
+        leak=leak,
+        images_sha256=hash_evaluated_images(table),
+        images_per_s=round(len(records) / prediction_s, 1),
+        created=now_utc(),
+        seconds=round(time.time() - started, 1),
+        versions=versions(),
+        revision=read_revision(),
+    )
     return Evaluation(protocol, table, compute_report(predictions))
 
 
-def hash_evaluated_images(answers: pd.DataFrame) -> str:
-    """SHA-256 over what was judged: bytes, label and source cell of each picture, in the order of their names."""
-    rows = answers.sort_values("file")[["file", "sha256", "label", "source_cell"]].to_numpy().tolist()
+def hash_evaluated_images(prediction_table: pd.DataFrame) -> str:
+    """Return the SHA-256 over bytes, label and source cell of each image, in the order of their names."""
+    columns = ["file", "sha256", "label", "source_cell"]
+    rows = prediction_table.sort_values("file")[columns].to_numpy().tolist()
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -1,11 +1,11 @@
-"""A finished evaluation in a folder of its own: the answers, how they were got, and the figures that follow."""
+"""A finished evaluation in a folder of its own: predictions, protocol and report."""
 
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,58 +13,54 @@ import pandas as pd
 from bloodcell.core.errors import RunError
 from bloodcell.core.io import write_atomic
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
+from bloodcell.evaluation.metrics.report import EvaluationReport
+from bloodcell.evaluation.protocol import EvaluationProtocol
 from bloodcell.imaging.boxes import Box
 
 PREDICTIONS_FILE, EVALUATION_FILE = "answers.parquet", "evaluation.json"
-BOX_COLUMNS = ("top", "left", "bottom", "right")
-PROB_PREFIX = "prob_"
-FORMAT_VERSION = 1
+BOX_COLUMNS: Final = ("top", "left", "bottom", "right")
+PROB_PREFIX: Final = "prob_"
+FORMAT_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model answered on a labelled set.
+    """The predictions of a model on a labelled set, and what follows from them.
 
-    protocol : how it was got: title, model, model_sha256, dataset, part, groups, class_names, left_out (label that the
-        model does not know -> images), created, seconds, versions, revision; to find the pictures again, dataset_id (""
-        if not registered), dataset_sha256 and path; to repeat it, spec and data_dir of a job, or command
-    answers : table, a row an image: file, label, prediction ("" where not answered), status, source_cell (int64), the
-        cell's box (`BOX_COLUMNS`, -1 where there is none), `PROB_PREFIX` + class for each class (float32), and maybe leak (of
-        `leak_check`, "" for none) and sha256 of the picture's bytes
-    report : `evaluation.metrics.measure.compute_report` of it
+    Attributes
+    ----------
+    protocol : EvaluationProtocol
+        How it was made.
+    prediction_table : DataFrame
+        A row for each image: file, label, prediction ("" where there is none), status, source_cell (int64), the cell's
+        box (`BOX_COLUMNS`, -1 where there is none), `PROB_PREFIX` + class for each class (float32); leak (of
+        `leak_check`, "" for none) and sha256 of the image's bytes where they were checked.
+    report : EvaluationReport
+        `compute_report` of them.
     """
 
-    protocol: dict[str, Any]
-    answers: pd.DataFrame
-    report: dict[str, Any]
+    protocol: EvaluationProtocol
+    prediction_table: pd.DataFrame
+    report: EvaluationReport
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The model's classes, in its order."""
-        return tuple(self.protocol["class_names"])
+        return self.protocol.class_names
 
-    def predictions(self) -> Predictions:
-        """The answers as arrays."""
-        table, names = self.answers, self.class_names
-        return Predictions(
-            names,
-            _encode_labels(table["label"], names),
-            _encode_labels(table["prediction"], names),
-            table[[PROB_PREFIX + name for name in names]].to_numpy(np.float32),
-            table["status"].to_numpy(str),
-            table["source_cell"].to_numpy(np.int64),
-            table[list(BOX_COLUMNS)].to_numpy(np.int64),
-        )
+    def to_predictions(self) -> Predictions:
+        """Return the predictions as arrays."""
+        return parse_prediction_table(self.prediction_table, self.class_names)
 
 
 def build_prediction_table(files: Sequence[str], predictions: Predictions) -> pd.DataFrame:
-    """The table of `Evaluation`; `files` are the N names of the images."""
+    """Build the prediction table of `Evaluation`; `files` are the N names of the images."""
     names = np.array([*predictions.class_names, ""])
     boxes = np.full((len(files), len(BOX_COLUMNS)), -1) if predictions.boxes is None else predictions.boxes
     columns: dict[str, Any] = {
         "file": list(files),
         "label": names[predictions.y_true],
-        "prediction": names[predictions.y_pred],  # NOT_ANSWERED is -1: the last
+        "prediction": names[predictions.y_pred],  # NO_PREDICTION is -1: the last
         "status": predictions.status,
         "source_cell": predictions.groups.astype(np.int64),
     }
@@ -73,23 +69,48 @@ def build_prediction_table(files: Sequence[str], predictions: Predictions) -> pd
     return pd.DataFrame(columns)
 
 
-def max_probabilities(answers: pd.DataFrame) -> np.ndarray:
-    """Probability of each answer of `Evaluation.answers`, 0 where there is none; float (N,)."""
-    return answers[[name for name in answers.columns if name.startswith(PROB_PREFIX)]].to_numpy(float).max(axis=1)
+def parse_prediction_table(table: pd.DataFrame, class_names: tuple[str, ...]) -> Predictions:
+    """Return a prediction table as arrays; KeyError for a label that is none of the classes."""
+    return Predictions(
+        class_names,
+        _encode_labels(table["label"], class_names),
+        _encode_labels(table["prediction"], class_names),
+        table[[PROB_PREFIX + name for name in class_names]].to_numpy(np.float32),
+        table["status"].to_numpy(str),
+        table["source_cell"].to_numpy(np.int64),
+        table[list(BOX_COLUMNS)].to_numpy(np.int64),
+    )
 
 
-def read_box(one: Any) -> Box | None:
-    """The cell that was answered for in a row of the answers; None where there is none."""
-    sides = [int(getattr(one, side)) for side in BOX_COLUMNS]
+def _encode_labels(labels: pd.Series, names: tuple[str, ...]) -> np.ndarray:
+    """Encode labels as class numbers, "" as `NO_PREDICTION`."""
+    number = {name: index for index, name in enumerate(names)} | {"": NO_PREDICTION}
+    return np.array([number[label] for label in labels], np.int64)
+
+
+def max_probabilities(prediction_table: pd.DataFrame) -> np.ndarray:
+    """Return the probability of each predicted class, 0 where there is no prediction; ndarray of float64, shape (N,)."""
+    columns = [name for name in prediction_table.columns if name.startswith(PROB_PREFIX)]
+    maxima: np.ndarray = prediction_table[columns].to_numpy(float).max(axis=1)
+    return maxima
+
+
+def read_box(row: Any) -> Box | None:
+    """Return the box of the predicted cell in a row of the prediction table; None where there is none."""
+    sides = [int(getattr(row, side)) for side in BOX_COLUMNS]
     return Box(*sides) if sides[0] >= 0 else None
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Write an evaluation into a folder that is there; its description last, so that it is there whole or not at all."""
+    """Write an evaluation into an existing folder; evaluation.json last, so that it is there whole or not at all."""
     stream = io.BytesIO()
-    evaluation.answers.to_parquet(stream, index=False)
+    evaluation.prediction_table.to_parquet(stream, index=False)
     write_atomic(folder / PREDICTIONS_FILE, stream.getvalue())
-    document = {"format": FORMAT_VERSION, "protocol": evaluation.protocol, "report": evaluation.report}
+    document = {
+        "format": FORMAT_VERSION,
+        "protocol": evaluation.protocol.to_dict(),
+        "report": evaluation.report.to_dict(),
+    }
     write_atomic(folder / EVALUATION_FILE, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
 
 
@@ -101,32 +122,26 @@ def read_evaluation(folder: Path) -> Evaluation:
     RunError
         If it is gone, damaged, or of a later version of Bloodcell.
     """
-    document = read_evaluation_summary(folder)
+    protocol, report = read_evaluation_summary(folder)
     try:
-        answers = pd.read_parquet(folder / PREDICTIONS_FILE)
-        found = Evaluation(document["protocol"], answers, document["report"])
-        found.predictions()  # what is damaged shows here
+        prediction_table = pd.read_parquet(folder / PREDICTIONS_FILE)
+        evaluation = Evaluation(protocol, prediction_table, report)
+        evaluation.to_predictions()  # a damaged table fails here
     except OSError as error:
         raise RunError(f"The evaluation {folder.name} cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"The evaluation {folder.name} is damaged: {type(error).__name__}, {error}.") from error
-    return found
+    return evaluation
 
 
-def read_evaluation_summary(folder: Path) -> dict[str, Any]:
-    """The protocol and report of an evaluation, without its answers; errors as `read_evaluation`."""
+def read_evaluation_summary(folder: Path) -> tuple[EvaluationProtocol, EvaluationReport]:
+    """Read protocol and report of an evaluation, without its predictions; errors as `read_evaluation`."""
     try:
         document = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
         if document["format"] != FORMAT_VERSION:
             raise RunError(f"The evaluation {folder.name} is of another version of Bloodcell ({document['format']}).")
-        return {name: dict(document[name]) for name in ("protocol", "report")}
+        return EvaluationProtocol.from_dict(document["protocol"]), EvaluationReport.from_dict(document["report"])
     except OSError as error:
         raise RunError(f"The evaluation {folder.name} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"The evaluation {folder.name} is damaged: {type(error).__name__}, {error}.") from error
-
-
-def _encode_labels(labels: pd.Series, names: tuple[str, ...]) -> np.ndarray:
-    """Labels as numbers of classes, "" as `NO_PREDICTION`; KeyError for any other."""
-    number = {name: index for index, name in enumerate(names)} | {"": NO_PREDICTION}
-    return np.array([number[label] for label in labels], np.int64)

@@ -1,4 +1,4 @@
-"""All models that were judged on the same pictures, side by side."""
+"""All models that were evaluated on the same images, side by side."""
 
 import json
 from collections.abc import Sequence
@@ -10,59 +10,63 @@ import pandas as pd
 
 from bloodcell.core.errors import ModelError
 from bloodcell.core.settings import Settings
-from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.library import EvaluationInfo
+from bloodcell.evaluation.protocol import EnsembleMember, EvaluationProtocol
 from bloodcell.model_store.folder import get_model
 
 
 def group_by_images(evaluations: Sequence[EvaluationInfo]) -> dict[str, list[EvaluationInfo]]:
-    """Evaluations by what was judged (same pictures, labels and source cells), the newest of each model alone.
+    """Group evaluations by their images (same images, labels and source cells) and keep the newest of each model.
 
     Parameters
     ----------
-    evaluations : the newest first
+    evaluations : sequence of EvaluationInfo
+        The newest first.
 
     Returns
     -------
-    dict, name of the newest evaluation of a set of pictures -> its evaluations; in the order given
+    dict of str to list of EvaluationInfo
+        By the name of the newest evaluation of a set of images; in the order given.
     """
     by_images: dict[str, dict[str, EvaluationInfo]] = {}
-    for one in evaluations:
-        by_images.setdefault(one.protocol["images_sha256"], {}).setdefault(one.protocol["model"], one)
-    return {next(iter(some.values())).name: list(some.values()) for some in by_images.values()}
+    for info in evaluations:
+        by_images.setdefault(info.protocol.images_sha256, {}).setdefault(info.protocol.model, info)
+    return {next(iter(by_model.values())).name: list(by_model.values()) for by_model in by_images.values()}
 
 
 def build_leaderboard(evaluations: Sequence[EvaluationInfo], settings: Settings) -> pd.DataFrame:
-    """A row a model, the best balanced accuracy first.
+    """Build a table with a row for each model, the best balanced accuracy first.
 
     Returns
     -------
-    DataFrame with the columns evaluation, model; accuracy, accuracy_low, accuracy_high, balanced_accuracy,
-    balanced_low, balanced_high, ece, held_back (shares); size_mb, parameters, training_s (of the model on the shelf, NaN
-    where it is gone, has changed, or does not say); ms (a picture, as measured when it was judged: decoding, finding,
-    classifying); leaking (pictures that it has learned from, NaN where that is not known)
+    DataFrame
+        evaluation, model; accuracy, accuracy_low, accuracy_high, balanced_accuracy, balanced_accuracy_low,
+        balanced_accuracy_high, ece, flagged_for_review (shares); size_mb, parameters, training_s (of the model in the
+        model library, NaN where it is gone, has changed, or does not say); ms_per_image (decoding, finding and
+        classifying, as measured by the evaluation); leaking_images (that the model was trained on, NaN where that is
+        not known).
     """
     rows = []
-    for one in evaluations:
-        metrics_by_name = one.report["figures"]
-        leak = LeakSummary.from_json(one.protocol["leak"])
-        low, high = metrics_by_name["accuracy"]["interval"] or (None, None)
-        balanced_low, balanced_high = metrics_by_name["balanced_accuracy"]["interval"] or (None, None)
+    for info in evaluations:
+        metrics, protocol = info.report.metrics, info.protocol
+        accuracy, balanced = metrics["accuracy"], metrics["balanced_accuracy"]
+        low, high = accuracy.interval or (None, None)
+        balanced_low, balanced_high = balanced.interval or (None, None)
         rows.append(
             {
-                "evaluation": one.name,
-                "model": one.protocol["model"],
-                "accuracy": metrics_by_name["accuracy"]["value"],
+                "evaluation": info.name,
+                "model": protocol.model,
+                "accuracy": accuracy.value,
                 "accuracy_low": low,
                 "accuracy_high": high,
-                "balanced_accuracy": metrics_by_name["balanced_accuracy"]["value"],
-                "balanced_low": balanced_low,
-                "balanced_high": balanced_high,
-                "ece": metrics_by_name["ece"]["value"],
-                "held_back": metrics_by_name["held_back"]["value"],
-                **_read_model_costs(one.protocol, settings),
-                "ms": 1000 / one.protocol["images_per_s"] if one.protocol.get("images_per_s") else None,
-                "leaking": leak.leaking if leak.is_known else None,
+                "balanced_accuracy": balanced.value,
+                "balanced_accuracy_low": balanced_low,
+                "balanced_accuracy_high": balanced_high,
+                "ece": metrics["ece"].value,
+                "flagged_for_review": metrics["flagged_for_review"].value,
+                **_read_model_costs(protocol, settings),
+                "ms_per_image": 1000 / protocol.images_per_s if protocol.images_per_s else None,
+                "leaking_images": protocol.leak.n_leaking if protocol.leak.is_known else None,
             }
         )
     table = pd.DataFrame(rows)
@@ -71,14 +75,15 @@ def build_leaderboard(evaluations: Sequence[EvaluationInfo], settings: Settings)
     return table.sort_values("balanced_accuracy", ascending=False, ignore_index=True)
 
 
-def _read_model_costs(protocol: dict[str, Any], settings: Settings) -> dict[str, float | None]:
+def _read_model_costs(evaluated: EvaluationProtocol | EnsembleMember, settings: Settings) -> dict[str, float | None]:
+    """Read the costs of a model, or add up those of the members of an ensemble."""
     nothing: dict[str, float | None] = {"size_mb": None, "parameters": None, "training_s": None}
-    if protocol.get("members"):
-        parts = [_read_model_costs(member, settings) for member in protocol["members"]]
+    if isinstance(evaluated, EvaluationProtocol) and evaluated.members:
+        parts = [_read_model_costs(member, settings) for member in evaluated.members]
         return {name: _sum_if_complete([part[name] for part in parts]) for name in nothing}
     with suppress(ModelError):
-        model = get_model(protocol["model"], settings)
-        if model.sha256 == protocol["model_sha256"]:
+        model = get_model(evaluated.model, settings)
+        if model.sha256 == evaluated.model_sha256:
             metrics = _read_metrics(model.folder)
             size = (model.folder / "model.onnx").stat().st_size / 1e6
             return {"size_mb": size, "parameters": metrics.get("parameters"), "training_s": metrics.get("seconds")}

@@ -1,9 +1,9 @@
-"""Does a labelled set hold pictures that a model has learned from, or copies of them?"""
+"""Does a labelled set hold images that a model was trained on, or copies of them?"""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -16,180 +16,223 @@ from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.model_store.provenance import Provenance
 
+# As they stand in the column `leak` of a stored prediction table.
 TRAINED_ON, SAME_CELL, NEAR_COPY, CHOSEN_ON = "learned", "same cell", "near copy", "chosen on"
-LEAKS = (TRAINED_ON, SAME_CELL, NEAR_COPY)  # not those that something was only chosen on
+LEAKS: Final = (TRAINED_ON, SAME_CELL, NEAR_COPY)  # the worst first; without CHOSEN_ON, which is no leak
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class LeakSummary:
-    """What a model has seen of N pictures.
+    """What a model has seen of the images of an evaluation.
 
-    is_known : whether the model says what it learned from; if not, all else is empty
-    images : N
-    learned : of them, those whose very bytes it learned from
-    same_cell : others that show a source cell it learned from, by the groups of the evaluation
-    near_copies : others that are near copies of learned pictures, by their pixels; None where that was not looked for
-    chosen_on : others that its last epoch or thresholds were chosen on; no leak, but figures may be a little too good
-    compared_with : names of the datasets whose learned pictures were compared by pixels
+    Attributes
+    ----------
+    is_known : bool
+        Whether the model says what it was trained on; if not, all counts are empty.
+    images : int
+        Of the evaluation.
+    trained_on : int
+        Images whose very bytes the model was trained on.
+    same_cell : int
+        Others that show a source cell that the model was trained on, by the groups of the evaluation.
+    near_copies : int or None
+        Others that are near copies of training images, by their pixels; None where pixels were not compared.
+    chosen_on : int
+        Others that the checkpoint or the thresholds were chosen on. No leak, but metrics may be a little too good.
+    compared_with : tuple of str
+        Names of the datasets whose training images were compared by pixels.
     """
 
     is_known: bool
     images: int
-    learned: int = 0
+    trained_on: int = 0
     same_cell: int = 0
     near_copies: int | None = None
     chosen_on: int = 0
     compared_with: tuple[str, ...] = ()
 
     @property
-    def leaking(self) -> int:
-        """Pictures that the model has, in one way or another, learned from."""
-        return self.learned + self.same_cell + (self.near_copies or 0)
+    def n_leaking(self) -> int:
+        """Images that the model was, in one way or another, trained on."""
+        return self.trained_on + self.same_cell + (self.near_copies or 0)
 
     @property
     def is_clean(self) -> bool:
-        """Whether it is known that the model learned from none of them."""
-        return self.is_known and not self.leaking
+        """Whether it is known that the model was trained on none of the images."""
+        return self.is_known and not self.n_leaking
 
     def describe(self) -> list[str]:
-        """What it comes to, for people; the first is the one to show."""
+        """Return plain sentences for people; the first is the one to show."""
         if not self.is_known:
             return [
-                "It is not known which pictures this model learned from, so a leak cannot be told: the figures are honest"
-                " only if none of these pictures, and no copy of one, was among them."
+                "It is not known which images this model was trained on, so leaks cannot be checked. The metrics are"
+                " honest only if it was trained on none of these images and on no copy of one."
             ]
-        found = []
-        if self.leaking:
-            kinds = ((self.learned, "the very pictures"), (self.same_cell, "other pictures of learned cells"))
-            parts = [f"{n:,} {words}" for n, words in (*kinds, (self.near_copies or 0, "near copies")) if n]
-            found.append(
-                f"The model has learned from {self.leaking:,} of these {self.images:,} pictures ({', '.join(parts)}):"
-                " the figures below are too good."
+        if self.n_leaking:
+            kinds = (
+                (self.trained_on, "the same image"),
+                (self.same_cell, "another image of the same cell"),
+                (self.near_copies or 0, "a near copy"),
             )
+            parts = ", ".join(f"{kind}: {n:,}" for n, kind in kinds if n)
+            sentences = [
+                f"The model was trained on {self.n_leaking:,} of these {self.images:,} images ({parts}). The metrics"
+                " below are too good."
+            ]
         else:
-            found.append("None of these pictures is one that the model learned from.")
+            sentences = ["The model was trained on none of these images."]
         if self.near_copies is None:
-            found.append(
-                "Near copies were not looked for by pixels: it was not asked for, or no other dataset here holds pictures that"
-                " it learned."
+            sentences.append(
+                "Near copies were not searched for by their pixels: this was switched off, or no other dataset here"
+                " holds images that the model was trained on."
             )
         else:
-            found.append(f"Near copies were looked for in {', '.join(self.compared_with)}.")
+            sentences.append(f"Near copies were searched for in {', '.join(self.compared_with)}.")
         if self.chosen_on:
-            found.append(
-                f"The thresholds of the model or its last epoch were chosen on {self.chosen_on:,} of them: their figures"
+            sentences.append(
+                f"The model's checkpoint or thresholds were chosen on {self.chosen_on:,} of the images. Their metrics"
                 " may be a little too good."
             )
-        return found
+        return sentences
 
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `from_json` gives the same."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON; `from_dict` reads it."""
+        values = asdict(self)
+        stored = {("learned" if name == "trained_on" else name): value for name, value in values.items()}
+        return stored | {"compared_with": list(self.compared_with)}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "LeakSummary":
-        return cls(**values | {"compared_with": tuple(values["compared_with"])})
+    def from_dict(cls, values: Mapping[str, Any]) -> "LeakSummary":
+        """Read a summary as `to_dict` writes it."""
+        known = {("trained_on" if name == "learned" else name): value for name, value in values.items()}
+        return cls(**known | {"compared_with": tuple(values["compared_with"])})
 
 
 def check_leaks(
-    learned: Provenance | None,
+    provenance: Provenance | None,
     sha256: Sequence[str],
     trained_groups: set[int],
     groups: np.ndarray,
     near_copies: tuple[np.ndarray, tuple[str, ...]] | None = None,
 ) -> tuple[LeakSummary, np.ndarray]:
-    """Say what a model has seen of N pictures.
+    """Find out what a model has seen of N images.
 
     Parameters
     ----------
-    learned : what the model learned from; None where it does not say
-    sha256 : of the bytes of each picture, in hexadecimal
-    learned_groups : source cells of which the model learned a picture, that need not be among the N
-    groups : int array of shape (N,), source cell of each picture
-    near_copies : bool array of shape (N,) and the names of the datasets compared with, as `find_near_copies` finds them;
-        None where that was not looked for
+    provenance : Provenance or None
+        What the model was trained on; None where it does not say.
+    sha256 : sequence of str, length N
+        Of the bytes of each image, in hexadecimal.
+    trained_groups : set of int
+        Source cells that the model was trained on, by any image of the dataset.
+    groups : ndarray of int, shape (N,)
+        Source cell of each image.
+    near_copies : tuple of (ndarray of bool, shape (N,), tuple of str), optional
+        As `find_near_copies` returns it; None where pixels were not compared.
 
     Returns
     -------
-    LeakFound, and an object array of shape (N,): `TRAINED_ON`, `SAME_CELL`, `NEAR_COPY`, `CHOSEN_ON` or ""
+    summary : LeakSummary
+    leak_kinds : ndarray of object, shape (N,)
+        `TRAINED_ON`, `SAME_CELL`, `NEAR_COPY`, `CHOSEN_ON` or "" for each image.
     """
-    words = np.full(len(groups), "", object)
-    if learned is None:
-        return LeakSummary(False, len(groups)), words
-    is_trained_on = learned.is_trained_on(sha256)
-    words[learned.is_selected_on(sha256)] = CHOSEN_ON
+    leak_kinds = np.full(len(groups), "", object)
+    if provenance is None:
+        return LeakSummary(False, len(groups)), leak_kinds
+    is_trained_on = provenance.is_trained_on(sha256)
+    leak_kinds[provenance.is_selected_on(sha256)] = CHOSEN_ON
     if near_copies is not None:
-        words[near_copies[0]] = NEAR_COPY
-    words[np.isin(groups, list(trained_groups | set(groups[is_trained_on].tolist())))] = SAME_CELL
-    words[is_trained_on] = TRAINED_ON
-    compared = () if near_copies is None else near_copies[1]
-    found = count_leaks(
-        words, LeakSummary(True, 0, near_copies=None if near_copies is None else 0, compared_with=compared)
+        leak_kinds[near_copies[0]] = NEAR_COPY
+    leak_kinds[np.isin(groups, list(trained_groups | set(groups[is_trained_on].tolist())))] = SAME_CELL
+    leak_kinds[is_trained_on] = TRAINED_ON
+    was_compared = near_copies is not None
+    empty = LeakSummary(
+        True, 0, near_copies=0 if was_compared else None, compared_with=near_copies[1] if near_copies else ()
     )
-    return found, words
+    return count_leaks(leak_kinds, empty), leak_kinds
 
 
-def count_leaks(words: np.ndarray, how: LeakSummary) -> LeakSummary:
-    """Count what stands beside the pictures of an evaluation, found as `how` was.
+def count_leaks(leak_kinds: np.ndarray, checked: LeakSummary) -> LeakSummary:
+    """Count the leaks among the images of an evaluation.
 
     Parameters
     ----------
-    words : object array of shape (N,), as `check_leaks` gives it
+    leak_kinds : ndarray of object, shape (N,)
+        As `check_leaks` returns it.
+    checked : LeakSummary
+        Says what was checked; its counts are replaced.
+
+    Returns
+    -------
+    LeakSummary
     """
-    count = Counter(words.tolist())
+    count = Counter(leak_kinds.tolist())
     return replace(
-        how,
-        images=len(words),
-        learned=count[TRAINED_ON],
+        checked,
+        images=len(leak_kinds),
+        trained_on=count[TRAINED_ON],
         same_cell=count[SAME_CELL],
-        near_copies=None if how.near_copies is None else count[NEAR_COPY],
+        near_copies=None if checked.near_copies is None else count[NEAR_COPY],
         chosen_on=count[CHOSEN_ON],
     )
 
 
-def find_training_datasets(learned: Provenance, settings: Settings) -> list[tuple[Dataset, pd.DataFrame]]:
-    """The registered datasets that hold learned pictures, each with the rows of its images table that were learned."""
-    found = []
+def find_training_datasets(provenance: Provenance, settings: Settings) -> list[tuple[Dataset, pd.DataFrame]]:
+    """Find the registered datasets that hold training images of a model.
+
+    Returns
+    -------
+    list of (Dataset, DataFrame)
+        The rows of its images table that the model was trained on.
+    """
+    training_datasets = []
     for dataset in list_datasets(settings):
         table = read_images_table(dataset)
-        rows = table[(table["problem"] == "") & learned.is_trained_on(table["sha256"])]
+        rows = table[(table["problem"] == "") & provenance.is_trained_on(table["sha256"])]
         if len(rows):
-            found.append((dataset, rows))
-    return found
+            training_datasets.append((dataset, rows))
+    return training_datasets
 
 
 def find_near_copies(
-    learned: Sequence[tuple[Dataset, pd.DataFrame]],
+    training_datasets: Sequence[tuple[Dataset, pd.DataFrame]],
     images: Contents,
     records: Sequence[Record],
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]] | None:
-    """Compare pictures with learned ones by their pixels; minutes for thousands.
+    """Compare images with training images by their pixels; takes minutes for thousands.
 
     Parameters
     ----------
-    learned : datasets and their learned rows, as `find_training_datasets` gives them
-    images, records : the N pictures to judge
+    training_datasets : sequence of (Dataset, DataFrame)
+        As `find_training_datasets` returns them.
+    images : Contents
+    records : sequence of Record, length N
+        The images to evaluate.
+    on_progress : callable, optional
+        Called with what is done, and (done, total) of it.
+    should_stop : callable, optional
 
     Returns
     -------
-    bool array of shape (N,), whether each is a near copy of a learned one, and the names of the datasets compared with;
-    None if there is none to compare with
+    tuple of (ndarray of bool, shape (N,), tuple of str), or None
+        Whether each is a near copy of a training image, and the names of the datasets compared with; None if there is
+        none to compare with.
 
     Raises
     ------
     DatasetError
-        If pictures cannot be read.
+        If images cannot be read.
     StoppedError
         If `should_stop` says so.
     """
-    if not learned:
+    if not training_datasets:
         return None
     is_copy = np.zeros(len(records), bool)
-    for dataset, rows in learned:
+    for dataset, rows in training_datasets:
 
         def report_progress(done: int, total: int, name: str = dataset.name) -> None:
             if on_progress is not None:
@@ -197,7 +240,7 @@ def find_near_copies(
 
         with Contents(dataset.path) as dataset_images:
             trained_records = [Record(file, label) for file, label in rows[["file", "label"]].itertuples(index=False)]
-            sets = (ImageSet("learned", dataset_images, trained_records), ImageSet("judged", images, records))
+            sets = (ImageSet("trained on", dataset_images, trained_records), ImageSet("evaluated", images, records))
             report = find_leaks(sets, report_progress, should_stop)
         is_copy[[pair.b - len(trained_records) for pair in report.pairs]] = True
-    return is_copy, tuple(dataset.name for dataset, _ in learned)
+    return is_copy, tuple(dataset.name for dataset, _ in training_datasets)

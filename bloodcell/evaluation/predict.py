@@ -1,13 +1,14 @@
-"""Run a model over a labelled dataset, by the same pipeline as everything else."""
+"""Run a model over labelled images, by the same pipeline as everything else."""
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
@@ -15,21 +16,36 @@ from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 
-Progress = Callable[[int, int], None]
-
 
 def match_records_to_classes(records: Iterable[Record], class_names: Sequence[str]) -> list[Record]:
-    """Images of a model's classes, their labels written as the model does, whatever their capitals.
+    """Select the images of a model's classes and write their labels as the model does, whatever their capitals.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    class_names : sequence of str
+
+    Returns
+    -------
+    list of Record
 
     Raises
     ------
     DatasetError
         If there are none.
+
+    Examples
+    --------
+    >>> records = [Record("1.png", "Monocyte"), Record("2.png", "basophil")]
+    >>> match_records_to_classes(records, ["EOSINOPHIL", "MONOCYTE"])
+    [Record(file='1.png', label='MONOCYTE')]
     """
     records = list(records)
     names = {normalise_label(name): name for name in class_names}
     known = [
-        replace(one, label=names[normalise_label(one.label)]) for one in records if normalise_label(one.label) in names
+        replace(record, label=names[normalise_label(record.label)])
+        for record in records
+        if normalise_label(record.label) in names
     ]
     if not known:
         raise _no_matching_label_error(records, class_names)
@@ -41,20 +57,30 @@ def predict_records(
     images: Contents,
     records: Sequence[Record],
     groups: np.ndarray,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Predictions:
-    """Classify every image whose label the model knows; of several cells in one image the largest counts.
+    """Classify every image whose label the model knows; of several cells in an image the largest counts.
 
     Parameters
     ----------
-    records : labelled images (see `match_records_to_classes`); labels outside the model's classes are left out
-    groups : array of shape (len(records),), source cell of each
+    engine : Engine
+    images : Contents
+    records : sequence of Record, length N
+        Labelled images (see `match_records_to_classes`); labels outside the model's classes are left out.
+    groups : ndarray, shape (N,)
+        Source cell of each image.
+    on_progress : callable, optional
+        Called with (done, total) after each image.
+
+    Returns
+    -------
+    Predictions
 
     Raises
     ------
     DatasetError
-        If no label is one of the model's classes, or the bytes of an image are not to be had. A picture that cannot
-        be decoded is no error: it counts as not answered.
+        If no label is one of the model's classes, or the bytes of an image cannot be read. An image that cannot be
+        decoded is no error: it has no prediction.
     """
     rows = [row for row, record in enumerate(records) if record.label in engine.class_names]
     if not rows:
@@ -64,19 +90,31 @@ def predict_records(
     probs = np.zeros((len(rows), len(engine.class_names)), np.float32)
     status = np.full(len(rows), "", dtype="<U12")
     boxes = np.full((len(rows), 4), -1)
-    for at, result in enumerate(analyse(engine, (_read_bytes(images, records[row].file) for row in rows))):
+    for index, result in enumerate(analyse(engine, (_read_bytes(images, records[row].file) for row in rows))):
         if result.cells:
-            cell = max(result.cells, key=lambda found: found.box.area_px)
-            y_pred[at] = engine.class_names.index(cell.class_name)
-            probs[at], status[at] = cell.probs, cell.status
-            boxes[at] = cell.box.top, cell.box.left, cell.box.bottom, cell.box.right
+            cell = max(result.cells, key=lambda candidate: candidate.box.area_px)
+            y_pred[index] = engine.class_names.index(cell.class_name)
+            probs[index], status[index] = cell.probs, cell.status
+            boxes[index] = cell.box.top, cell.box.left, cell.box.bottom, cell.box.right
         if on_progress is not None:
-            on_progress(at + 1, len(rows))
+            on_progress(index + 1, len(rows))
     return Predictions(engine.class_names, y_true, y_pred, probs, status, groups[rows], boxes)
 
 
 def format_predictions_csv(records: Sequence[Record], predictions: Predictions) -> str:
-    """One row an image: file, label, prediction ("" if not answered), status, source cell, probabilities."""
+    """Return predictions as CSV, a row for each image.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Those whose label is none of the classes are left out.
+    predictions : Predictions
+
+    Returns
+    -------
+    str
+        Columns file, label, prediction ("" where there is none), status, source_cell, and prob_ + class for each class.
+    """
     names = predictions.class_names
     known = [record for record in records if record.label in names]
     text = io.StringIO()
@@ -84,10 +122,11 @@ def format_predictions_csv(records: Sequence[Record], predictions: Predictions) 
     writer.writerow(["file", "label", "prediction", "status", "source_cell", *[f"prob_{name}" for name in names]])
     for row, record in enumerate(known):
         pred = int(predictions.y_pred[row])
-        answer = names[pred] if pred != NO_PREDICTION else ""
-        shares = [f"{prob:.5f}" for prob in predictions.probs[row]]
-        group = predictions.groups[row]
-        writer.writerow([record.file, record.label, answer, predictions.status[row], group, *shares])
+        predicted = names[pred] if pred != NO_PREDICTION else ""
+        probs = [f"{prob:.5f}" for prob in predictions.probs[row]]
+        writer.writerow(
+            [record.file, record.label, predicted, predictions.status[row], predictions.groups[row], *probs]
+        )
     return text.getvalue()
 
 
@@ -99,5 +138,5 @@ def _read_bytes(images: Contents, file: str) -> bytes:
 
 
 def _no_matching_label_error(records: Sequence[Record], class_names: Sequence[str]) -> DatasetError:
-    found = sorted({record.label for record in records})[:12]
-    return DatasetError(f"No image is labelled {', '.join(class_names)}. Labels found: {found}.")
+    labels = sorted({record.label for record in records})[:12]
+    return DatasetError(f"No image is labelled {', '.join(class_names)}. Labels found: {labels}.")

@@ -1,13 +1,14 @@
-"""The labelled pictures that an evaluation is about: which of a dataset, with their source cells."""
+"""The labelled images of an evaluation: which ones of a dataset, with their source cells."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.progress import OnStep
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits
 from bloodcell.datasets.catalog.label_errors import read_label_errors
@@ -22,35 +23,49 @@ from bloodcell.evaluation.predict import match_records_to_classes
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.model_store.provenance import Provenance
 
-Progress = Callable[[str, int, int], None]
 PIXELS = "pixels"
 
 
 @dataclass(frozen=True)
 class EvaluationImages:
-    """The pictures of an evaluation.
+    """The N images of an evaluation.
 
-    images, records : to read them from; labels as the model writes them
-    groups : int64 (N,), source cell of each
-    learned_groups : of these, those that the model learned a picture of, wherever in the dataset that lies
-    left_out : label that the model does not know -> pictures
-    marked : files left out because their label is marked as wrong
+    Attributes
+    ----------
+    images : Contents
+        To read them from.
+    records : list of Record, length N
+        Labels as the model writes them.
+    groups : ndarray of int64, shape (N,)
+        Source cell of each.
+    trained_groups : set of int
+        Source cells that the model was trained on, by any image of the dataset.
+    excluded_labels : dict of str to int
+        Images of each label that the model does not know.
+    excluded_files : tuple of str
+        Files left out because their label is marked as wrong.
     """
 
     images: Contents
     records: list[Record]
     groups: np.ndarray
     trained_groups: set[int]
-    left_out: dict[str, int]
-    marked: tuple[str, ...]
+    excluded_labels: dict[str, int]
+    excluded_files: tuple[str, ...]
 
 
 def count_part_images(dataset: Dataset) -> dict[tuple[str, str], int]:
-    """What of a dataset can be judged by itself: (split, part) -> pictures; the split "" is the dataset's own."""
-    found = Counter(("", one) for one in read_images_table(dataset)["split"] if one)
+    """Count the images of each part of a dataset that can be evaluated by itself.
+
+    Returns
+    -------
+    dict of (str, str) to int
+        By (split, part); the split "" is the dataset's own.
+    """
+    counts = Counter(("", part) for part in read_images_table(dataset)["split"] if part)
     for name, file in list_stored_splits(dataset).items():
-        found.update((name, part) for part in read_split(file).table["split"])
-    return dict(found)
+        counts.update((name, part) for part in read_split(file).table["split"])
+    return dict(counts)
 
 
 def select_images(
@@ -59,9 +74,26 @@ def select_images(
     settings: Settings,
     class_names: Sequence[str],
     provenance: Provenance | None,
-    on_progress: Progress,
+    on_step: OnStep,
 ) -> EvaluationImages:
-    """Open the pictures that settings name, find their source cells, and leave out what the model does not know.
+    """Open the images that a spec names, find their source cells, and leave out what the model does not know.
+
+    Parameters
+    ----------
+    spec : EvaluateSpec
+    data_dir : Path
+        Folder that the path of ``spec.data`` starts from.
+    settings : Settings
+    class_names : sequence of str
+        Of the model.
+    provenance : Provenance or None
+        What the model was trained on; None where it does not say.
+    on_step : callable
+        Called with what is being done, and (done, total) of it.
+
+    Returns
+    -------
+    EvaluationImages
 
     Raises
     ------
@@ -76,11 +108,11 @@ def select_images(
     marks = read_label_errors(dataset) if dataset is not None and spec.leaves_out_marked else {}
     records = [record for record in known if record.file not in marks]
     if not records:
-        raise DatasetError(f"All {len(known)} pictures are marked as label errors, so none is left to judge.")
-    names = {record.file for record in known}
+        raise DatasetError(f"All {len(known)} images are marked as label errors, so none is left to evaluate.")
+    known_files = {record.file for record in known}
     if source.groups == PIXELS:
         groups = resolve_source_cells(
-            source, data_dir, images, records, lambda done, total: on_progress("copies", done, total)
+            source, data_dir, images, records, lambda done, total: on_step("copies", done, total)
         )
         trained_groups: set[int] = set()
     else:
@@ -93,7 +125,7 @@ def select_images(
         records,
         groups,
         trained_groups,
-        dict(Counter(record.label for record in in_part if record.file not in names)),
+        dict(Counter(record.label for record in in_part if record.file not in known_files)),
         tuple(record.file for record in known if record.file in marks),
     )
 
@@ -101,7 +133,6 @@ def select_images(
 def _select_part(
     spec: EvaluateSpec, data_dir: Path, dataset: Dataset | None, all_records: Sequence[Record]
 ) -> list[Record]:
-    """The pictures of the part that was asked for."""
     if not spec.part:
         return list(all_records)
     split = read_source_split(spec.data, data_dir)
@@ -112,15 +143,15 @@ def _select_part(
         part_of = dict(zip(table["file"], table["split"], strict=True))
     else:
         part_of = {}
-    found = [record for record in all_records if part_of.get(record.file) == spec.part]
-    if not found:
+    in_part = [record for record in all_records if part_of.get(record.file) == spec.part]
+    if not in_part:
         part_names = ", ".join(sorted(set(part_of.values()) - {""})) or "none"
-        raise DatasetError(f"{spec.data.name} has no pictures in a part {spec.part!r}. Its parts: {part_names}.")
-    return found
+        raise DatasetError(f"{spec.data.name} has no images in a part {spec.part!r}. Its parts: {part_names}.")
+    return in_part
 
 
 def _find_trained_groups(dataset: Dataset | None, provenance: Provenance | None, group_of: dict[str, int]) -> set[int]:
-    """Source cells of a dataset that a model learned a picture of."""
+    """Find the source cells of a dataset that a model was trained on."""
     if dataset is None or provenance is None:
         return set()
     table = read_images_table(dataset)

@@ -1,4 +1,4 @@
-"""What is asked of an evaluation: a model, a labelled dataset or a part of it, as JSON."""
+"""What an evaluation is asked for: a model, and a labelled dataset or a part of it."""
 
 import re
 from dataclasses import dataclass
@@ -14,13 +14,22 @@ NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 class EvaluateSpec(Spec):
     """One evaluation.
 
-    name : of its folder in the workspace
-    model : name of a model on the shelf
-    data : SourceSpec, the labelled images; its `groups` say which show the same cell, its `split` whose parts are meant
-    title : what to show
-    part : of the split that `data` names, or else of the dataset itself (train, test); "" for all images
-    leaves_out_marked : leave out the pictures of a registered dataset whose labels are marked as wrong
-    compares_pixels : look for near copies of learned pictures in other registered datasets that hold such, too
+    Attributes
+    ----------
+    name : str
+        Of its folder in the workspace.
+    model : str
+        Name of a model in the model library.
+    data : SourceSpec
+        The labelled images; its `groups` say which show the same cell, its `split` whose parts are meant.
+    title : str, default ""
+        What to show; `display_title` where it is empty.
+    part : str, default ""
+        Part of the split that `data` names, or else of the dataset itself (train, test); "" for all images.
+    leaves_out_marked : bool, default False
+        Leave out the images of a registered dataset whose labels are marked as wrong.
+    compares_pixels : bool, default True
+        Also search other registered datasets for near copies of training images.
     """
 
     name: str
@@ -40,7 +49,7 @@ class EvaluateSpec(Spec):
             "`name` must be up to 80 small letters, digits, dots, dashes and underscores, the first a letter or digit."
             f" Received: {self.name[:100]!r}.",
         )
-        require(bool(self.model), "`model` must name a model of the shelf. Received: ''.")
+        require(bool(self.model), "`model` must name a model in the model library. Received: ''.")
         require(
             not self.data.split or bool(self.part),
             f"`part` must name a part of the split {self.data.split!r}. Received: ''.",
@@ -48,5 +57,5 @@ class EvaluateSpec(Spec):
 
     @property
     def display_title(self) -> str:
-        """What is asked, as lists of jobs and evaluations show it."""
+        """The title that lists of jobs and evaluations show."""
         return self.title or f"{self.model} on {self.data.name}" + (f", {self.part}" if self.part else "")

@@ -18,10 +18,10 @@ from bloodcell.core.errors import DatasetError, RunError
 from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control, raise_if_stopped
 from bloodcell.datasets.splits.split import EXCLUDED, TEST, draw_groups
+from bloodcell.evaluation.metrics.bootstrap import cluster_bootstrap
 from bloodcell.evaluation.metrics.class_metrics import balanced_accuracy
-from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.evaluation.metrics.summary import summarise_metrics
 from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.inference.ood import FeatureStatistics, load_feature_statistics
 from bloodcell.model_store.folder import model_sha256, read_description
@@ -77,7 +77,7 @@ def run_adapt(
     -------
     dict, as adapt.json
         rule, is_better, cells (learned from, held back, source cells, classes that none was held back of)
-        before, after : `evaluation.metrics.summary.summarise_metrics` on the held-back cells
+        before, after : `evaluation.metrics.measure.summarise_metrics` on the held-back cells
         difference, difference_interval : of the balanced accuracies, over source cells; mended, spoiled: cells
         thresholds : "set anew ..." or "those of the model before ..."
 

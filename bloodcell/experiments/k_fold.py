@@ -14,7 +14,7 @@ from bloodcell.core.progress import Control
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.splits.split import Split
 from bloodcell.datasets.splits.split_file import encode_split_csv
-from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.evaluation.predict import format_predictions_csv
 from bloodcell.training.fitting.cross_validation import (
     build_predictions,
@@ -46,7 +46,7 @@ def run_k_fold(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path,
 
     Returns
     -------
-    dict, as kfold.json: all of `evaluation.metrics.summary.summarise_metrics` over the cells of all folds, intervals over source cells,
+    dict, as kfold.json: all of `evaluation.metrics.measure.summarise_metrics` over the cells of all folds, intervals over source cells,
     with probabilities and statuses as calibrated on these answers; log_loss; folds, the rows of folds.csv; no_cell,
     source -> labelled images without a white cell, which are not scored
 

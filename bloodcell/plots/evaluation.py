@@ -1,8 +1,8 @@
-"""Charts of one evaluation: figures with intervals, ROC and precision-recall, reliability, risk against coverage."""
+"""Charts of evaluations: metrics with intervals, ROC and precision-recall, reliability, risk against coverage."""
 
 import html
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -10,62 +10,49 @@ import plotly.graph_objects as go
 
 from bloodcell.evaluation.metrics.ranking import count_positives, rank_scores
 from bloodcell.evaluation.metrics.reliability import Bin
+from bloodcell.evaluation.metrics.report import Metric
 from bloodcell.plots import theme
 
 MAX_CURVE_POINTS: Final = 600  # of a curve, more cannot be told apart
+_IMAGE_INTERVAL_COLOUR: Final = "#b9b6c4"
 
 
-def plot_metric_intervals(metrics: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+def plot_metric_intervals(metrics: Mapping[str, Metric]) -> go.Figure:
     """Draw shares with their interval over source cells, and the one over images in grey.
 
     Parameters
     ----------
-    figures : words -> {value, interval, plain_interval}, from 0 to 1; those without a value are left out
+    metrics : mapping of str to Metric
+        By title, from 0 to 1; those without a value are left out.
 
     Returns
     -------
-    plotly Figure, with the traces "single pictures" and "source cells"
+    plotly Figure
+        With the traces "over images" and "over source cells".
     """
-    rows = [(name, one) for name, one in metrics.items() if one["value"] is not None]
+    rows = [(title, metric.value, metric) for title, metric in metrics.items() if metric.value is not None]
+    image_bounds = [metric.image_interval or (value, value) for _, value, metric in rows]
+    cell_bounds = [metric.interval or (value, value) for _, value, metric in rows]
     figure = go.Figure()
-    for way, key, colour, width, shift in (
-        ("over single pictures", "plain_interval", "#b9b6c4", 7, 0.16),
-        ("over source cells", "interval", theme.ACCENT_COLOUR, 2.5, -0.1),
+    for name, all_bounds, marker_px, bar, shift in (
+        ("over images", image_bounds, 1, {"color": _IMAGE_INTERVAL_COLOUR, "thickness": 7, "width": 0}, 0.16),
+        ("over source cells", cell_bounds, 10, {"color": theme.ACCENT_COLOUR, "thickness": 2.5, "width": 5}, -0.1),
     ):
-        bounds = [one[key] or [one["value"]] * 2 for _, one in rows]
+        values = [value for _, value, _ in rows]
         figure.add_scatter(
-            x=[one["value"] for _, one in rows],
+            x=values,
             y=[number + shift for number in range(len(rows))],
-            name=way,
+            name=name,
             mode="markers",
-            marker={"color": colour, "size": 10 if key == "interval" else 1},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [max(0.0, high - one["value"]) for (_, one), (_, high) in zip(rows, bounds, strict=True)],
-                "arrayminus": [max(0.0, one["value"] - low) for (_, one), (low, _) in zip(rows, bounds, strict=True)],
-                "color": colour,
-                "thickness": width,
-                "width": 0 if key == "plain_interval" else 5,
-            },
-            customdata=[[name, low, high] for (name, _), (low, high) in zip(rows, bounds, strict=True)],
+            marker={"color": bar["color"], "size": marker_px},
+            error_x=_make_error_bars(values, all_bounds) | bar,
+            customdata=[[title, *bounds] for (title, _, _), bounds in zip(rows, all_bounds, strict=True)],
             hovertemplate="%{customdata[0]}: %{x:.3f} (%{customdata[1]:.3f} to %{customdata[2]:.3f}) "
-            + way
+            + name
             + "<extra></extra>",
         )
-    theme.apply_titled_layout(figure, "With 95 % intervals", 40 * len(rows) + 120)
-    figure.update_layout(
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}, dragmode=False
-    )
-    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", fixedrange=True)
-    figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=[name for name, _ in rows],
-        range=[len(rows) - 0.5, -0.5],
-        showgrid=False,
-        ticksuffix="  ",
-        fixedrange=True,
-    )
+    _lay_out_rows(figure, "With 95 % intervals", [title for title, _, _ in rows], 40 * len(rows) + 120)
+    figure.update_xaxes(range=[-0.02, 1.02])
     return figure
 
 
@@ -74,59 +61,81 @@ def plot_accuracies(table: pd.DataFrame) -> go.Figure:
 
     Parameters
     ----------
-    table : as `evaluation.leaderboard.build_leaderboard` gives it; the models stand in its order, from the top
+    table : DataFrame
+        As `evaluation.leaderboard.build_leaderboard` returns it; the models stand in its order, from the top.
+
+    Returns
+    -------
+    plotly Figure
+        With the traces "balanced accuracy" and "accuracy".
     """
-    rows = list(range(len(table)))
     figure = go.Figure()
-    for name, words, low, high, colour, shift in (
-        ("balanced_accuracy", "classes equal", "balanced_low", "balanced_high", theme.ACCENT_COLOUR, -0.12),
-        ("accuracy", "right", "accuracy_low", "accuracy_high", theme.BAR_COLOUR, 0.12),
+    for column, colour, shift in (
+        ("balanced_accuracy", theme.ACCENT_COLOUR, -0.12),
+        ("accuracy", theme.BAR_COLOUR, 0.12),
     ):
+        name = column.replace("_", " ")
+        bounds = table[[f"{column}_low", f"{column}_high"]].to_numpy(float)
+        bounds = np.where(np.isnan(bounds), table[[column]].to_numpy(float), bounds)
         figure.add_scatter(
-            x=table[name].tolist(),
-            y=[row + shift for row in rows],
-            name=words,
+            x=table[column].tolist(),
+            y=[row + shift for row in range(len(table))],
+            name=name,
             mode="markers",
             marker={"color": colour, "size": 10},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (table[high] - table[name]).fillna(0).tolist(),
-                "arrayminus": (table[name] - table[low]).fillna(0).tolist(),
-                "color": colour,
-                "thickness": 2,
-                "width": 4,
-            },
-            hovertemplate="%{x:.1%} " + words + "<extra></extra>",
+            error_x=_make_error_bars(table[column].tolist(), bounds.tolist())
+            | {"color": colour, "thickness": 2, "width": 4},
+            hovertemplate="%{x:.1%} " + name + "<extra></extra>",
         )
-    theme.apply_titled_layout(figure, "With 95 % intervals", 44 * len(rows) + 130)
+    names = [html.escape(name[:40], quote=False) for name in table["model"]]
+    _lay_out_rows(figure, "With 95 % intervals", names, 44 * len(table) + 130)
+    figure.update_xaxes(range=[None, 1.005])
+    return figure
+
+
+def _make_error_bars(values: Sequence[float], bounds: Sequence[Sequence[float]]) -> dict[str, object]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [max(0.0, high - value) for value, (_, high) in zip(values, bounds, strict=True)],
+        "arrayminus": [max(0.0, value - low) for value, (low, _) in zip(values, bounds, strict=True)],
+    }
+
+
+def _lay_out_rows(figure: go.Figure, title: str, row_names: Sequence[str], height_px: int) -> None:
+    theme.apply_titled_layout(figure, title, height_px)
     figure.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}, dragmode=False
     )
-    figure.update_xaxes(tickformat=".0%", fixedrange=True, range=[None, 1.005])
+    figure.update_xaxes(tickformat=".0%", fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows,
-        ticktext=[html.escape(name[:40], quote=False) for name in table["model"]],
-        range=[len(rows) - 0.5, -0.5],
+        tickvals=list(range(len(row_names))),
+        ticktext=list(row_names),
+        range=[len(row_names) - 0.5, -0.5],
         showgrid=False,
         ticksuffix="  ",
         fixedrange=True,
     )
-    return figure
 
 
 def plot_roc_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str]) -> go.Figure:
-    """Draw the ROC curve of each class against the others; a class with all pictures or none has none.
+    """Draw the ROC curve of each class against the others.
 
     Parameters
     ----------
-    y_true : int array of shape (N,)
-    probs : float array of shape (N, C)
+    y_true : ndarray of int, shape (N,)
+    probs : ndarray of float, shape (N, C)
+    class_names : sequence of str, length C
+
+    Returns
+    -------
+    plotly Figure
+        A trace for each class, but for those with all images or none; and the diagonal.
     """
     figure = _plot_class_curves(y_true, probs, class_names, lambda true, false: (false / false[-1], true / true[-1]))
     _add_diagonal(figure)
-    theme.apply_titled_layout(figure, "ROC, each class against the others", 380)
-    return _set_share_axes(figure, "False alarms, of the other classes", "Found, of the class")
+    theme.apply_titled_layout(figure, "ROC curve of each class against the others", 380)
+    return _set_share_axes(figure, "False positive rate", "True positive rate")
 
 
 def plot_precision_recall_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str]) -> go.Figure:
@@ -135,93 +144,121 @@ def plot_precision_recall_curves(y_true: np.ndarray, probs: np.ndarray, class_na
         y_true, probs, class_names, lambda true, false: (true / true[-1], true / (true + false))
     )
     theme.apply_titled_layout(figure, "Precision and recall of each class", 380)
-    return _set_share_axes(figure, "Recall: found, of the class", "Precision: right, of so called")
+    return _set_share_axes(figure, "Recall", "Precision")
 
 
-def _plot_class_curves(y_true: np.ndarray, probs: np.ndarray, class_names: Sequence[str], points: Any) -> go.Figure:
+def _plot_class_curves(
+    y_true: np.ndarray,
+    probs: np.ndarray,
+    class_names: Sequence[str],
+    compute_points: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+) -> go.Figure:
     figure, styles = go.Figure(), theme.assign_class_styles(class_names)
-    for index, name in enumerate(class_names):
+    for index, class_name in enumerate(class_names):
         positive = y_true == index
         if positive.all() or not positive.any():
             continue
-        true, false = (
-            one[0] for one in count_positives(rank_scores(positive, probs[:, index]), np.ones((1, len(y_true))))
-        )
-        x, y = points(true, false)
-        some = np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_CURVE_POINTS)).round().astype(int))
-        style = styles[name]
+        counts = count_positives(rank_scores(positive, probs[:, index]), np.ones((1, len(y_true))))
+        x, y = compute_points(counts[0][0], counts[1][0])
+        shown = _choose_points(len(x))
+        style = styles[class_name]
         figure.add_scatter(
-            x=x[some].tolist(),
-            y=y[some].tolist(),
-            name=theme.format_chart_label(name),
+            x=x[shown].tolist(),
+            y=y[shown].tolist(),
+            name=theme.format_chart_label(class_name),
             mode="lines",
             line={"color": style.colour, "dash": style.dash, "width": 2},
-            hovertemplate=theme.format_chart_label(name) + ": %{x:.3f}, %{y:.3f}<extra></extra>",
+            hovertemplate=theme.format_chart_label(class_name) + ": %{x:.3f}, %{y:.3f}<extra></extra>",
         )
     return figure
 
 
+def _choose_points(n_points: int) -> np.ndarray:
+    """Choose at most `MAX_CURVE_POINTS` of the points of a curve, its ends among them."""
+    return np.unique(np.linspace(0, n_points - 1, min(n_points, MAX_CURVE_POINTS)).round().astype(int))
+
+
 def plot_reliability(bins: Sequence[Bin]) -> go.Figure:
-    """Draw how often answers are right against how sure the model was; a well calibrated model follows the diagonal."""
+    """Draw accuracy against predicted probability; a well calibrated model follows the diagonal.
+
+    Parameters
+    ----------
+    bins : sequence of Bin
+        As `evaluation.metrics.reliability.reliability_bins` returns them.
+
+    Returns
+    -------
+    plotly Figure
+        With the bars, a point for each, and the diagonal.
+    """
+    max_images = max((each.n_images for each in bins), default=1)
     figure = go.Figure()
     figure.add_bar(
-        x=[(one.low + one.high) / 2 for one in bins],
-        y=[one.accuracy for one in bins],
-        width=[0.94 * (one.high - one.low) for one in bins],
+        x=[(each.low + each.high) / 2 for each in bins],
+        y=[each.accuracy for each in bins],
+        width=[0.94 * (each.high - each.low) for each in bins],
         marker_color="#b795c4",
-        customdata=[[one.images, one.confidence, one.low, one.high] for one in bins],
-        hovertemplate="probability %{customdata[2]:.2f} to %{customdata[3]:.2f}: %{customdata[0]:,} pictures"
-        "<br>said %{customdata[1]:.1%}, right %{y:.1%}<extra></extra>",
+        customdata=[[each.n_images, each.confidence, each.low, each.high] for each in bins],
+        hovertemplate="probability %{customdata[2]:.2f} to %{customdata[3]:.2f}<br>images: %{customdata[0]:,}"
+        "<br>mean probability %{customdata[1]:.1%}, accuracy %{y:.1%}<extra></extra>",
         showlegend=False,
     )
     figure.add_scatter(
-        x=[one.confidence for one in bins],
-        y=[one.accuracy for one in bins],
+        x=[each.confidence for each in bins],
+        y=[each.accuracy for each in bins],
         mode="markers",
         marker={
             "color": theme.ACCENT_COLOUR,
-            "size": [6 + 18 * np.sqrt(one.images / max(each.images for each in bins)) for one in bins],
+            "size": [6 + 18 * np.sqrt(each.n_images / max_images) for each in bins],
         },
         hoverinfo="skip",
         showlegend=False,
     )
     _add_diagonal(figure)
-    theme.apply_titled_layout(figure, "Does a probability mean what it says?", 380)
-    return _set_share_axes(figure, "Probability of the answer", "Right answers")
+    theme.apply_titled_layout(figure, "Reliability diagram", 380)
+    return _set_share_axes(figure, "Predicted probability", "Accuracy")
 
 
 def plot_risk_coverage(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]], points: Mapping[str, tuple[float, float]]
 ) -> go.Figure:
-    """Draw the share of wrong answers among the surest pictures against the share that is answered.
+    """Draw the error rate of the most confident images against the share of images that is kept.
 
     Parameters
     ----------
-    curves : words -> coverage and risk, of `evaluation.metrics.reliability.risk_coverage`
-    points : words -> (coverage, risk) of single ways to choose, such as the confident ones
+    curves : mapping of str to (coverage, risk)
+        By name, of `evaluation.metrics.reliability.risk_coverage`.
+    points : mapping of str to (coverage, risk)
+        By name, of single ways to select, such as the status confident.
+
+    Returns
+    -------
+    plotly Figure
+        A trace for each curve, then one for each point.
     """
     figure = go.Figure()
+    hover = "coverage %{x:.1%}, error rate %{y:.2%}<extra></extra>"
     for number, (name, (coverage, risk)) in enumerate(curves.items()):
-        some = np.unique(np.linspace(0, len(coverage) - 1, min(len(coverage), MAX_CURVE_POINTS)).round().astype(int))
+        shown = _choose_points(len(coverage))
         figure.add_scatter(
-            x=coverage[some].tolist(),
-            y=risk[some].tolist(),
+            x=coverage[shown].tolist(),
+            y=risk[shown].tolist(),
             name=name,
             mode="lines",
             line={"color": theme.PALETTE[number % len(theme.PALETTE)], "width": 2},
-            hovertemplate="answered %{x:.1%}, of them wrong %{y:.2%}<extra></extra>",
+            hovertemplate=hover,
         )
-    for name, (covered, wrong) in points.items():
+    for name, (coverage_point, risk_point) in points.items():
         figure.add_scatter(
-            x=[covered],
-            y=[wrong],
+            x=[coverage_point],
+            y=[risk_point],
             name=name,
             mode="markers",
             marker={"size": 12, "symbol": "diamond", "color": theme.ACCENT_COLOUR},
-            hovertemplate=name + ": answered %{x:.1%}, of them wrong %{y:.2%}<extra></extra>",
+            hovertemplate=f"{name}: {hover}",
         )
-    theme.apply_titled_layout(figure, "Wrong answers, if only the surest are given", 380)
-    _set_share_axes(figure, "Pictures answered, the surest first", "Wrong among them")
+    theme.apply_titled_layout(figure, "Error rate against coverage", 380)
+    _set_share_axes(figure, "Coverage: images kept, the most confident first", "Error rate")
     figure.update_yaxes(range=None, rangemode="tozero", tickformat=".1%")
     return figure
 
@@ -232,10 +269,10 @@ def _add_diagonal(figure: go.Figure) -> None:
     )
 
 
-def _set_share_axes(figure: go.Figure, x: str, y: str) -> go.Figure:
+def _set_share_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
     figure.update_layout(
         legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "xanchor": "left"}, dragmode=False
     )
-    figure.update_xaxes(title=x, range=[-0.01, 1.01], tickformat=".0%", fixedrange=True)
-    figure.update_yaxes(title=y, range=[-0.01, 1.01], tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(title=x_title, range=[-0.01, 1.01], tickformat=".0%", fixedrange=True)
+    figure.update_yaxes(title=y_title, range=[-0.01, 1.01], tickformat=".0%", fixedrange=True)
     return figure

@@ -8,7 +8,6 @@ import pandas as pd
 
 from bloodcell.evaluation.compare import Comparison
 from bloodcell.evaluation.evaluation_folder import Evaluation
-from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.plots import theme
 from bloodcell.plots.confusion import plot_confusion_difference, plot_confusion_matrix
 from bloodcell.plots.evaluation import plot_accuracies
@@ -58,12 +57,12 @@ class ModelComparison:
 def render_comparison_html(content: ModelComparison) -> bytes:
     """Write the report as one HTML file that fetches nothing; bytes in UTF-8."""
     first = content.evaluations[0]
-    names = ", ".join(one.protocol["model"] for one in content.evaluations)
+    names = ", ".join(one.protocol.model for one in content.evaluations)
     report = first.report
     return html_page.page(
         f"{format_count(len(content.evaluations), 'model')} on {words.describe_dataset(first.protocol)}",
-        f"{names}, on {format_count(report['images'], 'picture')} of {format_count(report['source_cells'], 'source cell')}, which tell"
-        f" as much as {report['effective_cells']:,.0f} independent cells. {first.protocol['created'][:10]}. {INTENDED_USE}.",
+        f"{names}, on {format_count(report.n_images, 'picture')} of {format_count(report.n_source_cells, 'source cell')}, which tell"
+        f" as much as {report.effective_sample_size:,.0f} independent cells. {first.protocol.created[:10]}. {INTENDED_USE}.",
         [
             ("Which is better", _render_verdict(content)),
             ("Leaderboard", _render_leaderboard(content.leaderboard)),
@@ -77,10 +76,10 @@ def render_comparison_html(content: ModelComparison) -> bytes:
 def _render_verdict(content: ModelComparison) -> list[str]:
     parts = []
     for one in content.evaluations:
-        leak = LeakSummary.from_json(one.protocol["leak"])
-        if leak.leaking or not leak.is_known:
-            sentence = f"{one.protocol['model']}: {leak.describe()[0]}"
-            parts.append(html_page.warning(sentence, is_mild=not leak.leaking))
+        leak = one.protocol.leak
+        if leak.n_leaking or not leak.is_known:
+            sentence = f"{one.protocol.model}: {leak.describe()[0]}"
+            parts.append(html_page.warning(sentence, is_mild=not leak.n_leaking))
     parts += [html_page.paragraph(one.pair_sentence) for one in content.comparisons]
     parts += [
         html_page.paragraph(sentence)
@@ -101,14 +100,14 @@ def _render_leaderboard(leaderboard: pd.DataFrame) -> list[str]:
             format_percent(one.accuracy),
             format_interval(_interval_or_none(one.accuracy_low, one.accuracy_high)),
             format_percent(one.balanced_accuracy),
-            format_interval(_interval_or_none(one.balanced_low, one.balanced_high)),
+            format_interval(_interval_or_none(one.balanced_accuracy_low, one.balanced_accuracy_high)),
             format_number(None if pd.isna(one.ece) else one.ece),
-            format_percent(one.held_back),
+            format_percent(one.flagged_for_review),
             _format_digits(one.size_mb, 1),
             _format_digits(one.parameters, 0),
             _format_digits(one.training_s / 60, 0),
-            _format_digits(one.ms, 1),
-            "not known" if pd.isna(one.leaking) else _format_digits(one.leaking, 0),
+            _format_digits(one.ms_per_image, 1),
+            "not known" if pd.isna(one.leaking_images) else _format_digits(one.leaking_images, 0),
         )
         for one in leaderboard.itertuples(index=False)
     ]
@@ -120,8 +119,8 @@ def _render_leaderboard(leaderboard: pd.DataFrame) -> list[str]:
     return [html_page.table(_LEADERBOARD_HEADER, rows), html_page.paragraph(note, note=True), chart]
 
 
-def _interval_or_none(low: float, high: float) -> list[float] | None:
-    return None if pd.isna(low) or pd.isna(high) else [low, high]
+def _interval_or_none(low: float, high: float) -> tuple[float, float] | None:
+    return None if pd.isna(low) or pd.isna(high) else (low, high)
 
 
 def _format_digits(value: float, digits: int) -> str:
@@ -131,17 +130,15 @@ def _format_digits(value: float, digits: int) -> str:
 def _render_confusion_matrices(evaluations: Sequence[Evaluation]) -> list[str]:
     first = evaluations[0]
     shown = [
-        html_page.heading(one.protocol["model"])
-        + html_page.chart(
-            plot_confusion_matrix(one.report["confusion"], one.class_names), f"matrix-{_spell_number(at)}"
-        )
+        html_page.heading(one.protocol.model)
+        + html_page.chart(plot_confusion_matrix(one.report.confusion, one.class_names), f"matrix-{_spell_number(at)}")
         for at, one in enumerate(evaluations)
     ]
     same = [(at, one) for at, one in enumerate(evaluations) if at and one.class_names == first.class_names]
     differences = [
-        html_page.heading(f"{one.protocol['model']} less {first.protocol['model']}, in pictures")
+        html_page.heading(f"{one.protocol.model} less {first.protocol.model}, in pictures")
         + html_page.chart(
-            plot_confusion_difference(first.report["confusion"], one.report["confusion"], first.class_names),
+            plot_confusion_difference(first.report.confusion, one.report.confusion, first.class_names),
             f"difference-{_spell_number(at)}",
         )
         for at, one in same
@@ -163,8 +160,8 @@ def _render_disagreements(content: ModelComparison) -> list[str]:
         f"The models do not all say the same of {format_count(content.n_disagreements, 'picture')}; {shown}. First the label, then what each"
         " model says and how sure it is."
     )
-    tables = [one.answers.set_index("file") for one in content.evaluations]
-    names = [one.protocol["model"] for one in content.evaluations]
+    tables = [one.prediction_table.set_index("file") for one in content.evaluations]
+    names = [one.protocol.model for one in content.evaluations]
     captions = {}
     for file in content.crops:
         answers = [

@@ -19,10 +19,10 @@ _NO_PREDICTION: Final = "No answer"
 def render_evaluation_pdf(content: EvaluationContent) -> bytes:
     """Write the report as PDF, A4."""
     protocol = content.evaluation.protocol
-    subject = f"{protocol['model']} on {words.describe_dataset(protocol)}"
+    subject = f"{protocol.model} on {words.describe_dataset(protocol)}"
     parts = [
-        pdf_page.title(protocol["title"]),
-        pdf_page.paragraph(f"Evaluation of {subject}, {protocol['created'][:10]}. {INTENDED_USE}."),
+        pdf_page.title(protocol.title),
+        pdf_page.paragraph(f"Evaluation of {subject}, {protocol.created[:10]}. {INTENDED_USE}."),
         *_render_leak(content),
         *_render_images(content),
         *_render_metrics(content),
@@ -34,14 +34,14 @@ def render_evaluation_pdf(content: EvaluationContent) -> bytes:
     ]
     names = [
         subject,
-        protocol["title"],
+        protocol.title,
         *(one.file for one in content.wrong.most_confident),
         *content.evaluation.class_names,
     ]
     if pdf_page.lacks_letters(names):
         note = f"Letters that the font of this PDF lacks are shown as {pdf_page.MISSING_GLYPH}; the HTML report shows them."
         parts.insert(2, pdf_page.paragraph(note, note=True))
-    return pdf_page.build_document(protocol["title"], parts, f"{INTENDED_USE} - {subject}")
+    return pdf_page.build_document(protocol.title, parts, f"{INTENDED_USE} - {subject}")
 
 
 def _render_leak(content: EvaluationContent) -> list[Flowable]:
@@ -49,7 +49,7 @@ def _render_leak(content: EvaluationContent) -> list[Flowable]:
     sentence = (
         pdf_page.paragraph(first)
         if content.leak.is_clean
-        else pdf_page.warning(first, is_mild=not content.leak.leaking)
+        else pdf_page.warning(first, is_mild=not content.leak.n_leaking)
     )
     return [sentence, *map(pdf_page.paragraph, others)]
 
@@ -57,8 +57,8 @@ def _render_leak(content: EvaluationContent) -> list[Flowable]:
 def _render_images(content: EvaluationContent) -> list[Flowable]:
     report, protocol = content.evaluation.report, content.evaluation.protocol
     sentence = (
-        f"{format_count(report['images'], 'picture')} of {format_count(report['source_cells'], 'source cell')}, which tell as much as"
-        f" {report['effective_cells']:,.0f} independent cells."
+        f"{format_count(report.n_images, 'picture')} of {format_count(report.n_source_cells, 'source cell')}, which tell as much as"
+        f" {report.effective_sample_size:,.0f} independent cells."
     )
     return [
         pdf_page.heading("What was judged"),
@@ -79,7 +79,7 @@ def _render_metrics(content: EvaluationContent) -> list[Flowable]:
 
 def _render_confusion_matrix(content: EvaluationContent) -> list[Flowable]:
     names = [theme.format_label(name) for name in content.evaluation.class_names]
-    counts = np.array(content.evaluation.report["confusion"])
+    counts = np.array(content.evaluation.report.confusion)
     if not counts[:, -1].any():
         counts = counts[:, :-1]
     header = ["Label / answer", *names, _NO_PREDICTION][: counts.shape[1] + 1]
@@ -109,7 +109,7 @@ def _render_classes(content: EvaluationContent) -> list[Flowable]:
 
 
 def _render_calibration(content: EvaluationContent) -> list[Flowable]:
-    predictions = content.evaluation.predictions()
+    predictions = content.evaluation.to_predictions()
     analysis = analyse_confidence(predictions)
     parts: list[Flowable] = [pdf_page.heading("How sure, how right")]
     if analysis is None:

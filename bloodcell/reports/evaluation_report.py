@@ -18,17 +18,9 @@ from bloodcell.reports.numbers import format_count, format_percent
 N_COLUMNS: Final = 8
 INTENDED_USE: Final = "For research and teaching, no medical device"
 _REQUIRED_FIELDS: Final = (
-    "title",
-    "model",
-    "model_sha256",
-    "dataset",
-    "part",
-    "groups",
-    "leak",
-    "left_out",
-    "left_out_marked",
+    *("title", "model", "model_sha256", "dataset", "part", "groups", "leak", "left_out", "left_out_marked"),
+    *("images_sha256", "created", "versions", "revision"),
 )
-_REQUIRED_PROVENANCE: Final = ("images_sha256", "created", "versions", "revision")
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class EvaluationContent:
 
     def __post_init__(self) -> None:
         """RunError if the evaluation lacks what a report needs."""
-        missing = [name for name in (*_REQUIRED_FIELDS, *_REQUIRED_PROVENANCE) if name not in self.evaluation.protocol]
+        missing = [name for name in _REQUIRED_FIELDS if name in self.evaluation.protocol.missing]
         if missing:
             raise RunError(
                 f"The evaluation is of an earlier version of Bloodcell (it lacks {', '.join(missing)}): evaluate again."
@@ -49,24 +41,24 @@ class EvaluationContent:
     @property
     def leak(self) -> LeakSummary:
         """What the model has seen of the pictures."""
-        return LeakSummary.from_json(self.evaluation.protocol["leak"])
+        return self.evaluation.protocol.leak
 
     @property
     def gallery_caption(self) -> str:
         """What stands above the wrong answers."""
-        if not self.wrong.n:
+        if not self.wrong.n_errors:
             return "No answer is wrong."
         shown = len(self.wrong.most_confident)
-        which = "all of them" if shown == self.wrong.n else f"the {shown} surest of them"
-        return f"{format_count(self.wrong.n, 'wrong answer')}; here {which}. First the label, then what the model says."
+        which = "all of them" if shown == self.wrong.n_errors else f"the {shown} surest of them"
+        return f"{format_count(self.wrong.n_errors, 'wrong answer')}; here {which}. First the label, then what the model says."
 
 
 def render_evaluation_html(content: EvaluationContent) -> bytes:
     """Write the report as one HTML file that fetches nothing; bytes in UTF-8."""
     protocol = content.evaluation.protocol
     return html_page.page(
-        protocol["title"],
-        f"Evaluation of {protocol['model']} on {words.describe_dataset(protocol)}, {protocol['created'][:10]}. {INTENDED_USE}.",
+        protocol.title,
+        f"Evaluation of {protocol.model} on {words.describe_dataset(protocol)}, {protocol.created[:10]}. {INTENDED_USE}.",
         [
             ("What the model has seen", _render_leak(content)),
             ("What was judged", _render_images(content)),
@@ -85,7 +77,7 @@ def _render_leak(content: EvaluationContent) -> list[str]:
     sentence = (
         html_page.paragraph(first)
         if content.leak.is_clean
-        else html_page.warning(first, is_mild=not content.leak.leaking)
+        else html_page.warning(first, is_mild=not content.leak.n_leaking)
     )
     return [sentence, *map(html_page.paragraph, others)]
 
@@ -93,11 +85,11 @@ def _render_leak(content: EvaluationContent) -> list[str]:
 def _render_images(content: EvaluationContent) -> list[str]:
     report, protocol = content.evaluation.report, content.evaluation.protocol
     facts = [
-        (f"{report['images']:,}", "pictures"),
-        (f"{report['source_cells']:,}", "source cells"),
-        (f"{report['effective_cells']:,.0f}", "independent cells would tell as much"),
-        (format_percent(report["figures"]["accuracy"]["value"]), "right"),
-        (format_percent(report["figures"]["balanced_accuracy"]["value"]), "right, classes equal"),
+        (f"{report.n_images:,}", "pictures"),
+        (f"{report.n_source_cells:,}", "source cells"),
+        (f"{report.effective_sample_size:,.0f}", "independent cells would tell as much"),
+        (format_percent(report.metrics["accuracy"].value), "right"),
+        (format_percent(report.metrics["balanced_accuracy"].value), "right, classes equal"),
     ]
     return [html_page.facts(facts), *(html_page.paragraph(one) for one in words.list_remarks(protocol, report))]
 
@@ -112,7 +104,7 @@ def _render_metrics(content: EvaluationContent) -> list[str]:
 
 
 def _render_confusion_matrices(content: EvaluationContent) -> list[str]:
-    matrix, names = content.evaluation.report["confusion"], content.evaluation.class_names
+    matrix, names = content.evaluation.report.confusion, content.evaluation.class_names
     shown = ((COUNTS, "Pictures"), (ROW_NORMALISED, "Share of each label"), (COLUMN_NORMALISED, "Share of each answer"))
     return [
         html_page.side_by_side(
@@ -127,10 +119,10 @@ def _render_confusion_matrices(content: EvaluationContent) -> list[str]:
 
 def _render_classes(content: EvaluationContent) -> list[str]:
     rows = [
-        [name, f"{n:,}", f"{cells:,}", *rest]
+        [str(name), f"{n:,}", f"{cells:,}", *map(str, rest)]
         for name, n, cells, *rest in words.format_class_rows(content.evaluation.report)
     ]
-    answers = content.evaluation.predictions()
+    answers = content.evaluation.to_predictions()
     curves = (
         (evaluation.plot_roc_curves(answers.y_true, answers.probs, answers.class_names), "roc"),
         (
@@ -146,14 +138,17 @@ def _render_classes(content: EvaluationContent) -> list[str]:
 
 
 def _render_calibration(content: EvaluationContent) -> list[str]:
-    answers = content.evaluation.predictions()
+    answers = content.evaluation.to_predictions()
     analysis = analyse_confidence(answers)
     if analysis is None:
         return [html_page.paragraph("The model answered for none of these pictures.")]
     risk = evaluation.plot_risk_coverage(
         {"by probability": (analysis.coverage, analysis.risk)}, words.find_confident_point(analysis)
     )
-    rows = [[status, f"{n:,}", f"{wrong:,}", *rest] for status, n, wrong, *rest in words.format_status_rows(answers)]
+    rows = [
+        [str(status), f"{n:,}", f"{wrong:,}", *map(str, rest)]
+        for status, n, wrong, *rest in words.format_status_rows(answers)
+    ]
     return [
         html_page.side_by_side(
             [

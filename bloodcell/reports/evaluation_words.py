@@ -1,15 +1,16 @@
-"""An evaluation in words and tables of words: the same on the pages, in the HTML report and in the PDF."""
+"""An evaluation in words and in tables of words: the same on the pages and in the reports."""
 
 import json
 import shlex
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from bloodcell.core.labels import CONFIDENT
 from bloodcell.evaluation.confident_errors import WrongPrediction
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.evaluation.metrics.reliability import N_BINS, ConfidenceAnalysis, risk_coverage_area
-from bloodcell.evaluation.metrics.status_metrics import count_by_status
+from bloodcell.evaluation.metrics.reliability import N_BINS, ConfidenceAnalysis, count_by_status, risk_coverage_area
+from bloodcell.evaluation.metrics.report import EvaluationReport, Metric
+from bloodcell.evaluation.protocol import EvaluationProtocol
 from bloodcell.plots.theme import STATUS_STYLES, format_chart_label, format_label
 from bloodcell.reports.numbers import format_count, format_interval, format_number, format_percent
 
@@ -17,167 +18,202 @@ METRIC_TITLES: Final = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "kappa": "Cohen's kappa",
-    "macro_precision": "Precision, classes equal",
-    "macro_recall": "Recall, classes equal",
-    "macro_f1": "F1, classes equal",
-    "weighted_precision": "Precision, by pictures",
-    "weighted_recall": "Recall, by pictures",
-    "weighted_f1": "F1, by pictures",
-    "roc_auc": "Area under ROC",
+    "macro_precision": "Precision, macro average",
+    "macro_recall": "Recall, macro average",
+    "macro_f1": "F1, macro average",
+    "weighted_precision": "Precision, weighted average",
+    "weighted_recall": "Recall, weighted average",
+    "weighted_f1": "F1, weighted average",
+    "roc_auc": "Area under the ROC curve",
     "average_precision": "Average precision",
     "log_loss": "Log loss",
     "ece": "Calibration error (ECE)",
-    "confident_right": "Right where confident",
-    "held_back": "Held back",
-    "wrong_not_confident": "Wrong ones that are held back",
+    "confident_accuracy": "Accuracy of confident images",
+    "flagged_for_review": "Flagged for review",
+    "errors_flagged": "Errors flagged for review",
 }
 _CLASS_METRICS: Final = {
     "precision": "Precision",
     "recall": "Recall",
     "f1": "F1",
-    "roc_auc": "Area under ROC",
+    "roc_auc": "ROC AUC",
     "average_precision": "Average precision",
 }
 INTERVALS_NOTE: Final = (
-    "95 % intervals by bootstrap: whole source cells are drawn, so copies of one cell count once. In grey the interval "
-    "as if every picture were a cell of its own; where there are copies it is too narrow."
+    "95 % intervals by bootstrap over source cells, so copies of one cell count once. In grey: the interval over single "
+    "images, which is too narrow where there are copies."
 )
-_GROUPINGS: Final = {"each": "every picture taken for a cell of its own", "pixels": "found from the pictures"}
-METRICS_HEADER: Final = ("Figure", "Value", "over source cells", "over pictures")
-CLASSES_HEADER: Final = ("Class", "Pictures", "Source cells", *_CLASS_METRICS.values())
-STATUSES_HEADER: Final = ("Status", "Pictures", "Wrong", "Right among them", "Of all wrong answers", "")
+METRICS_HEADER: Final = ("Metric", "Value", "95 % interval over source cells", "95 % interval over images")
+CLASSES_HEADER: Final = ("Class", "Images", "Source cells", *_CLASS_METRICS.values())
+STATUSES_HEADER: Final = ("Status", "Images", "Errors", "Accuracy", "Share of all errors", "Flagged for review")
+NO_PREDICTION_TITLE: Final = "No prediction"
+_GROUPINGS: Final = {
+    "each": "every image counted as a cell of its own",
+    "pixels": "found by comparing the pixels",
+    "kept": "as stored with the dataset",
+}
 
 
-def format_metric_rows(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """All figures of a report, a row each under `METRICS_HEADER`."""
-    rows = [_format_metric_row(words, report["figures"][name]) for name, words in METRIC_TITLES.items()]
-    rows.insert(1, _format_metric_row("Source cells, by vote", report["votes"] | {"plain_interval": None}))
+def format_metric_rows(report: EvaluationReport) -> list[tuple[str, str, str, str]]:
+    """Return all metrics of a report, a row each under `METRICS_HEADER`."""
+    rows = [_format_metric_row(title, report.metrics[name]) for name, title in METRIC_TITLES.items()]
+    rows.insert(1, _format_metric_row("Accuracy by source cell (majority vote)", report.vote_accuracy))
     return rows
 
 
-def _format_metric_row(words: str, one: dict[str, Any]) -> tuple[str, str, str, str]:
-    return words, format_number(one["value"]), format_interval(one["interval"]), format_interval(one["plain_interval"])
+def _format_metric_row(title: str, metric: Metric) -> tuple[str, str, str, str]:
+    intervals = (format_interval(metric.interval), format_interval(metric.image_interval))
+    return title, format_number(metric.value), *intervals
 
 
 def select_main_metrics(
-    report: dict[str, Any], format_class: Callable[[str], str] = format_chart_label
-) -> dict[str, dict[str, Any]]:
-    """What is drawn with intervals: accuracy, balanced accuracy and the recall of each class, called by `format_class`."""
-    main = {METRIC_TITLES[name]: report["figures"][name] for name in ("accuracy", "balanced_accuracy")}
-    return main | {f"Recall, {format_class(name).lower()}": one["recall"] for name, one in report["classes"].items()}
+    report: EvaluationReport, format_class: Callable[[str], str] = format_chart_label
+) -> dict[str, Metric]:
+    """Select what is drawn with intervals: accuracy, balanced accuracy and the recall of each class.
+
+    Parameters
+    ----------
+    report : EvaluationReport
+    format_class : callable, default `format_chart_label`
+        Makes the name that people read of a class name.
+
+    Returns
+    -------
+    dict of str to Metric
+        By title.
+    """
+    main = {METRIC_TITLES[name]: report.metrics[name] for name in ("accuracy", "balanced_accuracy")}
+    return main | {f"Recall, {format_class(name)}": each.recall for name, each in report.classes.items()}
 
 
-def format_class_rows(report: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """The figures of each class, a row each under `CLASSES_HEADER`; pictures and source cells are numbers."""
-    rows = []
-    for name, one in report["classes"].items():
-        metrics = []
-        for metric in _CLASS_METRICS:
-            interval = format_interval(one[metric]["interval"])
-            metrics.append(format_number(one[metric]["value"]) + (f" ({interval})" if interval else ""))
-        rows.append((format_label(name), one["support"], one["source_cells"], *metrics))
+def format_class_rows(report: EvaluationReport) -> list[tuple[str | int, ...]]:
+    """Return the metrics of each class, a row each under `CLASSES_HEADER`; counts are numbers."""
+    rows: list[tuple[str | int, ...]] = []
+    for name, class_report in report.classes.items():
+        cells = []
+        for metric_name in _CLASS_METRICS:
+            metric: Metric = getattr(class_report, metric_name)
+            interval = format_interval(metric.interval)
+            cells.append(format_number(metric.value) + (f" ({interval})" if interval else ""))
+        rows.append((format_label(name), class_report.n_images, class_report.n_source_cells, *cells))
     return rows
 
 
-def format_status_rows(predictions: Predictions) -> list[tuple[Any, ...]]:
-    """What each status catches and misses, a row each under `STATUSES_HEADER`; counts are numbers."""
+def format_status_rows(predictions: Predictions) -> list[tuple[str | int, ...]]:
+    """Return what each status flags and misses, a row each under `STATUSES_HEADER`; counts are numbers."""
     return [
         (
-            STATUS_STYLES[one.status].word if one.status else "No answer",
-            one.n_images,
-            one.wrong,
-            format_percent(one.accuracy),
-            format_percent(one.share_of_wrong),
-            "missed" if one.status == CONFIDENT else "caught",
+            STATUS_STYLES[row.status].word if row.status else NO_PREDICTION_TITLE,
+            row.n_images,
+            row.n_errors,
+            format_percent(row.accuracy),
+            format_percent(row.share_of_errors),
+            "no" if row.status == CONFIDENT else "yes",
         )
-        for one in count_by_status(predictions)
+        for row in count_by_status(predictions)
     ]
 
 
-def describe_calibration(report: dict[str, Any]) -> str:
-    """What stands below the reliability diagram."""
-    ece = report["figures"]["ece"]
-    interval = f" ({format_interval(ece['interval'])})" if ece["interval"] else ""
+def describe_sample(report: EvaluationReport) -> str:
+    """Return how many images of how many source cells were evaluated, and what they are worth."""
     return (
-        f"Calibration error (ECE, {N_BINS} bins) {format_number(ece['value'])}{interval}. Bars below the dotted line: the model says"
-        " more than it knows. Large points: many pictures."
+        f"{format_count(report.n_images, 'image')} of {format_count(report.n_source_cells, 'source cell')}; effective"
+        f" sample size {report.effective_sample_size:,.0f}"
+    )
+
+
+def describe_calibration(report: EvaluationReport) -> str:
+    """Return the caption of the reliability diagram."""
+    ece = report.metrics["ece"]
+    interval = f" ({format_interval(ece.interval)})" if ece.interval else ""
+    return (
+        f"Calibration error (ECE, {N_BINS} bins): {format_number(ece.value)}{interval}. Where bars stay below the dotted"
+        " line, the model is overconfident. Larger points stand for more images."
     )
 
 
 def describe_risk(analysis: ConfidenceAnalysis) -> str:
-    """What stands below the curve of risk against coverage."""
+    """Return the caption of the risk-coverage curve."""
+    area = risk_coverage_area(analysis.coverage, analysis.risk)
     return (
-        f"Mean over all shares (area under the curve) {risk_coverage_area(analysis.coverage, analysis.risk):.4f}. The diamond is what the"
-        " statuses let through: below the line they choose better than the probability alone."
+        f"Area under the curve (mean error rate over all coverages): {area:.4f}. The diamond marks the images with the"
+        " status Confident; below the curve, the status selects better than the probability alone."
     )
 
 
 def find_confident_point(analysis: ConfidenceAnalysis) -> dict[str, tuple[float, float]]:
-    """The Confident pictures as a point of that curve; empty where there are none."""
-    return {} if analysis.confident is None else {"Confident pictures": analysis.confident}
+    """Return the confident images as a point of that curve; empty where there are none."""
+    return {} if analysis.confident is None else {"Confident images": analysis.confident}
 
 
-def describe_dataset(protocol: dict[str, Any]) -> str:
-    """The dataset and its part."""
-    return protocol["dataset"] + (f", {protocol['part']}" if protocol["part"] else "")
+def describe_dataset(protocol: EvaluationProtocol) -> str:
+    """Return the dataset and its part."""
+    return protocol.dataset + (f", {protocol.part}" if protocol.part else "")
 
 
-def list_remarks(protocol: dict[str, Any], report: dict[str, Any]) -> list[str]:
-    """What one has to know of how it was judged: pictures without an answer, left out, taken for cells of their own."""
+def list_remarks(protocol: EvaluationProtocol, report: EvaluationReport) -> list[str]:
+    """Return what readers must know of the evaluation: no predictions, exclusions, groups that were not told apart."""
     lines = []
-    if report["not_answered"]:
-        lines.append(f"{format_count(report['not_answered'], 'picture')} without an answer, counted as wrong.")
-    if protocol["left_out"]:
-        some = ", ".join(f"{name} {n:,}" for name, n in sorted(protocol["left_out"].items()))
-        lines.append(f"Left out, as the model does not know their classes: {some}.")
-    if protocol["left_out_marked"]:
-        lines.append(f"{format_count(len(protocol['left_out_marked']), 'picture')} marked as label errors left out.")
-    if protocol["groups"] == "each":
-        lines.append("Every picture was taken for a cell of its own.")
+    if report.n_without_prediction:
+        lines.append(f"{format_count(report.n_without_prediction, 'image')} without a prediction, counted as errors.")
+    if protocol.excluded_labels:
+        counts = ", ".join(f"{format_label(name)} {n:,}" for name, n in sorted(protocol.excluded_labels.items()))
+        lines.append(f"Left out, because the model does not know these classes: {counts}.")
+    if protocol.excluded_files:
+        lines.append(f"{format_count(len(protocol.excluded_files), 'image')} marked as label errors left out.")
+    if protocol.groups == "each":
+        lines.append("Every image was counted as a cell of its own.")
     return lines
 
 
-def describe_wrong_prediction(one: WrongPrediction) -> str:
-    """The caption of a wrong answer: label, answer, probability."""
-    sentence = (
-        f"called {format_label(one.prediction).lower()} {100 * one.probability:.1f} %"
-        if one.prediction
-        else "no answer"
-    )
-    return f"{format_label(one.label)}, {sentence}"
+def describe_wrong_prediction(wrong: WrongPrediction) -> str:
+    """Return the caption of an error: true class, predicted class, probability."""
+    if not wrong.prediction:
+        return f"{format_label(wrong.label)}, no prediction"
+    return f"{format_label(wrong.label)}, predicted {format_label(wrong.prediction)} {100 * wrong.probability:.1f} %"
 
 
-def list_provenance(protocol: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the evaluation was made of and with: (what, value) each, fingerprints in full."""
-    members = protocol.get("members") or ()
-    rows = [("Model", protocol["model"])]
-    rows += [(f"SHA-256 of the model {one['model']}", one["model_sha256"]) for one in members]
-    rows += [] if members else [("SHA-256 of the model", protocol["model_sha256"])]
+def list_provenance(protocol: EvaluationProtocol) -> list[tuple[str, str]]:
+    """Return what the evaluation was made of and with, as (what, value); hashes in full."""
+    rows = [("Model", protocol.model)]
+    rows += [(f"SHA-256 of the model {member.model}", member.model_sha256) for member in protocol.members]
+    rows += [] if protocol.members else [("SHA-256 of the model", protocol.model_sha256)]
     rows += [("Dataset", describe_dataset(protocol))]
-    rows += [("Fingerprint of the dataset", protocol["dataset_sha256"])] if protocol.get("dataset_sha256") else []
-    rows += [("SHA-256 of what was judged", protocol["images_sha256"])]
-    rows += [("Copies of one cell", _GROUPINGS.get(protocol["groups"], protocol["groups"]))]
-    rows += [("Judged (UTC)", protocol["created"])]
-    rows += [("Pictures a second", f"{protocol['images_per_s']:.1f}")] if protocol.get("images_per_s") else []
-    rows += [("Revision of Bloodcell", protocol["revision"])]
-    return rows + [(f"Version of {name}", version) for name, version in sorted(protocol["versions"].items())]
+    rows += [("Content hash of the dataset", protocol.dataset_sha256)] if protocol.dataset_sha256 else []
+    rows += [("SHA-256 of the evaluated images", protocol.images_sha256)]
+    rows += [("Copies of one cell", _GROUPINGS.get(protocol.groups, protocol.groups))]
+    rows += [("Evaluated (UTC)", protocol.created)]
+    rows += [("Images per second", f"{protocol.images_per_s:.1f}")] if protocol.images_per_s else []
+    rows += [("Revision of Bloodcell", protocol.revision)]
+    return rows + [(f"Version of {name}", version) for name, version in sorted(protocol.versions.items())]
 
 
-def describe_reproduction(protocol: dict[str, Any]) -> tuple[str, str, str]:
-    """How to repeat it: a sentence, the command, and the contents of the file spec.json that it names ("" for none)."""
-    if protocol.get("members"):
-        names = ", ".join(one["model"] for one in protocol["members"])
+def describe_reproduction(protocol: EvaluationProtocol) -> tuple[str, str, str]:
+    """Return how to repeat the evaluation.
+
+    Returns
+    -------
+    sentence, command, spec_json : str
+        What to do, the command, and the contents of the file spec.json that it names; "" where there is none.
+    """
+    if protocol.members:
+        names = ", ".join(member.model for member in protocol.members)
         sentence = (
-            f"An ensemble: the mean of the answers of {names}. Evaluate each on these pictures; Compare joins them."
+            f"This is an ensemble: the mean of the probabilities of {names}. Evaluate each model on these images, then"
+            " combine them on the page Compare."
         )
         return sentence, "", ""
-    n_marked = len(protocol["left_out_marked"])
-    exclusion = f" Then leave out the {format_count(n_marked, 'picture')} marked as label errors." if n_marked else ""
-    if protocol.get("command"):
-        return f"In the folder of Bloodcell:{exclusion}", protocol["command"], ""
-    if not protocol.get("spec"):
-        return "How it was asked for is not kept.", "", ""
-    data_dir = shlex.quote(protocol.get("data_dir") or ".")
+    n_excluded = len(protocol.excluded_files)
+    exclusion = f" Then leave out the {format_count(n_excluded, 'image')} marked as label errors." if n_excluded else ""
+    if protocol.command:
+        return f"In the folder of Bloodcell, run the command below.{exclusion}", protocol.command, ""
+    if not protocol.spec:
+        return "The settings of this evaluation were not stored.", "", ""
+    data_dir = shlex.quote(protocol.data_dir or ".")
     command = f"python -m bloodcell jobs submit spec.json --kind evaluate --data {data_dir}"
-    text = json.dumps(protocol["spec"], indent=2, ensure_ascii=False)
-    return f"In the folder of Bloodcell, with the file spec.json below:{exclusion}", command, text
+    text = json.dumps(protocol.spec, indent=2, ensure_ascii=False)
+    return (
+        f"In the folder of Bloodcell, save the settings below as spec.json and run the command.{exclusion}",
+        command,
+        text,
+    )

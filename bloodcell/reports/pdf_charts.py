@@ -1,13 +1,14 @@
 """Charts for the PDF as plain lines and marks: figures with intervals, reliability, risk against coverage."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from reportlab.graphics.shapes import Circle, Drawing, Line, Polygon, PolyLine, Rect, String
 from reportlab.lib import colors
 
 from bloodcell.evaluation.metrics.reliability import ConfidenceAnalysis
+from bloodcell.evaluation.metrics.report import Metric
 from bloodcell.plots import theme
 from bloodcell.reports.pdf_page import BOLD, FONT, WIDTH, make_printable
 
@@ -21,14 +22,14 @@ _GRID = colors.HexColor("#e6e4ec")
 _TEXT = colors.HexColor(theme.TEXT_COLOUR)
 
 
-def draw_metric_intervals(metrics: Mapping[str, Mapping[str, Any]], width: float = WIDTH) -> Drawing:
+def draw_metric_intervals(metrics: Mapping[str, Metric], width: float = WIDTH) -> Drawing:
     """Draw shares from 0 to 1 with their interval over source cells, and in grey the one over single pictures.
 
     Parameters
     ----------
     figures : words -> {value, interval, plain_interval}; those without a value are left out
     """
-    rows = [(name, one) for name, one in metrics.items() if one["value"] is not None]
+    rows = [(name, one, one.value) for name, one in metrics.items() if one.value is not None]
     height = _ROW_HEIGHT * len(rows) + 22
     drawing = Drawing(width, height)
     left, right = _NAMES_SHARE * width, width - 26
@@ -39,17 +40,17 @@ def draw_metric_intervals(metrics: Mapping[str, Mapping[str, Any]], width: float
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         drawing.add(Line(at(tick), 14, at(tick), height, strokeColor=_GRID, strokeWidth=0.6))
         drawing.add(_make_text(at(tick), 4, f"{100 * tick:.0f} %", "middle"))
-    for number, (name, one) in enumerate(rows):
+    for number, (name, one, value) in enumerate(rows):
         y = height - _ROW_HEIGHT * (number + 0.6)
         drawing.add(_make_text(left - 6, y - 2, make_printable(name, 34), "end"))
-        if one["plain_interval"]:
-            low, high = map(at, one["plain_interval"])
+        if one.image_interval:
+            low, high = map(at, one.image_interval)
             drawing.add(Rect(low, y - 5, high - low, 3, fillColor=_PLAIN, strokeColor=None))
-        if one["interval"]:
-            low, high = map(at, one["interval"])
+        if one.interval:
+            low, high = map(at, one.interval)
             drawing.add(Line(low, y + 1, high, y + 1, strokeColor=_ACCENT, strokeWidth=1.4))
-        drawing.add(Circle(at(one["value"]), y + 1, 2.4, fillColor=_ACCENT, strokeColor=None))
-        drawing.add(_make_text(width, y - 2, f"{100 * one['value']:.1f}", "end"))
+        drawing.add(Circle(at(value), y + 1, 2.4, fillColor=_ACCENT, strokeColor=None))
+        drawing.add(_make_text(width, y - 2, f"{100 * value:.1f}", "end"))
     return drawing
 
 
@@ -58,7 +59,7 @@ def draw_reliability(analysis: ConfidenceAnalysis, width: float = WIDTH / 2 - 8)
     drawing, x, y = _draw_axes(
         width, "Does a probability mean what it says?", "Probability of the answer", "Right", 1.0
     )
-    most = max(one.images for one in analysis.bins)
+    most = max(one.n_images for one in analysis.bins)
     for one in analysis.bins:
         low, high = x(one.low), x(one.high)
         bar = Rect(low + 0.5, y(0), high - low - 1, y(one.accuracy) - y(0), strokeColor=None)
@@ -66,7 +67,7 @@ def draw_reliability(analysis: ConfidenceAnalysis, width: float = WIDTH / 2 - 8)
         drawing.add(bar)
     drawing.add(Line(x(0), y(0), x(1), y(1), strokeColor=_PLAIN, strokeWidth=0.8, strokeDashArray=[2, 2]))
     for one in analysis.bins:
-        radius = 1.5 + 4 * np.sqrt(one.images / most)
+        radius = 1.5 + 4 * np.sqrt(one.n_images / most)
         drawing.add(Circle(x(one.confidence), y(one.accuracy), float(radius), fillColor=_ACCENT, strokeColor=None))
     return drawing
 

@@ -61,8 +61,8 @@ def test_evaluating_two_models_and_comparing_them(server, settings, page):
     # A click on a number of the matrix shows exactly those images.
     (info,) = list_evaluations(settings)
     assert f"evaluation={info.name}" in page.url
-    answers = read_evaluation(info.folder).answers
-    counts = info.report["confusion"]
+    answers = read_evaluation(info.folder).prediction_table
+    counts = info.report.confusion
     row, column = max(((i, j) for i in range(4) for j in range(4)), key=lambda at: counts[at[0]][at[1]])
     texts = page.locator(".js-plotly-plot .textpoint text")
     texts.nth(row * (4 + any(one[-1] for one in counts)) + column).click(force=True)

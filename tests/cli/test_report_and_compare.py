@@ -58,7 +58,7 @@ def test_report_as_html_and_pdf(home, kept, tmp_path, capsys):
     assert run("report", kept, "--out", tmp_path / "it.html") == 0
     text = (tmp_path / "it.html").read_text(encoding="utf-8")
     assert "data:image/jpeg;base64," in text
-    command = read_evaluation(kept).protocol["command"]
+    command = read_evaluation(kept).protocol.command
     assert command == f"python -m bloodcell evaluate tiny {home / 'set'} --groups each --out {kept}"
     assert command in text
     assert run("report", kept, "--out", tmp_path / "it.PDF") == 0
@@ -73,7 +73,7 @@ def test_report_of_the_workspace_without_its_pictures(home, kept, tmp_path, caps
     described["protocol"]["path"] = str(home / "gone")
     (folder / "evaluation.json").write_text(json.dumps(described))
     assert run("report", "mine", "--out", tmp_path / "it.html") == 0
-    assert "The pictures are left out: the dataset set is no longer there." in capsys.readouterr().err
+    assert "The images cannot be shown: the dataset set is no longer there." in capsys.readouterr().err
     text = (tmp_path / "it.html").read_text(encoding="utf-8")
     assert "<img" not in text[text.index("<body>") :]
 
@@ -104,14 +104,14 @@ def test_compare_models_of_the_same_classes(home, tmp_path, capsys):
     assert (one["first"], one["second"], one["n_cells"]) == ("tiny", "pixel", 8)
     assert shown.out.splitlines() == [one["sentence"]]
     first, second = (read_evaluation(out / name) for name in ("tiny", "pixel"))
-    accuracy = [each.report["figures"]["accuracy"]["value"] for each in (first, second)]
+    accuracy = [each.report.metrics["accuracy"].value for each in (first, second)]
     assert one["accuracy"]["value"] == pytest.approx(accuracy[1] - accuracy[0], abs=1e-3)
     rows = list(csv.DictReader((out / "leaderboard.csv").read_text(encoding="utf-8-sig").splitlines()))
     assert {row["model"]: float(row["accuracy"]) for row in rows} == dict(zip(("tiny", "pixel"), accuracy, strict=True))
-    assert rows[0]["leaking"] == ""
+    assert rows[0]["leaking_images"] == ""
     text = (out / "compare.html").read_text(encoding="utf-8")
     assert one["sentence"] in text
-    assert text.index("tiny: It is not known which pictures") < text.index(one["sentence"])
+    assert text.index("tiny: It is not known which images") < text.index(one["sentence"])
     assert "data:image/jpeg;base64," in text
     assert f"compare tiny pixel --data {home / 'set'} --groups each --out {out}" in text
     assert "left out: 2 images of classes that not all models know: basophil 2" in shown.err
@@ -122,9 +122,11 @@ def test_compare_keeps_the_labels_common_to_all(home, tmp_path, capsys):
     assert run("compare", "three", "tiny", "--data", home / "set", "--out", tmp_path, "--groups", "each") == 0
     assert "left out: 6 images of classes that not all models know: basophil 2, eosinophil 2" in capsys.readouterr().err
     first, second = (read_evaluation(tmp_path / name) for name in ("three", "tiny"))
-    assert first.report["images"] == second.report["images"] == 4
+    assert first.report.n_images == second.report.n_images == 4
     assert (
-        first.protocol["left_out"] == second.protocol["left_out"] == {"basophil": 2, "eosinophil": 2, "neutrophil": 2}
+        first.protocol.excluded_labels
+        == second.protocol.excluded_labels
+        == {"basophil": 2, "eosinophil": 2, "neutrophil": 2}
     )
     assert (tmp_path / "compare.html").is_file()
 

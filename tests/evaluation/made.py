@@ -6,6 +6,7 @@ from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_
 from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.metrics.predictions import Predictions
+from bloodcell.evaluation.protocol import EvaluationProtocol
 
 NAMES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE")
 
@@ -36,7 +37,7 @@ def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0,
         "groups": "each",
         "left_out": {},
         "left_out_marked": [],
-        "leak": (leak or LeakSummary(True, n)).to_json(),
+        "leak": (leak or LeakSummary(True, n)).to_dict(),
         "images_sha256": "b" * 64,
         "images_per_s": 10.0,
         "created": "2026-01-02T03:04:05Z",
@@ -45,4 +46,4 @@ def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0,
         "revision": "c" * 40,
         **protocol,
     }
-    return Evaluation(about, table, compute_report(answers, 60, 20))
+    return Evaluation(EvaluationProtocol.from_dict(about), table, compute_report(answers, 60, 20))

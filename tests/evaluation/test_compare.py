@@ -42,7 +42,7 @@ def test_copies_of_few_cells_show_no_difference():
     assert found.p_images < 1e-20
     assert found.p_cells == 1
     assert not found.accuracy.is_shown
-    assert found.sentence.startswith("No difference is shown by these 6 source cells")
+    assert found.sentence.startswith("These 6 source cells show no difference")
 
 
 def test_not_answered_is_wrong():
@@ -73,7 +73,7 @@ def test_a_difference_is_shown_only_off_zero():
 
 def test_bins_by_hand():
     bins = reliability_bins(np.array([0.1, 0.55, 0.6, 1.0]), np.array([False, True, False, True]), n_bins=2)
-    assert [(one.low, one.high, one.images) for one in bins] == [(0, 0.5, 1), (0.5, 1, 3)]
+    assert [(one.low, one.high, one.n_images) for one in bins] == [(0, 0.5, 1), (0.5, 1, 3)]
     assert bins[1].accuracy == pytest.approx(2 / 3)
     assert bins[1].confidence == pytest.approx((0.55 + 0.6 + 1) / 3)
     assert reliability_bins(np.array([]), np.array([], bool)) == []

@@ -23,27 +23,27 @@ def judged(tmp_path_factory):
 
 def test_the_surest_first_with_pictures(judged):
     settings, dataset, evaluation = judged
-    answers = evaluation.answers
+    answers = evaluation.prediction_table
     wrong = answers[answers["label"] != answers["prediction"]]
     found = collect_wrong_predictions(evaluation, settings)
-    assert found.n == len(wrong) > 1
+    assert found.n_errors == len(wrong) > 1
     assert (found.problem, {one.file for one in found.most_confident}) == ("", set(wrong["file"]))
     assert (np.diff([one.probability for one in found.most_confident]) <= 0).all()
     assert found.most_confident[0].probability == pytest.approx(max_probabilities(wrong).max())
     assert all(read_rgb(one.jpeg).shape == (120, 120, 3) for one in found.most_confident)
     assert len(collect_wrong_predictions(evaluation, settings, 1).most_confident) == 1
-    assert evaluation.protocol["dataset_sha256"] == dataset.fingerprint
+    assert evaluation.protocol.dataset_sha256 == dataset.fingerprint
 
 
 def test_a_picture_that_changed_is_not_shown(judged):
     settings, _, evaluation = judged
     first = collect_wrong_predictions(evaluation, settings, 1).most_confident[0].file
-    sha256 = np.where(evaluation.answers["file"] == first, "0" * 64, evaluation.answers["sha256"])
-    changed = replace(evaluation, answers=evaluation.answers.assign(sha256=sha256))
+    sha256 = np.where(evaluation.prediction_table["file"] == first, "0" * 64, evaluation.prediction_table["sha256"])
+    changed = replace(evaluation, prediction_table=evaluation.prediction_table.assign(sha256=sha256))
     found = collect_wrong_predictions(changed, settings, 2)
     assert [bool(one.jpeg) for one in found.most_confident] == [False, True]
     assert found.problem == (
-        f"1 of these 2 pictures cannot be shown; the first is {first}: It has changed since it was judged."
+        f"1 of these 2 images cannot be shown; the first is {first}: It has changed since it was evaluated."
     )
     crops, problem = read_crops_by_file([first], changed, settings)
     assert (crops, bool(problem)) == ({first: b""}, True)
@@ -51,9 +51,9 @@ def test_a_picture_that_changed_is_not_shown(judged):
 
 def test_a_picture_without_a_cell_is_shown_whole(judged):
     settings, _, evaluation = judged
-    nothing = evaluation.answers.assign(prediction="", status="", top=-1, left=-1, bottom=-1, right=-1)
-    found = collect_wrong_predictions(replace(evaluation, answers=nothing), settings, 3)
-    assert (found.n, found.problem) == (12, "")
+    nothing = evaluation.prediction_table.assign(prediction="", status="", top=-1, left=-1, bottom=-1, right=-1)
+    found = collect_wrong_predictions(replace(evaluation, prediction_table=nothing), settings, 3)
+    assert (found.n_errors, found.problem) == (12, "")
     assert all(one.probability == 0 and read_rgb(one.jpeg).shape == (120, 120, 3) for one in found.most_confident)
 
 
@@ -61,9 +61,9 @@ def test_where_the_dataset_is_gone(judged):
     settings, dataset, evaluation = judged
     remove_dataset(dataset)
     assert collect_wrong_predictions(evaluation, settings, 1).problem == ""  # the pictures still lie where they were
-    gone = replace(evaluation, protocol=evaluation.protocol | {"path": str(settings.home / "nowhere")})
+    gone = replace(evaluation, protocol=replace(evaluation.protocol, path=str(settings.home / "nowhere")))
     for one in (gone, made_evaluation()):
         found = collect_wrong_predictions(one, settings)
-        assert found.n > 0
+        assert found.n_errors > 0
         assert not any(wrong.jpeg for wrong in found.most_confident)
         assert "is no longer there" in found.problem

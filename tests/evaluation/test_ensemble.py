@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.evaluation.ensemble import build_ensemble
+from bloodcell.evaluation.derived import build_ensemble
 from bloodcell.evaluation.evaluation_folder import Evaluation, build_prediction_table
 from bloodcell.evaluation.leaderboard import build_leaderboard, group_by_images
 from bloodcell.evaluation.leak_check import CHOSEN_ON, TRAINED_ON, LeakSummary
 from bloodcell.evaluation.library import list_evaluations, store_evaluation
 from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.metrics.predictions import Predictions
+from bloodcell.evaluation.protocol import EvaluationProtocol
 from tests.evaluation.judged import evaluated, spec_for, workspace
 from tests.pages.tiny_model import write_tiny_model
 
@@ -23,15 +24,15 @@ def member(name, probs, status, leak=("", "", "", ""), images="same", classes=NA
     probs = np.array(probs, np.float32)
     pred = np.where(probs.sum(axis=1) > 0, probs.argmax(axis=1), -1)
     answers = Predictions(classes, np.array([0, 0, 1, 1]), pred, probs, np.array(status), np.arange(4))
-    protocol = {
-        "model": name,
-        "model_sha256": name * 4,
-        "class_names": list(classes),
-        "dataset": "set",
-        "images_sha256": images,
-        "images_per_s": 100.0,
-        "leak": LeakSummary(True, 4, learned=sum(one == TRAINED_ON for one in leak)).to_json(),
-    }
+    protocol = EvaluationProtocol(
+        model=name,
+        model_sha256=name * 4,
+        class_names=tuple(classes),
+        dataset="set",
+        images_sha256=images,
+        images_per_s=100.0,
+        leak=LeakSummary(True, 4, trained_on=sum(one == TRAINED_ON for one in leak)),
+    )
     table = build_prediction_table(["1", "2", "3", "4"], answers).assign(leak=list(leak), sha256=["0"] * 4)
     return Evaluation(protocol, table, compute_report(answers, 20, 10))
 
@@ -47,22 +48,22 @@ SECOND = member(
 
 def test_the_mean_by_hand():
     found = build_ensemble([FIRST, SECOND])
-    one = found.predictions()
+    one = found.to_predictions()
     np.testing.assert_allclose(one.probs, [[0.8, 0.2], [0.65, 0.35], [0.4, 0.6], [0.3, 0.7]], atol=1e-6)
     assert one.y_pred.tolist() == [0, 0, 1, 1]
     # All sure and of one mind; one not sure; one finds it strange; one gave no answer, so not all are sure.
     assert one.status.tolist() == ["confident", "check", "unfamiliar", "check"]
-    assert found.report["figures"]["accuracy"]["value"] == 1.0
-    assert found.answers["leak"].tolist() == ["", TRAINED_ON, CHOSEN_ON, ""]
-    leak = LeakSummary.from_json(found.protocol["leak"])
-    assert (leak.leaking, leak.chosen_on) == (1, 1)
-    assert found.protocol["model"] == "x + y"
-    assert found.protocol["images_per_s"] == 50.0
+    assert found.report.metrics["accuracy"].value == 1.0
+    assert found.prediction_table["leak"].tolist() == ["", TRAINED_ON, CHOSEN_ON, ""]
+    leak = found.protocol.leak
+    assert (leak.n_leaking, leak.chosen_on) == (1, 1)
+    assert found.protocol.model == "x + y"
+    assert found.protocol.images_per_s == 50.0
 
 
 def test_none_answers_is_no_answer():
     silent = member("z", [[0, 0]] * 4, [""] * 4)
-    assert build_ensemble([silent, silent]).predictions().y_pred.tolist() == [-1] * 4
+    assert build_ensemble([silent, silent]).to_predictions().y_pred.tolist() == [-1] * 4
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_none_answers_is_no_answer():
     ],
 )
 def test_what_cannot_be_one(members):
-    with pytest.raises(DatasetError, match="two models or more of the same classes, evaluated on the same pictures"):
+    with pytest.raises(DatasetError, match="two or more models of the same classes, evaluated on the same images"):
         build_ensemble(members)
 
 
@@ -86,13 +87,13 @@ def test_leaderboard(tmp_path, monkeypatch):
         store_evaluation(evaluated(settings, spec_for(dataset, **changes)), settings.home / "new", name, settings)
     some = list_evaluations(settings)
     (board,) = group_by_images(some).values()
-    assert {one.protocol["model"] for one in board} == {"tiny", "other"}  # the newest of each alone
+    assert {one.protocol.model for one in board} == {"tiny", "other"}  # the newest of each alone
     table = build_leaderboard(board, settings)
     assert table["balanced_accuracy"].is_monotonic_decreasing
     assert (table["accuracy_low"] <= table["accuracy"]).all()
     assert (table["accuracy"] <= table["accuracy_high"]).all()
     assert table["size_mb"].iloc[0] == pytest.approx((settings.runs_dir / "tiny" / "model.onnx").stat().st_size / 1e6)
-    assert (table["ms"] > 0).all()
-    assert table["leaking"].isna().all()  # they do not say what they learned from
+    assert (table["ms_per_image"] > 0).all()
+    assert table["leaking_images"].isna().all()  # they do not say what they were trained on
     (settings.runs_dir / "other" / "typical.npz").unlink()
     assert pd.isna(build_leaderboard(board, settings).set_index("model").loc["other", "size_mb"])

@@ -14,14 +14,13 @@ from bloodcell.datasets.catalog.label_errors import (
 )
 from bloodcell.datasets.catalog.library import read_images_table, rescan_dataset
 from bloodcell.datasets.splits.split import split_holdout
+from bloodcell.evaluation.derived import exclude_images
 from bloodcell.evaluation.evaluate import run_evaluation
 from bloodcell.evaluation.evaluation_folder import EVALUATION_FILE, read_evaluation
-from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.library import get_evaluation, list_evaluations, remove_evaluation, store_evaluation
 from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.selection import count_part_images
 from bloodcell.evaluation.spec import EvaluateSpec
-from bloodcell.evaluation.subset import exclude_images
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.model_store.provenance import PROVENANCE_FILE, Provenance, read_provenance
 from tests.evaluation.judged import N, add_dataset, evaluated, learned_from, records_of, spec_for, workspace
@@ -34,25 +33,25 @@ def made(tmp_path, monkeypatch):
 
 
 def leak_of(evaluation):
-    return LeakSummary.from_json(evaluation.protocol["leak"])
+    return evaluation.protocol.leak
 
 
 def test_answers_figures_and_protocol(made):
     settings, dataset = made
     found = evaluated(settings, spec_for(dataset))
-    assert found.report == compute_report(found.predictions())
-    assert found.protocol["left_out"] == {"BASOPHIL": 1}
-    assert (found.report["images"], found.report["source_cells"], found.report["effective_cells"]) == (N, N, N)
-    assert found.answers["label"].tolist() == [
+    assert found.report == compute_report(found.to_predictions())
+    assert found.protocol.excluded_labels == {"BASOPHIL": 1}
+    assert (found.report.n_images, found.report.n_source_cells, found.report.effective_sample_size) == (N, N, N)
+    assert found.prediction_table["label"].tolist() == [
         one.label.upper() for one in records_of(dataset) if "baso" not in one.file
     ]
-    assert found.answers["sha256"].tolist() == [
+    assert found.prediction_table["sha256"].tolist() == [
         sha
         for file, sha in read_images_table(dataset)[["file", "sha256"]].itertuples(index=False)
         if "baso" not in file
     ]
-    assert leak_of(found).describe()[0].startswith("It is not known which pictures")
-    assert (found.answers["leak"] == "").all()
+    assert leak_of(found).describe()[0].startswith("It is not known which images")
+    assert (found.prediction_table["leak"] == "").all()
 
 
 def test_leaks_by_bytes_and_by_source_cell(made):
@@ -64,13 +63,13 @@ def test_leaks_by_bytes_and_by_source_cell(made):
     learned_from(settings, dataset, [judged[0], judged[5]], chosen_on=[judged[1], judged[7]])
     found = evaluated(settings, spec_for(dataset, groups="kept"))
     leak = leak_of(found)
-    words = dict(zip(found.answers["file"], found.answers["leak"], strict=True))
+    words = dict(zip(found.prediction_table["file"], found.prediction_table["leak"], strict=True))
     mates = {file for file in judged for seen in (judged[0], judged[5]) if group_of[file] == group_of[seen]}
     assert {file for file, word in words.items() if word == "learned"} == {judged[0], judged[5]}
     assert {file for file, word in words.items() if word == "same cell"} == mates - {judged[0], judged[5]}
     assert {file for file, word in words.items() if word == "chosen on"} == {judged[1], judged[7]} - mates
-    assert leak.leaking == len(mates)
-    assert leak.describe()[0].startswith(f"The model has learned from {len(mates)} of these {N} pictures")
+    assert leak.n_leaking == len(mates)
+    assert leak.describe()[0].startswith(f"The model was trained on {len(mates)} of these {N} images")
 
 
 def test_a_learned_cell_outside_the_part_counts(made):
@@ -85,9 +84,11 @@ def test_a_learned_cell_outside_the_part_counts(made):
     assert count_part_images(dataset)["halves", part] == list(part_of.values()).count(part)
     learned_from(settings, dataset, [next(file for file in files if part_of[file] == "train")])
     found = evaluated(settings, spec_for(dataset, groups="kept", split="halves", part=part))
-    assert set(found.answers["file"]) == {file for file in files if part_of[file] == part and "baso" not in file}
-    assert leak_of(found).same_cell == len(found.answers)
-    with pytest.raises(DatasetError, match="no pictures in a part 'fold9'"):
+    assert set(found.prediction_table["file"]) == {
+        file for file in files if part_of[file] == part and "baso" not in file
+    }
+    assert leak_of(found).same_cell == len(found.prediction_table)
+    with pytest.raises(DatasetError, match="no images in a part 'fold9'"):
         evaluated(settings, spec_for(dataset, split="halves", part="fold9"))
 
 
@@ -101,13 +102,13 @@ def test_near_copies_in_another_dataset(made, tmp_path):
     other = rescan_dataset(other)
     learned_from(settings, dataset, [one.file for one in records_of(dataset)])
     found = evaluated(settings, spec_for(other))
-    words = dict(zip(found.answers["file"], found.answers["leak"], strict=True))
+    words = dict(zip(found.prediction_table["file"], found.prediction_table["leak"], strict=True))
     assert {file for file, word in words.items() if word} == {f"{copied.parent.name}/copy.png"}
     leak = leak_of(found)
-    assert (leak.near_copies, leak.learned, leak.compared_with) == (1, 0, ("Drawn",))
+    assert (leak.near_copies, leak.trained_on, leak.compared_with) == (1, 0, ("Drawn",))
     quick = evaluated(settings, spec_for(other, compares_pixels=False))
     assert leak_of(quick).near_copies is None
-    assert leak_of(quick).leaking == 0
+    assert leak_of(quick).n_leaking == 0
 
 
 def test_marked_labels_are_left_out_and_said(made):
@@ -122,14 +123,14 @@ def test_marked_labels_are_left_out_and_said(made):
     kept = exclude_images(whole, read_label_errors(dataset))
     again = evaluated(settings, spec_for(dataset, leaves_out_marked=True))
     for one in (kept, again):
-        assert one.protocol["left_out_marked"] == files[2:4]
-        assert set(one.answers["file"]) == set(files) - set(files[2:4])
+        assert one.protocol.excluded_files == tuple(files[2:4])
+        assert set(one.prediction_table["file"]) == set(files) - set(files[2:4])
     assert kept.report == again.report
-    assert kept.protocol["images_sha256"] != whole.protocol["images_sha256"]
-    assert kept.protocol["leak"]["images"] == N - 2
+    assert kept.protocol.images_sha256 != whole.protocol.images_sha256
+    assert kept.protocol.leak.images == N - 2
     unmark_label_error(dataset, files[2])
     assert list(read_label_errors(dataset)) == [files[3]]
-    with pytest.raises(DatasetError, match="All 12 pictures are marked"):
+    with pytest.raises(DatasetError, match="All 12 images are marked"):
         exclude_images(whole, files)
 
 
@@ -142,8 +143,8 @@ def test_the_shelf_of_evaluations(made):
     assert {one.name for one in list_evaluations(settings)} == set(names)
     info = get_evaluation("mine-2", settings)
     assert info.report == found.report
-    assert read_evaluation(info.folder).answers.equals(found.answers)
-    assert info.protocol["images_sha256"] == get_evaluation("mine", settings).protocol["images_sha256"]
+    assert read_evaluation(info.folder).prediction_table.equals(found.prediction_table)
+    assert info.protocol.images_sha256 == get_evaluation("mine", settings).protocol.images_sha256
     remove_evaluation(info)
     with pytest.raises(RunError, match="There is no evaluation 'mine-2'"):
         get_evaluation("mine-2", settings)

@@ -16,6 +16,7 @@ from bloodcell.evaluation.evaluation_folder import (
 )
 from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
+from bloodcell.evaluation.protocol import EvaluationProtocol
 
 NAMES = ("A", "B")
 
@@ -28,7 +29,7 @@ def evaluation():
     predicted = np.array([0, 1, NO_PREDICTION, 1])
     one = Predictions(NAMES, np.array([0, 0, 1, 1]), predicted, probs, status, np.array([0, 0, 1, 2]), boxes)
     table = build_prediction_table(["a/1.png", "a/2.png", "b/1.png", "b/ü,2.png"], one)
-    return Evaluation({"name": "mine", "class_names": list(NAMES)}, table, compute_report(one, 20, 10))
+    return Evaluation(EvaluationProtocol(model="net", class_names=NAMES), table, compute_report(one, 20, 10))
 
 
 def test_what_is_written_is_read_back(tmp_path, evaluation):
@@ -36,9 +37,9 @@ def test_what_is_written_is_read_back(tmp_path, evaluation):
     found = read_evaluation(tmp_path)
     assert found.protocol == evaluation.protocol
     assert found.report == evaluation.report
-    assert found.answers.equals(evaluation.answers)
-    assert found.answers["prediction"].tolist() == ["A", "B", "", "B"]
-    theirs, ours = found.predictions(), evaluation.predictions()
+    assert found.prediction_table.equals(evaluation.prediction_table)
+    assert found.prediction_table["prediction"].tolist() == ["A", "B", "", "B"]
+    theirs, ours = found.to_predictions(), evaluation.to_predictions()
     for name in ("y_true", "y_pred", "probs", "status", "groups", "boxes"):
         np.testing.assert_array_equal(getattr(theirs, name), getattr(ours, name))
     assert compute_report(theirs, 20, 10) == evaluation.report

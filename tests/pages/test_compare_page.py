@@ -53,11 +53,11 @@ def test_board_and_verdict(app, two):
     opened(app)
     table = app.dataframe[0].value
     assert set(table["Model"]) == {"tiny", "pixel"}
-    accuracies = [get_evaluation(name, settings).report["figures"]["accuracy"]["value"] for name in names]
+    accuracies = [get_evaluation(name, settings).report.metrics["accuracy"].value for name in names]
     assert sorted(table["Right"]) == sorted(accuracies)
     assert "source cells" in texts(app)
     tests = app.dataframe[1].value
-    a, b = (read_evaluation(get_evaluation(name, settings).folder).answers for name in names)
+    a, b = (read_evaluation(get_evaluation(name, settings).folder).prediction_table for name in names)
     right = {"tiny": (a["label"] == a["prediction"]).to_numpy(), "pixel": (b["label"] == b["prediction"]).to_numpy()}
     second, first = tests["Compared"].iloc[0].split(" against ")
     assert tests["Only the first right"].iloc[0] == int((right[first] & ~right[second]).sum())
@@ -81,8 +81,8 @@ def test_views(app, two, view):
     opened(app, view)
     if view == "Where they differ":
         settings, _, names = two
-        a, b = (read_evaluation(get_evaluation(name, settings).folder).answers["prediction"] for name in names)
-        assert f"all on which they differ ({(a != b).sum()})" in widget(app.selectbox, "compare-kind").options
+        a, b = (read_evaluation(get_evaluation(name, settings).folder).prediction_table["prediction"] for name in names)
+        assert f"all disagreements ({(a != b).sum()})" in widget(app.selectbox, "compare-kind").options
     if view == "Learning curves":
         assert "No learning curve is kept of" in texts(app)
 
@@ -93,7 +93,7 @@ def test_an_ensemble_is_an_evaluation_of_its_own(app, two):
     widget(app.button, "compare-ensemble").click().run()
     assert not app.exception
     found = next(one for one in list_evaluations(settings) if one.name not in names)
-    assert set(found.protocol["model"].split(" + ")) == {"tiny", "pixel"}
+    assert set(found.protocol.model.split(" + ")) == {"tiny", "pixel"}
     assert len(app.dataframe[0].value) == 3
 
 

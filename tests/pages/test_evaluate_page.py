@@ -108,7 +108,7 @@ def test_leaks_stand_before_any_metric(app, queue, dataset):
     store_evaluation(evaluated(queue.settings, spec_for(dataset)), queue.settings.home / "new", "mine", queue.settings)
     opened(app)
     (line,) = app.error
-    assert line.value.startswith("The model has learned from 4 of these 12 pictures \\(4 the very pictures\\)")
+    assert line.value.startswith("The model was trained on 4 of these 12 images \\(the same image\\: 4\\)")
     shown = [one.type for one in app.main]
     assert shown.index("alert" if "alert" in shown else line.type) < len(shown)
     assert app.metric[0].label == "Accuracy"
@@ -120,23 +120,23 @@ def test_head_and_metrics(app, queue, kept):
     words = texts(app)
     assert "12 images" in words
     assert "12 source cells" in words
-    assert "Left out, as the model does not know their classes: BASOPHIL 1" in words.replace("\\", "")
+    assert "Left out, because the model does not know these classes: Basophil 1" in words.replace("\\", "")
     metrics = {one.label: one.value for one in app.metric}
-    assert metrics["Accuracy"] == f"{100 * info.report['figures']['accuracy']['value']:.1f} %"
+    assert metrics["Accuracy"] == f"{100 * info.report.metrics['accuracy'].value:.1f} %"
     table = app.dataframe[1].value
-    assert table["Pictures"].tolist() == [3, 3, 3, 3]
+    assert table["Images"].tolist() == [3, 3, 3, 3]
 
 
 def test_calibration(app, queue, kept):
     opened(app, "Calibration")
     table = app.dataframe[0].value
-    assert table["Pictures"].sum() == 12
-    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
-    assert table["Wrong"].sum() == (answers["label"] != answers["prediction"]).sum()
+    assert table["Images"].sum() == 12
+    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).prediction_table
+    assert table["Errors"].sum() == (answers["label"] != answers["prediction"]).sum()
 
 
 def test_filters_show_exactly_those_images(queue, kept):
-    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
+    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).prediction_table
     sure = answers[[name for name in answers if name.startswith("prob_")]].to_numpy().max(axis=1)
     for label in set(answers["label"]):
         for answer in set(answers["prediction"]):
@@ -161,9 +161,9 @@ def test_marking_a_label_and_evaluating_without_it(app, queue, dataset, kept):
     widget(app.button, "evaluation-without").click().run()
     assert not app.exception
     found = next(one for one in list_evaluations(queue.settings) if one.name != kept)
-    assert found.protocol["left_out_marked"] == [mark.file]
+    assert found.protocol.excluded_files == (mark.file,)
     assert widget(app.selectbox, "evaluation-chosen").value == found.name
-    assert "1 picture marked as label errors left out" in texts(app)
+    assert "1 image marked as label errors left out" in texts(app)
     widget(app.selectbox, "evaluation-chosen").set_value(kept).run()
     widget(app.selectbox, "evaluation-which").set_value("all").run()
     widget(app.button, "evaluation-unmark").click().run()
@@ -233,7 +233,7 @@ def test_attention(app, queue, kept):
     assert "3 images. The mean is over 3 of them." in texts(app)
     widget(app.selectbox, "evaluation-looks-which").set_value("wrong").run()
     assert not app.exception
-    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).answers
+    answers = read_evaluation(get_evaluation(kept, queue.settings).folder).prediction_table
     wrong = answers[(answers["label"] == "EOSINOPHIL") & (answers["prediction"] != "EOSINOPHIL")]
     said = f"{len(wrong)} image" if len(wrong) else "There are no such images."
     assert said in texts(app)

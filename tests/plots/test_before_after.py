@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from bloodcell.plots.before_after import plot_recall_before_after
+from bloodcell.plots.experiments import plot_recall_before_after
 
 NAN = float("nan")
 TABLE = pd.DataFrame(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bloodcell.plots.histogram import plot_gray_histogram
+from bloodcell.plots.gray_levels import plot_gray_histogram
 
 
 def counts(**levels):

@@ -10,6 +10,7 @@ import pytest
 from bloodcell.core.errors import RunError
 from bloodcell.evaluation.confident_errors import WrongPrediction, WrongPredictions
 from bloodcell.evaluation.leak_check import LeakSummary
+from bloodcell.evaluation.protocol import EvaluationProtocol
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.reports import evaluation_words as words
 from bloodcell.reports.evaluation_pdf import render_evaluation_pdf
@@ -26,11 +27,13 @@ HOSTILE = (
     "</para><font color='red'>",
 )
 JPEG = encode_jpeg(np.full((20, 20, 3), 200, np.uint8))
-CLEAN, LEAKING, UNKNOWN = LeakSummary(True, 30), LeakSummary(True, 30, learned=4), LeakSummary(False, 30)
+CLEAN, LEAKING, UNKNOWN = LeakSummary(True, 30), LeakSummary(True, 30, trained_on=4), LeakSummary(False, 30)
 
 
 def judged(evaluation, n=3, jpeg=JPEG, problem=""):
-    table = evaluation.answers[evaluation.answers["label"] != evaluation.answers["prediction"]]
+    table = evaluation.prediction_table[
+        evaluation.prediction_table["label"] != evaluation.prediction_table["prediction"]
+    ]
     rows = list(table.itertuples())[:n]
     wrong = tuple(WrongPrediction(one.file, one.label, one.prediction, 0.9, jpeg) for one in rows)
     return EvaluationContent(evaluation, WrongPredictions(len(table), wrong, problem))
@@ -54,17 +57,17 @@ def test_leaks_stand_before_any_figure(leak, box):
 def test_the_numbers_are_those_of_the_evaluation():
     found = made_evaluation()
     text = render_evaluation_html(judged(found)).decode()
-    accuracy = found.report["figures"]["accuracy"]
-    low, high = accuracy["interval"]
-    assert f'<td>Accuracy</td><td class="number">{accuracy["value"]:.3f}</td>' in text
+    accuracy = found.report.metrics["accuracy"]
+    low, high = accuracy.interval
+    assert f'<td>Accuracy</td><td class="number">{accuracy.value:.3f}</td>' in text
     assert f"{low:.3f} to {high:.3f}" in text
     assert "15</b>source cells" in text
-    assert "Every picture was taken for a cell of its own." in text
+    assert "Every image was counted as a cell of its own." in text
     for value in ("a" * 64, "b" * 64, "c" * 40):
         assert value in text
-    rows = {row[0]: row[1:3] for row in words.format_status_rows(found.predictions())}
+    rows = {row[0]: row[1:3] for row in words.format_status_rows(found.to_predictions())}
     assert sum(n for n, _ in rows.values()) == 30
-    assert rows["No answer"] == (1, 1)
+    assert rows["No prediction"] == (1, 1)
 
 
 def test_it_fetches_nothing_and_names_stay_names():
@@ -100,11 +103,13 @@ def test_many_classes_all_right_and_nothing_answered(write):
     many = made_evaluation(60, [f"CLASS {number}" for number in range(14)])
     assert write(judged(many))
     right = made_evaluation(right=1.1)
-    right = replace(right, answers=right.answers.assign(prediction=right.answers["label"]))
+    right = replace(right, prediction_table=right.prediction_table.assign(prediction=right.prediction_table["label"]))
     assert write(judged(right))
     nothing = made_evaluation()
-    answers = nothing.answers.assign(prediction="", status="", **{f"prob_{name}": 0.0 for name in nothing.class_names})
-    assert write(judged(replace(nothing, answers=answers)))
+    answers = nothing.prediction_table.assign(
+        prediction="", status="", **{f"prob_{name}": 0.0 for name in nothing.class_names}
+    )
+    assert write(judged(replace(nothing, prediction_table=answers)))
 
 
 def test_missing_pictures_are_said_and_the_answers_listed():
@@ -125,17 +130,24 @@ def test_how_to_repeat_it():
     said, command, spec = words.describe_reproduction(made_evaluation(**asked, left_out_marked=["1.png"]).protocol)
     assert command == "python -m bloodcell jobs submit spec.json --kind evaluate --data '/some where'"
     assert '"name": "mine"' in spec
-    assert "1 picture marked" in said
+    assert "1 image marked" in said
     members = [{"model": "a", "model_sha256": "1"}, {"model": "b", "model_sha256": "2"}]
     said, command, spec = words.describe_reproduction(made_evaluation(members=members, **asked).protocol)
     assert (command, spec) == ("", "")
     assert "a, b" in said
-    assert words.describe_reproduction(made_evaluation().protocol) == ("How it was asked for is not kept.", "", "")
+    assert words.describe_reproduction(made_evaluation().protocol) == (
+        "The settings of this evaluation were not stored.",
+        "",
+        "",
+    )
 
 
 def test_an_evaluation_of_an_earlier_version():
     found = made_evaluation()
-    del found.protocol["leak"]
+    stored = found.protocol.to_dict()
+    del stored["leak"]
+    found = replace(found, protocol=EvaluationProtocol.from_dict(stored))
+    assert found.protocol.to_dict() == stored
     with pytest.raises(RunError, match="earlier version of Bloodcell \\(it lacks leak\\)"):
         judged(found)
 

@@ -179,9 +179,11 @@ def test_an_evaluation_opens(settings, number):
     expected = expect("evaluations", settings)[number]
     info = {info.name: info for info in list_evaluations(settings)}[expected["name"]]
     evaluation = read_evaluation(info.folder)
-    assert evaluation.protocol == info.protocol == expected["protocol"]
-    assert evaluation.report == info.report == expected["report"]
-    assert rows(evaluation.answers) == expected["answers"]["rows"]
+    assert evaluation.protocol == info.protocol
+    assert evaluation.protocol.to_dict() == expected["protocol"]
+    assert evaluation.report == info.report
+    assert evaluation.report.to_dict() == expected["report"]
+    assert rows(evaluation.prediction_table) == expected["answers"]["rows"]
 
 
 def test_results_of_experiments_open(settings):

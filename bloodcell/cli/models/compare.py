@@ -4,9 +4,8 @@ import argparse
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.models.evaluate import (
@@ -26,11 +25,9 @@ from bloodcell.core.io import encode_csv
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.compare import Comparison, compare_evaluations
+from bloodcell.evaluation.compare import ALL_DISAGREEMENTS, compare_evaluations, find_disagreements
 from bloodcell.evaluation.confident_errors import read_crops_by_file
-from bloodcell.evaluation.disagreements import ALL_DISAGREEMENTS, find_disagreements
 from bloodcell.evaluation.leaderboard import build_leaderboard
-from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.evaluation.predict import match_records_to_classes
 from bloodcell.model_store.folder import ModelInfo
@@ -103,13 +100,13 @@ def run(args: argparse.Namespace) -> int:
     write_output(out / "leaderboard.csv", encode_csv(rows.columns, values))
     write_output(
         out / "comparison.json",
-        (json.dumps([_describe_comparison(one) for one in comparisons], indent=2) + "\n").encode(),
+        (json.dumps([comparison.to_dict() for comparison in comparisons], indent=2) + "\n").encode(),
     )
     page = render_comparison_html(ModelComparison(board, evaluations, comparisons, len(differ), crops, problem))
     write_output(out / "compare.html", page)
     for found in evaluations:
-        leak = LeakSummary.from_json(found.protocol["leak"])
-        print_info(f"{to_printable(found.protocol['model'])}: {leak.describe()[0]}")
+        leak = found.protocol.leak
+        print_info(f"{to_printable(found.protocol.model)}: {leak.describe()[0]}")
     for one in comparisons:
         sys.stdout.write(to_printable(one.pair_sentence) + "\n")
     print_info(f"written to {out}")
@@ -137,7 +134,3 @@ def _find_common_labels(models: list[ModelInfo]) -> set[str]:
         known = "; ".join(f"{model.name}: {', '.join(model.class_names)}" for model in models)
         raise DatasetError(f"The models have no class in common. {known}.")
     return common
-
-
-def _describe_comparison(one: Comparison) -> dict[str, Any]:
-    return asdict(one) | {"sentence": one.pair_sentence}

@@ -24,8 +24,7 @@ from bloodcell.datasets.labels.layouts import normalise_label
 from bloodcell.datasets.labels.records import Record
 from bloodcell.evaluation.evaluate import evaluate_model
 from bloodcell.evaluation.evaluation_folder import Evaluation, write_evaluation
-from bloodcell.evaluation.leak_check import LeakSummary, find_training_datasets
-from bloodcell.evaluation.metrics.summary import summarise_report
+from bloodcell.evaluation.leak_check import find_training_datasets
 from bloodcell.evaluation.predict import format_predictions_csv, match_records_to_classes
 from bloodcell.evaluation.selection import EvaluationImages
 from bloodcell.model_store.folder import ModelInfo, get_model, read_model
@@ -100,8 +99,8 @@ def format_command(
 def write_results(out: Path, found: Evaluation, known: Sequence[Record]) -> None:
     """Write an evaluation with predictions.csv and metrics.json into a folder that is there."""
     write_evaluation(out, found)
-    write_output(out / "predictions.csv", format_predictions_csv(known, found.predictions()).encode())
-    measured = found.protocol | summarise_report(found.report)
+    write_output(out / "predictions.csv", format_predictions_csv(known, found.to_predictions()).encode())
+    measured = found.protocol.to_dict() | found.report.summarise()
     write_output(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
 
 
@@ -158,14 +157,14 @@ def evaluate_records(
 
 def _print_summary(found: Evaluation) -> None:
     """The main figures on stderr, what leaks first."""
-    for line in LeakSummary.from_json(found.protocol["leak"]).describe():
+    for line in found.protocol.leak.describe():
         print_info(line)
-    measured = summarise_report(found.report)
+    measured = found.report.summarise()
     interval: list[float] = measured["interval"]
     accuracy = f"accuracy {measured['accuracy']:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
     print_info(f"{accuracy} over {measured['source_cells']} source cells, balanced {measured['balanced_accuracy']:.3f}")
     print_info(f"held back {measured['held_back']:.3f}, confident and right {measured['confident_right']}")
-    print_info(f"as much as {found.report['effective_cells']:,} cells of one image each would tell")
+    print_info(f"as much as {found.report.effective_sample_size:,} cells of one image each would tell")
 
 
 def select_records(opened: OpenedImages, part: str | None) -> Sequence[Record]:

@@ -12,7 +12,7 @@ from bloodcell.cli.shared.run_folder import TerminalProgress
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import load_settings
-from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import read_description
 from bloodcell.training.samples.engine_predictions import predict_with_engine
@@ -77,7 +77,7 @@ def reproduce(chosen: Recipe, data_dir: Path, out: Path) -> list[dict[str, Any]]
     Returns
     -------
     list of dict, one a run
-        variant, split, protocol, parameters, revision, and `METRICS` of `evaluation.metrics.summary.summarise_metrics`; intervals are over
+        variant, split, protocol, parameters, revision, and `METRICS` of `summarise_metrics`; intervals are over
         source cells or patients in both splits
     """
     measured = [

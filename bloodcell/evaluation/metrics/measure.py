@@ -1,12 +1,19 @@
-"""Everything that is said of a model's answers, each figure with its interval over source cells and over images."""
+"""Measure predictions: every metric with its interval over source cells and over images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from bloodcell.core.labels import CELL_STATUSES, CONFIDENT
+from bloodcell.evaluation.metrics.bootstrap import (
+    N_DRAWS,
+    draw_weights,
+    effective_sample_size,
+    percentile_interval,
+    resample_statistic,
+)
 from bloodcell.evaluation.metrics.calibration import expected_calibration_error
 from bloodcell.evaluation.metrics.class_metrics import (
     compute_class_metrics,
@@ -15,210 +22,234 @@ from bloodcell.evaluation.metrics.class_metrics import (
 )
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 from bloodcell.evaluation.metrics.ranking import average_precision, rank_scores, roc_auc
-from bloodcell.evaluation.metrics.resampling import (
-    N_DRAWS,
-    draw_weights,
-    effective_sample_size,
-    percentile_interval,
-    resample_statistic,
-)
+from bloodcell.evaluation.metrics.report import CLASS_METRICS, ClassReport, EvaluationReport, Metric
 
-# Areas and the calibration error are no sums over images, so that each draw takes all images.
-N_AREA_DRAWS = 400
-MIN_PROB = 1e-7
-_CLASS_METRICS = ("precision", "recall", "f1")
-_STATUS_METRICS = ("confident_right", "held_back", "wrong_not_confident")
+# Areas under curves and the calibration error are no sums over images, so each draw goes through all of them.
+N_AREA_DRAWS: Final = 400
+MIN_PROB: Final = 1e-7
+_COUNT_METRICS: Final = ("precision", "recall", "f1")
+_AREA_METRICS: Final = ("roc_auc", "average_precision")
+_STATUS_METRICS: Final = ("confident_accuracy", "flagged_for_review", "errors_flagged")
+_MEANS: Final = tuple(f"{kind}_{metric}" for kind in ("macro", "weighted") for metric in _COUNT_METRICS)
+_METRICS: Final = (
+    "accuracy",
+    "balanced_accuracy",
+    "kappa",
+    *_MEANS,
+    *_AREA_METRICS,
+    "log_loss",
+    "ece",
+    *_STATUS_METRICS,
+)
 
 
 @dataclass(frozen=True)
-class _ResamplingUnit:
-    """A way to draw: whole source cells, or single images."""
+class _Units:
+    """What is drawn for both intervals of a metric: source cells and single images, as numbers from 0, shape (N,)."""
 
-    name: str
-    groups: np.ndarray
+    cells: np.ndarray
+    images: np.ndarray
+
+    def resample(self, draw: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        return draw(self.cells), draw(self.images)
 
 
-def compute_report(predictions: Predictions, n_draws: int = N_DRAWS, area_draws: int = N_AREA_DRAWS) -> dict[str, Any]:
-    """Judge a model by its answers.
+def compute_report(
+    predictions: Predictions, n_draws: int = N_DRAWS, n_area_draws: int = N_AREA_DRAWS
+) -> EvaluationReport:
+    """Measure a model by its predictions.
 
     Parameters
     ----------
-    predictions : Predictions of one image or more
+    predictions : Predictions
+        Of one image or more.
+    n_draws : int, default 2000
+        Bootstrap samples.
+    n_area_draws : int, default 400
+        Bootstrap samples of the areas under curves and of the calibration error.
 
     Returns
     -------
-    dict with
-        images, source_cells, effective_cells, not_answered : numbers
-        figures : name -> {value, interval, plain_interval}; accuracy, balanced_accuracy, kappa, {macro,weighted}_{precision,
-            recall,f1}, roc_auc and average_precision (means over classes, each against the others), log_loss and ece
-            (of the answered images), confident_right (accuracy of the confident images), held_back (share of all images
-            that are not confident), wrong_not_confident (share of the wrong images that are not)
-        votes : {value, interval}, share of source cells that are right by the class of the largest summed probability
-        status : images of each status
-        classes : class -> {support, source_cells, and precision, recall, f1, roc_auc, average_precision as in `figures`}
-        confusion : counts, rows true, columns predicted, the last column not answered
-
-    `percentile_interval` is the 95 % bootstrap over source cells, `plain_interval` the same as if every image were a cell of its own.
-    A figure that cannot be had (the recall of a class without an image, say) is null, and so is its interval.
+    EvaluationReport
+        Values are rounded to four digits. The same predictions give the same report.
     """
-    number = np.unique(predictions.groups, return_inverse=True)[1]
-    units = (_ResamplingUnit("interval", number), _ResamplingUnit("plain_interval", np.arange(len(number))))
+    cells = np.unique(predictions.groups, return_inverse=True)[1]
+    units = _Units(cells, np.arange(len(cells)))
     n_classes = len(predictions.class_names)
     metrics = _measure_confusion(predictions, units, n_draws) | _measure_shares(predictions, units, n_draws)
-    metrics |= _measure_areas(predictions, units, area_draws) | _measure_calibration(predictions, units, area_draws)
+    metrics |= _measure_areas(predictions, units, n_area_draws) | _measure_calibration(predictions, units, n_area_draws)
     support = np.bincount(predictions.y_true, minlength=n_classes)
-    return {
-        "images": len(number),
-        "source_cells": int(number.max()) + 1,
-        "effective_cells": round(effective_sample_size(number), 1),
-        "not_answered": int((predictions.y_pred == NO_PREDICTION).sum()),
-        "figures": {name: metrics[name] for name in _list_metric_names()},
-        "classes": {
-            name: {
-                "support": int(support[index]),
-                "source_cells": len(np.unique(number[predictions.y_true == index])),
-                **{
-                    metric: metrics[f"{metric} {index}"] for metric in (*_CLASS_METRICS, "roc_auc", "average_precision")
-                },
-            }
+    return EvaluationReport(
+        n_images=len(cells),
+        n_source_cells=int(cells.max()) + 1,
+        effective_sample_size=round(effective_sample_size(cells), 1),
+        n_without_prediction=int((predictions.y_pred == NO_PREDICTION).sum()),
+        metrics={name: metrics[name] for name in _METRICS},
+        classes={
+            name: ClassReport(
+                int(support[index]),
+                len(np.unique(cells[predictions.y_true == index])),
+                **{metric: metrics[f"{metric} {index}"] for metric in CLASS_METRICS},
+            )
             for index, name in enumerate(predictions.class_names)
         },
-        "votes": _measure_votes(predictions, number, n_draws),
-        "status": {name: int((predictions.status == name).sum()) for name in CELL_STATUSES},
-        "confusion": count_confusions(predictions.y_true, predictions.y_pred, n_classes, NO_PREDICTION).tolist(),
-    }
+        vote_accuracy=_measure_votes(predictions, cells, n_draws),
+        status_counts={name: int((predictions.status == name).sum()) for name in CELL_STATUSES},
+        confusion=count_confusions(predictions.y_true, predictions.y_pred, n_classes).tolist(),
+    )
 
 
-def _list_metric_names() -> tuple[str, ...]:
-    means = tuple(f"{kind}_{metric}" for kind in ("macro", "weighted") for metric in _CLASS_METRICS)
-    areas = ("roc_auc", "average_precision")
-    return ("accuracy", "balanced_accuracy", "kappa", *means, *areas, "log_loss", "ece", *_STATUS_METRICS)
+def summarise_metrics(predictions: Predictions, n_draws: int = N_DRAWS) -> dict[str, Any]:
+    """Measure predictions and return what metrics.json holds, as `EvaluationReport.summarise` describes it.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    n_draws : int, default 2000
+        Bootstrap samples.
+
+    Returns
+    -------
+    dict of str to Any
+    """
+    return compute_report(predictions, n_draws, min(n_draws, N_AREA_DRAWS)).summarise()
 
 
-def _add_intervals(names: list[str], measured: np.ndarray, draws: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Figures (F,) with their draws by way, (samples, F)."""
-    found = {}
-    for index, name in enumerate(names):
-        bounds = {
-            unit: [_round_finite(bound) for bound in percentile_interval(drawn[:, index])]
-            for unit, drawn in draws.items()
-        }
-        known = {unit: None if None in both else both for unit, both in bounds.items()}
-        found[name] = {"value": _round_finite(measured[index]), **known}
-    return found
-
-
-def _measure_confusion(predictions: Predictions, units: tuple[_ResamplingUnit, ...], n_draws: int) -> dict[str, Any]:
-    """What follows from the confusion matrix."""
-    true, pred, n_classes = predictions.y_true, predictions.y_pred, len(predictions.class_names)
-    names = ["accuracy", "balanced_accuracy", "kappa"]
-    names += [f"{kind}_{metric}" for kind in ("macro", "weighted") for metric in _CLASS_METRICS]
-    names += [f"{metric} {index}" for metric in _CLASS_METRICS for index in range(n_classes)]
-    sums = {unit.name: count_confusions_by_group(true, pred, unit.groups, n_classes, NO_PREDICTION) for unit in units}
-    draws = {
-        unit.name: resample_statistic(
-            _stack_class_metrics, sums[unit.name], unit.groups, n_draws, strata=predictions.y_true
+def _make_metrics(
+    names: list[str], values: np.ndarray, cell_draws: np.ndarray, image_draws: np.ndarray | None = None
+) -> dict[str, Metric]:
+    """Make metrics of values (M,) and their draws (n_draws, M)."""
+    return {
+        name: Metric(
+            _round_finite(values[index]),
+            *(
+                _round_interval(percentile_interval(draws[:, index]))
+                for draws in (cell_draws, image_draws)
+                if draws is not None
+            ),
         )
-        for unit in units
+        for index, name in enumerate(names)
     }
-    return _add_intervals(names, _stack_class_metrics(sums[units[0].name].sum(axis=0)[None])[0], draws)
+
+
+def _measure_confusion(predictions: Predictions, units: _Units, n_draws: int) -> dict[str, Metric]:
+    """Measure what follows from the confusion matrix."""
+    true, pred, n_classes = predictions.y_true, predictions.y_pred, len(predictions.class_names)
+    names = ["accuracy", "balanced_accuracy", "kappa", *_MEANS]
+    names += [f"{metric} {index}" for metric in _COUNT_METRICS for index in range(n_classes)]
+
+    def draw(groups: np.ndarray) -> np.ndarray:
+        matrices = count_confusions_by_group(true, pred, groups, n_classes)
+        return resample_statistic(_stack_class_metrics, matrices, groups, n_draws, strata=true)
+
+    matrix = count_confusions(true, pred, n_classes)
+    return _make_metrics(names, _stack_class_metrics(matrix[None])[0], *units.resample(draw))
 
 
 def _stack_class_metrics(matrices: np.ndarray) -> np.ndarray:
-    """Figures of matrices (samples, C, C + 1), (samples, F) in the order of `_measure_confusion`."""
-    one = compute_class_metrics(matrices)
-    alone = np.stack([one.accuracy, one.balanced_accuracy, one.kappa], axis=-1)
-    return np.concatenate([alone, one.macro, one.weighted, one.precision, one.recall, one.f1], axis=-1)
+    """Stack the metrics of matrices (samples, C, C + 1) to (samples, M), in the order of `_measure_confusion`."""
+    metrics = compute_class_metrics(matrices)
+    overall = np.stack([metrics.accuracy, metrics.balanced_accuracy, metrics.kappa], axis=-1)
+    parts = (overall, metrics.macro, metrics.weighted, metrics.precision, metrics.recall, metrics.f1)
+    return np.concatenate(parts, axis=-1)
 
 
-def _measure_shares(predictions: Predictions, units: tuple[_ResamplingUnit, ...], n_draws: int) -> dict[str, Any]:
-    """Means over some of the images: log loss of the answered ones, and what the statuses catch."""
-    every = np.ones(len(predictions.y_true), bool)
-    answered, confident = predictions.y_pred != NO_PREDICTION, predictions.status == CONFIDENT
-    wrong = predictions.y_pred != predictions.y_true
-    true_probs = predictions.probs[np.arange(len(every)), predictions.y_true].astype(float)
-    loss = np.where(answered, -np.log(np.clip(true_probs, MIN_PROB, 1.0)), 0.0)
+def _measure_shares(predictions: Predictions, units: _Units, n_draws: int) -> dict[str, Metric]:
+    """Measure means over some of the images: log loss of those with a prediction, and what the statuses flag."""
+    is_image = np.ones(len(predictions.y_true), bool)
+    has_prediction, is_confident = predictions.y_pred != NO_PREDICTION, predictions.status == CONFIDENT
+    is_error = predictions.y_pred != predictions.y_true
+    true_probs = predictions.probs[np.arange(len(is_image)), predictions.y_true].astype(float)
+    loss = np.where(has_prediction, -np.log(np.clip(true_probs, MIN_PROB, 1.0)), 0.0)
     names = ["log_loss", *_STATUS_METRICS]
-    parts = [loss, confident & ~wrong, ~confident, wrong & ~confident]
-    wholes = [answered, confident, every, wrong]
+    parts = [loss, is_confident & ~is_error, ~is_confident, is_error & ~is_confident]
+    wholes = [has_prediction, is_confident, is_image, is_error]
 
     def shares(sums: np.ndarray) -> np.ndarray:
         part, whole = sums[:, : len(names)], sums[:, len(names) :]
-        return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+        ratio: np.ndarray = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+        return ratio
 
     def sum_by_group(groups: np.ndarray) -> np.ndarray:
-        return np.stack([np.bincount(groups, each) for each in (*parts, *wholes)], axis=1)
+        return np.stack([np.bincount(groups, values) for values in (*parts, *wholes)], axis=1)
 
-    draws = {
-        unit.name: resample_statistic(
-            shares, sum_by_group(unit.groups), unit.groups, n_draws, strata=predictions.y_true
-        )
-        for unit in units
-    }
-    return _add_intervals(names, shares(sum_by_group(units[0].groups).sum(axis=0)[None])[0], draws)
+    def draw(groups: np.ndarray) -> np.ndarray:
+        return resample_statistic(shares, sum_by_group(groups), groups, n_draws, strata=predictions.y_true)
+
+    return _make_metrics(names, shares(sum_by_group(units.cells).sum(axis=0)[None])[0], *units.resample(draw))
 
 
-def _measure_votes(predictions: Predictions, number: np.ndarray, n_draws: int) -> dict[str, Any]:
-    """Share of source cells whose largest summed probability is that of the true class (of most of its images)."""
-    summed = np.zeros((number.max() + 1, len(predictions.class_names)))
+def _measure_votes(predictions: Predictions, cells: np.ndarray, n_draws: int) -> Metric:
+    """Measure the share of source cells whose largest summed probability is that of the true class of most images."""
+    summed = np.zeros((cells.max() + 1, len(predictions.class_names)))
     true = np.zeros_like(summed)
-    np.add.at(summed, number, predictions.probs)
-    np.add.at(true, (number, predictions.y_true), 1)
+    np.add.at(summed, cells, predictions.probs)
+    np.add.at(true, (cells, predictions.y_true), 1)
     is_correct = (summed.argmax(axis=1) == true.argmax(axis=1)) & (summed.sum(axis=1) > 0)
-    cells = np.arange(len(is_correct))
-    draws = resample_statistic(lambda sums: sums / len(is_correct), is_correct.astype(float)[:, None], cells, n_draws)
-    return _add_intervals(["votes"], np.array([is_correct.mean()]), {"interval": draws})["votes"]
+    draws = resample_statistic(
+        lambda sums: sums / len(is_correct), is_correct.astype(float)[:, None], np.arange(len(is_correct)), n_draws
+    )
+    return _make_metrics(["votes"], np.array([is_correct.mean()]), draws)["votes"]
 
 
-def _measure_areas(predictions: Predictions, units: tuple[_ResamplingUnit, ...], n_draws: int) -> dict[str, Any]:
-    """Areas under the ROC and precision-recall curves: of each class against the others, and their means."""
-    n_classes = len(predictions.class_names)
-    each = [rank_scores(predictions.y_true == index, predictions.probs[:, index]) for index in range(n_classes)]
-    names = ["roc_auc", "average_precision"]
-    names += [f"{metric} {index}" for metric in ("roc_auc", "average_precision") for index in range(n_classes)]
+def _measure_areas(predictions: Predictions, units: _Units, n_draws: int) -> dict[str, Metric]:
+    """Measure the areas under the ROC and precision-recall curves: of each class against the others, and their means."""
+    n_classes, true = len(predictions.class_names), predictions.y_true
+    rankings = [rank_scores(true == index, predictions.probs[:, index]) for index in range(n_classes)]
+    names = [*_AREA_METRICS, *(f"{metric} {index}" for metric in _AREA_METRICS for index in range(n_classes))]
 
     def areas(weights: np.ndarray) -> np.ndarray:
-        roc = np.stack([roc_auc(one, weights) for one in each], axis=1)
-        precision = np.stack([average_precision(one, weights) for one in each], axis=1)
+        roc = np.stack([roc_auc(ranking, weights) for ranking in rankings], axis=1)
+        precision = np.stack([average_precision(ranking, weights) for ranking in rankings], axis=1)
         return np.concatenate([_average_finite(roc), _average_finite(precision), roc, precision], axis=1)
 
-    draws = {unit.name: _resample_images(areas, unit.groups, predictions.y_true, n_draws) for unit in units}
-    return _add_intervals(names, areas(np.ones((1, len(predictions.y_true))))[0], draws)
+    def draw(groups: np.ndarray) -> np.ndarray:
+        return _resample_images(areas, groups, true, n_draws)
+
+    return _make_metrics(names, areas(np.ones((1, len(true))))[0], *units.resample(draw))
 
 
 def _average_finite(values: np.ndarray) -> np.ndarray:
-    """Mean over the classes of (samples, C) that have one, (samples, 1); NaN where none has."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0.0).sum(axis=1, keepdims=True)
-    n_known = known.sum(axis=1, keepdims=True)
-    return np.divide(total, n_known, out=np.full(total.shape, np.nan), where=n_known > 0)
+    """Average (samples, C) over the classes that have a value, to (samples, 1); NaN where none has."""
+    is_finite = np.isfinite(values)
+    total = np.where(is_finite, values, 0.0).sum(axis=1, keepdims=True)
+    n_finite = is_finite.sum(axis=1, keepdims=True)
+    average: np.ndarray = np.divide(total, n_finite, out=np.full(total.shape, np.nan), where=n_finite > 0)
+    return average
 
 
-def _measure_calibration(predictions: Predictions, units: tuple[_ResamplingUnit, ...], n_draws: int) -> dict[str, Any]:
-    """Expected calibration error of the answered images."""
-    answered = predictions.y_pred != NO_PREDICTION
+def _measure_calibration(predictions: Predictions, units: _Units, n_draws: int) -> dict[str, Metric]:
+    """Measure the expected calibration error of the images with a prediction."""
+    has_prediction = predictions.y_pred != NO_PREDICTION
     true, probs = predictions.y_true, predictions.probs
 
     def errors(weights: np.ndarray) -> np.ndarray:
-        drawn = [np.repeat(np.flatnonzero(answered), one[answered].astype(int)) for one in weights]
-        found = [expected_calibration_error(true[rows], probs[rows]) if len(rows) else np.nan for rows in drawn]
-        return np.array(found)[:, None]
+        samples = [np.repeat(np.flatnonzero(has_prediction), each[has_prediction].astype(int)) for each in weights]
+        values = [expected_calibration_error(true[rows], probs[rows]) if len(rows) else np.nan for rows in samples]
+        return np.array(values)[:, None]
 
-    draws = {unit.name: _resample_images(errors, unit.groups, true, n_draws) for unit in units}
-    return _add_intervals(["ece"], errors(np.ones((1, len(true))))[0], draws)
+    def draw(groups: np.ndarray) -> np.ndarray:
+        return _resample_images(errors, groups, true, n_draws)
+
+    return _make_metrics(["ece"], errors(np.ones((1, len(true))))[0], *units.resample(draw))
 
 
 def _resample_images(
     metric: Callable[[np.ndarray], np.ndarray], groups: np.ndarray, strata: np.ndarray, n_draws: int
 ) -> np.ndarray:
-    """Draws of a figure that takes how often every image counts, (samples, N)."""
-    parts = [
-        metric(some[:, groups])
+    """Draw values of a metric that takes how often every image counts, (samples, N)."""
+    batches = [
+        metric(batch[:, groups])
         for weights in draw_weights(groups, n_draws, strata=strata)
-        for some in np.array_split(weights, -(-len(weights) // 50))
+        for batch in np.array_split(weights, -(-len(weights) // 50))
     ]
-    return np.concatenate(parts)
+    return np.concatenate(batches)
 
 
 def _round_finite(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
+
+
+def _round_interval(bounds: tuple[float, float]) -> tuple[float, float] | None:
+    low, high = map(_round_finite, bounds)
+    return None if low is None or high is None else (low, high)

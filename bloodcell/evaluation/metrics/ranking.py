@@ -1,4 +1,4 @@
-"""ROC and precision-recall of one class against the others, with weights, so that draws are made without sorting anew."""
+"""ROC and precision-recall of one class against the others, with weights, so that resampling needs no new sorting."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Ranking:
-    """Images in falling order of the probability of a class.
+    """N images in falling order of the probability of a class, with T distinct probabilities.
 
-    order : int array of shape (N,), rows in that order
-    positive : bool array of shape (N,), whether the class is the true one, in that order
-    starts : int array of shape (T,), where runs of equal probabilities begin in that order
-    thresholds : float array of shape (T,), their probabilities, falling
+    Attributes
+    ----------
+    order : ndarray of int, shape (N,)
+        Rows in that order.
+    positive : ndarray of bool, shape (N,)
+        Whether the class is the true one, in that order.
+    starts : ndarray of int, shape (T,)
+        Where runs of equal probabilities begin in that order.
+    thresholds : ndarray of float, shape (T,)
+        Their probabilities, falling.
     """
 
     order: np.ndarray
@@ -26,8 +32,13 @@ def rank_scores(positive: np.ndarray, scores: np.ndarray) -> Ranking:
 
     Parameters
     ----------
-    positive : bool array of shape (N,), N >= 1
-    scores : float array of shape (N,)
+    positive : ndarray of bool, shape (N,), N >= 1
+        Whether the class is the true one.
+    scores : ndarray of float, shape (N,)
+
+    Returns
+    -------
+    Ranking
     """
     order = np.argsort(-scores, kind="stable")
     in_order = scores[order]
@@ -36,15 +47,17 @@ def rank_scores(positive: np.ndarray, scores: np.ndarray) -> Ranking:
 
 
 def count_positives(ranking: Ranking, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """True and false positives at each threshold.
+    """Count true and false positives at each threshold.
 
     Parameters
     ----------
-    weights : float array of shape (samples, N), how often each image counts, in the order of the images
+    ranking : Ranking
+    weights : ndarray of float, shape (samples, N)
+        How often each image counts, in the order of the images.
 
     Returns
     -------
-    two float arrays of shape (samples, T)
+    true_positives, false_positives : ndarray of float, shape (samples, T)
     """
     in_order = weights[:, ranking.order]
     true = np.cumsum(np.add.reduceat(in_order * ranking.positive, ranking.starts, axis=1), axis=1)
@@ -53,22 +66,56 @@ def count_positives(ranking: Ranking, weights: np.ndarray) -> tuple[np.ndarray, 
 
 
 def roc_auc(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve [1]_, (samples,); NaN where all images or none are of the class.
+    """Compute the area under the ROC curve [1]_.
+
+    Parameters
+    ----------
+    ranking : Ranking
+    weights : ndarray of float, shape (samples, N)
+
+    Returns
+    -------
+    ndarray of float, shape (samples,)
+        NaN where all images or none are of the class.
 
     References
     ----------
     .. [1] Fawcett (2006), An introduction to ROC analysis, Pattern Recognition Letters 27, 861-874
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ranking = rank_scores(np.array([True, False, True]), np.array([0.9, 0.6, 0.4]))
+    >>> roc_auc(ranking, np.ones((1, 3))).tolist()
+    [0.5]
     """
-    true, false = (np.pad(each, ((0, 0), (1, 0))) for each in count_positives(ranking, weights))
+    true, false = (np.pad(counts, ((0, 0), (1, 0))) for counts in count_positives(ranking, weights))
     area = (np.diff(false, axis=1) * (true[:, 1:] + true[:, :-1]) / 2).sum(axis=1)
     whole = true[:, -1] * false[:, -1]
-    return np.divide(area, whole, out=np.full(len(area), np.nan), where=whole > 0)
+    auc: np.ndarray = np.divide(area, whole, out=np.full(len(area), np.nan), where=whole > 0)
+    return auc
 
 
 def average_precision(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
-    """Sum of precision times the recall gained at each threshold (as scikit-learn's), (samples,); NaN without the class."""
+    """Compute the average precision: the sum over thresholds of precision times the recall gained there.
+
+    The same as scikit-learn's ``average_precision_score``.
+
+    Parameters
+    ----------
+    ranking : Ranking
+    weights : ndarray of float, shape (samples, N)
+
+    Returns
+    -------
+    ndarray of float, shape (samples,)
+        NaN where no image is of the class.
+    """
     true, false = count_positives(ranking, weights)
     precision = np.divide(true, true + false, out=np.zeros_like(true), where=true + false > 0)
     gained = np.diff(true, axis=1, prepend=0)
     whole = true[:, -1]
-    return np.divide((precision * gained).sum(axis=1), whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    average: np.ndarray = np.divide(
+        (precision * gained).sum(axis=1), whole, out=np.full(len(whole), np.nan), where=whole > 0
+    )
+    return average

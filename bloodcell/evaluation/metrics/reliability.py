@@ -1,33 +1,51 @@
-"""Does a probability mean what it says, and what does it cost to answer only where the model is sure?"""
+"""Does a model know when it is wrong: reliability, risk against coverage, and what the statuses flag and miss."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from bloodcell.core.labels import CONFIDENT
+from bloodcell.core.labels import CELL_STATUSES, CONFIDENT
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 
-N_BINS = 15
+N_BINS: Final = 15
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Images whose probability lies in [low, high), the last bin with its end: how many, how sure, how often right."""
+    """Images whose predicted probability lies in [low, high); the last bin includes its end.
+
+    Attributes
+    ----------
+    low, high : float
+    n_images : int
+    confidence : float
+        Mean predicted probability.
+    accuracy : float
+    """
 
     low: float
     high: float
-    images: int
+    n_images: int
     confidence: float
     accuracy: float
 
 
 def reliability_bins(confidence: np.ndarray, is_correct: np.ndarray, n_bins: int = N_BINS) -> list[Bin]:
-    """Bins of equal width of a reliability diagram [1]_; empty ones are left out.
+    """Bin images by predicted probability for a reliability diagram [1]_.
 
     Parameters
     ----------
-    confidence : float array of shape (N,), probability of the answer
-    right : bool array of shape (N,)
+    confidence : ndarray of float, shape (N,)
+        Probability of the predicted class.
+    is_correct : ndarray of bool, shape (N,)
+    n_bins : int, default 15
+        Bins of equal width between 0 and 1.
+
+    Returns
+    -------
+    list of Bin
+        Without the empty ones.
 
     References
     ----------
@@ -43,30 +61,38 @@ def reliability_bins(confidence: np.ndarray, is_correct: np.ndarray, n_bins: int
 
 
 def risk_coverage(confidence: np.ndarray, is_correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of wrong answers among the surest images, for every share of images that is answered [1]_.
+    """Compute the error rate of the most confident images, for every share of images that is kept [1]_.
 
     Parameters
     ----------
-    confidence : float array of shape (N,)
-    right : bool array of shape (N,)
+    confidence : ndarray of float, shape (N,)
+    is_correct : ndarray of bool, shape (N,)
 
     Returns
     -------
-    coverage, risk : float arrays of shape (T,), one entry a distinct confidence, rising coverage; empty for no images
+    coverage, risk : ndarray of float, shape (T,)
+        One entry for each distinct confidence, coverage rising; empty for no images.
 
     References
     ----------
     .. [1] Geifman & El-Yaniv (2017), Selective classification for deep neural networks, NeurIPS, arXiv:1705.08500
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> coverage, risk = risk_coverage(np.array([0.9, 0.6]), np.array([True, False]))
+    >>> coverage.tolist(), risk.tolist()
+    ([0.5, 1.0], [0.0, 0.5])
     """
     order = np.argsort(-confidence, kind="stable")
     in_order = confidence[order]
     ends = np.flatnonzero(np.r_[in_order[1:] != in_order[:-1], np.ones(min(1, len(order)), bool)])
-    answered = ends + 1.0
-    return answered / max(1, len(order)), np.cumsum(~is_correct[order])[ends] / answered
+    n_kept = ends + 1.0
+    return n_kept / max(1, len(order)), np.cumsum(~is_correct[order])[ends] / n_kept
 
 
 def risk_coverage_area(coverage: np.ndarray, risk: np.ndarray) -> float:
-    """Mean risk over all coverages (area under `risk_coverage`); NaN for no images."""
+    """Return the mean risk over all coverages, the area under `risk_coverage`; NaN for no images."""
     if len(coverage) == 0:
         return float("nan")
     return float((risk * np.diff(coverage, prepend=0.0)).sum())
@@ -74,11 +100,16 @@ def risk_coverage_area(coverage: np.ndarray, risk: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class ConfidenceAnalysis:
-    """Whether a model knows when it is wrong, over the pictures that it answered for.
+    """Whether a model knows when it is wrong, over the images with a prediction.
 
-    bins : of the reliability diagram
-    coverage, risk : of `risk_coverage`
-    confident : (coverage, risk) of the Confident pictures; None where there is none
+    Attributes
+    ----------
+    bins : list of Bin
+        Of the reliability diagram.
+    coverage, risk : ndarray of float, shape (T,)
+        Of `risk_coverage`.
+    confident : tuple of two floats, or None
+        Coverage and risk of the images with the status confident; None where there is none.
     """
 
     bins: list[Bin]
@@ -88,14 +119,54 @@ class ConfidenceAnalysis:
 
 
 def analyse_confidence(predictions: Predictions) -> ConfidenceAnalysis | None:
-    """Hold probabilities and statuses against what is right; None where nothing was answered."""
-    answered = predictions.y_pred != NO_PREDICTION
-    if not answered.any():
+    """Compare probabilities and statuses with what is correct; None where there is no prediction at all."""
+    has_prediction = predictions.y_pred != NO_PREDICTION
+    if not has_prediction.any():
         return None
-    is_correct = (predictions.y_pred == predictions.y_true)[answered]
-    confidence = predictions.probs.max(axis=1)[answered]
-    is_confident = predictions.status[answered] == CONFIDENT
+    is_correct = (predictions.y_pred == predictions.y_true)[has_prediction]
+    confidence = predictions.probs.max(axis=1)[has_prediction]
+    is_confident = predictions.status[has_prediction] == CONFIDENT
     confident = (float(is_confident.mean()), float((~is_correct[is_confident]).mean())) if is_confident.any() else None
     return ConfidenceAnalysis(
         reliability_bins(confidence, is_correct), *risk_coverage(confidence, is_correct), confident
     )
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """Images of one status, and the errors among them.
+
+    Attributes
+    ----------
+    status : str
+        "" for images without a prediction.
+    n_images, n_errors : int
+    n_errors_total : int
+        Errors of all statuses together.
+    """
+
+    status: str
+    n_images: int
+    n_errors: int
+    n_errors_total: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Accuracy of its images; None where there is none."""
+        return 1 - self.n_errors / self.n_images if self.n_images else None
+
+    @property
+    def share_of_errors(self) -> float | None:
+        """Share of all errors that have this status; None where there is no error."""
+        return self.n_errors / self.n_errors_total if self.n_errors_total else None
+
+
+def count_by_status(predictions: Predictions) -> list[StatusRow]:
+    """Count images and errors of each status; a row for no prediction only where there is such an image."""
+    is_error = predictions.y_pred != predictions.y_true
+    masks = {status: predictions.status == status for status in (*CELL_STATUSES, "")}
+    return [
+        StatusRow(status, int(has_status.sum()), int((has_status & is_error).sum()), int(np.sum(is_error)))
+        for status, has_status in masks.items()
+        if status or has_status.any()
+    ]

@@ -44,7 +44,7 @@ class TrialsResult:
 class KFoldResult:
     """What k-fold gave.
 
-    figures : of `evaluation.metrics.summary.metrics`: images, source_cells, accuracy, interval, balanced_accuracy,
+    figures : of `evaluation.metrics.measure.metrics`: images, source_cells, accuracy, interval, balanced_accuracy,
         balanced_interval, recall with its intervals, and, None where there is none, confident_right, held_back, ece;
         and log_loss, which may be None too
     folds : table, a row a fold: fold (from 0), images, source_cells and the figures

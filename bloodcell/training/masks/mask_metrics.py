@@ -10,7 +10,7 @@ import numpy as np
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.progress import Control, raise_if_stopped
 from bloodcell.datasets.labels.records import Record
-from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
+from bloodcell.evaluation.metrics.bootstrap import cluster_bootstrap
 from bloodcell.imaging.crop import resize_image
 from bloodcell.imaging.segment import dice, intersection_over_union
 from bloodcell.imaging.threshold import mask_cell_by_otsu

@@ -11,7 +11,7 @@ from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.plots import theme
 from bloodcell.plots.cell_images import render_mask
 from bloodcell.plots.cells import plot_probabilities
-from bloodcell.plots.histogram import plot_gray_histogram
+from bloodcell.plots.gray_levels import plot_gray_histogram
 from bloodcell.review.batches import Batch
 from bloodcell.review.corrections import list_corrections
 from bloodcell.ui.classify.upload_form import get_batch_model

@@ -50,7 +50,7 @@ def choose() -> tuple[list[EvaluationInfo], list[EvaluationInfo]]:
         "Models to compare",
         best,
         best[:2],
-        format_func=lambda name: by_name[name].protocol["model"],
+        format_func=lambda name: by_name[name].protocol.model,
         key=f"{CHOSEN_KEY}-{chosen_board}",
         max_selections=8,
         help="The first is the one that the others are held against.",
@@ -60,18 +60,16 @@ def choose() -> tuple[list[EvaluationInfo], list[EvaluationInfo]]:
 
 def _describe_board(some: list[EvaluationInfo]) -> str:
     one = some[0]
-    part = f", {one.protocol['part']}" if one.protocol["part"] else ""
-    without = (
-        f", without {len(one.protocol['left_out_marked'])} label errors" if one.protocol["left_out_marked"] else ""
-    )
+    part = f", {one.protocol.part}" if one.protocol.part else ""
+    without = f", without {len(one.protocol.excluded_files)} label errors" if one.protocol.excluded_files else ""
     image_counts = (
-        f"{format_count(one.report['images'], 'picture')} of {format_count(one.report['source_cells'], 'source cell')}"
+        f"{format_count(one.report.n_images, 'picture')} of {format_count(one.report.n_source_cells, 'source cell')}"
     )
-    return f"{one.protocol['dataset']}{part}{without}: {image_counts}, {format_count(len(some), 'model')}"
+    return f"{one.protocol.dataset}{part}{without}: {image_counts}, {format_count(len(some), 'model')}"
 
 
 def _show_table(table: pd.DataFrame) -> None:
-    leaking = table[table["leaking"].fillna(0) > 0]["model"].tolist()
+    leaking = table[table["leaking_images"].fillna(0) > 0]["model"].tolist()
     if leaking:
         st.error(
             f"{escape_md(', '.join(leaking))} learned from pictures of this set: those figures are too good.",
@@ -84,15 +82,17 @@ def _show_table(table: pd.DataFrame) -> None:
             "95 % interval": [_format_interval(*row) for row in table[["accuracy_low", "accuracy_high"]].to_numpy()],
             "Classes equal": table["balanced_accuracy"],
             "ECE": table["ece"],
-            "Held back": table["held_back"],
+            "Held back": table["flagged_for_review"],
             "MB": table["size_mb"],
             "Parameters": table["parameters"],
             "Trained for": [format_duration(seconds) if seconds == seconds else "-" for seconds in table["training_s"]],
-            "ms a picture": table["ms"],
+            "ms a picture": table["ms_per_image"],
         }
     )
-    if table["leaking"].fillna(1).any():
-        shown["Learned from"] = ["not known" if n != n else f"{int(n):,}" if n else "none" for n in table["leaking"]]
+    if table["leaking_images"].fillna(1).any():
+        shown["Learned from"] = [
+            "not known" if n != n else f"{int(n):,}" if n else "none" for n in table["leaking_images"]
+        ]
     share = st.column_config.NumberColumn(format="percent")
     st.dataframe(
         shown,

@@ -7,9 +7,8 @@ import streamlit as st
 
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.settings import load_settings
-from bloodcell.evaluation.compare import compare_evaluations
-from bloodcell.evaluation.disagreements import find_disagreements
-from bloodcell.evaluation.ensemble import build_ensemble
+from bloodcell.evaluation.compare import compare_evaluations, find_disagreements
+from bloodcell.evaluation.derived import build_ensemble
 from bloodcell.evaluation.evaluation_folder import read_box
 from bloodcell.evaluation.library import EvaluationInfo, store_evaluation
 from bloodcell.model_store.folder import get_model
@@ -32,9 +31,9 @@ def show_verdicts(chosen: list[EvaluationInfo]) -> None:
     first, *others = chosen
     found = []
     for other in others:
-        if other.protocol["class_names"] != first.protocol["class_names"]:
+        if other.protocol.class_names != first.protocol.class_names:
             st.warning(
-                f"{escape_md(other.protocol['model'])} knows other classes than {escape_md(first.protocol['model'])}, so the two are "
+                f"{escape_md(other.protocol.model)} knows other classes than {escape_md(first.protocol.model)}, so the two are "
                 "not compared.",
                 icon=":material/difference:",
             )
@@ -58,8 +57,8 @@ def show_verdicts(chosen: list[EvaluationInfo]) -> None:
 
 def _offer_ensemble(chosen: list[EvaluationInfo]) -> None:
     """Judge the mean of the chosen models' probabilities, as an evaluation of its own."""
-    single_models = [one for one in chosen if not one.protocol.get("members")]
-    if len(single_models) < 2 or len({tuple(one.protocol["class_names"]) for one in single_models}) > 1:
+    single_models = [one for one in chosen if not one.protocol.members]
+    if len(single_models) < 2 or len({tuple(one.protocol.class_names) for one in single_models}) > 1:
         return
     if st.button(
         f"Judge these {len(single_models)} as one (ensemble)",
@@ -70,7 +69,7 @@ def _offer_ensemble(chosen: list[EvaluationInfo]) -> None:
         settings = load_settings()
         with show_errors(), st.spinner("Working out the figures …"):
             found = build_ensemble([load_evaluation(one) for one in single_models])
-            name = "ensemble-" + "-".join(one.protocol["model"] for one in single_models)[:60].lower()
+            name = "ensemble-" + "-".join(one.protocol.model for one in single_models)[:60].lower()
             store_evaluation(found, settings.evaluations_dir / f".{name}.unfinished", name, settings)
             st.rerun()
 
@@ -81,23 +80,23 @@ def show_matrices(chosen: list[EvaluationInfo]) -> None:
     columns = st.columns(min(len(chosen), 2), gap="medium")
     for number, one in enumerate(chosen):
         with columns[number % len(columns)]:
-            st.markdown(f"**{escape_md(one.protocol['model'])}**")
+            st.markdown(f"**{escape_md(one.protocol.model)}**")
             st.plotly_chart(
                 plot_confusion_matrix(
-                    one.report["confusion"], one.protocol["class_names"], ROW_NORMALISED if shares else COUNTS
+                    one.report.confusion, one.protocol.class_names, ROW_NORMALISED if shares else COUNTS
                 ),
                 config=NO_MODEBAR,
                 key=f"compare-matrix-{one.name}",
-                alt=f"Confusion matrix of {one.protocol['model']}",
+                alt=f"Confusion matrix of {one.protocol.model}",
             )
     for other in chosen[1:]:
-        if other.protocol["class_names"] == chosen[0].protocol["class_names"]:
+        if other.protocol.class_names == chosen[0].protocol.class_names:
             st.markdown(
-                f"**{escape_md(other.protocol['model'])} less {escape_md(chosen[0].protocol['model'])}**, in pictures"
+                f"**{escape_md(other.protocol.model)} less {escape_md(chosen[0].protocol.model)}**, in pictures"
             )
             st.plotly_chart(
                 plot_confusion_difference(
-                    chosen[0].report["confusion"], other.report["confusion"], other.protocol["class_names"]
+                    chosen[0].report.confusion, other.report.confusion, other.protocol.class_names
                 ),
                 config=NO_MODEBAR,
                 key=f"compare-difference-{other.name}",
@@ -108,8 +107,8 @@ def show_matrices(chosen: list[EvaluationInfo]) -> None:
 
 def show_disagreements(chosen: list[EvaluationInfo]) -> None:
     """Show the pictures on which the chosen models do not all say the same."""
-    tables = [load_evaluation(one).answers.set_index("file") for one in chosen]
-    names = [one.protocol["model"] for one in chosen]
+    tables = [load_evaluation(one).prediction_table.set_index("file") for one in chosen]
+    names = [one.protocol.model for one in chosen]
     kinds = find_disagreements([load_evaluation(one) for one in chosen])
     kind = st.selectbox(
         "Pictures", list(kinds), format_func=lambda one: f"{one} ({len(kinds[one]):,})", key="compare-kind"
@@ -148,7 +147,7 @@ def show_curves(chosen: list[EvaluationInfo]) -> None:
     """Show the learning curves of the chosen models over each other."""
     runs, missing = {}, []
     for one in chosen:
-        name = one.protocol["model"]
+        name = one.protocol.model
         try:
             runs[name] = pd.read_csv(get_model(name, load_settings()).folder / "history.csv")
         except (OSError, ValueError, BloodcellError):

@@ -26,10 +26,10 @@ def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
         return
     model = get_evaluated_model(info)
     left, right = st.columns(2, gap="medium")
-    names = info.protocol["class_names"]
+    names = info.protocol.class_names
     label = left.selectbox("True class", names, format_func=format_label, key="evaluation-looks-label")
     which = right.selectbox("Images", list(_SUBSETS), format_func=_SUBSETS.__getitem__, key="evaluation-looks-which")
-    table = load_evaluation(info).answers
+    table = load_evaluation(info).prediction_table
     rows = table[(table["label"] == label) & (table["prediction"] != "")]
     if which != "all":
         rows = rows[(rows["prediction"] == label) == (which == "right")]
@@ -43,5 +43,5 @@ def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
         with Contents(dataset.path) as images, st.spinner("Reading images …"):
             return cut_class_crops(resources.get_engine(str(model.folder), model.sha256), images, records, label)
 
-    cell_crops = get_or_compute(("looks", info.name, info.protocol["created"], label, which), cut_crops)
+    cell_crops = get_or_compute(("looks", info.name, info.protocol.created, label, which), cut_crops)
     show_class_mean(model, cell_crops, label, key=f"evaluation-looks-{info.name}-{label}-{which}")

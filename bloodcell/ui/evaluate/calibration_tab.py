@@ -15,7 +15,7 @@ from bloodcell.ui.shared.image_grid import NO_MODEBAR
 
 def show(info: EvaluationInfo) -> None:
     """Show both charts and the table of statuses."""
-    predictions = load_evaluation(info).predictions()
+    predictions = load_evaluation(info).to_predictions()
     analysis = analyse_confidence(predictions)
     if analysis is None:
         st.info("The model made no prediction for any of these images.")
@@ -43,7 +43,7 @@ def show(info: EvaluationInfo) -> None:
 
 
 def _show_temperature(info: EvaluationInfo, predictions: Predictions) -> None:
-    temperature = info.protocol.get("temperature")
+    temperature = info.protocol.temperature
     if temperature is None:
         return
     is_predicted = predictions.y_pred != NO_PREDICTION

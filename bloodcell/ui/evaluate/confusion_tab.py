@@ -66,7 +66,7 @@ def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
     with left:
         _show_matrix(info)
         chosen = _ask_filter(evaluation)
-        rows = select_rows(evaluation.answers, chosen)
+        rows = select_rows(evaluation.prediction_table, chosen)
         picked = _show_tile_page(info, evaluation, dataset, rows)
     with right:
         if dataset is not None:
@@ -80,7 +80,7 @@ def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
 
 
 def _show_matrix(info: EvaluationInfo) -> None:
-    names = info.protocol["class_names"]
+    names = info.protocol.class_names
     normalisation = st.segmented_control(
         "Matrix",
         list(_NORMALISATIONS),
@@ -91,7 +91,7 @@ def _show_matrix(info: EvaluationInfo) -> None:
         label_visibility="collapsed",
     )
     st.plotly_chart(
-        plot_confusion_matrix(info.report["confusion"], names, normalisation or COUNTS),
+        plot_confusion_matrix(info.report.confusion, names, normalisation or COUNTS),
         config=NO_MODEBAR,
         key=f"evaluation-matrix-{info.name}",
         on_select=lambda: _apply_click(info),
@@ -106,7 +106,7 @@ def _apply_click(info: EvaluationInfo) -> None:
     if not points:
         return
     row, column = points[0]["customdata"]
-    names = info.protocol["class_names"]
+    names = info.protocol.class_names
     st.session_state["evaluation-label"] = names[row]
     st.session_state["evaluation-answer"] = names[column] if column < len(names) else NO_PREDICTION
     st.session_state["evaluation-which"] = ALL

@@ -1,7 +1,6 @@
 """The evaluations of the workspace: choose one, see leaks and main metrics first, and download or delete it."""
 
 from collections import Counter
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,10 +11,11 @@ from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.label_errors import encode_label_errors_csv, read_label_errors
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.registration import Dataset
+from bloodcell.evaluation.derived import exclude_images
 from bloodcell.evaluation.evaluation_folder import Evaluation, read_evaluation
 from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.library import EvaluationInfo, list_evaluations, remove_evaluation, store_evaluation
-from bloodcell.evaluation.subset import exclude_images
+from bloodcell.evaluation.metrics.report import EvaluationReport
 from bloodcell.model_store.folder import ModelInfo, get_model
 from bloodcell.reports.evaluation_words import describe_dataset, list_remarks
 from bloodcell.reports.numbers import format_count
@@ -54,28 +54,28 @@ def open_evaluation(name: str) -> None:
 
 def describe_evaluation(info: EvaluationInfo) -> str:
     """Describe an evaluation for the list to choose from: title, excluded label errors, date."""
-    n_excluded = len(info.protocol["left_out_marked"])
+    n_excluded = len(info.protocol.excluded_files)
     excluded = f", {format_count(n_excluded, 'label error')} excluded" if n_excluded else ""
-    return f"{info.protocol['title']}{excluded} ({format_local_time(info.protocol['created'])})"
+    return f"{info.protocol.title}{excluded} ({format_local_time(info.protocol.created)})"
 
 
 def load_evaluation(info: EvaluationInfo) -> Evaluation:
     """Return the evaluation with its predictions; read from the disk once."""
-    return get_or_compute(("evaluation", info.name, info.protocol["created"]), lambda: read_evaluation(info.folder))
+    return get_or_compute(("evaluation", info.name, info.protocol.created), lambda: read_evaluation(info.folder))
 
 
 def find_dataset(info: EvaluationInfo) -> Dataset | None:
     """Return the dataset that was evaluated on; None where it is no longer registered."""
     try:
-        return get_dataset(info.protocol["dataset_id"], load_settings())
+        return get_dataset(info.protocol.dataset_id, load_settings())
     except DatasetError:
         return None
 
 
 def get_evaluated_model(info: EvaluationInfo) -> ModelInfo:
     """Return the model that was evaluated; ModelError if it is gone, or is another one by now."""
-    model = get_model(info.protocol["model"], load_settings())
-    if model.sha256 != info.protocol["model_sha256"]:
+    model = get_model(info.protocol.model, load_settings())
+    if model.sha256 != info.protocol.model_sha256:
         raise ModelError(
             f"The model {model.name} has been replaced since this evaluation, so its predictions cannot be explained."
         )
@@ -84,12 +84,12 @@ def get_evaluated_model(info: EvaluationInfo) -> ModelInfo:
 
 def show_header(info: EvaluationInfo) -> None:
     """Show first what the model has seen of the images, then what was evaluated, and the main metrics."""
-    _show_leaks(LeakSummary.from_json(info.protocol["leak"]))
+    _show_leaks(info.protocol.leak)
     protocol, report = info.protocol, info.report
     st.markdown(
-        f"**{escape_md(protocol['model'])}** on **{escape_md(describe_dataset(protocol))}** · "
-        f"{format_count(report['images'], 'image')} of {format_count(report['source_cells'], 'source cell')} · "
-        f"effective sample size **{report['effective_cells']:,.0f}**",
+        f"**{escape_md(protocol.model)}** on **{escape_md(describe_dataset(protocol))}** · "
+        f"{format_count(report.n_images, 'image')} of {format_count(report.n_source_cells, 'source cell')} · "
+        f"effective sample size **{report.effective_sample_size:,.0f}**",
         help="Copies of one cell add no new information. The effective sample size is the number of independent cells "
         "that would be worth the same. Intervals count each source cell once.",
     )
@@ -102,7 +102,7 @@ def show_header(info: EvaluationInfo) -> None:
 
 def _show_leaks(leak: LeakSummary) -> None:
     first, *others = leak.describe()
-    if leak.leaking:
+    if leak.n_leaking:
         st.error(escape_md(first), icon=":material/warning:")
     elif not leak.is_known:
         st.warning(escape_md(first), icon=":material/help:")
@@ -118,8 +118,11 @@ _MAIN_METRICS = {
         "Balanced accuracy",
         "Mean recall over the classes, so that rare and common classes have the same weight.",
     ),
-    "held_back": ("Flagged for review", "Share of images that are Check or Unfamiliar: a person has to look at them."),
-    "confident_right": (
+    "flagged_for_review": (
+        "Flagged for review",
+        "Share of images that are Check or Unfamiliar: a person has to look at them.",
+    ),
+    "confident_accuracy": (
         "Accuracy where confident",
         "Share of the Confident images whose predicted class is the true class.",
     ),
@@ -127,13 +130,13 @@ _MAIN_METRICS = {
 }
 
 
-def _show_main_metrics(report: dict[str, Any]) -> None:
+def _show_main_metrics(report: EvaluationReport) -> None:
     for column, (name, (title, help_text)) in zip(st.columns(len(_MAIN_METRICS)), _MAIN_METRICS.items(), strict=True):
-        metric = report["figures"][name]
-        value = "-" if metric["value"] is None else f"{100 * metric['value']:.1f} %"
+        metric = report.metrics[name]
+        value = "-" if metric.value is None else f"{100 * metric.value:.1f} %"
         column.metric(title, value, help=help_text)
-        if metric["interval"]:
-            low, high = metric["interval"]
+        if metric.interval:
+            low, high = metric.interval
             column.caption(f"{100 * low:.1f} to {100 * high:.1f} %")
 
 
@@ -163,13 +166,13 @@ def show_label_errors(info: EvaluationInfo, dataset: Dataset) -> None:
     marks = read_label_errors(dataset)
     if not marks:
         return
-    marked_files = set(marks) & set(load_evaluation(info).answers["file"])
+    marked_files = set(marks) & set(load_evaluation(info).prediction_table["file"])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"✎ {format_count(len(marks), 'label error')} marked")
         st.download_button(
             "Label errors (CSV)",
             encode_label_errors_csv(dataset),
-            f"{info.protocol['dataset']} label errors.csv",
+            f"{info.protocol.dataset} label errors.csv",
             "text/csv",
             icon=":material/download:",
             key="evaluation-errors-csv",
@@ -210,5 +213,5 @@ def schedule_opening(name: str) -> None:
 
 
 def _write_predictions_csv(evaluation: Evaluation) -> bytes:
-    table: pd.DataFrame = evaluation.answers
+    table: pd.DataFrame = evaluation.prediction_table
     return encode_csv(tuple(table.columns), table.itertuples(index=False, name=None), bom=True)

@@ -21,7 +21,7 @@ from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.plots import theme
 from bloodcell.plots.cell_images import render_mask
 from bloodcell.plots.cells import plot_probabilities
-from bloodcell.plots.histogram import plot_gray_histogram
+from bloodcell.plots.gray_levels import plot_gray_histogram
 from bloodcell.ui.evaluate.evaluation_library import get_evaluated_model
 from bloodcell.ui.shared import state, thumbnails
 from bloodcell.ui.shared.explanation_view import show_explanation
@@ -43,7 +43,7 @@ class DatasetImages:
 
     def __init__(self, evaluation: Evaluation, dataset: Dataset | None) -> None:
         self._path = None if dataset is None else dataset.path
-        self._files = dict(zip(evaluation.answers["sha256"], evaluation.answers["file"], strict=True))
+        self._files = dict(zip(evaluation.prediction_table["sha256"], evaluation.prediction_table["file"], strict=True))
 
     def get(self, sha256: str) -> bytes:
         """Return the bytes of an image; StoreError where the dataset is gone, DatasetError where the image is."""
@@ -57,7 +57,7 @@ def make_tiles(
     evaluation: Evaluation, source: DatasetImages, rows: npt.NDArray[np.int_], dataset: Dataset | None
 ) -> list[Tile]:
     """Make the tiles of some rows: image, predicted and true class, confidence, and a mark on label errors."""
-    table = evaluation.answers.iloc[rows]
+    table = evaluation.prediction_table.iloc[rows]
     cache = thumbnails.get_shared_cache()
     cells = [(record.sha256, read_box(record)) for record in table.itertuples()]
     crops, problems = thumbnails.make_tile_crops(cache, source, [(sha, box) for sha, box in cells if box is not None])
@@ -89,7 +89,7 @@ def _describe_tile(record: pd.Series, class_names: Sequence[str]) -> tuple[str, 
 
 def show_image(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, row: int) -> None:
     """Show one image: cell and field, true and predicted class, probabilities, gray levels and masks; mark its label."""
-    record = evaluation.answers.iloc[row]
+    record = evaluation.prediction_table.iloc[row]
     source, cache = DatasetImages(evaluation, dataset), thumbnails.get_shared_cache()
     box = read_box(record)
     crop = b""

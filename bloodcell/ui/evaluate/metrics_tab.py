@@ -29,7 +29,7 @@ def show(info: EvaluationInfo) -> None:
     st.markdown("**Each class**", help=words.INTERVALS_NOTE)
     classes = pd.DataFrame(words.format_class_rows(report), columns=list(words.CLASSES_HEADER))
     st.dataframe(classes, hide_index=True, key="evaluation-classes")
-    predictions = load_evaluation(info).predictions()
+    predictions = load_evaluation(info).to_predictions()
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(
         plot_roc_curves(predictions.y_true, predictions.probs, predictions.class_names),

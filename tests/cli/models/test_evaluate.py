@@ -49,10 +49,10 @@ def test_writes_figures_and_predictions(dataset, tmp_path, capsys):
     there = sorted(path.name for path in (tmp_path / "new" / "report").iterdir())
     assert there == ["answers.parquet", "evaluation.json", "metrics.json", "predictions.csv"]
     kept = read_evaluation(tmp_path / "new" / "report")
-    assert kept.report["figures"]["accuracy"]["value"] == measured["accuracy"]
-    assert kept.report["confusion"] == measured["confusion"]
-    assert (kept.answers.loc[kept.answers["prediction"] == "", "bottom"] == -1).all()
-    assert (kept.answers.loc[kept.answers["prediction"] != "", "bottom"] > 0).all()
+    assert kept.report.metrics["accuracy"].value == measured["accuracy"]
+    assert kept.report.confusion == measured["confusion"]
+    assert (kept.prediction_table.loc[kept.prediction_table["prediction"] == "", "bottom"] == -1).all()
+    assert (kept.prediction_table.loc[kept.prediction_table["prediction"] != "", "bottom"] > 0).all()
     assert "accuracy" in capsys.readouterr().err
 
 

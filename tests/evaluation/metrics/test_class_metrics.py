@@ -10,18 +10,18 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from bloodcell.evaluation.metrics.bootstrap import (
+    draw_weights,
+    effective_sample_size,
+    percentile_interval,
+    resample_statistic,
+)
 from bloodcell.evaluation.metrics.class_metrics import (
     compute_class_metrics,
     count_confusions,
     count_confusions_by_group,
 )
 from bloodcell.evaluation.metrics.ranking import average_precision, count_positives, rank_scores, roc_auc
-from bloodcell.evaluation.metrics.resampling import (
-    draw_weights,
-    effective_sample_size,
-    percentile_interval,
-    resample_statistic,
-)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bloodcell.evaluation.metrics.intervals import cluster_bootstrap
+from bloodcell.evaluation.metrics.bootstrap import cluster_bootstrap
 
 
 def mean_of(values):

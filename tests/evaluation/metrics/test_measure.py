@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
+from bloodcell.evaluation.metrics.report import Metric
 
 NAMES = ("A", "B", "C")
 
@@ -26,22 +27,22 @@ def made(n: int = 240, copies: int = 8, seed: int = 0) -> Predictions:
 
 def test_figures_are_scikit_learns():
     one = made()
-    found = compute_report(one, n_draws=50, area_draws=20)
-    assert found["figures"]["log_loss"]["value"] == pytest.approx(log_loss(one.y_true, one.probs), abs=1e-4)
+    found = compute_report(one, n_draws=50, n_area_draws=20)
+    assert found.metrics["log_loss"].value == pytest.approx(log_loss(one.y_true, one.probs), abs=1e-4)
     macro = roc_auc_score(one.y_true, one.probs, multi_class="ovr", average="macro")
-    assert found["figures"]["roc_auc"]["value"] == pytest.approx(macro, abs=1e-4)
+    assert found.metrics["roc_auc"].value == pytest.approx(macro, abs=1e-4)
     for index, name in enumerate(NAMES):
         area = average_precision_score(one.y_true == index, one.probs[:, index])
-        assert found["classes"][name]["average_precision"]["value"] == pytest.approx(area, abs=1e-4)
-    assert (found["images"], found["source_cells"], found["effective_cells"]) == (240, 30, 30.0)
-    json.dumps(found, allow_nan=False)
+        assert found.classes[name].average_precision.value == pytest.approx(area, abs=1e-4)
+    assert (found.n_images, found.n_source_cells, found.effective_sample_size) == (240, 30, 30.0)
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_every_figure_lies_in_its_intervals_and_copies_widen_them():
-    found = compute_report(made(), n_draws=400, area_draws=100)
-    for name, one in found["figures"].items():
-        assert one["interval"][0] <= one["value"] <= one["interval"][1] or name == "ece", name
-        cells, images = (np.diff(one[way])[0] for way in ("interval", "plain_interval"))
+    found = compute_report(made(), n_draws=400, n_area_draws=100)
+    for name, one in found.metrics.items():
+        assert one.interval[0] <= one.value <= one.interval[1] or name == "ece", name
+        cells, images = (np.diff(bounds)[0] for bounds in (one.interval, one.image_interval))
         assert cells > 1.5 * images, name
 
 
@@ -54,10 +55,10 @@ def test_figures_that_cannot_be_had_are_null():
     rows = one.y_true != 2
     few = Predictions(NAMES, one.y_true[rows], one.y_pred[rows], one.probs[rows], one.status[rows], one.groups[rows])
     found = compute_report(few, 20, 10)
-    assert found["classes"]["C"]["recall"] == {"value": None, "interval": None, "plain_interval": None}
-    assert found["classes"]["C"]["roc_auc"]["value"] is None
-    assert found["figures"]["roc_auc"]["value"] is not None
-    json.dumps(found, allow_nan=False)
+    assert found.classes["C"].recall == Metric(None, None, None)
+    assert found.classes["C"].roc_auc.value is None
+    assert found.metrics["roc_auc"].value is not None
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_nothing_answered():
@@ -71,6 +72,6 @@ def test_nothing_answered():
         np.arange(n),
     )
     found = compute_report(one, 20, 10)
-    assert found["figures"]["accuracy"]["value"] == 0
-    assert found["figures"]["log_loss"]["value"] is None
-    assert found["not_answered"] == n
+    assert found.metrics["accuracy"].value == 0
+    assert found.metrics["log_loss"].value is None
+    assert found.n_without_prediction == n

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_score
 
 from bloodcell.evaluation.metrics.class_metrics import balanced_accuracy
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
-from bloodcell.evaluation.metrics.summary import summarise_metrics
 
 NAMES = ("A", "B")
 

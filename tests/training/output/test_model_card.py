@@ -2,13 +2,13 @@
 
 import json
 
-from bloodcell.evaluation.metrics.summary import summarise_metrics
+from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.training.output.model_card import write_model_card
 from tests.evaluation.made import NAMES, made_evaluation
 
 
 def test_the_card_prints_the_numbers_of_the_metrics(tmp_path):
-    measured = summarise_metrics(made_evaluation(40).predictions(), 60)
+    measured = summarise_metrics(made_evaluation(40).to_predictions(), 60)
     part = {"images": 40, "accuracy": 0.7125, "confident_right": None, "held_back": 0.225}
     metrics = {
         "parameters": 12345,

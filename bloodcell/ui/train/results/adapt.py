@@ -8,7 +8,7 @@ from bloodcell.experiments.results.adapt_report import Comparison, Share, read_c
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.store import Job
-from bloodcell.plots.before_after import plot_recall_before_after
+from bloodcell.plots.experiments import plot_recall_before_after
 from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.adapt_spec import REFUSAL_PREFIX
