@@ -112,10 +112,10 @@ def test_classify_plain(slides, out, capsys):
         "5 images, 3 cells",
         "  EOSINOPHIL 0, LYMPHOCYTE 1, MONOCYTE 1, NEUTROPHIL 1",
         "  to check: 0, unfamiliar: 0",
-        "  no white cell: 1: 10.jpg",
-        "  not a blood smear: 1: cat.jpg",
-        "  unreadable: 1: sub/broken.jpg (Bad.)",
-        "  same bytes as another file: 1: sub/2.jpg (as 2.jpg)",
+        "  no white cell (1): 10.jpg",
+        "  not a blood smear (1): cat.jpg",
+        "  unreadable (1): sub/broken.jpg (Bad.)",
+        "  exact duplicates (1): sub/2.jpg (of 2.jpg)",
         f"model wbc4 ({MODEL_SHA[:12]}), written to {out}",
     ]
 
@@ -162,9 +162,9 @@ def test_find(slides, out, capsys):
     stderr = capsys.readouterr().err
     assert stderr[stderr.index("6 images") :].splitlines() == [
         "6 images, 4 cells",
-        "  no white cell: 1: 10.jpg",
-        "  not a blood smear: 1: cat.jpg",
-        "  unreadable: 1: sub/broken.jpg (Bad.)",
+        "  no white cell (1): 10.jpg",
+        "  not a blood smear (1): cat.jpg",
+        "  unreadable (1): sub/broken.jpg (Bad.)",
         f"written to {out}",
     ]
 
@@ -174,7 +174,7 @@ def test_no_usable_file_at_all(tmp_path, out, capsys, command, n_lines):
     (tmp_path / "empty.jpg").write_bytes(b"")
     assert run(command, tmp_path / "empty.jpg", "--out", out) == 1
     assert len(rows_of(out)) == n_lines
-    assert capsys.readouterr().err.endswith("error: none of the files could be used; the reasons stand above.\n")
+    assert capsys.readouterr().err.endswith("error: no file could be used; the reasons are above.\n")
 
 
 @pytest.mark.parametrize("command", ["classify", "find"])
@@ -420,7 +420,7 @@ def test_former_names_of_options_work_and_are_not_shown(words, name, value):
 
 def test_long_lists_are_cut():
     names = [f"{number}.jpg" for number in range(12)]
-    assert summary.format_names("unreadable", names) == [f"  unreadable: 12: {', '.join(names[:10])} and 2 more"]
+    assert summary.format_names("unreadable", names) == [f"  unreadable (12): {', '.join(names[:10])} and 2 more"]
     assert summary.format_names("unreadable", []) == []
 
 

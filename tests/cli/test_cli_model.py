@@ -79,7 +79,7 @@ def test_classify_says_something_of_every_image(slides, tmp_path):
     assert {word for _, word in rows} <= {*WHITE_CELLS_4, *PER_IMAGE_WORDS.values()}
     words = dict(rows)
     assert (words["cut.jpg"], words["text.jpg"]) == ("UNREADABLE", "UNREADABLE")
-    assert "unreadable: 2: cut.jpg (" in answer.stderr
+    assert "unreadable (2): cut.jpg (" in answer.stderr
 
 
 def test_find_gives_the_drawn_boxes(slides, tmp_path):

@@ -65,8 +65,8 @@ def test_groups_from_pixels(dataset, out, capsys):
     assert of["B/C0P1.png"] == of["B/C5P1.png"]
     assert len(set(of.values())) == 5
     told = said(capsys)
-    assert told[0].startswith("  unreadable, a group of its own: 1: B/C9P1.png (")
-    assert told[1:] == ["7 images, 5 groups, the largest of 2 images, 3 of one image", f"written to {out}"]
+    assert told[0].startswith("  unreadable, each a group of its own (1): B/C9P1.png (")
+    assert told[1:] == ["7 images, 5 groups, the largest with 2 images, 3 with one image", f"written to {out}"]
 
 
 def test_groups_by_pattern_and_by_table(dataset, out, tmp_path):
@@ -144,11 +144,11 @@ def test_leaks_of_two_sets(dataset, out, tmp_path, capsys):
     ((*names, _, _, _, _),) = rows_of(out)[1:]
     assert names == ["train", "A/C1P1.png", "A", "test", "x.png", "", "near copy"]
     unlabelled, *told = said(capsys)
-    assert unlabelled == "test: no labels are known, all pictures are taken"
-    assert told[0] == "1 pair, 0 of the same bytes, 1 with different labels"
-    assert told[1] == "train: 1 of 7 images (14.3%), 1 of 5 source cells are in another set too"
-    assert told[2] == "test: 1 of 2 images (50.0%), 1 of 2 source cells are in another set too"
-    assert told[3].startswith("  unreadable, compared by their bytes alone: 1: B/C9P1.png in train (")
+    assert unlabelled == "test: no labels found; all images are used"
+    assert told[0] == "1 pair, 0 exact duplicates, 1 with different labels"
+    assert told[1] == "train: 1 of 7 images (14.3%) and 1 of 5 source cells also occur in another dataset"
+    assert told[2] == "test: 1 of 2 images (50.0%) and 1 of 2 source cells also occur in another dataset"
+    assert told[3].startswith("  unreadable, compared for exact duplicates only (1): B/C9P1.png in train (")
 
 
 def test_leaks_of_a_split(dataset, out, tmp_path, capsys):
@@ -161,7 +161,7 @@ def test_leaks_of_a_split(dataset, out, tmp_path, capsys):
     ]
     split.write_text("file,group,label,split\nA/gone.png,0,A,train\nA/C1P1.png,1,A,test\n")
     assert run("leaks", dataset, "--split", split, "--out", out) == 1
-    assert said(capsys)[-1] == "error: split.csv must name images of train. Not there: A/gone.png."
+    assert said(capsys)[-1] == "error: split.csv must name images of train. It has no image A/gone.png."
 
 
 @pytest.mark.parametrize(
@@ -176,11 +176,17 @@ def test_leaks_of_a_split(dataset, out, tmp_path, capsys):
             ["split", "{set}", "--folds", "2", "--test", "C"],
             "--test takes a share, a part or folder of the dataset, or a CSV",
         ),
-        (["split", "{set}", "--folds", "2", "--groups", "each"], "--groups each would take copies of one cell apart"),
+        (
+            ["split", "{set}", "--folds", "2", "--groups", "each"],
+            "--groups each would separate copies of the same cell",
+        ),
         (["split", "{set}", "--folds", "2", "--groups", "{groups}"], "It gives none for A/C1P1.png and 5 others"),
-        (["split", "{set}/A", "--folds", "2", "--leaky"], "A shows no clear labels; say where they are by an option"),
-        (["leaks", "{set}"], "or one set with --split FILE or with train and test folders. train has no such folders"),
-        (["leaks", "{set}", "{set}", "--split", "x"], "leaks takes two sets of images"),
+        (["split", "{set}/A", "--folds", "2", "--leaky"], "The labels of A are not clear; choose with an option"),
+        (
+            ["leaks", "{set}"],
+            "or one dataset with --split FILE or with train and test folders. train has no such folders",
+        ),
+        (["leaks", "{set}", "{set}", "--split", "x"], "`leaks` takes two datasets"),
     ],
 )
 def test_errors_are_one_line_and_nothing_is_written(dataset, out, tmp_path, capsys, monkeypatch, args, message):

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from bloodcell.cli.shared.arguments import DATASET_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, write_output
-from bloodcell.cli.shared.summary import format_count, format_names
+from bloodcell.cli.shared.summary import format_names
 from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.datasets.catalog.exploration import compare_methods, iterate_example_images, measure_sample_levels
 from bloodcell.datasets.catalog.survey import survey_images
@@ -29,9 +29,10 @@ from bloodcell.reports.explore_report import (
     make_tile,
     render_exploration_html,
 )
+from bloodcell.reports.numbers import format_count
 
 SAMPLE_IMAGES = 600
-SAMPLE_PIXELS = 200_000_000  # fewer images are looked at where they are large, so that the time stays below a minute
+SAMPLE_PIXELS = 200_000_000  # fewer images are examined if they are large, so that it takes less than a minute
 
 
 DETAILS = (
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         table = survey_images(images, records, on_progress)
     readable = [record for record, problem in zip(records, table["problem"], strict=True) if not problem]
     if not readable:
-        raise DatasetError(f"None of the {len(records)} images can be read; the first: {table['problem'].iloc[0]}")
+        raise DatasetError(f"None of the images can be read. The first: {table['problem'].iloc[0]}")
     n_sample = args.sample or _choose_sample_size(table)
     sample = sample_records(readable, n_sample, args.seed)
     with _show_bar("gray levels", len(sample)) as on_progress:
@@ -89,10 +90,9 @@ def run(args: argparse.Namespace) -> int:
         opened.name, table, n_sample, args.seed, levels, comparison, tiles, examples, len(mask_by_image), unlisted
     )
     write_output(out, render_exploration_html(report))
-    n_classes = table["label"].nunique()
-    classes = f"{n_classes} class" if n_classes == 1 else f"{n_classes} classes"
+    classes = format_count(table["label"].nunique(), "class", "classes")
     print_info(f"{format_count(len(records), 'image')}, {classes}, {format_count(len(mask_by_image), 'true mask')}")
-    print_info(f"  looked at closely: {len(levels.records)}")
+    print_info(f"  examined closely: {len(levels.records)}")
     broken = [f"{to_printable(row.file)} ({to_printable(row.problem)})" for row in table.itertuples() if row.problem]
     broken += [f"{to_printable(file)} ({to_printable(problem)})" for file, problem in levels.problems]
     for line in format_names("unreadable", broken):
@@ -109,12 +109,12 @@ def _choose_sample_size(table: pd.DataFrame) -> int:
 def _make_tiles(
     images: Contents, sample: list[Record], mask_by_image: dict[str, str]
 ) -> tuple[list[Tile], list[Example]]:
-    """The random grid, and of each class the first picture by every method."""
+    """Make the random grid, and an example of each class segmented by every method."""
     tiles: list[Tile] = []
     examples: list[Example] = []
     for record, rgb in iterate_example_images(images, sample, N_PER_CLASS):
         tiles.append(make_tile(record.file, record.label, rgb))
-        if len(examples) < MAX_EXAMPLES and record.label not in {one.label for one in examples}:
+        if len(examples) < MAX_EXAMPLES and record.label not in {example.label for example in examples}:
             truth = _read_truth(images, mask_by_image.get(record.file), (rgb.shape[0], rgb.shape[1]))
             examples.append(make_example(record.file, record.label, rgb, truth))
     return tiles, examples
@@ -124,7 +124,7 @@ def _read_truth(images: Contents, file: str | None, shape: tuple[int, int]) -> T
     try:
         return read_true_mask(images, file, shape) if file else None
     except BloodcellError:
-        return None  # told among the comparison's problems
+        return None  # listed among the comparison's problems
 
 
 @contextmanager

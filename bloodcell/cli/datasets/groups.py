@@ -1,4 +1,4 @@
-"""``groups``: images in, file,group out; by pixels, by a pattern in the names, or by a column of a table."""
+"""``groups``: images in, file,group out; by comparing the images, by a pattern in their names, or by a column of a table."""
 
 import argparse
 from collections import defaultdict
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from bloodcell.cli.shared.arguments import DATASET_HELP, OUT_CSV_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, update_bar, write_output
-from bloodcell.cli.shared.summary import format_count, format_names
+from bloodcell.cli.shared.summary import format_names
 from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.datasets.catalog.groups_and_splits import read_stored_groups
 from bloodcell.datasets.catalog.library import read_images_table
@@ -20,6 +20,7 @@ from bloodcell.datasets.copies.name_groups import group_by_name, read_column_gro
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_rgb
+from bloodcell.reports.numbers import format_count
 
 DETAILS = (
     "Writes file,group. Without --pattern or --csv, copies of a cell are found by comparing the images: rotated, flipped, "
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         If the images, the pattern, the table or the output cannot be used; nothing is written then.
     """
     if (args.csv is None) != (args.column is None):
-        raise DatasetError("--csv and --column go together: the table, and the column that holds the groups.")
+        raise DatasetError("--csv and --column go together: a table, and its column that holds the groups.")
     out = check_output_file(args.out)
     opened = open_images(args.dataset, args, needs_labels=False)
     files = [record.file for record in opened.records]
@@ -71,40 +72,47 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_groups(how: str | None, opened: OpenedImages, records: Sequence[Record]) -> tuple[dict[str, str], str]:
-    """Say which images are of one cell or patient.
+    """Find which images show the same cell or come from the same patient.
 
     Parameters
     ----------
-    how : "pixels" to find copies from the pictures, "each" where every image is a cell of its own, or the path of a
-        CSV (file, group); None for the groups that are kept with a registered dataset, if there are any, else "pixels"
-    records : those of `opened` that are to be grouped
+    how : str or None
+        "pixels" to compare the images, "each" where every image shows a cell of its own, or the path of a CSV (file,
+        group); None for the groups stored with a registered dataset if there are any, else "pixels".
+    opened : OpenedImages
+    records : sequence of Record
+        Those of `opened` to group.
 
     Returns
     -------
-    dict of file -> group
-    str, "pixels", "each", the name of the CSV, or words on the groups that were kept
+    group_of : dict of str to str
+        File to group.
+    how : str
+        "pixels", "each", the name of the CSV, or how the stored groups were found.
 
     Raises
     ------
     DatasetError
-        If the CSV cannot be used or lacks an image; or the groups that are kept are older than the images.
+        If the CSV cannot be used or lacks an image; or the stored groups are older than the images.
     """
-    kept = read_stored_groups(opened.dataset) if how is None and opened.dataset is not None else None
-    if kept is not None and opened.dataset is not None:
-        if not kept.is_current:
+    stored = read_stored_groups(opened.dataset) if how is None and opened.dataset is not None else None
+    if stored is not None and opened.dataset is not None:
+        if not stored.is_current:
             raise DatasetError(
-                f"The groups kept for {opened.name} were found before its images changed: find them anew on the page "
-                "Datasets, or say --groups pixels."
+                f"The groups stored with {opened.name} were found before its images changed: find them again on the page "
+                "Datasets, or use --groups pixels."
             )
-        # A picture that could not be read when groups were found is in none: here as there it stands alone.
+        # An image that could not be read when groups were found is in none: here as there it stands alone.
         table = read_images_table(opened.dataset)
         alone = {file: file for file in table["file"][table["problem"] != ""]}
-        group_of = alone | kept.group_of
+        group_of = alone | stored.group_of
         missing = [record.file for record in records if record.file not in group_of]
         if missing:
-            raise DatasetError(f"The groups kept for {opened.name} lack {missing[0]}: find them anew.")
-        print_info(f"groups: as kept for {opened.name}, found {kept.how}")
-        return {record.file: group_of[record.file] for record in records}, f"kept, found {kept.how}"
+            raise DatasetError(
+                f"The groups stored with {opened.name} lack {missing[0]}: find them again on the page Datasets."
+            )
+        print_info(f"groups: stored with {opened.name}, found {stored.how}")
+        return {record.file: group_of[record.file] for record in records}, f"stored, found {stored.how}"
     if how in (None, "pixels"):
         return group_by_pixels(opened.contents, records), "pixels"
     if how == "each":
@@ -113,11 +121,12 @@ def find_groups(how: str | None, opened: OpenedImages, records: Sequence[Record]
 
 
 def group_by_pixels(images: Contents, records: Sequence[Record]) -> dict[str, str]:
-    """Find copies with a progress bar; images that cannot be read are named on stderr.
+    """Compare images with a progress bar; those that cannot be read are named on stderr.
 
     Returns
     -------
-    dict of file -> group, a number as text
+    dict of str to str
+        File to group, a number as text.
     """
     problems: list[str] = []
 
@@ -131,7 +140,7 @@ def group_by_pixels(images: Contents, records: Sequence[Record]) -> dict[str, st
             lambda done, total: update_bar(bar, done, total),
             on_problem=note_problem,
         )
-    for line in format_names("unreadable, a group of its own", problems):
+    for line in format_names("unreadable, each a group of its own", problems):
         print_info(line)
     return {record.file: str(group) for record, group in zip(records, grouping.groups, strict=True)}
 
@@ -141,9 +150,11 @@ def _summarise_groups(records: Sequence[Record], group_of: dict[str, str], from_
     for record in records:
         members[group_of[record.file]].append(record)
     sizes = sorted(map(len, members.values()))
-    largest = f"the largest of {format_count(sizes[-1], 'image')}, {sizes.count(1)} of one image"
+    largest = f"the largest with {format_count(sizes[-1], 'image')}, {sizes.count(1):,} with one image"
     lines = [f"{format_count(len(records), 'image')}, {format_count(len(members), 'group')}, {largest}"]
     if from_pixels:  # a patient may have cells of any class; copies of one cell may not
-        mixed = [to_printable(some[0].file) for some in members.values() if len({record.label for record in some}) > 1]
+        mixed = [
+            to_printable(group[0].file) for group in members.values() if len({record.label for record in group}) > 1
+        ]
         lines += format_names("groups with more than one label", mixed)
     return lines

@@ -1,4 +1,4 @@
-"""``data list`` and ``data get NAME``: the public image sets."""
+"""``data list`` and ``data get NAME``: the public datasets."""
 
 import argparse
 import sys
@@ -24,15 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the sets, or download ``args.name`` into the workspace and print its folder.
+    """List the datasets, or download ``args.name`` into the workspace and print its folder.
 
     Raises
     ------
     DatasetError
-        If there is no set of that name, or it cannot be downloaded whole.
+        If there is no dataset of that name, or it cannot be downloaded whole.
     """
     if args.action == "list":
-        rows = [(one.name, f"{one.size_mb} MB", one.licence, one.what, one.source) for one in PUBLIC_SETS]
+        rows = [
+            (public.name, f"{public.size_mb} MB", public.licence, public.what, public.source) for public in PUBLIC_SETS
+        ]
         print_table(("NAME", "SIZE", "LICENCE", "WHAT", "SOURCE"), rows)
         return 0
     public = get_public_set(args.name)

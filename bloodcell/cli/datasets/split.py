@@ -9,11 +9,11 @@ from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.arguments import DATASET_HELP, OUT_CSV_HELP, add_reading_options
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, write_output
-from bloodcell.cli.shared.summary import format_count
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.io import read_csv
 from bloodcell.datasets.splits.split import Split, split
 from bloodcell.datasets.splits.split_file import encode_split_csv
+from bloodcell.reports.numbers import format_count
 
 DETAILS = (
     "Writes file,group,label,split. All images of a group go to the same part, and the classes are spread evenly over the "
@@ -64,13 +64,15 @@ def run(args: argparse.Namespace) -> int:
     """
     out = check_output_file(args.out)
     if args.groups == "each":
-        raise DatasetError("--groups each would take copies of one cell apart; say --leaky if that is meant.")
+        raise DatasetError("--groups each would separate copies of the same cell: use --leaky if you mean that.")
     opened = open_images(args.dataset, args)
     records = opened.records
     test_share, test_files = _parse_test_part(args.test, opened)
-    table = pd.DataFrame({"file": [one.file for one in records], "label": [one.label for one in records]}, dtype=str)
+    table = pd.DataFrame(
+        {"file": [record.file for record in records], "label": [record.label for record in records]}, dtype=str
+    )
     if args.groups in (None, "pixels") and not args.leaky:
-        # A split that cannot be made is told before the long search for copies, with every image its own group.
+        # A split that is impossible is refused before the long search for copies: here every image is its own group.
         _split(table.assign(group=table["file"]), args, test_share, test_files)
     if args.groups is not None or not args.leaky:
         group_of, _ = find_groups(args.groups, opened, records)
@@ -88,7 +90,7 @@ def _split(table: pd.DataFrame, args: argparse.Namespace, test_share: float, tes
 
 
 def _parse_test_part(text: str | None, opened: OpenedImages) -> tuple[float, list[str]]:
-    """What --test says: a share, or the files of a part, a folder or a table."""
+    """Parse --test: a share, or the files of a part, a folder or a table."""
     if text is None:
         return 0.0, []
     try:
@@ -123,5 +125,7 @@ def _summarise_split(split: Split) -> list[str]:
         lines.append(f"{part}: {format_count(len(rows), 'image')}{groups}: {counts}")
     lines += [f"warning: {text}" for text in split.warnings]
     if split.leaky:
-        lines.append("warning: this split is leaky: copies of one cell may lie in two parts, and figures are too good.")
+        lines.append(
+            "warning: this split is leaky: copies of the same cell may be in two parts, and metrics will be too good."
+        )
     return lines

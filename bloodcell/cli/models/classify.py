@@ -37,11 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Classify ``args.paths`` with ``args.model`` into ``args.out``, plain or ``args.full``.
+    """Classify ``args.paths`` with ``args.model`` into ``args.out``, one row per image or, with ``args.full``, per cell.
 
     Returns
     -------
-    int, exit code: 1 if no file could be used (the CSV with the reasons is there all the same), else 0
+    int
+        1 if no file could be used (the CSV is written all the same), else 0.
 
     Raises
     ------
@@ -59,6 +60,6 @@ def run(args: argparse.Namespace) -> int:
         print_info(line)
     print_info(f"model {engine.model_name} ({engine.model_sha256[:12]}), written to {out}")
     if (images["image_status"] == UNREADABLE).all():
-        print_info("error: none of the files could be used; the reasons stand above.")
+        print_info("error: no file could be used; the reasons are above.")
         return 1
     return 0

@@ -19,7 +19,6 @@ from bloodcell.cli.models.evaluate import (
 from bloodcell.cli.shared.arguments import DATASET_HELP, add_evaluation_options
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import print_info, to_printable, write_output
-from bloodcell.cli.shared.summary import format_count
 from bloodcell.core.errors import DatasetError, ModelError
 from bloodcell.core.io import encode_csv
 from bloodcell.core.settings import load_settings
@@ -32,6 +31,7 @@ from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.evaluation.predict import match_records_to_classes
 from bloodcell.model_store.folder import ModelInfo
 from bloodcell.reports.compare_report import MAX_DISAGREEMENTS, ModelComparison, render_comparison_html
+from bloodcell.reports.numbers import format_count
 
 DETAILS = (
     "Writes one folder per model as `evaluate` does, leaderboard.csv, comparison.json (each model against the first: "

@@ -16,7 +16,6 @@ from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.arguments import DATASET_HELP, MODEL_HELP, add_evaluation_options
 from bloodcell.cli.shared.inputs import READING_OPTIONS, OpenedImages, open_images
 from bloodcell.cli.shared.output import print_info, to_printable, update_bar, write_output
-from bloodcell.cli.shared.summary import format_count
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.copies.groups import renumber_by_first
@@ -29,6 +28,7 @@ from bloodcell.evaluation.predict import format_predictions_csv, match_records_t
 from bloodcell.evaluation.selection import EvaluationImages
 from bloodcell.model_store.folder import ModelInfo, get_model, read_model
 from bloodcell.model_store.provenance import read_provenance
+from bloodcell.reports.numbers import format_count
 
 DETAILS = (
     "Writes metrics.json (accuracy, balanced accuracy, recall per class, intervals over source cells, calibration error, share "

@@ -16,7 +16,6 @@ from bloodcell.cli.shared.output import (
     update_bar,
     write_output,
 )
-from bloodcell.cli.shared.summary import format_count
 from bloodcell.core.errors import DatasetError, ExplainError, ImageError
 from bloodcell.core.labels import HAS_CELLS
 from bloodcell.core.settings import load_settings
@@ -30,6 +29,7 @@ from bloodcell.inference.pipeline import analyse, compute_magnification, crop_mo
 from bloodcell.model_store.folder import get_model, read_model
 from bloodcell.plots.explanation_maps import find_map_range
 from bloodcell.reports.explanation_sheet import SIDE_PX, draw_layer_sheet, draw_map_sheet
+from bloodcell.reports.numbers import format_count
 
 DETAILS = (
     "If IMAGE shows several cells, the largest is explained. A map shows what the network relied on, not a medical reason. "

@@ -8,12 +8,13 @@ from tqdm import tqdm
 
 from bloodcell.cli.shared.arguments import OUT_CSV_HELP, PATHS_HELP
 from bloodcell.cli.shared.output import check_output_file, check_paths, print_info, write_output
-from bloodcell.cli.shared.summary import format_count, format_failed_images
+from bloodcell.cli.shared.summary import format_failed_images
 from bloodcell.core.errors import BloodcellError, IntakeError
 from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import UNREADABLE
 from bloodcell.datasets.sources.uploads import count_paths, read_paths
 from bloodcell.inference.pipeline import find_cells
+from bloodcell.reports.numbers import format_count
 
 HEADER = ("file", "x", "y", "width", "height")
 
@@ -34,11 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find the white cells in ``args.paths`` and write their boxes to ``args.out``.
 
-    Every file counts, also one with the bytes of another. The CSV has no BOM: programs read it.
+    Exact duplicates are searched one by one. The CSV has no BOM: it is for programs.
 
     Returns
     -------
-    int, exit code: 1 if no file could be used (a CSV with the header alone is there all the same), else 0
+    int
+        1 if no file could be used (a CSV with the header alone is written all the same), else 0.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """
     paths = check_paths(args.paths)
     out = check_output_file(args.out)
-    names: deque[str] = deque()  # of images that the pipeline has taken but not answered yet
+    names: deque[str] = deque()  # of images that the pipeline has read but not answered yet
 
     def contents() -> Iterator[bytes | BloodcellError]:
         for file in read_paths(paths):
@@ -75,6 +77,6 @@ def run(args: argparse.Namespace) -> int:
         print_info(line)
     print_info(f"written to {out}")
     if all(status == UNREADABLE for _, status, _ in images):
-        print_info("error: none of the files could be used; the reasons stand above.")
+        print_info("error: no file could be used; the reasons are above.")
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""``models``: which models can classify."""
+"""``models``: the models in the model library."""
 
 import argparse
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> int:
-    """Print one line a model: name, classes, the hash of its model.onnx, title and folder."""
+    """Print one line per model: name, classes, the start of the SHA-256 of its model.onnx, title and folder."""
     settings = load_settings()
     models = list_models(settings)
     if not models:

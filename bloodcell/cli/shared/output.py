@@ -1,4 +1,4 @@
-"""What the commands share: checked input paths, whole output files, words on the terminal."""
+"""What the commands share: checked input paths, output files that are whole or not there, lines on the terminal."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def check_paths(texts: Sequence[str]) -> list[Path]:
     Raises
     ------
     IntakeError
-        If there is nothing of that name.
+        If one of them does not exist.
     """
     paths = [Path(text) for text in texts]
     for path in paths:
@@ -27,12 +27,22 @@ def check_paths(texts: Sequence[str]) -> list[Path]:
 
 
 def check_output_file(text: str) -> Path:
-    """Return the file to write, after a trial that leaves nothing behind: before long work, not after it.
+    """Return the file to write, after a trial that leaves nothing behind: so that long work does not fail at its end.
+
+    Parameters
+    ----------
+    text : str
+        As the user wrote it.
+
+    Returns
+    -------
+    Path
+        Absolute.
 
     Raises
     ------
     StoreError
-        If it cannot be written.
+        If it is a folder, is write-protected, or lies in a folder that is missing or refuses.
     """
     path = Path(text).resolve()
     if path.exists() and not path.is_file():
@@ -58,11 +68,11 @@ def write_output(path: Path, data: bytes) -> None:
     StoreError
         If the disk is full or refuses; a file that was there before stays as it was.
     """
-    temporary = _make_temporary_path(path)
+    temporary = _make_temporary_path(path)  # not `core.io.write_atomic`, whose files are for this user alone
     try:
         try:
             temporary.write_bytes(data)
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
@@ -72,18 +82,18 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 def update_bar(bar: tqdm, done: int, total: int) -> None:
-    """Move a progress bar to where a callable `on_progress(done, total)` says the work is."""
+    """Move a progress bar to `done` of `total`."""
     bar.total = total
     bar.update(done - bar.n)
 
 
 def print_info(text: str) -> None:
-    """Write one line to stderr, where all goes that is not the result itself."""
+    """Write one line to stderr, which takes everything but the result itself."""
     sys.stderr.write(text + "\n")
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write rows to stdout in columns two blanks apart."""
+    """Write rows to stdout in columns two spaces apart."""
     lines = [tuple(header), *(tuple(to_printable(text) for text in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
@@ -92,8 +102,21 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def to_printable(text: str) -> str:
-    """Make a file name fit for one line of a terminal: no line breaks, no control codes."""
+    r"""Replace what would break a line of a terminal: line breaks and control codes.
+
+    Examples
+    --------
+    >>> to_printable("slide 1.png")
+    'slide 1.png'
+    >>> to_printable("two\nlines") == "two\N{REPLACEMENT CHARACTER}lines"
+    True
+    """
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def make_absolute(text: str) -> str:
+    """Return a path from the root, without following links."""
+    return os.path.normpath(Path(text).absolute())
 
 
 def _make_temporary_path(path: Path) -> Path:

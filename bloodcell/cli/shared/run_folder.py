@@ -11,12 +11,28 @@ from tqdm import tqdm
 
 from bloodcell.cli.shared.output import print_info, update_bar
 from bloodcell.core.errors import DatasetError, RunError
+from bloodcell.core.installation import require_training
 from bloodcell.core.progress import Control, Progress
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.publish import get_unfinished_dir
 from bloodcell.training.output.result_folder import RESULT_DIR
 
-LOADING = "Loading TensorFlow ..."
+
+def announce_training_library(work: str = "Training") -> None:
+    """Say that TensorFlow is loaded, which takes seconds.
+
+    Parameters
+    ----------
+    work : str, default "Training"
+        What needs it, as `core.installation.require_training` takes it.
+
+    Raises
+    ------
+    BloodcellError
+        If the packages of the extra ``train`` are not installed.
+    """
+    require_training(work)
+    print_info("Loading TensorFlow ...")
 
 
 def find_data_dir(text: str) -> Path:
@@ -90,7 +106,7 @@ def open_run_folder(args: argparse.Namespace) -> Iterator[RunFolder]:
     """
     data_dir, out = find_data_dir(args.data), Path(args.out)
     work_dir = find_work_dir(out, args.resume)
-    print_info(LOADING)
+    announce_training_library()
     with print_resume_hint(work_dir):
         yield RunFolder(work_dir, data_dir, load_settings().home / "cache", TerminalProgress())
     (work_dir / RESULT_DIR).replace(out)

@@ -1,17 +1,18 @@
-"""``adapt``: a model and labelled cells of another laboratory in, a model out if that is better."""
+"""``adapt``: a model and labelled cells of another laboratory in, an adapted model out if it is better."""
 
 import argparse
 import shutil
 from pathlib import Path
 
 from bloodcell.cli.shared.output import print_info
-from bloodcell.cli.shared.run_folder import LOADING, TerminalProgress, find_data_dir
+from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library, find_data_dir
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.model_store.folder import get_model, read_model
 from bloodcell.model_store.publish import get_unfinished_dir
+from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, build_registered_source, find_cells_source
 
 DETAILS = (
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Continue the model ``args.model`` on ``args.cells`` into the folder ``args.out``.
+    """Adapt the model ``args.model`` on ``args.cells`` into the folder ``args.out``.
 
     Raises
     ------
@@ -58,15 +59,15 @@ def run(args: argparse.Namespace) -> int:
     """
     out, settings = Path(args.out), load_settings()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunError(f"The run folder {out} is not empty: name a new one.")
+        raise RunError(f"The run folder {out} is not empty. Choose a new one.")
     folder = Path(args.model)
     model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, settings)
     data_dir, cells = find_cells(args.cells)
     old_data = str(find_data_dir(args.old_data)) if args.old_data else ""
     spec = AdaptSpec(out.name, model.name, cells, old_data=old_data, held_share=args.held_out, seed=args.seed)
     work_dir = get_unfinished_dir(out)
-    shutil.rmtree(work_dir, ignore_errors=True)  # minutes: begun anew each time
-    print_info(LOADING)
+    shutil.rmtree(work_dir, ignore_errors=True)  # it takes minutes: started again each time
+    announce_training_library("Adapting a model")
     from bloodcell.experiments.adapt import MODEL_DIR, run_adapt
 
     try:
@@ -75,28 +76,28 @@ def run(args: argparse.Namespace) -> int:
     except RunError:
         if (work_dir / ADAPT_FILE).is_file():
             (work_dir / ADAPT_FILE).replace(out.with_suffix(".json"))
-            print_info(f"the comparison is in {out.with_suffix('.json')}")
+            print_info(f"comparison written to {out.with_suffix('.json')}")
         raise
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     before, after = (report[when]["balanced_accuracy"] for when in ("before", "after"))
     low, high = report["difference_interval"]
-    print_info(f"balanced accuracy on {report['cells']['held_back']} held-back cells: {before} before, {after} after")
-    print_info(
-        f"the difference lies between {low} and {high}" + (": it may be chance" if report["may_be_chance"] else "")
-    )
+    n_held_out = format_count(report["cells"]["held_back"], "held-out cell")
+    print_info(f"balanced accuracy on {n_held_out}: {before} before, {after} after")
+    chance = ", which may be chance" if report["may_be_chance"] else ""
+    print_info(f"the difference is between {low} and {high}{chance}")
     print_info(f"thresholds: {report['thresholds']}")
     print_info(f"model written to {out}")
     return 0
 
 
 def find_cells(text: str) -> tuple[Path, SourceSpec]:
-    """The data folder and source of what a user calls `text`: a folder, zip, JSON of a source, or registered dataset.
+    """Return the data folder and source that a user names: a folder, zip, JSON of a source, or registered dataset.
 
     Raises
     ------
     DatasetError, SpecError
-        If there is nothing of that name.
+        If nothing has that name.
     """
     path = Path(text)
     if path.is_file() and path.suffix.lower() == ".json":

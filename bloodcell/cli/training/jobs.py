@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bloodcell.cli.shared.arguments import DATA_HELP, SPEC_HELP, add_action
 from bloodcell.cli.shared.output import print_info, print_table
-from bloodcell.core.errors import DatasetError, JobError
+from bloodcell.cli.shared.run_folder import find_data_dir
+from bloodcell.core.errors import JobError
 from bloodcell.jobs.kinds.table import FILE_KINDS, find_kind
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     BloodcellError
-        If there is no such job, it is in no state for that, or what is submitted cannot be used.
+        If there is no such job, it is in no state for that action, or the settings cannot be used.
     """
     queue = open_queue()
     queue.dispatch()
@@ -97,26 +98,24 @@ def _submit(queue: JobQueue, args: argparse.Namespace) -> int:
     spec = kind.spec_type.read(Path(args.spec))
     if args.n is not None and isinstance(spec, TrialsSpec):
         spec = replace(spec, n=args.n)
-    data_dir = Path(args.data).resolve()
-    if not data_dir.is_dir():
-        raise DatasetError(f"There is no data folder {args.data}.")
+    data_dir = find_data_dir(args.data).resolve()
     who = os.environ.get("USER") or "command line"
     new = kind.make_job(spec, data_dir, who)
     if args.name:
         new = replace(new, name=args.name)
     job = queue.submit(new)
     sys.stdout.write(f"{job.id}\n")
-    print_info(f"job {job.id}: {job.status}; follow it with: python -m bloodcell jobs follow {job.id}")
+    print_info(f"job {job.id}: {job.status}; follow it with: bloodcell jobs follow {job.id}")
     return 0
 
 
 def _follow(queue: JobQueue, job: Job) -> int:
-    """Print the log as it grows; 0 if the job is done in the end, else 1."""
-    at = 0
+    """Print the log as it grows; return 0 if the job is done in the end, else 1."""
+    offset = 0
     while True:
         queue.dispatch()
         job = get_job(queue.db, job.id)
-        text, at = queue.runner.read_log(job, at)
+        text, offset = queue.runner.read_log(job, offset)
         sys.stdout.write(text)
         sys.stdout.flush()
         if job.is_over:
@@ -137,9 +136,10 @@ def _format_row(job: Job) -> tuple[str, ...]:
 
 
 def _format_progress(job: Job) -> str:
-    at = job.progress
-    if "epoch" in at:
-        fit = f"fit {at['fit']}/{at['fits']}, " if at["fits"] > 1 else ""
-        left = f", {at['seconds_left'] / 60:.0f} min left" if not job.is_over else ""
-        return f"{fit}epoch {at['epoch']}/{at['epochs']}, batch {at['batch']}/{at['batches']}, loss {at['loss']}{left}"
-    return f"{at['source']}: {at['done']}/{at['total']} images" if "source" in at else ""
+    progress = job.progress
+    if "epoch" in progress:
+        fit = f"fit {progress['fit']}/{progress['fits']}, " if progress["fits"] > 1 else ""
+        epoch = f"epoch {progress['epoch']}/{progress['epochs']}, batch {progress['batch']}/{progress['batches']}"
+        left = f", {progress['seconds_left'] / 60:.0f} min left" if not job.is_over else ""
+        return f"{fit}{epoch}, loss {progress['loss']}{left}"
+    return f"{progress['source']}: {progress['done']}/{progress['total']} images" if "source" in progress else ""

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> int:
-    """Print one line a network; "-" where there is no figure."""
+    """Print one line per network, "-" where a number is not known."""
     print_table(
         COLUMNS,
         [

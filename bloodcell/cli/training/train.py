@@ -1,4 +1,4 @@
-"""``train``: a spec and data in, a model folder out."""
+"""``train``: settings and data in, a model folder out."""
 
 import argparse
 from dataclasses import replace
@@ -6,7 +6,13 @@ from pathlib import Path
 
 from bloodcell.cli.shared.arguments import DATA_HELP, SPEC_HELP
 from bloodcell.cli.shared.output import print_info
-from bloodcell.cli.shared.run_folder import LOADING, TerminalProgress, find_data_dir, find_work_dir, print_resume_hint
+from bloodcell.cli.shared.run_folder import (
+    TerminalProgress,
+    announce_training_library,
+    find_data_dir,
+    find_work_dir,
+    print_resume_hint,
+)
 from bloodcell.core.settings import load_settings
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -35,13 +41,13 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     BloodcellError
-        If the spec, the data or the output folder cannot be used.
+        If the settings, the data or the output folder cannot be used.
     """
-    chosen = {name: value for name, value in (("seed", args.seed), ("fold", args.fold)) if value is not None}
-    spec = replace(TrainSpec.read(Path(args.spec)), **chosen)
+    changes = {name: value for name, value in (("seed", args.seed), ("fold", args.fold)) if value is not None}
+    spec = replace(TrainSpec.read(Path(args.spec)), **changes)
     data_dir, run_dir = find_data_dir(args.data), Path(args.out)
     work_dir = find_work_dir(run_dir, args.resume)
-    print_info(LOADING)
+    announce_training_library()
     from bloodcell.training.fitting.train import train
 
     with print_resume_hint(work_dir):

@@ -54,7 +54,7 @@ def test_report_is_whole_and_asks_nobody(dataset, tmp_path, capsys):
     assert policy.startswith("default-src 'none'")
     told = capsys.readouterr().err
     assert "9 images, 4 classes, 0 true masks" in told
-    assert "unreadable: 1: plain/broken.png (The PNG picture is damaged" in told
+    assert "unreadable (1): plain/broken.png (The PNG picture is damaged" in told
     assert "plain/broken.png" in text
     assert sorted(os.listdir(tmp_path)) == ["report.html", "set"]
 
@@ -85,7 +85,7 @@ def test_sample_size_is_said_and_repeats(dataset, tmp_path):
     [
         (["nowhere"], "There is no dataset at"),
         (["empty"], "holds no pictures"),
-        (["broken", "--level", "1"], "None of the 1 images can be read; the first: The file is empty"),
+        (["broken", "--level", "1"], "None of the images can be read. The first: The file is empty"),
         (["set", "--sample", "0"], "at least 1 image. Received: 0"),
         (["set", "--seed", "-1"], "The seed must be 0 or more. Received: -1"),
     ],

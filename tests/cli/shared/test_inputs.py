@@ -68,10 +68,10 @@ def test_blank_and_double_labels_and_missing_files_are_named(tmp_path, capsys):
     }
     told = capsys.readouterr().err
     for words in (
-        "problems: 1: BloodImage_00002.png (Row 4 of labels.csv gives no label.)",
-        "problems: 1: BloodImage_00003.png (Row 5 of labels.csv gives more than one label: 'Eo, Mono'.)",
-        "problems: 1: BloodImage_00004.png (Rows 6, 7 contradict each other (Eo / Mono); it is left out.)",
-        "problems: 1: labels.csv, row 8 (The row names '9', and there is no such picture.)",
+        "problems (1): BloodImage_00002.png (Row 4 of labels.csv gives no label.)",
+        "problems (1): BloodImage_00003.png (Row 5 of labels.csv gives more than one label: 'Eo, Mono'.)",
+        "problems (1): BloodImage_00004.png (Rows 6, 7 contradict each other (Eo / Mono); it is left out.)",
+        "problems (1): labels.csv, row 8 (The row names '9', and there is no such picture.)",
     ):
         assert words in told
 
@@ -93,21 +93,21 @@ NESTED = {"s1/A/1.png": b"", "s1/B/2.png": b"", "s2/A/3.png": b"", "s2/B/4.png":
         (
             NESTED,
             [],
-            "set can be read in more than one way; choose by an option: --level 1 (folders s1, s2); or --level 2",
+            "set can be read in more than one way; choose with an option: --level 1 (folders s1, s2); or --level 2",
         ),
-        (MASKS | {"c.csv": b"id,class\n1,A\n2,B\n"}, [], "by an option: --labels c.csv --ending .bmp or .png."),
+        (MASKS | {"c.csv": b"id,class\n1,A\n2,B\n"}, [], "with an option: --labels c.csv --ending .bmp or .png."),
         (
             MASKS | {"c.csv": b"id,class\n1,A\n2,B\n"},
             ["--labels", "c.csv"],
-            "c.csv can be read in more than one way; say more: --labels c.csv --ending .bmp or .png.",
+            "c.csv can be read in more than one way; choose with options: --labels c.csv --ending .bmp or .png.",
         ),
         (
             {"1.png": b"", "c.csv": b"id,class,cell type\n1,A,B\n"},
             ["--labels", "c.csv", "--file-column", "id"],
-            "say more: --labels c.csv --label-column class or 'cell type'.",
+            "choose with options: --labels c.csv --label-column class or 'cell type'.",
         ),
         (NESTED, ["--level", "0"], "--level must be 1 or more. Received: 0."),
-        (NESTED, ["--ending", ".bmp"], "say how to read the table given by --labels"),
+        (NESTED, ["--ending", ".bmp"], "say how to read the table of --labels"),
         (NESTED, ["--labels", "none.csv"], "none.csv cannot be read: No such file"),
     ],
 )
@@ -135,7 +135,7 @@ def test_the_options_choose(tmp_path, capsys):
 def test_unlabelled_sets_need_an_option_where_labels_count(tmp_path, capsys):
     path = in_folder(tmp_path, NUMBERED)
     assert run("explore", path, "--out", "out.html") == 1
-    assert "set shows no clear labels; say where they are by an option: --labels FILE.csv" in error(capsys)
+    assert "The labels of set are not clear; choose with an option: --labels FILE.csv" in error(capsys)
 
 
 def test_a_registered_dataset_goes_by_its_name_or_id_and_brings_its_groups(tmp_path, capsys):
@@ -147,14 +147,14 @@ def test_a_registered_dataset_goes_by_its_name_or_id_and_brings_its_groups(tmp_p
         assert run("split", name, "--folds", 2, "--out", "out.csv") == 0
         group_of = {row["file"]: row["group"] for row in rows_of(tmp_path / "out.csv")}
         assert group_of == {file: file[:2] for file in NESTED} | {"s1/A/broken.png": "s1/A/broken.png"}
-        assert "groups: as kept for My cells, found in the names" in capsys.readouterr().err
+        assert "groups: stored with My cells, found in the names" in capsys.readouterr().err
     assert run("groups", "My cells", "--pattern", r"(\w+)\.png", "--out", "out.csv") == 0
     assert len(rows_of(tmp_path / "out.csv")) == 5
     assert run("split", "My cells", "--level", 1, "--folds", 2, "--out", "out.csv") == 1
     assert "--level and --labels are for folders and zips. Received: My cells" in error(capsys)
     store_groups(dataset, {"s1/A/1.png": "x"}, "in the names")
     assert run("split", "My cells", "--folds", 2, "--out", "out.csv") == 1
-    assert "The groups kept for My cells lack s1/B/2.png: find them anew." in error(capsys)
+    assert "The groups stored with My cells lack s1/B/2.png: find them again on the page Datasets." in error(capsys)
 
 
 def test_evaluate_takes_one_part_and_the_kept_groups(tmp_path):
@@ -169,7 +169,7 @@ def test_evaluate_takes_one_part_and_the_kept_groups(tmp_path):
     assert run("evaluate", "pixel", "cells", "--part", "TEST", "--out", "report") == 0
     measured = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert (measured["images"], measured["source_cells"], measured["part"]) == (2, 1, "TEST")
-    assert (measured["dataset"], measured["groups"]) == ("cells", "kept, found by hand")
+    assert (measured["dataset"], measured["groups"]) == ("cells", "stored, found by hand")
     assert {row["file"].split("/")[0] for row in rows_of(tmp_path / "report" / "predictions.csv")} == {"test"}
 
 
@@ -187,7 +187,7 @@ def test_names_that_mean_nothing_or_two_things(tmp_path, capsys):
     dataset = registered("cells", path)
     (tmp_path / "cells").mkdir()
     assert run("explore", "cells", "--out", "out.html") == 1
-    assert f"say ./cells for what lies here, {dataset.id} for the dataset." in error(capsys)
+    assert f"write ./cells for what is here, or {dataset.id} for the dataset." in error(capsys)
 
 
 def test_a_dataset_that_has_changed_is_refused(tmp_path, capsys):
@@ -196,10 +196,10 @@ def test_a_dataset_that_has_changed_is_refused(tmp_path, capsys):
     store_groups(dataset, dict.fromkeys(CELLS, "one"), "by hand")
     (path / "train" / "A" / "new.png").write_bytes(png(99))
     assert run("split", "cells", "--folds", 2, "--out", "out.csv") == 1
-    assert "1 files added, 0 removed, 0 changed. Look at its images anew on the page Datasets" in error(capsys)
+    assert "1 files added, 0 removed, 0 changed. Rescan it on the page Datasets" in error(capsys)
     rescan_dataset(get_dataset("cells", load_settings()))
     assert run("split", "cells", "--folds", 2, "--out", "out.csv") == 1
-    assert "The groups kept for cells were found before its images changed" in error(capsys)
+    assert "The groups stored with cells were found before its images changed" in error(capsys)
 
 
 def test_leaks_between_the_train_and_test_folders_of_one_set(tmp_path, capsys):
