@@ -94,7 +94,7 @@ def network(images_dir: Path, model_dir: Path, _work_dir: Path) -> Measurements:
     for data in read_files(images_dir):
         rgb = read_rgb(data)
         finding = find_white_cells(rgb)
-        crops += [engine.framing.cut(rgb, box, finding.background_rgb) for box in finding.boxes]
+        crops += [engine.framing.make_input(rgb, box, finding.background_rgb) for box in finding.boxes]
     stacked = np.stack(crops)
     engine.classify(stacked[:WARM_UP_IMAGES])
     start = time.perf_counter()

@@ -7,7 +7,6 @@ model and nothing is chosen by it. Copies of one cell are found from the pixels 
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from scoring import score_model
 from bloodcell.datasets.catalog.source_spec import assign_source_cells, open_source_file
 from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.model_store.folder import read_description
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.training.output.model_card import write_model_card
 
 METRIC_NAMES = (
@@ -70,13 +69,14 @@ def main() -> None:
 
 def _write_tests(folder: Path, measured: dict[str, Any]) -> None:
     """Put the test figures into the shipped model's metrics.json and card."""
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    model_folder = ModelFolder(folder)
+    metrics = model_folder.read_metrics()
     metrics["tests"] = {
         "kaggle-wbc TEST": measured["shipped_test"],
         "wbc-masks, a laboratory it has not seen": measured["shipped_masks"],
     }
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    write_model_card(folder, read_description(folder), metrics)
+    model_folder.write_metrics(metrics)
+    write_model_card(folder, model_folder.read_description().document, metrics)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.evaluation.metrics.predictions import Predictions
 from bloodcell.inference.engine import Engine
-from bloodcell.model_store.folder import read_description
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.training.samples.engine_predictions import predict_with_engine
 from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import OOD, load_samples
@@ -113,7 +113,7 @@ def main() -> None:
             "class_sampling": spec.class_sampling,
             "class_weights": spec.class_weights,
             "focal_gamma": spec.focal_gamma,
-            "learned_from": [read_description(run_dir)["learned_from"] for run_dir in run_dirs],
+            "learned_from": [ModelFolder(run_dir).read_description().document["learned_from"] for run_dir in run_dirs],
             **{figure: found[figure] for figure in METRIC_NAMES},
         }
     write_measurement(

@@ -9,7 +9,6 @@ wbc4-other-stains is scored on kaggle-wbc TEST and on wbc-masks.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,8 @@ from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.splits.split import TEST
 from bloodcell.datasets.splits.split_file import read_split
 from bloodcell.evaluation.metrics.measure import summarise_metrics
-from bloodcell.model_store.folder import model_sha256, read_description
+from bloodcell.model_store.folder import OUT_OF_FOLD_FILE, ModelFolder
 from bloodcell.training.fitting.cross_validation import build_predictions
-from bloodcell.training.fitting.train import OUT_OF_FOLD_FILE
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import load_samples
@@ -77,21 +75,22 @@ def score_test(folder: Path) -> dict[str, Any]:
 
 
 def score_malaria(run: Path) -> dict[str, Any]:
-    description = read_description(run)
-    spec = TrainSpec.from_json(json.dumps(description["training"]))
+    description = ModelFolder(run).read_description()
+    spec = TrainSpec.from_dict(description.training or {})
     samples = load_samples(spec, DATA, load_settings().home / "cache")
     found = summarise_metrics(
-        build_predictions(spec, samples, Outputs.load(run / OUT_OF_FOLD_FILE), description["calibration"])
+        build_predictions(spec, samples, Outputs.load(run / OUT_OF_FOLD_FILE), description.calibration or {})
     )
-    return {"model_sha256": model_sha256(run)} | found
+    return {"model_sha256": ModelFolder(run).compute_sha256()} | found
 
 
 def write_tests(folder: Path, tests: dict[str, dict[str, Any]]) -> None:
     """Put test figures into a model's metrics.json and card."""
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    model_folder = ModelFolder(folder)
+    metrics = model_folder.read_metrics()
     metrics["tests"] = tests
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    write_model_card(folder, read_description(folder), metrics)
+    model_folder.write_metrics(metrics)
+    write_model_card(folder, model_folder.read_description().document, metrics)
 
 
 if __name__ == "__main__":

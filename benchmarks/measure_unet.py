@@ -24,7 +24,7 @@ from bloodcell.datasets.splits.split_file import encode_split_csv
 from bloodcell.imaging.segment import dice, intersection_over_union
 from bloodcell.imaging.threshold import mask_cell_by_otsu
 from bloodcell.inference.masks import MaskEngine
-from bloodcell.model_store.io_spec import MASK_FILE
+from bloodcell.model_store.folder import MASK_FILE
 from bloodcell.training.masks.mask_metrics import summarise_scores
 from bloodcell.training.masks.train_masks import train_mask_model
 from bloodcell.training.output.result_folder import RESULT_DIR

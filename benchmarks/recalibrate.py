@@ -12,8 +12,7 @@ from pathlib import Path
 from measurements import DATA
 
 from bloodcell.core.settings import load_settings
-from bloodcell.model_store.folder import read_description
-from bloodcell.training.fitting.train import OUT_OF_FOLD_FILE
+from bloodcell.model_store.folder import OUT_OF_FOLD_FILE, ModelFolder
 from bloodcell.training.output.calibration import Outputs, calibrate
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import load_samples
@@ -26,15 +25,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path, default=load_settings().home / "cache")
     args = parser.parse_args()
-    description = read_description(args.folder)
-    spec = TrainSpec.from_json(json.dumps(description["training"]))
+    model_folder = ModelFolder(args.folder)
+    description = model_folder.read_description().document
+    spec = TrainSpec.from_dict(description["training"])
     samples = load_samples(spec, args.data, args.cache)
     calibration = calibrate(spec, samples, Outputs.load(args.folder / OUT_OF_FOLD_FILE))
     description["calibration"] = calibration.settings
-    metrics = json.loads((args.folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = model_folder.read_metrics()
     metrics["validation"] |= calibration.metrics
-    for file, content in (("spec.json", description), ("metrics.json", metrics)):
-        (args.folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    model_folder.write_description(description)
+    model_folder.write_metrics(metrics)
     write_model_card(args.folder, description, metrics)
     print(json.dumps({"calibration": calibration.settings, "validation": calibration.metrics}, indent=2))
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.model_store.folder import list_models
+from bloodcell.model_store.library import list_models
 from bloodcell.ui.classify import upload_form
 from bloodcell.ui.models import import_form, model_library
 from bloodcell.ui.shared import layout
@@ -25,7 +25,7 @@ if not models:
 model = model_library.choose_model(models)
 with show_errors():
     model_library.offer_download(model)
-upload_form.show_limits(model)
+upload_form.show_limits(model.io_spec)
 with show_errors():
     model_library.show_metrics(model)
 with show_errors():

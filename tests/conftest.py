@@ -54,7 +54,9 @@ LONG_FIRST = (
 
 
 def pytest_addoption(parser):
-    parser.addoption("--unit", action="store_true", help="unit tests alone: quick ones, without " + ", ".join(HEAVY_PACKAGES))
+    parser.addoption(
+        "--unit", action="store_true", help="unit tests alone: quick ones, without " + ", ".join(HEAVY_PACKAGES)
+    )
 
 
 def pytest_configure(config):

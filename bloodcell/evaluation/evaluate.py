@@ -29,9 +29,10 @@ from bloodcell.evaluation.protocol import EvaluationProtocol
 from bloodcell.evaluation.selection import PIXELS, EvaluationImages, select_images
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.inference.engine import Engine
-from bloodcell.model_store.folder import ModelInfo, get_model
-from bloodcell.model_store.provenance import Provenance, read_provenance
-from bloodcell.model_store.versions import read_revision, versions
+from bloodcell.model_store.folder import ModelFolder
+from bloodcell.model_store.library import ModelInfo, get_model
+from bloodcell.model_store.provenance import Provenance
+from bloodcell.model_store.versions import read_revision, read_versions
 
 
 def evaluate(
@@ -115,7 +116,7 @@ def run_evaluation(
         on_step(what, done, total)
 
     model = get_model(spec.model, settings)
-    provenance = read_provenance(model.folder)
+    provenance = ModelFolder(model.folder).read_provenance()
     dataset = get_dataset(spec.data.path, settings) if spec.data.layout == DATASET else None
     selection = select_images(spec, data_dir, settings, model.class_names, provenance, report_step)
     training_datasets = []
@@ -205,7 +206,7 @@ def evaluate_model(
         images_per_s=round(len(records) / prediction_s, 1),
         created=now_utc(),
         seconds=round(time.time() - started, 1),
-        versions=versions(),
+        versions=read_versions(),
         revision=read_revision(),
     )
     return Evaluation(protocol, table, compute_report(predictions))

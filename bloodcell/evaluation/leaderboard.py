@@ -1,6 +1,5 @@
 """All models that were evaluated on the same images, side by side."""
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +11,8 @@ from bloodcell.core.errors import ModelError
 from bloodcell.core.settings import Settings
 from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.evaluation.protocol import EnsembleMember, EvaluationProtocol
-from bloodcell.model_store.folder import get_model
+from bloodcell.model_store.folder import ModelFolder
+from bloodcell.model_store.library import get_model
 
 
 def group_by_images(evaluations: Sequence[EvaluationInfo]) -> dict[str, list[EvaluationInfo]]:
@@ -85,7 +85,7 @@ def _read_model_costs(evaluated: EvaluationProtocol | EnsembleMember, settings: 
         model = get_model(evaluated.model, settings)
         if model.sha256 == evaluated.model_sha256:
             metrics = _read_metrics(model.folder)
-            size = (model.folder / "model.onnx").stat().st_size / 1e6
+            size = ModelFolder(model.folder).network_file.stat().st_size / 1e6
             return {"size_mb": size, "parameters": metrics.get("parameters"), "training_s": metrics.get("seconds")}
     return nothing
 
@@ -97,7 +97,6 @@ def _sum_if_complete(parts: list[float | None]) -> float | None:
 
 def _read_metrics(folder: Path) -> dict[str, Any]:
     try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return ModelFolder(folder).read_metrics()
+    except ModelError:
         return {}
-    return metrics if isinstance(metrics, dict) else {}

@@ -24,11 +24,19 @@ from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.evaluation.metrics.predictions import Predictions
 from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.inference.ood import FeatureStatistics, load_feature_statistics
-from bloodcell.model_store.folder import model_sha256, read_description
-from bloodcell.model_store.io_spec import MASK_FILE, read_io_spec
-from bloodcell.model_store.model_zip import KERAS_FILE
-from bloodcell.model_store.provenance import read_provenance
-from bloodcell.networks.builders.saved import load_network, save_network
+from bloodcell.model_store.folder import (
+    ADAPT_FILE,
+    FEATURE_STATISTICS_FILE,
+    HISTORY_FILE,
+    KERAS_FILE,
+    MASK_FILE,
+    METRICS_FILE,
+    NETWORK_FILE,
+    SPEC_FILE,
+    ModelFolder,
+)
+from bloodcell.model_store.io_spec import read_io_spec
+from bloodcell.networks.builders.keras_file import load_network, save_network
 from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.fitting.cross_validation import build_predictions
@@ -37,7 +45,7 @@ from bloodcell.training.fitting.phases import Work, fit_model
 from bloodcell.training.fitting.predictions import compute_feature_statistics, predict_samples
 from bloodcell.training.output.calibration import calibrate
 from bloodcell.training.output.description import describe_model
-from bloodcell.training.output.history import HISTORY_FILE, write_history
+from bloodcell.training.output.history import write_history
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.output.provenance import collect_provenance
 from bloodcell.training.samples.adapt_cells import (
@@ -49,7 +57,7 @@ from bloodcell.training.samples.adapt_cells import (
 )
 from bloodcell.training.samples.imbalance import select_training_samples
 from bloodcell.training.samples.samples import NOT_IN_SPLIT, OOD, Samples, build_io_spec, load_samples
-from bloodcell.training.specs.adapt_spec import ACCEPTANCE_RULE, ADAPT_FILE, REFUSAL_PREFIX, AdaptSpec
+from bloodcell.training.specs.adapt_spec import ACCEPTANCE_RULE, REFUSAL_PREFIX, AdaptSpec
 from bloodcell.training.specs.train_spec import TrainSpec
 
 MODEL_DIR = "model"
@@ -92,7 +100,8 @@ def run_adapt(
     StoppedError
     """
     started = time.time()
-    description = read_description(model_dir)
+    old_folder = ModelFolder(model_dir)
+    description = old_folder.read_description().document
     train = build_continuation_spec(spec, model_dir, description)
     check_cells(spec, count_cells(spec.cells, data_dir, train.class_names))
 
@@ -109,7 +118,7 @@ def run_adapt(
     write_history(work_dir / HISTORY_FILE, checkpoints.rows())
     keras.utils.set_random_seed(train.seed)
     model = load_network(model_dir)
-    feature_statistics = load_feature_statistics(model_dir / "typical.npz")
+    feature_statistics = load_feature_statistics(old_folder.feature_statistics_file)
     calibration = description["calibration"]
     before = build_predictions(
         train, held_out, predict_samples(model, train, held_out, feature_statistics), calibration
@@ -130,7 +139,7 @@ def run_adapt(
     after = build_predictions(train, held_out, outputs, calibration)
     report = compare_models(before, after) | {
         "model": spec.model,
-        "model_sha256": model_sha256(model_dir),
+        "model_sha256": old_folder.compute_sha256(),
         "cells": _count_images(train, held_out, training_samples),
         "thresholds": f"set anew on {len(np.unique(held_out.group))} held-back source cells"
         if is_enough
@@ -155,12 +164,13 @@ def run_adapt(
         "tests": {f"{spec.cells.name}, held back": report["after"]},
         "adapted": report,
     }
-    for name, content in (("spec.json", new), ("metrics.json", metrics), (ADAPT_FILE, report)):
+    for name, content in ((SPEC_FILE, new), (METRICS_FILE, metrics), (ADAPT_FILE, report)):
         write_json(work_dir / MODEL_DIR / name, content)
     write_history(work_dir / MODEL_DIR / HISTORY_FILE, rows)
-    earlier = read_provenance(model_dir)
+    earlier = old_folder.read_provenance()
     if earlier is not None:  # without it nobody could say what the new model has seen
-        (earlier | collect_provenance(train, data_dir, training_samples, held_out)).save(work_dir / MODEL_DIR)
+        provenance = earlier | collect_provenance(train, data_dir, training_samples, held_out)
+        ModelFolder(work_dir / MODEL_DIR).write_provenance(provenance)
     write_model_card(work_dir / MODEL_DIR, new, metrics)
     return report
 
@@ -265,12 +275,12 @@ def _write_model(
     folder: Path, model: keras.Model, feature_statistics: FeatureStatistics, old_dir: Path, crops: np.ndarray
 ) -> None:
     folder.mkdir()
-    feature_statistics.save(folder / "typical.npz")
+    feature_statistics.save(folder / FEATURE_STATISTICS_FILE)
     if (old_dir / MASK_FILE).is_file():
         shutil.copyfile(old_dir / MASK_FILE, folder / MASK_FILE)
     save_network(model, folder / KERAS_FILE)
     with contextlib.redirect_stdout(io.StringIO()):
-        export_onnx(model, folder / "model.onnx", crops)
+        export_onnx(model, folder / NETWORK_FILE, crops)
 
 
 def _describe_adapted(

@@ -44,7 +44,7 @@ def explain_crops(
         family_layer = find_cam_layer(model_dir)
         from bloodcell.explain.network.gradcam import find_last_map_layer, grad_cam, list_map_layers
         from bloodcell.explain.network.layer_outputs import compute_layer_maps
-        from bloodcell.networks.builders.saved import load_network
+        from bloodcell.networks.builders.keras_file import load_network
 
         model = load_network(model_dir)
         if GRADCAM in methods:

@@ -4,12 +4,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from bloodcell.core.errors import ExplainError, SpecError
 from bloodcell.core.spec import Spec, require
 from bloodcell.explain.explanation import METHODS, OCCLUSION, USE_OCCLUSION
-from bloodcell.model_store.folder import read_description
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.networks.registry import BY_STEPS, get_network
 
 FORMAT_VERSION = 1  # of what is kept; another number makes all be worked out anew
@@ -56,9 +56,10 @@ def find_cam_layer(model_dir: Path) -> str:
     ModelError
         If the folder is no model.
     """
-    training: dict[str, Any] = read_description(model_dir).get("training") or {}
-    if not (model_dir / "model.keras").is_file():
-        raise ExplainError(f"The model {model_dir.name} has no model.keras to look into. {USE_OCCLUSION}")
+    model = ModelFolder(model_dir)
+    training = model.read_description().training or {}
+    if not model.keras_file.is_file():
+        raise ExplainError(f"The model {model_dir.name} has no {model.keras_file.name} to look into. {USE_OCCLUSION}")
     try:
         family = get_network(str(training.get("model", "")))
     except SpecError:

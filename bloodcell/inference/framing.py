@@ -1,8 +1,10 @@
-"""What a network sees of a picture: background hidden where the model asks for it, then a cell cut out, or all of it."""
+"""What a network sees of an image: the background hidden where the model asks for it, then one cell or all of it."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import ModelError
 from bloodcell.imaging.boxes import Box
@@ -11,17 +13,19 @@ from bloodcell.imaging.otsu import find_otsu_threshold, mask_below
 from bloodcell.inference.masks import MaskEngine
 from bloodcell.model_store.io_spec import CELL, IMAGE, MASK_NONE, MASK_UNET, ModelIOSpec
 
-GREEN = 1  # in it the nucleus stands out most
-BLACK = (0, 0, 0)
+GREEN: Final = 1  # the channel in which the nucleus stands out most
+BLACK: Final = (0, 0, 0)
 
 
 class Framing:
-    """Makes a network's input; training and serving both come through here.
+    """Makes a network's input; training and inference both come through here.
 
     Parameters
     ----------
-    takes : Takes of the network
-    mask_file : network of masks, where `io_spec.mask` is "unet"
+    io_spec : ModelIOSpec
+        Input of the network.
+    mask_file : Path, optional
+        The U-Net; needed where `io_spec.mask` is "unet".
 
     Raises
     ------
@@ -32,39 +36,62 @@ class Framing:
     def __init__(self, io_spec: ModelIOSpec, mask_file: Path | None = None) -> None:
         self.io_spec = io_spec
         if io_spec.mask == MASK_UNET and mask_file is None:
-            raise ModelError("A model that hides the background by a U-Net needs its file. Received: none.")
+            raise ModelError(
+                "A model that hides the background by a U-Net needs the file of the U-Net. Received: none."
+            )
         self._masks = None if mask_file is None or io_spec.mask != MASK_UNET else MaskEngine(mask_file)
 
-    def hide_background(self, rgb: np.ndarray, background_rgb: tuple[int, int, int] = BLACK) -> np.ndarray:
-        """Hide what is no part of a cell: black in whole pictures, as published; clear background around cut-out cells.
+    def hide_background(
+        self, rgb: npt.NDArray[np.uint8], background_rgb: tuple[int, int, int] = BLACK
+    ) -> npt.NDArray[np.uint8]:
+        """Hide what is not part of a cell.
 
         Parameters
         ----------
-        rgb : uint8 array of shape (H, W, 3)
-        background_rgb : colour of the picture's clear background
+        rgb : ndarray of uint8, shape (H, W, 3)
+        background_rgb : tuple of int, default black
+            Colour of the image's clear background, which is put around cells that are cut out. In whole images the
+            background becomes black, as published.
 
         Returns
         -------
-        uint8 array of shape (H, W, 3)
+        ndarray of uint8, shape (H, W, 3)
             `rgb` itself where nothing is hidden.
         """
         if self.io_spec.mask == MASK_NONE:
             return rgb
         if self._masks is None:
             green = np.ascontiguousarray(rgb[..., GREEN])
-            kept = mask_below(green, find_otsu_threshold(green, ignore_black=True))
+            is_cell = mask_below(green, find_otsu_threshold(green, ignore_black=True))
         else:
-            kept = self._masks.mask(rgb)
+            is_cell = self._masks.predict_mask(rgb)
         hidden = rgb.copy()
-        hidden[~kept] = background_rgb if self.io_spec.input == CELL else BLACK
+        hidden[~is_cell] = background_rgb if self.io_spec.input == CELL else BLACK
         return hidden
 
-    def cut(
-        self, rgb: np.ndarray, box: Box, background_rgb: tuple[int, int, int] | None = None, magnification: int = 1
-    ) -> np.ndarray:
-        """Make the input of one cell from a picture that `hide_background` gave; uint8 (height_px, width_px, 3).
+    def make_input(
+        self,
+        rgb: npt.NDArray[np.uint8],
+        box: Box,
+        background_rgb: tuple[int, int, int] | None = None,
+        magnification: int = 1,
+    ) -> npt.NDArray[np.uint8]:
+        """Make the network's input for one cell.
 
-        `magnification` gives the same frame with so many times the pixels a side, for people.
+        Parameters
+        ----------
+        rgb : ndarray of uint8, shape (H, W, 3)
+            As `hide_background` gives it.
+        box : Box
+            The cell; without meaning for a network whose input is the whole image.
+        background_rgb : tuple of int, optional
+            Colour of the image's clear background; None leaves the levels as they are.
+        magnification : int, default 1
+            More pixels on each side of the same frame, for people.
+
+        Returns
+        -------
+        ndarray of uint8, shape (magnification * height_px, magnification * width_px, 3)
         """
         height_px, width_px = self.io_spec.height_px * magnification, self.io_spec.width_px * magnification
         if self.io_spec.input == IMAGE:

@@ -1,6 +1,6 @@
-"""The one way from an image's bytes to its classified cells: read, find, crop, classify.
+"""The one way from the bytes of an image to its classified cells: read, find, crop, classify.
 
-Pages, command line, evaluation and tests all come through here, so that identical bytes give identical answers.
+Pages, command line, evaluation and tests all come through here, so that equal bytes give equal results.
 """
 
 import os
@@ -10,8 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.labels import HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADABLE
@@ -24,11 +26,11 @@ from bloodcell.inference.framing import Framing
 from bloodcell.inference.results import CellResult, ImageResult
 from bloodcell.model_store.io_spec import IMAGE
 
-CHUNK_IMAGES = 8
+CHUNK_IMAGES: Final = 8
 # OpenCV and ONNX Runtime let other threads run, so chunks go side by side, each on one thread.
-WORKERS = max(1, os.cpu_count() or 1)
+WORKERS: Final = max(1, os.cpu_count() or 1)
 # What people are shown of a cell: a little more of its surroundings than the network sees.
-DISPLAY_CONTEXT = 1.5
+DISPLAY_CONTEXT: Final = 1.5
 
 ImageBytesOrError = bytes | BloodcellError
 
@@ -39,35 +41,62 @@ def analyse(engine: Engine, images: Iterable[ImageBytesOrError]) -> Iterator[Ima
     Parameters
     ----------
     engine : Engine
-    images : bytes of each image, or the error met on fetching them; taken a few chunks ahead, in this thread
+        The model.
+    images : iterable of bytes or BloodcellError
+        Bytes of each image, or why they could not be had; taken a few chunks ahead, in this thread.
 
     Yields
     ------
-    ImageResult, one an image, in the order given. An image that cannot be used is unreadable, with the reason. A model
-    that takes whole pictures names the largest cell of each; a picture without a white cell gets no answer from it.
+    ImageResult
+        One for each image, in the same order. An image that cannot be used is unreadable, with the reason. A model
+        whose input is the whole image classifies the largest cell of each, and no image without a white cell.
     """
     yield from _map_chunks(images, partial(_analyse_chunk, engine))
 
 
 def find_cells(images: Iterable[ImageBytesOrError]) -> Iterator[ImageResult]:
-    """Find white cells without a model: the cells' class_name is "" and their probs are ()."""
+    """Find white cells without a model: their class names are "" and their probabilities empty.
+
+    Examples
+    --------
+    >>> [result.status for result in find_cells([b"not an image"])]
+    ['unreadable']
+    """
     yield from _map_chunks(images, lambda chunk: [_read_and_find(image)[0] for image in chunk])
 
 
-def crop_for_display(rgb: np.ndarray, box: Box, side_px: int = 120) -> np.ndarray:
-    """Cut a cell for people to look at, in the picture's own colours: uint8 (side_px, side_px, 3)."""
+def crop_for_display(rgb: npt.NDArray[np.uint8], box: Box, side_px: int = 120) -> npt.NDArray[np.uint8]:
+    """Cut a cell for people to look at, in the image's own colours: uint8 (side_px, side_px, 3)."""
     return crop_cell(rgb, box, side_px, DISPLAY_CONTEXT)
 
 
 def compute_magnification(framing: Framing, side_px: int) -> int:
-    """How many times a side of what a network sees goes into `side_px`, 1 at least; for `crop_model_input`."""
+    """Count how often the longer side of a network's input goes into `side_px`, at least 1; for `crop_model_input`."""
     return max(1, side_px // max(framing.io_spec.height_px, framing.io_spec.width_px))
 
 
-def crop_model_input(framing: Framing, rgb: np.ndarray, box: Box, magnification: int = 1) -> np.ndarray:
-    """Cut a cell as its network sees it in `analyse`; uint8 (height_px, width_px, 3), each side times `magnification`."""
+def crop_model_input(
+    framing: Framing, rgb: npt.NDArray[np.uint8], box: Box, magnification: int = 1
+) -> npt.NDArray[np.uint8]:
+    """Cut a cell as its network sees it in `analyse`.
+
+    Parameters
+    ----------
+    framing : Framing
+        Of the model.
+    rgb : ndarray of uint8, shape (H, W, 3)
+        The image.
+    box : Box
+        The cell.
+    magnification : int, default 1
+        More pixels on each side of the same frame, for people.
+
+    Returns
+    -------
+    ndarray of uint8, shape (magnification * height_px, magnification * width_px, 3)
+    """
     background_rgb = find_white_cells(rgb).background_rgb
-    return framing.cut(framing.hide_background(rgb, background_rgb), box, background_rgb, magnification)
+    return framing.make_input(framing.hide_background(rgb, background_rgb), box, background_rgb, magnification)
 
 
 def _map_chunks(
@@ -94,8 +123,8 @@ def _analyse_chunk(engine: Engine, images: list[ImageBytesOrError]) -> list[Imag
             if engine.io_spec.input == IMAGE and engine.io_spec.needs_white_cell:
                 results[-1] = _keep_largest_cell(result)
             boxes = [cell.box for cell in results[-1].cells]
-            seen = engine.framing.hide_background(rgb, background_rgb)
-            crops += [engine.framing.cut(seen, box, background_rgb) for box in boxes]
+            visible = engine.framing.hide_background(rgb, background_rgb)
+            crops += [engine.framing.make_input(visible, box, background_rgb) for box in boxes]
     if not crops:
         return results
     scores = engine.classify(np.stack(crops))
@@ -107,23 +136,23 @@ def _analyse_chunk(engine: Engine, images: list[ImageBytesOrError]) -> list[Imag
 
 
 def _keep_largest_cell(result: ImageResult) -> ImageResult:
-    """A network of whole pictures gives one answer: it is the largest cell's, and that is said where there are more."""
+    """Keep the one cell that a network of whole images classifies, and say so where there are more."""
     largest = max(result.cells, key=lambda cell: cell.box.area_px)
     others = len(result.cells) - 1
-    message = f"The model looks at the whole picture; of its {others + 1} white cells the largest is named."
+    message = f"This model looks at the whole image, so only the largest of its {others + 1} white cells is classified."
     return replace(result, cells=(largest,), message=message if others else "")
 
 
-def _classify_cell(engine: Engine, cell: CellResult, probs: np.ndarray, status: str) -> CellResult:
+def _classify_cell(engine: Engine, cell: CellResult, probs: npt.NDArray[np.float32], status: str) -> CellResult:
     return CellResult(cell.box, engine.class_names[int(probs.argmax())], tuple(probs.tolist()), str(status))
 
 
 def _read_and_find(
     image: ImageBytesOrError, needs_white_cell: bool = True
-) -> tuple[ImageResult, np.ndarray | None, tuple[int, int, int]]:
-    """Read one image and find its cells: the result without classes, the pixels, the background's colour.
+) -> tuple[ImageResult, npt.NDArray[np.uint8] | None, tuple[int, int, int]]:
+    """Read one image and find its cells: the result without classes, the pixels, the colour of the background.
 
-    Where no white cell is needed the picture itself is what is named.
+    Where no white cell is needed, the box is the whole image.
     """
     black = (0, 0, 0)
     if isinstance(image, BloodcellError):
@@ -140,6 +169,6 @@ def _read_and_find(
     if not finding.is_smear:
         return ImageResult(NOT_A_SMEAR, (), finding.reason, height, width), None, black
     if not finding.boxes:
-        return ImageResult(NO_WHITE_CELL, (), "No white cell was found in it.", height, width), None, black
+        return ImageResult(NO_WHITE_CELL, (), "No white cell was found in this image.", height, width), None, black
     cells = tuple(CellResult(box, "", (), "") for box in finding.boxes)
     return ImageResult(HAS_CELLS, cells, "", height, width), rgb, finding.background_rgb

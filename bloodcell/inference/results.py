@@ -1,4 +1,4 @@
-"""What the pipeline answers for one image and for each white cell in it."""
+"""What the pipeline finds in one image, and in each white cell of it."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,18 @@ from bloodcell.imaging.boxes import Box
 
 @dataclass(frozen=True)
 class CellResult:
-    """One white cell: where it is, what the model says and how far to trust that.
+    """One white cell: where it is, what the model says, and how far to trust that.
 
-    class_name : "" where no model was asked
-    probs : one probability a class, in the model's order; () where no model was asked
-    status : one of `classes.CELL_STATUSES`, "" where no model was asked
+    Attributes
+    ----------
+    box : Box
+        Place in the image.
+    class_name : str
+        Predicted class; "" where no model was used.
+    probs : tuple of float
+        Probability of each class, in the model's order; empty where no model was used.
+    status : str
+        One of `labels.CELL_STATUSES`; "" where no model was used.
     """
 
     box: Box
@@ -24,9 +31,16 @@ class CellResult:
 class ImageResult:
     """One image: what it turned out to be, and its white cells.
 
-    status : one of `classes.IMAGE_STATUSES`
-    message : one plain sentence, "" where there is nothing to say
-    height_px, width_px : size of the original image, 0 where it could not be read
+    Attributes
+    ----------
+    status : str
+        One of `labels.IMAGE_STATUSES`.
+    cells : tuple of CellResult
+        Its white cells.
+    message : str
+        One sentence for people, "" where there is nothing to say.
+    height_px, width_px : int
+        Size of the original image; 0 where it could not be read.
     """
 
     status: str

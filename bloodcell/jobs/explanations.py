@@ -13,7 +13,7 @@ from bloodcell.jobs.files import delete_old_files
 from bloodcell.jobs.kinds.explain import EXPLAIN
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.store import Job, list_jobs
-from bloodcell.model_store.folder import ModelInfo, get_model
+from bloodcell.model_store.library import ModelInfo, get_model
 
 # What was found is kept for so long; asked again later, it is worked out anew.
 RETENTION_DAYS = 90

@@ -11,8 +11,9 @@ from typing import Any
 from bloodcell.core.errors import StoreError
 from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import Settings
+from bloodcell.model_store.folder import HISTORY_FILE, SPEC_FILE
 
-CHECKPOINT_DIR, HISTORY_FILE, LOG_FILE, SPEC_FILE = "checkpoint", "history.csv", "log.txt", "spec.json"
+CHECKPOINT_DIR, LOG_FILE = "checkpoint", "log.txt"
 
 
 def job_dir(settings: Settings, job_id: int) -> Path:

@@ -18,7 +18,7 @@ from bloodcell.core.progress import Control, Progress
 from bloodcell.core.settings import Settings
 from bloodcell.jobs.files import CHECKPOINT_DIR
 from bloodcell.jobs.store import Job, write_heartbeat
-from bloodcell.model_store.publish import publish
+from bloodcell.model_store.publish import publish_model
 
 HEARTBEAT_INTERVAL_S = 1.0
 # What a job's progress may say of its phase.
@@ -52,7 +52,7 @@ class Task:
 
     def publish_result(self, folder: str) -> str:
         """Move a folder of the job's own to runs/ and forget what the job would go on from; its name there."""
-        name = publish(self.folder / folder, self.job.name, self.settings)
+        name = publish_model(self.folder / folder, self.job.name, self.settings)
         shutil.rmtree(self.folder / CHECKPOINT_DIR)
         return name
 

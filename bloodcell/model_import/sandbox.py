@@ -1,4 +1,4 @@
-"""Loading a model from elsewhere in a process of its own: little memory, little time, no network, nothing of ours to see."""
+"""Importing a model from elsewhere in a process of its own: little memory and time, no network, no settings of ours."""
 
 import json
 import os
@@ -9,130 +9,170 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bloodcell.core.errors import ModelError, RunError
 from bloodcell.core.installation import CODE_DIR
 from bloodcell.core.progress import Control, raise_if_stopped
 from bloodcell.model_import.load_spec import ZIPPED, LoadSpec
-from bloodcell.model_import.sandbox_files import MODEL_DIR, OUTPUT_FILE, REQUEST_FILE, RESPONSE_FILE, STEPS_FILE
-from bloodcell.model_store.folder import read_model
-from bloodcell.model_store.model_zip import PACKED_FILES
+from bloodcell.model_store.folder import MODEL_FILES
+from bloodcell.model_store.library import read_model
 
-POLL_S = 0.1
-MAX_RESPONSE_BYTES = 2**20
+# What lies in the folder of the process.
+REQUEST_FILE: Final = "request.json"
+RESPONSE_FILE: Final = "answer.json"
+STEPS_FILE: Final = "steps.txt"
+OUTPUT_FILE: Final = "output.txt"
+MODEL_DIR: Final = "made"
+POLL_S: Final = 0.1
+MAX_RESPONSE_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the process may take.
+    """What the process may use.
 
-    max_bytes : of address space; TensorFlow's libraries alone map several GB
-    max_cpu_s, max_s : of processor time, and by the clock
-    max_file_bytes : of any file that it writes
+    Attributes
+    ----------
+    max_bytes : int
+        Address space, default 12 GiB; TensorFlow's libraries alone map several.
+    max_cpu_s : int
+        Processor time, default 900.
+    max_s : float
+        Time by the clock, default 900.
+    max_file_bytes : int
+        Size of each file that it writes, default 1 GiB.
     """
 
     max_bytes: int = 12 * 2**30
     max_cpu_s: int = 900
-    max_s: int = 900
+    max_s: float = 900
     max_file_bytes: int = 2**30
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """What a model said of drawn images.
+
+    Attributes
+    ----------
+    n_cells : int
+        Cells that it classified.
+    ms_per_cell : float
+        Time of the network alone for one cell, in batches as in use.
+    named : dict
+        Number of cells by predicted class.
+    """
+
+    n_cells: int
+    ms_per_cell: float
+    named: dict[str, int]
 
 
 def load_in_sandbox(
     work_dir: Path, spec: LoadSpec, control: Control, limits: Limits | None = None
-) -> tuple[Path, dict[str, Any]]:
-    """Look through a model's file, make a model folder of it and try that, all in a limited process.
+) -> tuple[Path, SmokeTest]:
+    """Inspect a model's file, make a model folder of it and try that, all in a limited process.
 
     Parameters
     ----------
-    work_dir : folder to work in, made anew
-    control : told each step as a line; may stop it
+    work_dir : Path
+        Folder to work in, made anew.
+    spec : LoadSpec
+        What to import, and how.
+    control : Control
+        Gets each step as a line, and may stop the import.
+    limits : Limits, optional
+        What the process may use.
 
     Returns
     -------
-    folder : Path of the model folder, in `work_dir`
-    trial : dict, as `model_import.sandboxed.smoke_test.SmokeTest`
+    folder : Path
+        The model folder, in `work_dir`.
+    smoke_test : SmokeTest
+        What the model said of drawn images.
 
     Raises
     ------
     ModelError
         If the file is missing or refused, or the model fails.
     RunError
-        If the process takes more than it may, or ends without a word.
+        If the process uses more than it may, or ends without a reason.
     StoppedError
+        If `control` stops it.
     """
     limits = limits or Limits()
     source = Path(spec.file)
     if not source.is_file():
-        raise ModelError(f"The file {spec.file_name or source.name} is no longer there: choose it again.")
-    inside = work_dir / "limited"
+        raise ModelError(f"The file {spec.file_name or source.name} is no longer there. Choose it again.")
+    process_dir = work_dir / "limited"
     shutil.rmtree(work_dir, ignore_errors=True)
-    inside.mkdir(parents=True)
+    process_dir.mkdir(parents=True)
     # Under a name that Keras knows, wherever it lay before.
-    copied = inside / f"source.{'zip' if spec.format == ZIPPED else 'keras'}"
+    copied = process_dir / f"source.{'zip' if spec.format == ZIPPED else 'keras'}"
     shutil.copyfile(source, copied)
     request = {"file": copied.name, "spec": asdict(spec)} | asdict(limits)
-    (inside / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
-    answer = _run_process(inside, limits, control)
-    if "error" in answer:
-        raise ModelError(" ".join(str(answer["error"]).split()))
-    return _move_model(inside / MODEL_DIR, work_dir / "model"), answer["made"]
+    (process_dir / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
+    response = _run_process(process_dir, limits, control)
+    if "error" in response:
+        raise ModelError(" ".join(str(response["error"]).split()))
+    return _move_model(process_dir / MODEL_DIR, work_dir / "model"), SmokeTest(**response["made"])
 
 
-def _run_process(inside: Path, limits: Limits, control: Control) -> dict[str, Any]:
-    """Run the process, and read what it answers."""
-    began, n_logged = time.monotonic(), 0
-    with (inside / OUTPUT_FILE).open("wb") as output:
+def _run_process(process_dir: Path, limits: Limits, control: Control) -> dict[str, Any]:
+    """Run the process and read its response."""
+    started, n_logged = time.monotonic(), 0
+    with (process_dir / OUTPUT_FILE).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bloodcell.model_import.sandboxed.child"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=inside,
-            env=_make_environment(inside),
+            cwd=process_dir,
+            env=_make_environment(process_dir),
             start_new_session=True,
         )
     try:
         while process.poll() is None:
-            n_logged = _log_new_steps(inside, n_logged, control)
+            n_logged = _log_new_steps(process_dir, n_logged, control)
             raise_if_stopped(control)
-            if time.monotonic() - began > limits.max_s:
-                raise RunError(f"Loading the model took longer than {limits.max_s} s and was ended.")
+            if time.monotonic() - started > limits.max_s:
+                raise RunError(f"Importing the model took longer than {limits.max_s} s and was stopped.")
             time.sleep(POLL_S)
     finally:
         _kill_process(process)
-    _log_new_steps(inside, n_logged, control)
-    path = inside / RESPONSE_FILE
+    _log_new_steps(process_dir, n_logged, control)
+    path = process_dir / RESPONSE_FILE
     if not path.is_file() or path.is_symlink() or path.stat().st_size > MAX_RESPONSE_BYTES:
-        control.log(_read_last_lines(inside / OUTPUT_FILE))
+        control.log(_read_last_lines(process_dir / OUTPUT_FILE))
         raise RunError(_describe_exit(process.returncode, limits))
-    answer = json.loads(path.read_text(encoding="utf-8"))
-    return answer if isinstance(answer, dict) else {"error": "The process gave no answer."}
+    response = json.loads(path.read_text(encoding="utf-8"))
+    return response if isinstance(response, dict) else {"error": "The process gave no response."}
 
 
-def _make_environment(inside: Path) -> dict[str, str]:
-    """No address of a database, no password, no home: only what Python and TensorFlow need."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-    return kept | {
+def _make_environment(process_dir: Path) -> dict[str, str]:
+    """Make an environment without database, password or home: only what Python and TensorFlow need."""
+    names = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
+    return {name: os.environ[name] for name in names if name in os.environ} | {
         "PYTHONPATH": str(CODE_DIR),
-        "HOME": str(inside),
-        "KERAS_HOME": str(inside),
-        "TMPDIR": str(inside),
+        "HOME": str(process_dir),
+        "KERAS_HOME": str(process_dir),
+        "TMPDIR": str(process_dir),
         "TF_CPP_MIN_LOG_LEVEL": "2",
         # Each thread's own heap would count as address space.
         "MALLOC_ARENA_MAX": "2",
     }
 
 
-def _kill_process(process: subprocess.Popen) -> None:
-    """End the process with all that it started; nothing where it has ended."""
+def _kill_process(process: subprocess.Popen[bytes]) -> None:
+    """End the process with all that it started, unless it has ended."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _log_new_steps(inside: Path, n_logged: int, control: Control) -> int:
-    path = inside / STEPS_FILE
+def _log_new_steps(process_dir: Path, n_logged: int, control: Control) -> int:
+    path = process_dir / STEPS_FILE
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     for line in lines[n_logged:]:
         control.log(line)
@@ -145,18 +185,18 @@ def _read_last_lines(path: Path, n: int = 20) -> str:
 
 def _describe_exit(returncode: int, limits: Limits) -> str:
     if returncode == -signal.SIGXCPU:
-        return f"Loading the model took more than {limits.max_cpu_s} s of processor time and was ended."
+        return f"Importing the model took more than {limits.max_cpu_s} s of processor time and was stopped."
     return (
-        f"Loading the model broke off (code {returncode}), most likely for want of memory: "
+        f"Importing the model ended unexpectedly (code {returncode}), most likely for lack of memory: "
         f"{limits.max_bytes / 2**30:g} GB are allowed."
     )
 
 
-def _move_model(made: Path, folder: Path) -> Path:
-    """The files of a model alone, and no links, out of the folder of the process."""
+def _move_model(model_dir: Path, folder: Path) -> Path:
+    """Move the files of a model, and no links, out of the folder of the process."""
     folder.mkdir()
-    for name in PACKED_FILES:
-        path = made / name
+    for name in MODEL_FILES:
+        path = model_dir / name
         if path.is_file() and not path.is_symlink():
             path.replace(folder / name)
     read_model(folder)

@@ -1,143 +1,187 @@
-"""Model folders on the shelf: which there are, and what each says of itself."""
+"""A model's folder: what its files are called, and reading and writing them."""
 
 import hashlib
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bloodcell.core.errors import ModelError
-from bloodcell.core.settings import Settings
-from bloodcell.model_store.io_spec import CELL, MASK_FILE, ModelIOSpec, read_io_spec
+from bloodcell.core.io import write_atomic, write_json
+from bloodcell.model_store.description import ModelDescription, parse_description, parse_json_object
+from bloodcell.model_store.provenance import Provenance, read_provenance
 
-# The shipped model of the main job: what a page offers where nobody has chosen.
-DEFAULT_MODEL = "wbc4"
-NETWORK_FILE, SPEC_FILE, FEATURE_STATISTICS_FILE = "model.onnx", "spec.json", "typical.npz"
-# The last one not of a model that is not judged (`ModelIOSpec.has_thresholds`).
-REQUIRED_FILES = (NETWORK_FILE, SPEC_FILE, FEATURE_STATISTICS_FILE)
+NETWORK_FILE: Final = "model.onnx"
+SPEC_FILE: Final = "spec.json"
+FEATURE_STATISTICS_FILE: Final = "feature_statistics.npz"
+# The last one only of a model with thresholds (`ModelIOSpec.has_thresholds`).
+REQUIRED_FILES: Final = (NETWORK_FILE, SPEC_FILE, FEATURE_STATISTICS_FILE)
+# The U-Net that hides the background, of a model that asks for it; also what a folder of a U-Net alone holds.
+MASK_FILE: Final = "mask.onnx"
+KERAS_FILE: Final = "model.keras"
+METRICS_FILE: Final = "metrics.json"
+ADAPT_FILE: Final = "adapt.json"
+HISTORY_FILE: Final = "history.csv"
+OUT_OF_FOLD_FILE: Final = "out_of_fold.npz"
+PROVENANCE_FILE: Final = "provenance.npz"
+CARD_FILE: Final = "README.md"
+MODEL_FILES: Final = (
+    *REQUIRED_FILES,
+    MASK_FILE,
+    KERAS_FILE,
+    METRICS_FILE,
+    ADAPT_FILE,
+    HISTORY_FILE,
+    OUT_OF_FOLD_FILE,
+    PROVENANCE_FILE,
+    CARD_FILE,
+)
+# What Bloodcell 0.1 called two of them; such folders and zips still open.
+OLD_NAMES: Final = {FEATURE_STATISTICS_FILE: "typical.npz", PROVENANCE_FILE: "learned.npz"}
+RENAMED_FILES: Final = {old: new for new, old in OLD_NAMES.items()}
 
 
 @dataclass(frozen=True)
-class ModelInfo:
-    """One model of the shelf.
+class ModelFolder:
+    """The folder of one model; making the object reads nothing.
 
-    name : the folder's name, by which it is asked for
-    title : what to show
-    class_names : in the order of the network's outputs
-    sha256 : of all that decides its answers (`model_sha256`)
-    is_shipped : comes with Bloodcell, was not trained here
-    input : what it takes, of `model_store.io_spec.INPUTS`
-    is_judged : has measured thresholds; without, every cell is to be checked
-    needs_white_cell : names only pictures in which a white cell is found
+    Attributes
+    ----------
+    path : Path
+        The folder.
     """
 
-    name: str
-    folder: Path
-    title: str
-    class_names: tuple[str, ...]
-    sha256: str
-    is_shipped: bool
-    input: str = CELL
-    has_thresholds: bool = True
-    needs_white_cell: bool = True
+    path: Path
 
+    @property
+    def name(self) -> str:
+        """Name of the folder, which is the model's name."""
+        return self.path.name
 
-def list_models(settings: Settings) -> list[ModelInfo]:
-    """Every usable model: shipped ones first, `DEFAULT_MODEL` before all, then those of the workspace, by name.
+    @property
+    def network_file(self) -> Path:
+        """The network in ONNX, which gives every prediction."""
+        return self.path / NETWORK_FILE
 
-    A folder that lacks a needed file or is damaged is left out (`get_model` tells why); one that is shipped hides a
-    trained one of its name.
-    """
-    found: dict[str, ModelInfo] = {}
-    for library, is_shipped in ((settings.shipped_models_dir, True), (settings.runs_dir, False)):
-        for folder in sorted(library.iterdir(), key=_sort_key) if library.is_dir() else []:
-            if folder.name not in found:
-                with suppress(ModelError):
-                    found[folder.name] = read_model(folder, is_shipped)
-    return list(found.values())
+    @property
+    def keras_file(self) -> Path:
+        """The network in Keras, which adapting, Grad-CAM and layer outputs need."""
+        return self.path / KERAS_FILE
 
+    @property
+    def mask_file(self) -> Path:
+        """The U-Net in ONNX that hides the background."""
+        return self.path / MASK_FILE
 
-def _sort_key(folder: Path) -> tuple[bool, str]:
-    return folder.name != DEFAULT_MODEL, folder.name
+    @property
+    def spec_file(self) -> Path:
+        """The description of the model."""
+        return self.path / SPEC_FILE
 
+    @property
+    def metrics_file(self) -> Path:
+        """What was measured on the model."""
+        return self.path / METRICS_FILE
 
-def get_model(name: str, settings: Settings) -> ModelInfo:
-    """The model called `name`; ModelError says what is wrong with it, or which there are."""
-    models = list_models(settings)
-    for model in models:
-        if model.name == name:
-            return model
-    for library in (settings.shipped_models_dir, settings.runs_dir):
-        if any(folder.name == name for folder in library.glob("*/")):
-            return read_model(library / name)
-    there = ", ".join(model.name for model in models) or "none"
-    raise ModelError(f"There is no model {name!r} on the shelf. Models there: {there}.")
+    @property
+    def history_file(self) -> Path:
+        """A row for each epoch of its training."""
+        return self.path / HISTORY_FILE
 
+    @property
+    def card_file(self) -> Path:
+        """The model card."""
+        return self.path / CARD_FILE
 
-def read_model(folder: Path, is_shipped: bool = False) -> ModelInfo:
-    """Describe one model folder; ModelError where a file is missing or makes no sense."""
-    description = read_description(folder)
-    io_spec = read_io_spec(description, folder.name)
-    return ModelInfo(
-        name=folder.name,
-        folder=folder,
-        title=str(description.get("title") or folder.name),
-        class_names=tuple(description["class_names"]),
-        sha256=model_sha256(folder),
-        is_shipped=is_shipped,
-        input=io_spec.input,
-        has_thresholds=io_spec.has_thresholds,
-        needs_white_cell=io_spec.needs_white_cell,
-    )
+    @property
+    def feature_statistics_file(self) -> Path:
+        """The feature statistics of `inference.ood`, under the name that this folder uses."""
+        return self.find_file(FEATURE_STATISTICS_FILE)
 
+    def find_file(self, name: str) -> Path:
+        """Return the path of a file of `MODEL_FILES`, under its old name where only that is there."""
+        path = self.path / name
+        old_path = self.path / OLD_NAMES.get(name, name)
+        return old_path if old_path.is_file() and not path.is_file() else path
 
-def find_io_spec(name: str, settings: Settings) -> ModelIOSpec | None:
-    """What the model called `name` takes and gives; None where it is not on the shelf. Reads one file."""
-    for library in (settings.shipped_models_dir, settings.runs_dir):
-        with suppress(ModelError):
-            return read_io_spec(read_description(library / name), name)
-    return None
+    def is_model(self) -> bool:
+        """Tell whether this looks like a model: a folder with a spec.json."""
+        return self.spec_file.is_file()
 
+    def read_description(self) -> ModelDescription:
+        """Read spec.json.
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """Contents of spec.json, checked for what prediction needs."""
-    _require_file(folder, NETWORK_FILE)
-    _require_file(folder, SPEC_FILE)
-    description = parse_description((folder / SPEC_FILE).read_bytes(), folder.name)
-    if read_io_spec(description, folder.name).has_thresholds:
-        _require_file(folder, FEATURE_STATISTICS_FILE)
-    return description
+        Raises
+        ------
+        ModelError
+            If a file that prediction needs is missing, or spec.json makes no sense.
+        """
+        self._require(NETWORK_FILE)
+        self._require(SPEC_FILE)
+        description = parse_description(self.spec_file.read_bytes(), self.name)
+        if description.io_spec.has_thresholds:
+            self._require(FEATURE_STATISTICS_FILE)
+        return description
 
+    def read_metrics(self) -> dict[str, Any]:
+        """Read metrics.json; an empty dict where there is none, ModelError where it is damaged."""
+        try:
+            data = self.metrics_file.read_bytes()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise ModelError(f"{METRICS_FILE} of the model {self.name} cannot be read: {error.strerror}.") from error
+        return parse_json_object(data, METRICS_FILE, self.name)
 
-def parse_description(data: bytes, name: str) -> dict[str, Any]:
-    """Contents of spec.json of the model `name`, from its bytes; ModelError where they make no sense."""
-    try:
-        description = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"spec.json of the model {name} cannot be read: {error}.") from error
-    if not isinstance(description, dict):
-        raise ModelError(f"spec.json of the model {name} must be one JSON object.")
-    if "class_names" not in description:
-        raise ModelError(f"spec.json of the model {name} lacks class_names.")
-    read_io_spec(description, name)
-    names = description["class_names"]
-    if not isinstance(names, list) or not all(isinstance(one, str) for one in names) or len(set(names)) != len(names):
-        raise ModelError(f"`class_names` of the model {name} must be a list of different names. Received: {names}.")
-    return description
+    def read_provenance(self) -> Provenance | None:
+        """Read which images the model was trained on.
 
+        Returns
+        -------
+        Provenance or None
+            None where the folder does not say.
 
-def _require_file(folder: Path, name: str) -> None:
-    if not (folder / name).is_file():
-        raise ModelError(f"The model folder {folder.name} lacks {name}.")
+        Raises
+        ------
+        ModelError
+            If the file is damaged.
+        """
+        return read_provenance(self.find_file(PROVENANCE_FILE), self.name)
 
+    def compute_sha256(self) -> str:
+        """Hash the files that decide a model's predictions: network, spec, feature statistics and U-Net.
 
-def model_sha256(folder: Path) -> str:
-    """SHA-256, in hexadecimal, over the files that decide a model's answers: network, thresholds, typical cells."""
-    digest = hashlib.sha256()
-    for name in (*REQUIRED_FILES, MASK_FILE):
-        if name in (FEATURE_STATISTICS_FILE, MASK_FILE) and not (folder / name).is_file():
-            continue  # of a model without
-        with (folder / name).open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return digest.hexdigest()
+        The names of the files do not count, so a folder of Bloodcell 0.1 has the hash that it always had.
+
+        Returns
+        -------
+        str
+            SHA-256 in hexadecimal, over the SHA-256 of each file.
+        """
+        digest = hashlib.sha256()
+        for name in (*REQUIRED_FILES, MASK_FILE):
+            path = self.find_file(name)
+            if name in (FEATURE_STATISTICS_FILE, MASK_FILE) and not path.is_file():
+                continue  # of a model without
+            with path.open("rb") as handle:
+                digest.update(hashlib.file_digest(handle, "sha256").digest())
+        return digest.hexdigest()
+
+    def write_description(self, document: dict[str, Any]) -> None:
+        """Write spec.json, whole or not at all."""
+        write_json(self.spec_file, document)
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write metrics.json, whole or not at all."""
+        write_json(self.metrics_file, metrics)
+
+    def write_provenance(self, provenance: Provenance) -> None:
+        """Write which images the model was trained on."""
+        provenance.save(self.path / PROVENANCE_FILE)
+
+    def write_card(self, text: str) -> None:
+        """Write the model card, whole or not at all."""
+        write_atomic(self.card_file, text.encode())
+
+    def _require(self, name: str) -> None:
+        if not self.find_file(name).is_file():
+            raise ModelError(f"The model folder {self.name} lacks {name}.")

@@ -1,28 +1,39 @@
-"""Folders of taught U-Nets: which there are, and what each says of itself. They give masks, so they are no classifiers."""
+"""Folders of trained U-Nets: which there are, and what each says of itself. They give masks, so they are no classifiers."""
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import ModelError
 from bloodcell.core.settings import Settings
-from bloodcell.model_store.io_spec import MASK_FILE
+from bloodcell.model_store.description import parse_json_object
+from bloodcell.model_store.folder import MASK_FILE, METRICS_FILE, SPEC_FILE
 
-MASKS_KIND = "masks"
-METRICS_FILE, EXAMPLES_FILE = "metrics.json", "examples.npz"
+MASKS_KIND: Final = "masks"
+MASK_KERAS_FILE: Final = "mask.keras"
+EXAMPLES_FILE: Final = "examples.npz"
 
 
 @dataclass(frozen=True)
 class MaskModel:
-    """One taught U-Net.
+    """One trained U-Net.
 
-    name : the folder's name
-    height_px, width_px : of what the network takes
-    figures : held_back of metrics.json (`training.masks.mask_metrics`)
+    Attributes
+    ----------
+    name : str
+        Name of its folder.
+    folder : Path
+        Its folder.
+    title : str
+        What to show.
+    height_px, width_px : int
+        Size of the network's input.
+    metrics : dict
+        Metrics on held-out images (`training.masks.mask_metrics`).
     """
 
     name: str
@@ -35,56 +46,65 @@ class MaskModel:
 
 @dataclass(frozen=True)
 class Examples:
-    """Held-back pictures with the mask that was wanted and the one that the network gave.
+    """Held-out images, each with its true mask and the one that the network predicted.
 
-    rgb : uint8 (N, H, W, 3)
-    wanted, given : bool (N, H, W)
-    dice : float array (N,)
-    file : list of N names
+    Attributes
+    ----------
+    rgb : ndarray of uint8, shape (N, H, W, 3)
+    true_mask, predicted_mask : ndarray of bool, shape (N, H, W)
+    dice : ndarray of float, shape (N,)
+    file : list of str
+        Names of the N images.
     """
 
-    rgb: np.ndarray
-    wanted: np.ndarray
-    given: np.ndarray
-    dice: np.ndarray
+    rgb: npt.NDArray[np.uint8]
+    true_mask: npt.NDArray[np.bool_]
+    predicted_mask: npt.NDArray[np.bool_]
+    dice: npt.NDArray[np.floating[Any]]
     file: list[str]
 
     def save(self, path: Path) -> None:
-        """Write them to a file."""
-        names = np.array(self.file, dtype=str)
-        np.savez_compressed(path, rgb=self.rgb, wanted=self.wanted, given=self.given, dice=self.dice, names=names)
+        """Write to a .npz file, under the keys that Bloodcell 0.1 gave its arrays."""
+        np.savez_compressed(
+            path,
+            rgb=self.rgb,
+            wanted=self.true_mask,
+            given=self.predicted_mask,
+            dice=self.dice,
+            names=np.array(self.file, dtype=str),
+        )
 
     @classmethod
-    def load(cls, path: Path) -> "Examples":
-        """Read them; ModelError where the file is missing or damaged."""
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote; ModelError where the file is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as stored:
-                rgb, wanted, given, dice = (stored[name] for name in ("rgb", "wanted", "given", "dice"))
-                return cls(rgb, wanted, given, dice, stored["names"].tolist())
+                rgb, true_mask, predicted_mask, dice = (stored[name] for name in ("rgb", "wanted", "given", "dice"))
+                return cls(rgb, true_mask, predicted_mask, dice, stored["names"].tolist())
         except (OSError, ValueError, KeyError, EOFError) as error:
-            raise ModelError(f"The example pictures {path.name} cannot be read.") from error
+            raise ModelError(f"The example images {path.name} cannot be read.") from error
 
 
 def list_mask_models(settings: Settings) -> list[MaskModel]:
-    """Every U-Net of the workspace that can be used, by name; a damaged one is left out (`read_mask_model` tells why)."""
-    found = []
+    """List the usable U-Nets of the workspace by name; a damaged one is left out (`read_mask_model` tells why)."""
+    models = []
     for folder in sorted(settings.runs_dir.iterdir()) if settings.runs_dir.is_dir() else []:
         with suppress(ModelError):
-            found.append(read_mask_model(folder))
-    return found
+            models.append(read_mask_model(folder))
+    return models
 
 
 def read_mask_model(folder: Path) -> MaskModel:
-    """Describe one folder; ModelError where it is none of a U-Net, or a file is missing or makes no sense."""
-    for name in (MASK_FILE, "spec.json", METRICS_FILE):
+    """Describe the U-Net in a folder; ModelError where it holds none, or a file is missing or makes no sense."""
+    for name in (MASK_FILE, SPEC_FILE, METRICS_FILE):
         if not (folder / name).is_file():
-            raise ModelError(f"The folder {folder.name} of a U-Net lacks {name}.")
+            raise ModelError(f"The U-Net folder {folder.name} lacks {name}.")
+    description, metrics = (
+        parse_json_object((folder / name).read_bytes(), name, folder.name) for name in (SPEC_FILE, METRICS_FILE)
+    )
+    if description.get("kind") != MASKS_KIND:
+        raise ModelError(f"The folder {folder.name} does not hold a U-Net. Received: {description.get('kind')!r}.")
     try:
-        description, metrics = (
-            json.loads((folder / name).read_text(encoding="utf-8")) for name in ("spec.json", METRICS_FILE)
-        )
-        if description["kind"] != MASKS_KIND:
-            raise ModelError(f"The folder {folder.name} holds no U-Net but: {description['kind']}.")
         return MaskModel(
             name=folder.name,
             folder=folder,
@@ -94,4 +114,4 @@ def read_mask_model(folder: Path) -> MaskModel:
             metrics=dict(metrics["held_back"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"What the folder {folder.name} says of its U-Net cannot be read: {error}.") from error
+        raise ModelError(f"The description of the U-Net in {folder.name} cannot be read: {error}.") from error

@@ -1,38 +1,27 @@
-"""A model folder as one zip, and back: nothing is unpacked but files of a model, under their own plain names."""
+"""A model folder as a zip file, and back: only files of a model are unpacked, under their own plain names."""
 
 import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from bloodcell.core.errors import IntakeError, ModelError
 from bloodcell.datasets.sources.archives import SafeZip
+from bloodcell.model_store.description import parse_description
 from bloodcell.model_store.folder import (
     FEATURE_STATISTICS_FILE,
-    NETWORK_FILE,
-    REQUIRED_FILES,
-    SPEC_FILE,
-    parse_description,
-)
-from bloodcell.model_store.io_spec import MASK_FILE, read_io_spec
-from bloodcell.model_store.provenance import PROVENANCE_FILE
-
-KERAS_FILE: Final = "model.keras"
-PACKED_FILES: Final = (
-    *REQUIRED_FILES,
-    MASK_FILE,
     KERAS_FILE,
-    "metrics.json",
-    "adapt.json",
-    "history.csv",
-    "out_of_fold.npz",
-    PROVENANCE_FILE,
-    "README.md",
+    MODEL_FILES,
+    NETWORK_FILE,
+    RENAMED_FILES,
+    SPEC_FILE,
+    ModelFolder,
 )
+
 MAX_TOTAL_BYTES: Final = 600 * 2**20
 MAX_TEXT_BYTES: Final = 16 * 2**20
-_TEXTS: Final = (".json", ".csv", ".md")
+_TEXT_SUFFIXES: Final = (".json", ".csv", ".md")
 # The same folder gives the same zip.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -41,9 +30,18 @@ _DATE: Final = (1980, 1, 1, 0, 0, 0)
 class PackedModel:
     """What a zipped model folder says of itself.
 
-    name : of the folder in the zip, "" where the files lie at its root
-    input : what it takes, of `model_store.io_spec.INPUTS`
-    is_judged : has measured thresholds
+    Attributes
+    ----------
+    name : str
+        Name of the folder in the zip, "" where the files lie at its root.
+    title : str
+        What to show; the name where spec.json has no title.
+    class_names : tuple of str
+        In the order of the network's outputs.
+    input : str
+        What the network's input is, one of `model_store.io_spec.INPUTS`.
+    has_thresholds : bool
+        Whether thresholds were measured for it.
     """
 
     name: str
@@ -53,78 +51,96 @@ class PackedModel:
     has_thresholds: bool
 
 
-def pack_model(folder: Path, stream: BinaryIO) -> None:
-    """Write a model folder to a zip, in a folder of its name; files that are no part of a model stay out."""
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name in PACKED_FILES:
-            if (folder / name).is_file():
-                info = zipfile.ZipInfo(f"{folder.name}/{name}", _DATE)
-                # Keras keeps what is in its zip unpacked; weights hardly get smaller.
-                info.compress_type = zipfile.ZIP_STORED if name == KERAS_FILE else zipfile.ZIP_DEFLATED
-                archive.writestr(info, (folder / name).read_bytes())
+def pack_model(folder: Path) -> bytes:
+    """Pack a model folder into a zip that holds a folder of its name; files that are no part of a model stay out.
 
-
-def pack_model_to_bytes(folder: Path) -> bytes:
-    """A model folder as the bytes of a zip."""
+    Returns
+    -------
+    bytes
+        The same for the same files.
+    """
     stream = io.BytesIO()
-    pack_model(folder, stream)
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in MODEL_FILES:
+            path = ModelFolder(folder).find_file(name)
+            if path.is_file():
+                info = zipfile.ZipInfo(f"{folder.name}/{name}", _DATE)
+                # A .keras file is itself a zip without compression, and weights hardly get smaller.
+                info.compress_type = zipfile.ZIP_STORED if name == KERAS_FILE else zipfile.ZIP_DEFLATED
+                archive.writestr(info, path.read_bytes())
     return stream.getvalue()
 
 
 def inspect_model_zip(raw: io.RawIOBase | io.BytesIO) -> PackedModel:
-    """Look into a zipped model folder without unpacking it; its networks are not looked at.
+    """Look into a zipped model folder without unpacking it; its networks are not inspected.
 
     Parameters
     ----------
-    raw : its bytes, unbuffered; closed in the end
+    raw : file object
+        The zip, unbuffered; closed in the end.
 
     Raises
     ------
     ModelError
         If it is no such zip, is damaged, holds other files or several models, or spec.json makes no sense.
     """
-    return _read_zip(raw, into=None)
+    return _read_zip(raw, folder=None)
 
 
 def unpack_model(raw: io.RawIOBase | io.BytesIO, folder: Path) -> PackedModel:
-    """Unpack a zipped model folder into a new folder; parameters and errors as `inspect_model_zip`."""
+    """Unpack a zipped model folder into a new folder; files with old names get their new ones.
+
+    Parameters
+    ----------
+    raw : file object
+        The zip, unbuffered; closed in the end.
+    folder : Path
+        Folder to make.
+
+    Raises
+    ------
+    ModelError
+        As for `inspect_model_zip`.
+    """
     folder.mkdir(parents=True)
-    return _read_zip(raw, into=folder)
+    return _read_zip(raw, folder)
 
 
-def _read_zip(raw: io.RawIOBase | io.BytesIO, into: Path | None) -> PackedModel:
+def _read_zip(raw: io.RawIOBase | io.BytesIO, folder: Path | None) -> PackedModel:
+    """Read the zip and, where `folder` is not None, unpack it there."""
     try:
         with SafeZip(raw, max_total_bytes=MAX_TOTAL_BYTES) as archive:
             top, members = _list_members(archive)
             packed = _read_packed_model(archive.read(members[SPEC_FILE]), top, set(members))
-            for name, info in members.items() if into is not None else ():
-                (Path(into or "") / name).write_bytes(archive.read(info))
+            if folder is not None:
+                for name, info in members.items():
+                    (folder / name).write_bytes(archive.read(info))
             return packed
     except IntakeError as error:
-        raise _make_refusal(f"as a zip it cannot be read ({str(error).rstrip('.')})") from error
+        raise _make_refusal(f"it cannot be read as a zip file ({str(error).rstrip('.')})") from error
 
 
 def _make_refusal(reason: str) -> ModelError:
-    return ModelError(f"The zip is refused as a model: {reason}.")
+    return ModelError(f"This zip file cannot be imported as a model: {reason}.")
 
 
 def _list_members(archive: SafeZip) -> tuple[str, dict[str, zipfile.ZipInfo]]:
-    """The folder in which the files lie, and the files by their plain names."""
+    """Return the folder that the files lie in, and the files by the names that they have in a model folder."""
     members: dict[str, zipfile.ZipInfo] = {}
     tops = set()
     for info in archive.members:
         problem = archive.problem(info)
         if problem:
-            raise _make_refusal(f"of its file {info.filename[:80]} it is said: {problem.rstrip('.')}")
-        top, _, name = info.filename.rpartition("/")
-        if name not in PACKED_FILES or "/" in top:
-            raise _make_refusal(f"it holds {info.filename[:80]!r}, which is no file of a model")
+            raise _make_refusal(f"{info.filename[:80]}: {problem.rstrip('.')}")
+        top, _, stored_name = info.filename.rpartition("/")
+        name = RENAMED_FILES.get(stored_name, stored_name)
+        if name not in MODEL_FILES or "/" in top:
+            raise _make_refusal(f"it holds {info.filename[:80]!r}, which is not a file of a model")
         if name in members:
             raise _make_refusal(f"it holds {name} twice")
-        if name.endswith(_TEXTS) and info.file_size > MAX_TEXT_BYTES:
-            raise _make_refusal(
-                f"its {name} has {info.file_size / 2**20:.0f} MB, and {MAX_TEXT_BYTES // 2**20} are allowed"
-            )
+        if name.endswith(_TEXT_SUFFIXES) and info.file_size > MAX_TEXT_BYTES:
+            size, limit = info.file_size / 2**20, MAX_TEXT_BYTES // 2**20
+            raise _make_refusal(f"its {name} has {size:.0f} MB, and at most {limit} MB are allowed")
         members[name] = info
         tops.add(top)
     missing = [name for name in (NETWORK_FILE, SPEC_FILE) if name not in members]
@@ -134,9 +150,9 @@ def _list_members(archive: SafeZip) -> tuple[str, dict[str, zipfile.ZipInfo]]:
 
 
 def _read_packed_model(spec: bytes, name: str, files: set[str]) -> PackedModel:
-    description = parse_description(spec, name or "in the zip")
-    io_spec = read_io_spec(description, name)
-    if io_spec.has_thresholds and FEATURE_STATISTICS_FILE not in files:
+    description = parse_description(spec, name or "in the zip file")
+    has_thresholds = description.io_spec.has_thresholds
+    if has_thresholds and FEATURE_STATISTICS_FILE not in files:
         raise _make_refusal(f"it lacks {FEATURE_STATISTICS_FILE}")
-    names = tuple(description["class_names"])
-    return PackedModel(name, str(description.get("title") or name), names, io_spec.input, io_spec.has_thresholds)
+    title = str(description.document.get("title") or name)
+    return PackedModel(name, title, description.class_names, description.io_spec.input, has_thresholds)

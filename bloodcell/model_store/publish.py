@@ -1,4 +1,4 @@
-"""Model folders on their way to the shelf."""
+"""Moving a finished model folder into the model library."""
 
 import errno
 from collections.abc import Callable
@@ -9,35 +9,59 @@ from bloodcell.core.settings import Settings
 
 
 def get_unfinished_dir(run_dir: Path) -> Path:
-    """Where a run is kept until its model is whole, beside the folder that it will be."""
+    """Return where a run works until its model is whole: a hidden folder beside the one that it will be."""
     return run_dir.with_name(f".{run_dir.name}.unfinished")
 
 
-def publish(folder: Path, name: str, settings: Settings) -> str:
-    """Move a model folder whole to the workspace's runs, under `name` or, where that is taken, with a number behind it.
+def publish_model(folder: Path, name: str, settings: Settings) -> str:
+    """Move a model folder whole to the runs of the workspace.
 
-    A name of a shipped model is taken too. `folder` must lie on the same disk as the workspace, so that it is there
-    whole or not at all.
+    Parameters
+    ----------
+    folder : Path
+        On the same disk as the workspace, so that the model is there whole or not at all.
+    name : str
+        The name to give it. Where a model of the workspace or a shipped one has that name, a number follows it.
 
     Returns
     -------
-    str, its name on the shelf
+    str
+        The name that it got.
 
     Raises
     ------
     RunError
         If there is no such folder, or it cannot be moved.
     """
-    libraries = (settings.shipped_models_dir, settings.runs_dir)
+    library_dirs = (settings.shipped_models_dir, settings.runs_dir)
     return move_to_free_name(
-        folder, settings.runs_dir, name, lambda tried: any((one / tried).exists() for one in libraries)
+        folder, settings.runs_dir, name, lambda tried: any((library / tried).exists() for library in library_dirs)
     )
 
 
 def move_to_free_name(folder: Path, parent: Path, name: str, is_taken: Callable[[str], bool]) -> str:
-    """Move a folder whole into another, under `name` or, where that is taken, with a number behind it; its name there.
+    """Move a folder whole into `parent`, with a number after `name` where that is taken.
 
-    RunError if it cannot be moved.
+    Parameters
+    ----------
+    folder : Path
+        What to move.
+    parent : Path
+        Made where it is missing.
+    name : str
+        The name to give it.
+    is_taken : callable
+        Says whether a name is taken.
+
+    Returns
+    -------
+    str
+        The name that it got.
+
+    Raises
+    ------
+    RunError
+        If it cannot be moved.
     """
     parent.mkdir(parents=True, exist_ok=True)
     number, tried = 1, name

@@ -1,26 +1,29 @@
-"""With which code something was made: versions of the packages that shape it, and the commit of Bloodcell itself."""
+"""Which code made a model: versions of the packages that shape it, and the commit of Bloodcell itself."""
 
-import importlib.metadata as packages
+import importlib.metadata
 import subprocess
+from typing import Final
 
 from bloodcell import __version__
 from bloodcell.core.installation import CODE_DIR, IS_INSTALLED
 
+# TensorFlow comes under one of two names, or not at all with another backend.
+_PACKAGES: Final = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless", "onnxruntime")
 
-def versions() -> dict[str, str]:
-    """Versions of what shapes a model; TensorFlow comes under one of two names, or not at all with another backend."""
-    names = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless", "onnxruntime")
-    installed = {package.metadata["Name"]: package.version for package in packages.distributions()}
-    return {name: installed[name] for name in names if name in installed}
+
+def read_versions() -> dict[str, str]:
+    """Return the versions of the installed packages that shape a model, by name."""
+    installed = {package.metadata["Name"]: package.version for package in importlib.metadata.distributions()}
+    return {name: installed[name] for name in _PACKAGES if name in installed}
 
 
 def read_revision() -> str:
-    """The commit of this code; of an installed package its version; "unknown" in a checkout where there is no git."""
-    if IS_INSTALLED:  # git would tell of the repository around the virtual environment
+    """Return the commit of this code; of an installed package its version; "unknown" in a checkout without git."""
+    if IS_INSTALLED:  # git would name the repository around the virtual environment
         return __version__
     command = ["git", "-C", str(CODE_DIR), "rev-parse", "HEAD"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        finished = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return "unknown"
-    return answer.stdout.strip() or "unknown"
+    return finished.stdout.strip() or "unknown"

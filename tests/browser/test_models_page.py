@@ -6,7 +6,7 @@ import pytest
 from bloodcell.core.settings import Settings
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.inference.engine import Engine
-from bloodcell.model_store.folder import get_model
+from bloodcell.model_store.library import get_model
 from tests.browser.driving import WAIT_MS, settle, watch
 from tests.browser.test_main_job import drawn
 from tests.model_import.sandboxed.test_onnx_check import SHIPPED

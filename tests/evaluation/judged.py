@@ -13,6 +13,7 @@ from bloodcell.evaluation.evaluate import run_evaluation
 from bloodcell.evaluation.evaluation_folder import Evaluation
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.imaging.read import encode_png
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.model_store.provenance import Provenance
 from bloodcell.synthetic.gallery import draw_field
 from tests.pages.tiny_model import CLASS_NAMES, write_tiny_model
@@ -56,7 +57,8 @@ def learned_from(settings: Settings, dataset: Dataset, files: list[str], chosen_
     def sha(file: str) -> str:
         return hashlib.sha256((dataset.path / file).read_bytes()).hexdigest()
 
-    Provenance.of(map(sha, files), map(sha, chosen_on)).save(settings.runs_dir / "tiny")
+    provenance = Provenance.from_sha256(map(sha, files), map(sha, chosen_on))
+    ModelFolder(settings.runs_dir / "tiny").write_provenance(provenance)
 
 
 def records_of(dataset: Dataset) -> list[Record]:

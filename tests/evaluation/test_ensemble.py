@@ -95,5 +95,5 @@ def test_leaderboard(tmp_path, monkeypatch):
     assert table["size_mb"].iloc[0] == pytest.approx((settings.runs_dir / "tiny" / "model.onnx").stat().st_size / 1e6)
     assert (table["ms_per_image"] > 0).all()
     assert table["leaking_images"].isna().all()  # they do not say what they were trained on
-    (settings.runs_dir / "other" / "typical.npz").unlink()
+    (settings.runs_dir / "other" / "feature_statistics.npz").unlink()
     assert pd.isna(build_leaderboard(board, settings).set_index("model").loc["other", "size_mb"])

@@ -22,7 +22,6 @@ from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.selection import count_part_images
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.imaging.read import encode_png, read_rgb
-from bloodcell.model_store.provenance import PROVENANCE_FILE, Provenance, read_provenance
 from tests.evaluation.judged import N, add_dataset, evaluated, learned_from, records_of, spec_for, workspace
 
 
@@ -181,21 +180,3 @@ def test_settings(made):
             spec_for(dataset, **changes)
     with pytest.raises(SpecError, match=r"Unknown settings \['colour'\]"):
         EvaluateSpec.from_json(json.dumps({**json.loads(spec.to_json()), "colour": 1}))
-
-
-def test_learned_images(tmp_path):
-    a, b, c = (letter * 64 for letter in "abc")
-    first, second = Provenance.of([a], [a, b]), Provenance.of([b], [c])
-    assert first.is_trained_on([a, b]).tolist() == [True, False]
-    assert first.is_selected_on([a, b]).tolist() == [False, True]
-    both = first | second
-    assert (both.is_trained_on([a, b, c]).tolist(), both.is_selected_on([a, b, c]).tolist()) == (
-        [True, True, False],
-        [False, False, True],
-    )
-    assert read_provenance(tmp_path) is None
-    both.save(tmp_path)
-    assert read_provenance(tmp_path) == both
-    (tmp_path / PROVENANCE_FILE).write_bytes(b"PK")
-    with pytest.raises(ModelError, match="is damaged"):
-        read_provenance(tmp_path)

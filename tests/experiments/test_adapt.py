@@ -16,9 +16,10 @@ from bloodcell.evaluation.metrics.predictions import Predictions
 from bloodcell.experiments.adapt import MODEL_DIR, check_finite_weights, compare_models, run_adapt, split_samples
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
-from bloodcell.model_store.folder import read_model
+from bloodcell.model_store.folder import ADAPT_FILE
+from bloodcell.model_store.library import read_model
 from bloodcell.training.samples.samples import Samples
-from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, find_cells_source
+from bloodcell.training.specs.adapt_spec import AdaptSpec, find_cells_source
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.model_store.keras_files import keras_bytes, layer, network
 from tests.training.tiny_run import CELLS_PER_CLASS, FOREIGN_WARNINGS, trained

@@ -52,7 +52,9 @@ def write_nucleus_model(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
     calibration = {"temperature": 1.0, "min_confidence": 0.7, "max_distance": 1e9}
     spec = {"class_names": list(names), **TAKES, "outputs": list(outputs), "calibration": calibration}
     (folder / "spec.json").write_text(json.dumps(spec))
-    FeatureStatistics(np.zeros((len(names), 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "typical.npz")
+    FeatureStatistics(np.zeros((len(names), 2), np.float32), np.eye(2, dtype=np.float32)).save(
+        folder / "feature_statistics.npz"
+    )
     return folder
 
 

@@ -68,7 +68,7 @@ def write_net(
     if size != (SIDE_PX, SIDE_PX):
         write_spec(folder, side_px=None, height_px=size[0], width_px=size[1])
     write_spec(folder, class_names=list(names), calibration=settings | calibration)
-    FeatureStatistics(np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)).save(folder / "typical.npz")
+    FeatureStatistics(np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)).save(folder / "feature_statistics.npz")
     return folder
 
 

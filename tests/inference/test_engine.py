@@ -6,8 +6,9 @@ from bloodcell.core.errors import ModelError
 from bloodcell.inference.engine import BATCH_SIZE, Engine
 from bloodcell.inference.ood import FeatureStatistics
 from bloodcell.inference.pipeline import analyse
-from bloodcell.model_store.folder import model_sha256, read_model
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.model_store.io_spec import ModelIOSpec
+from bloodcell.model_store.library import read_model
 from bloodcell.synthetic.gallery import draw_sample_set
 from tests.inference.net import NAMES, crops, write_net, write_spec
 from tests.places import MODELS
@@ -24,7 +25,7 @@ def test_describes_its_model(folder):
     engine = Engine(folder)
     assert engine.model_name == "pixel"
     assert engine.class_names == NAMES
-    assert engine.model_sha256 == model_sha256(folder)
+    assert engine.model_sha256 == ModelFolder(folder).compute_sha256()
     assert engine.io_spec == ModelIOSpec(32, 32, "cell", 1.25, ("logits", "known", "features"))
 
 
@@ -33,7 +34,7 @@ def test_scores_by_hand(folder):
     # logits 102, 100, 100: e^2 / (e^2 + 2) = 0.7870; then 45, 48, 45: e^3 / (e^3 + 2) = 0.9094
     assert scores.probs[0] == pytest.approx([0.7870, 0.1065, 0.1065], abs=1e-4)
     assert scores.probs[1] == pytest.approx([0.0453, 0.9094, 0.0453], abs=1e-4)
-    assert scores.known == pytest.approx([1.0, 1 / (1 + np.exp(10))], abs=1e-4)
+    assert scores.in_distribution == pytest.approx([1.0, 1 / (1 + np.exp(10))], abs=1e-4)
     assert scores.distance == pytest.approx([2.04**2, 0.9**2], abs=1e-4)
     assert scores.probs.dtype == np.float32
 
@@ -72,7 +73,7 @@ def test_more_crops_than_a_batch_keep_their_order(folder):
 def test_no_crops(folder):
     scores = Engine(folder).classify(np.empty((0, 32, 32, 3), np.uint8))
     assert scores.probs.shape == (0, 3)
-    assert scores.known.shape == scores.distance.shape == scores.status.shape == (0,)
+    assert scores.in_distribution.shape == scores.distance.shape == scores.status.shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_other_crops_are_refused(folder, wrong):
         Engine(folder).classify(wrong)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "spec.json", "typical.npz"])
+@pytest.mark.parametrize("name", ["model.onnx", "spec.json", "feature_statistics.npz"])
 def test_a_missing_file(folder, name):
     (folder / name).unlink()
     with pytest.raises(ModelError, match=f"model folder pixel lacks .*{name}"):
@@ -99,20 +100,20 @@ def test_a_missing_file(folder, name):
 def test_a_damaged_network(folder):
     whole = (folder / "model.onnx").read_bytes()
     (folder / "model.onnx").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match=r"model\.onnx of the model pixel is damaged"):
+    with pytest.raises(ModelError, match=r"model\.onnx of the model pixel is missing or damaged"):
         Engine(folder)
 
 
 @pytest.mark.parametrize("data", [b"", b"no numbers", b"PK\x03\x04 half a zip"])
-def test_damaged_typical_features(folder, data):
-    (folder / "typical.npz").write_bytes(data)
-    with pytest.raises(ModelError, match=r"pixel lacks a usable typical\.npz"):
+def test_damaged_feature_statistics(folder, data):
+    (folder / "feature_statistics.npz").write_bytes(data)
+    with pytest.raises(ModelError, match=r"pixel lacks a usable feature_statistics\.npz"):
         Engine(folder)
 
 
 def test_wrong_number_of_classes(tmp_path):
     folder = write_net(tmp_path / "two", n_outputs=2)
-    with pytest.raises(ModelError, match=r"network of two tells 2 classes apart, spec\.json names 3"):
+    with pytest.raises(ModelError, match=r"network of two has 2 classes, but spec\.json names 3"):
         Engine(folder)
 
 
@@ -133,7 +134,7 @@ def test_a_network_that_does_not_know_strangers(tmp_path):
     """Red below 100 would be unknown to the other: here probability and distance, (red / 100) ** 2, decide alone."""
     engine = Engine(write_net(tmp_path / "two", has_known=False, max_distance=4.2))
     scores = engine.classify(crops((90, 200, 90), (204, 200, 200), (206, 150, 150)))
-    assert scores.known is None
+    assert scores.in_distribution is None
     assert engine.thresholds.min_known is None
     assert scores.status.tolist() == ["confident", "check", "unfamiliar"]
     assert scores.distance == pytest.approx([0.81, 2.04**2, 2.06**2], abs=1e-4)
@@ -147,7 +148,7 @@ def unjudged(tmp_path):
     del network.graph.output[1:]
     onnx.save(network, folder / "model.onnx")
     write_spec(folder, outputs=["logits"], calibration=None)
-    (folder / "typical.npz").unlink()
+    (folder / "feature_statistics.npz").unlink()
     return folder
 
 
@@ -156,13 +157,13 @@ def test_nothing_speaks_for_a_cell_of_a_model_that_is_not_judged(unjudged):
     scores = Engine(unjudged).classify(crops((250, 0, 0), (204, 200, 200)))
     assert scores.status.tolist() == ["check", "check"]
     assert scores.probs[1] == pytest.approx([0.7870, 0.1065, 0.1065], abs=1e-4)
-    assert (scores.known, scores.distance, Engine(unjudged).thresholds) == (None, None, None)
-    assert not read_model(unjudged).has_thresholds
+    assert (scores.in_distribution, scores.distance, Engine(unjudged).thresholds) == (None, None, None)
+    assert not read_model(unjudged).io_spec.has_thresholds
 
 
 def test_thresholds_that_nothing_can_be_judged_by(unjudged):
     write_spec(unjudged, calibration={"temperature": 1.0, "min_confidence": 0.1, "max_distance": 1})
-    with pytest.raises(ModelError, match="foreign has thresholds, but its network gives nothing"):
+    with pytest.raises(ModelError, match="foreign has thresholds, but its network has no output"):
         Engine(unjudged)
 
 
@@ -170,7 +171,7 @@ def test_thresholds_that_nothing_can_be_judged_by(unjudged):
     ("change", "match"),
     [
         ({"temperature": "warm"}, "must be numbers"),
-        ({"temperature": 0}, "must be finite, its temperature above 0"),
+        ({"temperature": 0}, "must be finite, and its temperature above 0"),
         ({"max_distance": float("nan")}, "must be finite"),
     ],
 )
@@ -182,12 +183,12 @@ def test_a_calibration_that_makes_no_sense(tmp_path, change, match):
         Engine(tmp_path / "odd")
 
 
-def test_typical_features_of_another_network(folder):
-    FeatureStatistics(np.zeros((3, 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "typical.npz")
-    with pytest.raises(ModelError, match=r"network of pixel gives 1 features, typical\.npz holds 2"):
+def test_feature_statistics_of_another_network(folder):
+    FeatureStatistics(np.zeros((3, 2), np.float32), np.eye(2, dtype=np.float32)).save(folder / "feature_statistics.npz")
+    with pytest.raises(ModelError, match=r"network of pixel gives 1 features, but its feature statistics hold 2"):
         Engine(folder)
-    FeatureStatistics(np.zeros((3, 2), np.float32), np.eye(3, dtype=np.float32)).save(folder / "typical.npz")
-    with pytest.raises(ModelError, match="holds no means and whitening that fit"):
+    FeatureStatistics(np.zeros((3, 2), np.float32), np.eye(3, dtype=np.float32)).save(folder / "feature_statistics.npz")
+    with pytest.raises(ModelError, match=r"the means and the whitening in feature_statistics\.npz do not fit"):
         Engine(folder)
 
 
@@ -201,7 +202,9 @@ def test_crops_that_are_not_square(tmp_path):
 
 def test_outputs_that_are_not_those_named(folder):
     write_spec(folder, outputs=["logits", "features"])
-    with pytest.raises(ModelError, match=r"network of pixel has 3 outputs, spec\.json names \('logits', 'features'\)"):
+    with pytest.raises(
+        ModelError, match=r"network of pixel has 3 outputs, but spec\.json names \('logits', 'features'\)"
+    ):
         Engine(folder)
 
 

@@ -40,12 +40,12 @@ def test_around_cut_out_cells_what_is_hidden_looks_like_clear_ground():
     framing = Framing(ModelIOSpec(32, 32, mask="otsu"))
     hidden = framing.hide_background(rgb, BACKGROUND)
     assert (hidden[50:, 60:] == BACKGROUND).all()
-    cut = framing.cut(hidden, Box(20, 30, 40, 50), BACKGROUND)
+    cut = framing.make_input(hidden, Box(20, 30, 40, 50), BACKGROUND)
     assert cut.shape == (32, 32, 3)
 
 
 def test_a_u_net_needs_its_file(tmp_path):
-    with pytest.raises(ModelError, match=r"needs its file\. Received: none"):
+    with pytest.raises(ModelError, match=r"needs the file of the U-Net\. Received: none"):
         Framing(ModelIOSpec(32, 32, mask="unet"))
-    with pytest.raises(ModelError, match=r"The network of masks mask\.onnx is missing or damaged"):
+    with pytest.raises(ModelError, match=r"mask\.onnx of the model .* is missing or damaged"):
         Framing(ModelIOSpec(32, 32, mask="unet"), tmp_path / "mask.onnx")

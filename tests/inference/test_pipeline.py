@@ -53,7 +53,7 @@ def test_each_kind_of_image_in_its_place(engine):
     ]
     assert [len(result.cells) for result in results] == [3, 0, 1, 0, 0, 0, 1]
     assert results[2] == results[6]
-    assert results[1].message == "No white cell was found in it."
+    assert results[1].message == "No white cell was found in this image."
     assert "no bright background" in results[3].message
     assert (results[3].height_px, results[3].width_px) == (60, 90)
     assert results[4].message
@@ -156,7 +156,9 @@ def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pict
     three, one, none, dark = analyse(whole_pictures, [THREE, FIELD, EMPTY, DARK])
     (found,) = find_cells([THREE])
     assert [cell.box for cell in three.cells] == [max((cell.box for cell in found.cells), key=lambda box: box.area_px)]
-    assert three.message == "The model looks at the whole picture; of its 3 white cells the largest is named."
+    assert (
+        three.message == "This model looks at the whole image, so only the largest of its 3 white cells is classified."
+    )
     assert (len(one.cells), one.message) == (1, "")
     assert (none.status, none.cells) == ("no white cell", ())  # no answer without a white cell
     assert (dark.status, dark.cells) == ("not a blood smear", ())
@@ -165,7 +167,7 @@ def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pict
 def test_cells_for_a_network_that_is_not_square():
     io_spec = ModelIOSpec(24, 48, context=1.2)
     field = draw_field(3, 1, 240, 320)
-    crop = Framing(io_spec).cut(field.rgb, field.boxes[0])
+    crop = Framing(io_spec).make_input(field.rgb, field.boxes[0])
     assert crop.shape == (24, 48, 3)
-    square = Framing(ModelIOSpec(24, 24, context=1.2)).cut(field.rgb, field.boxes[0])
+    square = Framing(ModelIOSpec(24, 24, context=1.2)).make_input(field.rgb, field.boxes[0])
     assert np.abs(crop[:, 12:36].astype(int) - square).mean() < 2  # the same cell as large, with more beside it

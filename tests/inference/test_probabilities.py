@@ -62,7 +62,7 @@ def test_a_feature_that_never_varies_does_no_harm():
 
 def test_typical_survives_saving(tmp_path):
     feature_statistics = FeatureStatistics(np.array([[1.0, 2.0]], np.float32), np.eye(2, dtype=np.float32))
-    feature_statistics.save(tmp_path / "typical.npz")
-    loaded = load_feature_statistics(tmp_path / "typical.npz")
+    feature_statistics.save(tmp_path / "feature_statistics.npz")
+    loaded = load_feature_statistics(tmp_path / "feature_statistics.npz")
     assert np.array_equal(loaded.means, feature_statistics.means)
     assert np.array_equal(loaded.whitening, feature_statistics.whitening)

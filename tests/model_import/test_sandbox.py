@@ -16,7 +16,7 @@ from bloodcell.inference.engine import Engine
 from bloodcell.model_import.load_spec import LoadSpec, detect_format, make_model_name, parse_class_names
 from bloodcell.model_import.sandbox import Limits, load_in_sandbox
 from bloodcell.model_import.sandboxed.zipped_model import import_zipped_model
-from bloodcell.model_store.model_zip import pack_model_to_bytes
+from bloodcell.model_store.model_zip import pack_model
 from tests.inference.net import write_net, write_spec
 from tests.model_store.keras_files import keras_bytes, layer, network
 from tests.model_store.test_model_zip import files_of, zipped
@@ -40,7 +40,7 @@ class Stopped(Control):
 @pytest.fixture
 def tiny_zip(tmp_path):
     path = tmp_path / "tiny.zip"
-    path.write_bytes(pack_model_to_bytes(write_tiny_model(tmp_path / "tiny")))
+    path.write_bytes(pack_model(write_tiny_model(tmp_path / "tiny")))
     return path
 
 
@@ -56,17 +56,19 @@ def packed_spec(path):
 
 def test_a_zipped_model_comes_out_as_it_went_in(tiny_zip, tmp_path):
     lines = Lines()
-    folder, trial = load_in_sandbox(tmp_path / "work", packed_spec(tiny_zip), lines)
-    assert lines.lines == ["Unpacking", "Looking through the networks", "Trying it on drawn cells"]
-    assert trial["n_cells"] >= 10
+    folder, smoke_test = load_in_sandbox(tmp_path / "work", packed_spec(tiny_zip), lines)
+    assert lines.lines == ["Unpacking", "Inspecting the networks", "Trying it on drawn cells"]
+    assert smoke_test.n_cells >= 10
     assert Engine(folder).model_sha256 == Engine(tmp_path / "tiny").model_sha256
 
 
 def test_the_reason_comes_out_of_the_process(tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"PK no zip")
-    with pytest.raises(ModelError, match="The zip is refused as a model: as a zip it cannot be read"):
+    with pytest.raises(
+        ModelError, match="This zip file cannot be imported as a model: it cannot be read as a zip file"
+    ):
         load_in_sandbox(tmp_path / "work", packed_spec(tmp_path / "bad.zip"), Control())
-    with pytest.raises(ModelError, match=r"The file gone\.zip is no longer there: choose it again"):
+    with pytest.raises(ModelError, match=r"The file gone\.zip is no longer there\. Choose it again"):
         load_in_sandbox(tmp_path / "work", packed_spec(tmp_path / "gone.zip"), Control())
 
 
@@ -74,9 +76,9 @@ def test_it_is_ended_when_it_is_stopped_or_takes_too_long(keras_file, tmp_path):
     began = time.monotonic()
     with pytest.raises(StoppedError):
         load_in_sandbox(tmp_path / "work", keras_file, Stopped())
-    with pytest.raises(RunError, match=r"Loading the model took longer than 0\.5 s and was ended"):
+    with pytest.raises(RunError, match=r"Importing the model took longer than 0\.5 s and was stopped"):
         load_in_sandbox(tmp_path / "work", keras_file, Control(), Limits(max_s=0.5))
-    with pytest.raises(RunError, match="Loading the model took more than 1 s of processor time and was ended"):
+    with pytest.raises(RunError, match="Importing the model took more than 1 s of processor time and was stopped"):
         load_in_sandbox(tmp_path / "work", keras_file, Control(), Limits(max_cpu_s=1))
     assert time.monotonic() - began < 60
 
@@ -159,10 +161,10 @@ LAMBDA = keras_bytes(network(layer("Lambda", function="os.system")))
         ({"pixel/model.keras": LAMBDA}, "Lambda is not allowed"),
         ({"pixel/model.keras": b"\x80\x04 pickle"}, "it is a pickle"),
         ({"pixel/metrics.json": b"[1]"}, r"metrics\.json must be one JSON object"),
-        ({"pixel/adapt.json": b"{"}, r"adapt\.json is no readable JSON"),
-        ({"pixel/README.md": b"\xff\xfe\xff"}, r"README\.md is no text in UTF-8"),
+        ({"pixel/adapt.json": b"{"}, r"adapt\.json is not valid JSON"),
+        ({"pixel/README.md": b"\xff\xfe\xff"}, r"README\.md is not text in UTF-8"),
         ({"pixel/out_of_fold.npz": pickled()}, r"out_of_fold\.npz holds no readable arrays"),
-        ({"pixel/typical.npz": b"no arrays"}, r"typical\.npz holds no readable arrays"),
+        ({"pixel/feature_statistics.npz": b"no arrays"}, r"feature_statistics\.npz holds no readable arrays"),
     ],
 )
 def test_files_of_a_zip_that_are_refused(changes, match, tmp_path):
@@ -171,12 +173,13 @@ def test_files_of_a_zip_that_are_refused(changes, match, tmp_path):
         take(tmp_path, zipped(files_of(folder, **changes)))
 
 
-def test_a_spec_that_names_another_shape_is_refused_by_the_trial(tmp_path):
+def test_a_spec_that_names_another_shape_is_refused_by_the_smoke_test(tmp_path):
     folder = write_net(tmp_path / "pixel")
     write_spec(folder, side_px=48)
-    (tmp_path / "model.zip").write_bytes(pack_model_to_bytes(folder))
+    (tmp_path / "model.zip").write_bytes(pack_model(folder))
     with pytest.raises(
-        ModelError, match=r"The network of made takes \['N', 32, 32, 3\], spec\.json names \(N, 48, 48, 3\)"
+        ModelError,
+        match=r"The input of the network of made is \['N', 32, 32, 3\], but spec\.json names \(N, 48, 48, 3\)",
     ):
         load_in_sandbox(tmp_path / "work", packed_spec(tmp_path / "model.zip"), Control())
 
@@ -224,10 +227,10 @@ def test_class_names_are_read_as_people_write_them():
     ("file_name", "match"),
     [
         ("net.h5", r"old HDF5 format \(\.h5\) can hold code"),
-        ("net.PKL", "a pickle can run any program"),
+        ("net.PKL", "opening a pickle can run any program"),
         ("saved_model.pb", "a SavedModel is a TensorFlow program"),
-        ("net.onnx", r"a model is a \.keras file, or a \.zip"),
-        ("net", r"a model is a \.keras file, or a \.zip"),
+        ("net.onnx", r"choose a \.keras file, or a \.zip"),
+        ("net", r"choose a \.keras file, or a \.zip"),
     ],
 )
 def test_other_files_are_not_taken(file_name, match):

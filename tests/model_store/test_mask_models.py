@@ -1,4 +1,4 @@
-"""Taught U-Nets of a workspace: listed by themselves, and never as classifiers."""
+"""Trained U-Nets of a workspace: listed by themselves, and never as classifiers."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from bloodcell.core.errors import ModelError
 from bloodcell.core.settings import Settings
-from bloodcell.model_store.folder import get_model, list_models
+from bloodcell.model_store.library import get_model, list_models
 from bloodcell.model_store.mask_models import Examples, list_mask_models, read_mask_model
 
 SPEC = {"kind": "masks", "title": "Mine", "height_px": 32, "width_px": 48}
@@ -45,12 +45,12 @@ def test_what_one_says_of_itself(tmp_path):
 
 
 def test_what_is_no_u_net(tmp_path):
-    with pytest.raises(ModelError, match="holds no U-Net but: trials"):
+    with pytest.raises(ModelError, match=r"The folder trials does not hold a U-Net\. Received: 'trials'"):
         read_mask_model(put(tmp_path / "trials", SPEC | {"kind": "trials"}))
-    with pytest.raises(ModelError, match="What the folder bare says of its U-Net cannot be read: 'height_px'"):
+    with pytest.raises(ModelError, match="The description of the U-Net in bare cannot be read: 'height_px'"):
         read_mask_model(put(tmp_path / "bare", {"kind": "masks"}))
     (put(tmp_path / "half") / "mask.onnx").unlink()
-    with pytest.raises(ModelError, match=r"The folder half of a U-Net lacks mask\.onnx"):
+    with pytest.raises(ModelError, match=r"The U-Net folder half lacks mask\.onnx"):
         read_mask_model(tmp_path / "half")
-    with pytest.raises(ModelError, match=r"The example pictures none\.npz cannot be read"):
+    with pytest.raises(ModelError, match=r"The example images none\.npz cannot be read"):
         Examples.load(tmp_path / "none.npz")

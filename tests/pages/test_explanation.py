@@ -167,7 +167,7 @@ def test_a_batch_of_a_replaced_model_says_so(filled, workspace):
 
 MEAN_PAGE = """
 import numpy as np
-from bloodcell.model_store.folder import get_model
+from bloodcell.model_store.library import get_model
 from bloodcell.core.settings import load_settings
 from bloodcell.ui.shared import explanation_view
 

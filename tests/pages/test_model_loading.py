@@ -11,7 +11,7 @@ from bloodcell.jobs import store
 from bloodcell.jobs.files import make_job_dir
 from bloodcell.jobs.kinds.load import LOAD
 from bloodcell.model_import.load_spec import LoadSpec
-from bloodcell.model_store.model_zip import inspect_model_zip, pack_model_to_bytes
+from bloodcell.model_store.model_zip import inspect_model_zip, pack_model
 from tests.model_store.keras_files import dense, keras_bytes, layer, network
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import running  # noqa: F401
@@ -49,7 +49,7 @@ def test_a_network_is_looked_through_asked_about_and_queued(app, queue, running,
     assert "Its class names are needed" in said(app)
     widget(app.text_area, "models-load-classes-my net (1).keras").set_value("A, B").run()
     assert go(app).disabled
-    assert "The network tells 4 classes apart. Received: 2 class names" in said(app)
+    assert "The network has 4 classes. Received: 2 class names" in said(app)
     widget(app.text_area, "models-load-classes-my net (1).keras").set_value(NAMES).run()
     widget(app.radio, "models-load-input").set_value("image").run()
     widget(app.radio, "models-load-levels").set_value(-1).run()
@@ -77,9 +77,9 @@ def test_a_network_is_looked_through_asked_about_and_queued(app, queue, running,
         ("old.h5", b"\x89HDF\r\n\x1a\n", "old HDF5 format"),
         ("old.keras", b"\x89HDF\r\n\x1a\n", "old HDF5 format"),
         ("net.pkl", b"\x80\x04", "a pickle can run any program"),
-        ("half.keras", keras_bytes()[:99], "as a zip it cannot be read"),
-        ("half.zip", b"PK", "The zip is refused as a model"),
-        ("picture.png", b"x", "a model is a .keras file, or a .zip"),
+        ("half.keras", keras_bytes()[:99], "it cannot be read as a zip file"),
+        ("half.zip", b"PK", "This zip file cannot be imported as a model"),
+        ("picture.png", b"x", "choose a .keras file, or a .zip"),
         ("huge.keras", keras_bytes(network(dense(10**9))), "1,000,000 is allowed"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_bad_name_keeps_it_from_being_loaded(app, workspace):
 
 
 def test_a_zipped_model_says_all_itself(app, queue, running, tmp_path):
-    dropped(app, "colours.zip", pack_model_to_bytes(write_tiny_model(tmp_path / "tiny")))
+    dropped(app, "colours.zip", pack_model(write_tiny_model(tmp_path / "tiny")))
     assert "Tiny test model" in said(app)
     assert "models-load-input" not in {one.key for one in app.radio}
     assert widget(app.text_input, "models-load-name-colours.zip").value == "tiny"
@@ -149,7 +149,7 @@ def test_an_address_of_no_loading(app, model, given):
 def test_the_chosen_model_can_be_downloaded(app, model):
     app.run().switch_page("pages/models.py").run()
     assert not app.exception
-    assert inspect_model_zip(io.BytesIO(pack_model_to_bytes(model))).name == "tiny"
+    assert inspect_model_zip(io.BytesIO(pack_model(model))).name == "tiny"
     assert "Download as a zip" in {one.proto.label for one in app.get("download_button")}
 
 

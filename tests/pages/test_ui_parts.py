@@ -1,11 +1,9 @@
 """Text from outside, the picture cache, the choices of the gallery, and the figures of a model."""
 
-import json
-
 import numpy as np
 import pytest
 
-from bloodcell.core.errors import ModelError, StoreError
+from bloodcell.core.errors import StoreError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.imaging.boxes import Box
@@ -13,7 +11,7 @@ from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.reports.numbers import format_count
 from bloodcell.synthetic.gallery import draw_field
 from bloodcell.ui.classify.gallery import find_page, list_choices
-from bloodcell.ui.models.model_library import make_metric_rows, read_metrics
+from bloodcell.ui.models.model_library import make_metric_rows
 from bloodcell.ui.shared.messages import escape_md, format_local_time
 from bloodcell.ui.shared.thumbnails import ThumbnailCache, make_cell_and_field, make_thumbnail, make_tile_crops
 
@@ -141,16 +139,3 @@ def test_figure_rows_give_shares_with_their_intervals():
     assert second["Right"] == "91.2 % (88.0 to 94.0)"
     assert second["Monocyte found"] == "75.0 %"
     assert second["Calibration error"] is None
-
-
-def test_read_metrics(tmp_path):
-    assert read_metrics(tmp_path) == {}
-    (tmp_path / "metrics.json").write_text(json.dumps({"accuracy": 1.0}))
-    assert read_metrics(tmp_path) == {"accuracy": 1.0}
-
-
-@pytest.mark.parametrize(("text", "reason"), [("{", "cannot be read"), ("[1]", "must be a JSON object")])
-def test_read_metrics_refuses_damage(tmp_path, text, reason):
-    (tmp_path / "metrics.json").write_text(text)
-    with pytest.raises(ModelError, match=reason):
-        read_metrics(tmp_path)

@@ -49,7 +49,7 @@ def write_tiny_model(folder: Path) -> Path:
     onnx.save(model, folder / "model.onnx")
     # Nothing is far away: only `known` makes a cell unfamiliar.
     FeatureStatistics(np.zeros((len(CLASS_NAMES), 3), np.float32), np.eye(3, dtype=np.float32)).save(
-        folder / "typical.npz"
+        folder / "feature_statistics.npz"
     )
     spec = {
         "title": "Tiny test model",

@@ -22,9 +22,9 @@ from bloodcell.explain.explanation import read_explanation
 from bloodcell.inference.engine import Engine
 from bloodcell.jobs.files import job_dir, read_history, read_log
 from bloodcell.jobs.store import get_job, list_jobs
-from bloodcell.model_store.folder import list_models
+from bloodcell.model_store.folder import ModelFolder
+from bloodcell.model_store.library import list_models
 from bloodcell.model_store.mask_models import EXAMPLES_FILE, Examples, list_mask_models
-from bloodcell.model_store.provenance import read_provenance
 from bloodcell.review import tables
 from bloodcell.review.batches import get_batch, list_batches
 from bloodcell.review.corrections import list_corrections
@@ -108,8 +108,9 @@ def test_a_model_opens_and_answers_the_same(settings, number):
     model = [model for model in list_models(settings) if not model.is_shipped][number]
     assert [model.name, str(model.folder), model.title] == [expected[name] for name in ("name", "folder", "title")]
     assert (list(model.class_names), model.sha256) == (expected["class_names"], expected["sha256"])
-    assert (model.input, model.has_thresholds) == (expected["input"], expected["is_judged"])
-    assert model.needs_white_cell == expected["needs_white_cell"]
+    io_spec = model.io_spec
+    assert (io_spec.input, io_spec.has_thresholds) == (expected["input"], expected["is_judged"])
+    assert io_spec.needs_white_cell == expected["needs_white_cell"]
     engine = Engine(model.folder)
     height_px, width_px = (expected["description"].get(side, expected["description"]["side_px"]) for side in SIDES)
     noise = np.random.default_rng(0).integers(0, 256, (1, height_px, width_px, 3), dtype=np.uint8)
@@ -119,7 +120,8 @@ def test_a_model_opens_and_answers_the_same(settings, number):
 @pytest.mark.parametrize("number", numbered("models"))
 def test_what_a_model_was_trained_on_is_known(settings, number):
     expected = expect("models", settings)[number]
-    provenance = read_provenance([model for model in list_models(settings) if not model.is_shipped][number].folder)
+    model = [model for model in list_models(settings) if not model.is_shipped][number]
+    provenance = ModelFolder(model.folder).read_provenance()
     sizes = None if provenance is None else [len(hashes) for hashes in astuple(provenance)]
     assert sizes == expected["learned"]
 

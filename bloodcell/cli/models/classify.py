@@ -11,7 +11,7 @@ from bloodcell.core.labels import UNREADABLE
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.sources.uploads import count_paths, read_paths
 from bloodcell.inference.engine import Engine
-from bloodcell.model_store.folder import get_model
+from bloodcell.model_store.library import get_model
 from bloodcell.review.classify_files import classify_files
 from bloodcell.review.result_csv import encode_per_cell, encode_per_image
 

@@ -29,7 +29,7 @@ from bloodcell.evaluation.confident_errors import read_crops_by_file
 from bloodcell.evaluation.leaderboard import build_leaderboard
 from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.evaluation.predict import match_records_to_classes
-from bloodcell.model_store.folder import ModelInfo
+from bloodcell.model_store.library import ModelInfo
 from bloodcell.reports.compare_report import MAX_DISAGREEMENTS, ModelComparison, render_comparison_html
 from bloodcell.reports.numbers import format_count
 

@@ -26,8 +26,8 @@ from bloodcell.evaluation.evaluation_folder import Evaluation, write_evaluation
 from bloodcell.evaluation.leak_check import find_training_datasets
 from bloodcell.evaluation.predict import format_predictions_csv, match_records_to_classes
 from bloodcell.evaluation.selection import EvaluationImages
-from bloodcell.model_store.folder import ModelInfo, get_model, read_model
-from bloodcell.model_store.provenance import read_provenance
+from bloodcell.model_store.folder import METRICS_FILE, ModelFolder
+from bloodcell.model_store.library import ModelInfo, get_model, read_model
 from bloodcell.reports.numbers import format_count
 
 DETAILS = (
@@ -101,7 +101,7 @@ def write_results(out: Path, found: Evaluation, known: Sequence[Record]) -> None
     write_evaluation(out, found)
     write_output(out / "predictions.csv", format_predictions_csv(known, found.to_predictions()).encode())
     measured = found.protocol.to_dict() | found.report.summarise()
-    write_output(out / "metrics.json", (json.dumps(measured, indent=2) + "\n").encode())
+    write_output(out / METRICS_FILE, (json.dumps(measured, indent=2) + "\n").encode())
 
 
 def find_model(name: str) -> ModelInfo:
@@ -110,7 +110,7 @@ def find_model(name: str) -> ModelInfo:
 
 
 def _is_model_folder(name: str) -> bool:
-    return (Path(name) / "spec.json").is_file()
+    return ModelFolder(Path(name)).is_model()
 
 
 def evaluate_records(
@@ -139,7 +139,7 @@ def evaluate_records(
             f"left out: {format_count(left_out.total(), 'image')} of classes that {to_printable(model.name)} does not know"
         )
     groups = renumber_by_first(np.array([group_of[record.file] for record in known]))
-    learned = read_provenance(model.folder)
+    learned = ModelFolder(model.folder).read_provenance()
     others = [] if learned is None else find_training_datasets(learned, load_settings())
     pictures = EvaluationImages(opened.contents, known, groups, set(), dict(left_out), ())
     title = f"{model.name} on {opened.name}" + (f", {how['part']}" if how["part"] else "")

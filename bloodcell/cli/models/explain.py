@@ -1,7 +1,6 @@
 """``explain_crops``: a model and a cell, or the cells of a class, in; a picture of where the model looks out."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -26,7 +25,7 @@ from bloodcell.explain.spec import needs_keras
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse, compute_magnification, crop_model_input
-from bloodcell.model_store.folder import get_model, read_model
+from bloodcell.model_store.library import find_model
 from bloodcell.plots.explanation_maps import find_map_range
 from bloodcell.reports.explanation_sheet import SIDE_PX, draw_layer_sheet, draw_map_sheet
 from bloodcell.reports.numbers import format_count
@@ -79,8 +78,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.layer and args.method != "gradcam":
         raise ExplainError(f"--layer is for --method gradcam. Received: --method {args.method}.")
-    folder = Path(args.model)
-    model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, load_settings())
+    model = find_model(args.model, load_settings())
     out = check_output_file(args.out)
     engine = Engine(model.folder)
     wanted = find_class_index(engine.class_names, args.class_name) if args.class_name else None

@@ -4,8 +4,8 @@ import argparse
 
 from bloodcell.cli.shared.output import check_output_file, print_info, write_output
 from bloodcell.core.settings import load_settings
-from bloodcell.model_store.folder import get_model
-from bloodcell.model_store.model_zip import pack_model_to_bytes
+from bloodcell.model_store.library import get_model
+from bloodcell.model_store.model_zip import pack_model
 
 DETAILS = "`load-model` reads the zip on any computer."
 EXAMPLE = "export-model wbc4 --out wbc4.zip"
@@ -26,6 +26,6 @@ def run(args: argparse.Namespace) -> int:
         If there is no such model, or the file cannot be written.
     """
     out = check_output_file(args.out)
-    write_output(out, pack_model_to_bytes(get_model(args.model, load_settings()).folder))
+    write_output(out, pack_model(get_model(args.model, load_settings()).folder))
     print_info(f"written to {out}; `load-model` takes it in anywhere")
     return 0

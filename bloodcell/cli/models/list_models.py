@@ -4,7 +4,7 @@ import argparse
 
 from bloodcell.cli.shared.output import print_info, print_table
 from bloodcell.core.settings import load_settings
-from bloodcell.model_store.folder import list_models
+from bloodcell.model_store.library import list_models
 
 DETAILS = "Each line gives the name, the classes, the start of the SHA-256 of its network, the title and the folder."
 EXAMPLE = "models"

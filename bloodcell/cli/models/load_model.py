@@ -11,11 +11,11 @@ from bloodcell.core.settings import load_settings
 from bloodcell.jobs.queue import check_result_name
 from bloodcell.model_import.load_spec import KERAS, LoadSpec, detect_format, make_model_name, parse_class_names
 from bloodcell.model_import.sandbox import load_in_sandbox
-from bloodcell.model_store.folder import get_model
 from bloodcell.model_store.inspection.keras_archive import inspect_keras
 from bloodcell.model_store.inspection.keras_sizes import check_class_names
+from bloodcell.model_store.library import get_model
 from bloodcell.model_store.model_zip import inspect_model_zip
-from bloodcell.model_store.publish import publish
+from bloodcell.model_store.publish import publish_model
 
 DETAILS = (
     "The file is inspected without running it, then converted to ONNX and tried on drawn cells in a process with little memory "
@@ -73,12 +73,12 @@ def run(args: argparse.Namespace) -> int:
     spec = LoadSpec(name, str(path), format_, path.name, names, args.input, int(args.levels))
     work_dir = settings.home / f".{name}.loading"
     try:
-        folder, trial = load_in_sandbox(work_dir, spec, _Lines())
-        loaded = get_model(publish(folder, name, settings), settings)
+        folder, smoke_test = load_in_sandbox(work_dir, spec, _Lines())
+        loaded = get_model(publish_model(folder, name, settings), settings)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
-    print_info(f"tried on {trial['n_cells']} drawn cells: {trial['ms_per_cell']} ms a cell")
-    if not loaded.has_thresholds:
+    print_info(f"tried on {smoke_test.n_cells} drawn cells: {smoke_test.ms_per_cell} ms per cell")
+    if not loaded.io_spec.has_thresholds:
         print_info("no thresholds were measured for it: every cell will be marked check")
     print_info(f"the model {loaded.name} is on the shelf: {loaded.folder}")
     return 0

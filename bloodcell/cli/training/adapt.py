@@ -10,10 +10,11 @@ from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.source_spec import SourceSpec
-from bloodcell.model_store.folder import get_model, read_model
+from bloodcell.model_store.folder import ADAPT_FILE
+from bloodcell.model_store.library import find_model
 from bloodcell.model_store.publish import get_unfinished_dir
 from bloodcell.reports.numbers import format_count
-from bloodcell.training.specs.adapt_spec import ADAPT_FILE, AdaptSpec, build_registered_source, find_cells_source
+from bloodcell.training.specs.adapt_spec import AdaptSpec, build_registered_source, find_cells_source
 
 DETAILS = (
     "Part of the cells is held out for validation. The new model is written only if its balanced accuracy on them is higher "
@@ -60,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
     out, settings = Path(args.out), load_settings()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"The run folder {out} is not empty. Choose a new one.")
-    folder = Path(args.model)
-    model = read_model(folder) if (folder / "spec.json").is_file() else get_model(args.model, settings)
+    model = find_model(args.model, settings)
     data_dir, cells = find_cells(args.cells)
     old_data = str(find_data_dir(args.old_data)) if args.old_data else ""
     spec = AdaptSpec(out.name, model.name, cells, old_data=old_data, held_share=args.held_out, seed=args.seed)

@@ -14,7 +14,7 @@ from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.inference.engine import Engine
-from bloodcell.model_store.folder import read_description
+from bloodcell.model_store.folder import CARD_FILE, ModelFolder
 from bloodcell.training.samples.engine_predictions import predict_with_engine
 from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import OOD, Samples, load_samples
@@ -101,19 +101,19 @@ def _train_and_score(
     """
     name, split = called
     cache_dir, folder = load_settings().home / "cache", out / spec.name
-    if not (folder / "README.md").is_file():
+    if not (folder / CARD_FILE).is_file():
         print_info(f"{name}, {split} split")
         from bloodcell.training.fitting.train import train
 
         train(spec, data_dir, folder, cache_dir, TerminalProgress())
     held_out = _load_held_out(spec, honest, data_dir, cache_dir)
-    description = read_description(folder)
+    model_folder = ModelFolder(folder)
     return {
         "variant": name,
         "split": split,
         "protocol": f"fold {spec.fold} of {spec.folds} held out, by {_describe_group(spec)}",
-        "parameters": json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["parameters"],
-        "revision": description["revision"],
+        "parameters": model_folder.read_metrics()["parameters"],
+        "revision": model_folder.read_description().document["revision"],
         **{
             figure: value
             for figure, value in summarise_metrics(predict_with_engine(Engine(folder), held_out)).items()

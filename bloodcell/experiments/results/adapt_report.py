@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bloodcell.core.errors import RunError
-from bloodcell.training.specs.adapt_spec import ADAPT_FILE
+from bloodcell.model_store.folder import ADAPT_FILE
 
 
 class Share(NamedTuple):

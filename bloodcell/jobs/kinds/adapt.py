@@ -1,18 +1,15 @@
 """The kind of job "adapt": a model and a few labelled cells in, a model for that laboratory out if it is better."""
 
-from pathlib import Path
-
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.task import Task, TaskProgress
-from bloodcell.model_store.folder import get_model, read_model
+from bloodcell.model_store.library import find_model
 from bloodcell.training.specs.adapt_spec import AdaptSpec
 
 
 def run(task: Task, spec: AdaptSpec) -> str:
     """Adapt the model; the new one's name. RunError if it is not better: adapt.json is in the job's folder."""
     data_dir = task.find_data_dir()
-    folder = Path(spec.model)
-    model = read_model(folder) if (folder / "spec.json").is_file() else get_model(spec.model, task.settings)
+    model = find_model(spec.model, task.settings)
     task.log("Loading the training library ...")
     from bloodcell.experiments.adapt import MODEL_DIR, run_adapt
 

@@ -11,7 +11,7 @@ def run(task: Task, spec: ExplainSpec) -> str:
     from bloodcell.explain.explain_cells import explain_crops
     from bloodcell.explain.stored_crops import read_crops
     from bloodcell.inference.engine import Engine
-    from bloodcell.model_store.folder import get_model
+    from bloodcell.model_store.library import get_model
 
     model = get_model(spec.model, task.settings)
     if model.sha256 != spec.model_sha256:

@@ -12,13 +12,13 @@ from bloodcell.model_import.load_spec import LoadSpec
 def run(task: Task, spec: LoadSpec) -> str:
     """Load the model in the job's folder; its name in the library."""
     from bloodcell.model_import.sandbox import load_in_sandbox
-    from bloodcell.model_store.publish import publish
+    from bloodcell.model_store.publish import publish_model
 
     work_dir = task.folder / LOADING
     try:
-        folder, trial = load_in_sandbox(work_dir, spec, _Steps(task))
-        task.log(f"tried on {trial['n_cells']} drawn cells: {trial['ms_per_cell']} ms a cell")
-        return publish(folder, task.job.name, task.settings)
+        folder, smoke_test = load_in_sandbox(work_dir, spec, _Steps(task))
+        task.log(f"tried on {smoke_test.n_cells} drawn cells: {smoke_test.ms_per_cell} ms per cell")
+        return publish_model(folder, task.job.name, task.settings)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""An ONNX file from elsewhere, looked through before it is run: plain calculations only, all numbers in the file."""
+"""Inspecting an ONNX file from elsewhere before it is run: plain calculations only, all numbers in the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,12 @@ _DOMAINS: Final = ("", "ai.onnx")
 
 
 def check_onnx(path: Path) -> None:
-    """Look through a network file.
+    """Inspect the network in an ONNX file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
 
     Raises
     ------
@@ -47,8 +52,8 @@ def _check_operators(network: onnx.ModelProto) -> None:
     for node in network.graph.node:
         if node.domain not in _DOMAINS or node.op_type not in ALLOWED_OPERATORS:
             name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-            raise ModelError(f"its operator {name[:80]} is none of the plain ones that are allowed")
-        if any(one.graphs or one.HasField("g") for one in node.attribute):
+            raise ModelError(f"its operator {name[:80]} is not allowed")
+        if any(attribute.graphs or attribute.HasField("g") for attribute in node.attribute):
             raise ModelError(f"its operator {node.op_type} holds a network of its own")
     for tensor in _list_tensors(network.graph):
         if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -60,5 +65,6 @@ def _list_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
     for node in graph.node:
-        for one in node.attribute:
-            yield from (one.t, *one.tensors, one.sparse_tensor.values, one.sparse_tensor.indices)
+        for attribute in node.attribute:
+            sparse = attribute.sparse_tensor
+            yield from (attribute.t, *attribute.tensors, sparse.values, sparse.indices)

@@ -1,6 +1,6 @@
-"""What may stand in the config.json of a .keras file: layers that only calculate, written out one by one.
+"""What the config.json of a .keras file may hold: layers that only calculate, written out one by one.
 
-What is not here is refused, whatever it is: Lambda and TFSMLayer run code of the file's own, layers of text read files.
+All else is refused, whatever it is: Lambda and TFSMLayer run code of the file's own, text layers read files.
 """
 
 from typing import Final
@@ -42,41 +42,54 @@ PARTS: Final = {
     "keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}),
     "keras": frozenset({"DTypePolicy"}),
 }
-# Values that Keras writes as objects; each with what its `config` must be checked for elsewhere.
+# Values that Keras writes as objects; `keras_archive` checks their `config`.
 VALUES: Final = frozenset({"__keras_tensor__", "__numpy__", "__tensor__", "__slice__", "__ellipsis__"})
 
 REFUSAL_REASONS: Final = {
-    "Lambda": "it holds Python code, which would run here",
-    "__lambda__": "it holds Python code, which would run here",
+    "Lambda": "it holds Python code that would be run here",
+    "__lambda__": "it holds Python code that would be run here",
     "function": "a function in it would be called here",
     "TFSMLayer": "it runs a TensorFlow program from another file",
-    "TorchModuleWrapper": "it holds pickled code, which would run here",
-    "JaxLayer": "it holds code, which would run here",
-    "FlaxLayer": "it holds code, which would run here",
-    "__typespec__": "it names a type by its place in a program",
+    "TorchModuleWrapper": "it holds pickled code that would be run here",
+    "JaxLayer": "it holds code that would be run here",
+    "FlaxLayer": "it holds code that would be run here",
+    "__typespec__": "it refers to a type inside a program",
 }
 
 
 def find_problem(module: object, class_name: object, registered_name: object) -> str:
-    """Why an object of a config.json is refused; "" where it is plain.
+    """Say why an object of a config.json is refused.
 
     Parameters
     ----------
-    module, class_name, registered_name : as they stand there, of any type
+    module, class_name, registered_name : object
+        As they stand there, of any type.
+
+    Returns
+    -------
+    str
+        The rest of a sentence; "" where the object is allowed.
+
+    Examples
+    --------
+    >>> find_problem("keras.layers", "Dense", None)
+    ''
+    >>> find_problem("subprocess", "Popen", None)
+    'its part Popen is from subprocess, not from Keras'
     """
     if not isinstance(class_name, str):
-        return "it has a layer without a name of its kind"
+        return "it has a layer without a class name"
     if class_name in REFUSAL_REASONS:
         return f"its part {class_name} is not allowed: {REFUSAL_REASONS[class_name]}"
     if class_name in VALUES and module is None and registered_name is None:
         return ""
     if registered_name not in (None, class_name):
-        return f"its part {registered_name} is somebody's own, whose code is not here"
+        return f"its part {registered_name} is custom code, which is not available here"
     if not isinstance(module, str):
-        return f"its part {class_name} does not say which module of Keras it is from"
-    known = LAYERS if module == "keras.layers" else OPERATIONS.get(module) or PARTS.get(module) or frozenset()
-    if class_name in known or (module, class_name) in MODELS:
+        return f"its part {class_name} does not name its Keras module"
+    allowed = LAYERS if module == "keras.layers" else OPERATIONS.get(module) or PARTS.get(module) or frozenset()
+    if class_name in allowed or (module, class_name) in MODELS:
         return ""
     if module.split(".")[0] != "keras":
         return f"its part {class_name} is from {module}, not from Keras"
-    return f"its part {module}.{class_name} is none of the plain layers that are allowed"
+    return f"its part {module}.{class_name} is not among the layers that are allowed"

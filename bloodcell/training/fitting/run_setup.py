@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from bloodcell.core.progress import Control, raise_if_stopped
 from bloodcell.datasets.catalog.open_sources import read_source_split
+from bloodcell.model_store.folder import HISTORY_FILE
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.fitting.phases import Work
-from bloodcell.training.output.history import HISTORY_FILE, write_history
+from bloodcell.training.output.history import write_history
 from bloodcell.training.samples.folds import NOT_USED, assign_folds
 from bloodcell.training.samples.samples import Samples, load_samples
 from bloodcell.training.specs.train_spec import TrainSpec

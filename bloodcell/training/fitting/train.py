@@ -12,13 +12,20 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from bloodcell.core.errors import RunError
-from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control
 from bloodcell.inference.ood import FeatureStatistics
-from bloodcell.model_store.io_spec import MASK_FILE, ModelIOSpec
-from bloodcell.model_store.model_zip import KERAS_FILE
+from bloodcell.model_store.folder import (
+    FEATURE_STATISTICS_FILE,
+    HISTORY_FILE,
+    KERAS_FILE,
+    MASK_FILE,
+    NETWORK_FILE,
+    OUT_OF_FOLD_FILE,
+    ModelFolder,
+)
+from bloodcell.model_store.io_spec import ModelIOSpec
 from bloodcell.model_store.publish import get_unfinished_dir
-from bloodcell.networks.builders.saved import save_network
+from bloodcell.networks.builders.keras_file import save_network
 from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.fitting.cross_validation import predict_out_of_fold
 from bloodcell.training.fitting.export import export_onnx
@@ -27,7 +34,7 @@ from bloodcell.training.fitting.predictions import compute_feature_statistics, p
 from bloodcell.training.fitting.run_setup import open_training_run
 from bloodcell.training.output.calibration import calibrate
 from bloodcell.training.output.description import describe_model
-from bloodcell.training.output.history import HISTORY_FILE, write_history
+from bloodcell.training.output.history import write_history
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.output.provenance import collect_provenance
 from bloodcell.training.samples.imbalance import select_training_samples
@@ -35,7 +42,6 @@ from bloodcell.training.samples.samples import Samples, build_io_spec, find_mask
 from bloodcell.training.specs.train_spec import TrainSpec
 
 # Answers of the runs that the thresholds come from, in the order of `load_samples`.
-OUT_OF_FOLD_FILE = "out_of_fold.npz"
 MODEL_DIR = "model"
 
 
@@ -107,9 +113,11 @@ def train_in_folder(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: 
         shutil.copyfile(masks, model_dir / MASK_FILE)
     io_spec = _write_model(model_dir, fitted, feature_statistics, samples, spec)
     description = describe_model(spec, io_spec, samples, training_samples, fitted.scaling, calibration.settings)
-    collect_provenance(spec, data_dir, training_samples, None if spec.fold < 0 else held_out).save(model_dir)
-    write_json(model_dir / "spec.json", description)
-    write_json(model_dir / "metrics.json", metrics)
+    provenance = collect_provenance(spec, data_dir, training_samples, None if spec.fold < 0 else held_out)
+    folder = ModelFolder(model_dir)
+    folder.write_provenance(provenance)
+    folder.write_description(description)
+    folder.write_metrics(metrics)
     write_history(model_dir / HISTORY_FILE, fitted.rows)
     write_model_card(model_dir, description, metrics)
     return metrics
@@ -118,11 +126,11 @@ def train_in_folder(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: 
 def _write_model(
     model_dir: Path, fitted: Fitted, feature_statistics: FeatureStatistics, samples: Samples, spec: TrainSpec
 ) -> ModelIOSpec:
-    feature_statistics.save(model_dir / "typical.npz")
+    feature_statistics.save(model_dir / FEATURE_STATISTICS_FILE)
     save_network(fitted.model, model_dir / KERAS_FILE)
     some = cut_centre_crops(samples.stored_crops[:: max(1, len(samples.stored_crops) // 64)], spec)
     with contextlib.redirect_stdout(io.StringIO()):
-        outputs = export_onnx(fitted.model, model_dir / "model.onnx", some)
+        outputs = export_onnx(fitted.model, model_dir / NETWORK_FILE, some)
     return replace(build_io_spec(spec), outputs=outputs)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.training.specs.masks_spec import DRAWN, MasksSpec
 
 
@@ -42,4 +43,4 @@ def write_mask_card(folder: Path, spec: MasksSpec, metrics: dict[str, Any]) -> N
         f"{spec.source.name}: {trained_on['images']} pictures of {trained_on['source_cells']} source cells. {metrics['left_out']}"
         " others were left out: they could not be read, have no mask, or are in no part of the split.",
     ]
-    (folder / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ModelFolder(folder).write_card("\n".join(lines) + "\n")

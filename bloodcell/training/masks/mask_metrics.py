@@ -82,7 +82,7 @@ def _score_image(engine: MaskEngine, pairs: Pairs, record: Record) -> dict[str, 
     if pair is None:
         return None
     rgb, wanted = pair
-    mask = engine.mask(rgb)
+    mask = engine.predict_mask(rgb)
     scores = {"dice": dice(mask, wanted), "iou": intersection_over_union(mask, wanted)}
     if pairs.drawn is not None:
         scores["dice_of_otsu"] = dice(mask_cell_by_otsu(rgb), wanted)
@@ -106,8 +106,8 @@ def _build_examples(engine: MaskEngine, pairs: list, rows: list[dict[str, Any]])
     rgb = np.stack([resize_image(picture, *size) for (picture, _), _ in there])
     return Examples(
         rgb=rgb,
-        wanted=np.stack([resize_mask(mask, *size) > 0 for (_, mask), _ in there]),
-        given=np.stack([engine.mask(picture) for picture in rgb]),
+        true_mask=np.stack([resize_mask(mask, *size) > 0 for (_, mask), _ in there]),
+        predicted_mask=np.stack([engine.predict_mask(picture) for picture in rgb]),
         dice=np.array([row["dice"] for _, row in there]),
         file=[row["file"] for _, row in there],
     )

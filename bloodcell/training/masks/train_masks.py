@@ -16,17 +16,17 @@ import tensorflow as tf
 from bloodcell.core.errors import RunError
 from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control
-from bloodcell.model_store.io_spec import MASK_FILE
-from bloodcell.model_store.mask_models import EXAMPLES_FILE, MASKS_KIND, METRICS_FILE
-from bloodcell.model_store.versions import read_revision, versions
-from bloodcell.networks.builders.saved import save_network
+from bloodcell.model_store.folder import HISTORY_FILE, MASK_FILE, METRICS_FILE, SPEC_FILE
+from bloodcell.model_store.mask_models import EXAMPLES_FILE, MASK_KERAS_FILE, MASKS_KIND
+from bloodcell.model_store.versions import read_revision, read_versions
+from bloodcell.networks.builders.keras_file import save_network
 from bloodcell.training.fitting.callbacks import Work
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, hash_arrays, open_or_create_checkpoints
 from bloodcell.training.fitting.export import export_mask_onnx
 from bloodcell.training.masks.fit_unet import fit_unet
 from bloodcell.training.masks.mask_card import write_mask_card
 from bloodcell.training.masks.mask_metrics import measure_masks
-from bloodcell.training.output.history import HISTORY_FILE, MASK_COLUMNS, write_history
+from bloodcell.training.output.history import MASK_COLUMNS, write_history
 from bloodcell.training.output.result_folder import create_result_folder, write_table
 from bloodcell.training.samples.mask_samples import MaskSamples, load_mask_samples
 from bloodcell.training.specs.masks_spec import MasksSpec
@@ -91,10 +91,10 @@ def train_mask_model(work_dir: Path, spec: MasksSpec, data_dir: Path, cache_dir:
         "height_px": spec.height_px,
         "width_px": spec.width_px,
         "training": asdict(spec),
-        "versions": versions(),
+        "versions": read_versions(),
         "revision": read_revision(),
     }
-    write_json(result / "spec.json", description)
+    write_json(result / SPEC_FILE, description)
     write_json(result / METRICS_FILE, metrics)
     write_table(result / HELD_OUT_TABLE, measured.rows)
     write_history(result / HISTORY_FILE, rows, MASK_COLUMNS)
@@ -106,7 +106,7 @@ def train_mask_model(work_dir: Path, spec: MasksSpec, data_dir: Path, cache_dir:
 
 
 def _write_network(model: keras.Model, folder: Path, samples: MaskSamples) -> None:
-    save_network(model, folder / "mask.keras")
+    save_network(model, folder / MASK_KERAS_FILE)
     some = samples.pairs[:: max(1, len(samples.pairs) // N_CHECK_IMAGES)][..., :3]
     with contextlib.redirect_stdout(io.StringIO()):
         export_mask_onnx(model, folder / MASK_FILE, some)

@@ -7,7 +7,7 @@ import numpy as np
 from bloodcell.imaging.crop import BACKGROUND_LEVEL
 from bloodcell.imaging.scale import FIXED, Scaling
 from bloodcell.model_store.io_spec import CELL, ModelIOSpec
-from bloodcell.model_store.versions import read_revision, versions
+from bloodcell.model_store.versions import read_revision, read_versions
 from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -54,7 +54,7 @@ def describe_model(
         "name": spec.name,
         "title": spec.title or spec.name,
         "class_names": list(spec.class_names),
-        **io_spec.to_description(),
+        **io_spec.to_dict(),
         "scaling": f"levels 0-255{balanced}; {SCALING_PHRASES[scaling.name]} inside the graph",
         **({} if scaling.name in FIXED else {"scaling_statistics": _describe_scaling(scaling)}),
         "calibration": calibration,
@@ -67,7 +67,7 @@ def describe_model(
             for index, name in enumerate(spec.class_names)
         },
         "training": asdict(spec),
-        "versions": versions(),
+        "versions": read_versions(),
         "revision": read_revision(),
     }
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from bloodcell.core.io import write_atomic
 from bloodcell.training.specs.train_spec import TrainSpec
 
-HISTORY_FILE = "history.csv"
 COLUMNS = ("fit", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced", "rate", "seconds")
 # Of a network of masks: accuracy is the share of pixels that are right, Dice and IoU are means over held-back pictures.
 MASK_COLUMNS = (

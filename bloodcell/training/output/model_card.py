@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.model_store.io_spec import CELL, MASK_NONE, read_io_spec
 from bloodcell.networks.settings import FROM_SCRATCH
 
@@ -56,7 +57,7 @@ def write_model_card(run_dir: Path, description: dict[str, Any], metrics: dict[s
             "",
             "Crops of other cells, where the data have them, and of drawn things taught it what is unfamiliar.",
         ]
-    (run_dir / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ModelFolder(run_dir).write_card("\n".join(lines) + "\n")
 
 
 def _describe_input(description: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ def collect_provenance(
     DatasetError
         If a source is no longer there.
     """
-    return Provenance.of(
+    return Provenance.from_sha256(
         _hash_images(spec, data_dir, training_samples), _hash_images(spec, data_dir, held_out) if held_out else ()
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.core.io import encode_csv, write_atomic
+from bloodcell.model_store.folder import SPEC_FILE
 from bloodcell.training.output.history import write_history
 
 # Inside a run's working folder; it is moved to where it shall be once it is whole.
@@ -14,7 +15,7 @@ HISTORIES_DIR = "history"
 TRIALS_FILE, KFOLD_FILE, SEARCH_FILE = "trials.json", "kfold.json", "search.json"
 # A row a trial: in the result, and before that in the folder of the run.
 TRIALS_TABLE = "trials.csv"
-BEST_FILE = "spec.json"
+BEST_FILE = SPEC_FILE
 METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 # States of the trials of a search.
 DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged", "impossible", "broken off"

@@ -11,6 +11,7 @@ import numpy as np
 from bloodcell.core.errors import DatasetError, ModelError, SpecError
 from bloodcell.datasets.catalog.open_sources import open_source, resolve_source_cells
 from bloodcell.datasets.catalog.source_spec import SourceSpec
+from bloodcell.model_store.folder import KERAS_FILE
 from bloodcell.model_store.io_spec import read_io_spec
 from bloodcell.networks.registry import BY_STEPS, get_network
 from bloodcell.training.samples.samples import build_io_spec
@@ -71,8 +72,8 @@ def build_continuation_spec(spec: AdaptSpec, model_dir: Path, description: dict[
         )
     if replace(build_io_spec(train), outputs=()) != replace(read_io_spec(description, spec.model), outputs=()):
         raise ModelError(f"spec.json of the model {spec.model} contradicts its own training settings.")
-    if not (model_dir / "model.keras").is_file():
-        raise ModelError(f"The model folder {model_dir.name} lacks model.keras, so it cannot be adapted.")
+    if not (model_dir / KERAS_FILE).is_file():
+        raise ModelError(f"The model folder {model_dir.name} lacks {KERAS_FILE}, so it cannot be adapted.")
     return train
 
 

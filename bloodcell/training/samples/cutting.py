@@ -75,7 +75,7 @@ def cut_whole_image(framing: Framing, images: Contents, record: Record) -> tuple
     rgb = read_record_image(images, record)
     if rgb is None:
         return ()
-    return (framing.cut(framing.hide_background(rgb), Box(0, 0, *rgb.shape[:2])),)
+    return (framing.make_input(framing.hide_background(rgb), Box(0, 0, *rgb.shape[:2])),)
 
 
 def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
@@ -87,7 +87,7 @@ def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.nda
     if not finding.boxes:
         return ()
     box = max(finding.boxes, key=lambda box: box.area_px)
-    cell = framing.cut(framing.hide_background(rgb, finding.background_rgb), box, finding.background_rgb)
+    cell = framing.make_input(framing.hide_background(rgb, finding.background_rgb), box, finding.background_rgb)
     return cell, _find_lookalike_crop(framing, rgb, finding.boxes)
 
 
@@ -114,5 +114,5 @@ def _find_lookalike_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ..
             finding = find_white_cells(corner)
             if finding.boxes:
                 background = finding.background_rgb
-                return framing.cut(framing.hide_background(corner, background), finding.boxes[0], background)
+                return framing.make_input(framing.hide_background(corner, background), finding.boxes[0], background)
     return None

@@ -17,7 +17,8 @@ from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.inference.framing import Framing
-from bloodcell.model_store.io_spec import ALL_OUTPUTS, CELL, FEATURES, LOGITS, MASK_FILE, ModelIOSpec
+from bloodcell.model_store.folder import MASK_FILE
+from bloodcell.model_store.io_spec import ALL_OUTPUTS, CELL, FEATURES, LOGITS, ModelIOSpec
 from bloodcell.training.samples.crop_store import StoredCrops
 from bloodcell.training.samples.cutting import Cutter, cut_cell, cut_whole_image, write_crops
 from bloodcell.training.samples.source_cache import (
@@ -205,7 +206,7 @@ def _find_parts(source: SourceSpec, data_dir: Path, files: list[str]) -> list[st
 
 def _compute_cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
     masks = _hash_file(find_mask_file(spec, data_dir))
-    framing = [CACHE_VERSION, build_stored_io_spec(spec).to_description(), masks, source.layout]
+    framing = [CACHE_VERSION, build_stored_io_spec(spec).to_dict(), masks, source.layout]
     labels = [{"file": record.file, "label": record.label} for record in records]
     return hash_content([framing, read_file_stamps(source, data_dir, records), labels])
 

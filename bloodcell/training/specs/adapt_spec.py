@@ -20,7 +20,6 @@ from bloodcell.training.specs.train_spec import TrainSpec
 CELLS_CSV = "cells.csv"
 CELLS_NAME = "cells"
 
-ADAPT_FILE = "adapt.json"
 # How the reason starts when an adapted model is refused by the rule.
 REFUSAL_PREFIX = "The adapted model was not kept"
 ACCEPTANCE_RULE = (

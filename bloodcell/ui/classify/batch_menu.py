@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.model_store.folder import ModelInfo, find_io_spec
+from bloodcell.model_store.library import ModelInfo, find_io_spec
 from bloodcell.reports.numbers import format_count
 from bloodcell.review.batches import (
     MAX_NAME_CHARS,

@@ -8,8 +8,8 @@ import streamlit as st
 from bloodcell.core.errors import BloodcellError, ModelError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.sources.uploads import read_uploads
-from bloodcell.model_store.folder import ModelInfo, get_model, list_models
 from bloodcell.model_store.io_spec import IMAGE, ModelIOSpec
+from bloodcell.model_store.library import ModelInfo, get_model, list_models
 from bloodcell.reports.numbers import format_count
 from bloodcell.review.batches import MAX_NAME_CHARS, Batch
 from bloodcell.review.images import list_waiting_images
@@ -35,21 +35,21 @@ def ask_model() -> ModelInfo | None:
     model = models[0]
     if len(models) > 1:
         model = st.selectbox("Model", models, format_func=describe_model, key=_MODEL_KEY, bind="query-params")
-    show_limits(model)
+    show_limits(model.io_spec)
     return model
 
 
-def show_limits(model: ModelInfo | ModelIOSpec) -> None:
+def show_limits(io_spec: ModelIOSpec) -> None:
     """Say so where a model does not name every cell, or is not judged."""
-    if not model.has_thresholds:
+    if not io_spec.has_thresholds:
         st.warning(
             "Nothing was measured that says when this model can be trusted: every cell is marked Check, none is Confident "
             "or Unfamiliar.",
             icon=":material/visibility:",
         )
-    if model.input == IMAGE:
+    if io_spec.input == IMAGE:
         words = "of several white cells in one picture only the largest is named."
-        if not model.needs_white_cell:
+        if not io_spec.needs_white_cell:
             words = "give it one cell a picture. It names every picture, whatever is in it."
         st.info(f"This model looks at the whole picture: {words}", icon=":material/crop_free:")
 

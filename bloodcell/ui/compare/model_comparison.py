@@ -11,7 +11,8 @@ from bloodcell.evaluation.compare import compare_evaluations, find_disagreements
 from bloodcell.evaluation.derived import build_ensemble
 from bloodcell.evaluation.evaluation_folder import read_box
 from bloodcell.evaluation.library import EvaluationInfo, store_evaluation
-from bloodcell.model_store.folder import get_model
+from bloodcell.model_store.folder import HISTORY_FILE
+from bloodcell.model_store.library import get_model
 from bloodcell.plots import theme
 from bloodcell.plots.confusion import COUNTS, ROW_NORMALISED, plot_confusion_difference, plot_confusion_matrix
 from bloodcell.plots.training import plot_accuracy_curves, plot_loss_curves
@@ -149,7 +150,7 @@ def show_curves(chosen: list[EvaluationInfo]) -> None:
     for one in chosen:
         name = one.protocol.model
         try:
-            runs[name] = pd.read_csv(get_model(name, load_settings()).folder / "history.csv")
+            runs[name] = pd.read_csv(get_model(name, load_settings()).folder / HISTORY_FILE)
         except (OSError, ValueError, BloodcellError):
             missing.append(name)
     if missing:

@@ -12,7 +12,7 @@ from bloodcell.datasets.sources.uploads import read_uploads
 from bloodcell.imaging.read import encode_jpeg, read_rgb
 from bloodcell.inference.pipeline import analyse
 from bloodcell.inference.results import ImageResult
-from bloodcell.model_store.folder import ModelInfo, list_models
+from bloodcell.model_store.library import ModelInfo, list_models
 from bloodcell.plots import theme
 from bloodcell.plots.cell_images import draw_boxes
 from bloodcell.ui.shared import resources

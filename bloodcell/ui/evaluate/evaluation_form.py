@@ -13,7 +13,7 @@ from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.jobs import store
 from bloodcell.jobs.kinds.evaluate import EVALUATE
 from bloodcell.jobs.store import Job
-from bloodcell.model_store.folder import ModelInfo, list_models
+from bloodcell.model_store.library import ModelInfo, list_models
 from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.evaluate.evaluation_library import schedule_opening

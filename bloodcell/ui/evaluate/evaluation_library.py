@@ -16,7 +16,7 @@ from bloodcell.evaluation.evaluation_folder import Evaluation, read_evaluation
 from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.library import EvaluationInfo, list_evaluations, remove_evaluation, store_evaluation
 from bloodcell.evaluation.metrics.report import EvaluationReport
-from bloodcell.model_store.folder import ModelInfo, get_model
+from bloodcell.model_store.library import ModelInfo, get_model
 from bloodcell.reports.evaluation_words import describe_dataset, list_remarks
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.evaluate import report_download

@@ -1,18 +1,17 @@
 """The shelf of models: a table of all, and the chosen one's card and figures."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from bloodcell.core.errors import ModelError
-from bloodcell.model_store.folder import ModelInfo
-from bloodcell.model_store.model_zip import pack_model_to_bytes
+from bloodcell.model_store.folder import ModelFolder
+from bloodcell.model_store.library import ModelInfo
+from bloodcell.model_store.model_zip import pack_model
 from bloodcell.plots import theme
 from bloodcell.ui.shared.messages import escape_md
 
@@ -34,7 +33,7 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
             "Name": [model.name for model in models],
             "Title": [model.title for model in models],
             "Classes": [", ".join(map(theme.format_label, model.class_names)) for model in models],
-            "Thresholds": ["measured" if model.has_thresholds else "none: all Check" for model in models],
+            "Thresholds": ["measured" if model.io_spec.has_thresholds else "none: all Check" for model in models],
             "Fingerprint": [model.sha256[:12] for model in models],
         }
     )
@@ -49,7 +48,7 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
 def show_metrics(model: ModelInfo) -> None:
     """Show what was measured for a model, with intervals where there are any."""
     try:
-        rows = make_metric_rows(read_metrics(model.folder))
+        rows = make_metric_rows(ModelFolder(model.folder).read_metrics())
     except (TypeError, ValueError, AttributeError) as error:  # of a model from elsewhere
         raise ModelError(f"The figures of the model {model.name} make no sense.") from error
     st.subheader("Figures", anchor=False)
@@ -66,7 +65,7 @@ def show_metrics(model: ModelInfo) -> None:
 def show_card(model: ModelInfo) -> None:
     """Show the model's card."""
     try:
-        text = (model.folder / "README.md").read_text(encoding="utf-8")
+        text = ModelFolder(model.folder).card_file.read_text(encoding="utf-8")
     except FileNotFoundError:
         st.caption("This model has no card.")
         return
@@ -81,7 +80,7 @@ def offer_download(model: ModelInfo) -> None:
     """Offer the model's folder as a zip, made when it is asked for."""
     st.download_button(
         "Download as a zip",
-        data=partial(pack_model_to_bytes, model.folder),
+        data=partial(pack_model, model.folder),
         file_name=f"{model.name}.zip",
         mime="application/zip",
         icon=":material/download:",
@@ -89,26 +88,6 @@ def offer_download(model: ModelInfo) -> None:
         on_click="ignore",
         help="All files of the model. Load a model, on this page of any Bloodcell, takes it in, and it answers the same.",
     )
-
-
-def read_metrics(folder: Path) -> dict[str, Any]:
-    """Read metrics.json of a model folder; an empty dict where there is none.
-
-    Raises
-    ------
-    ModelError
-        If it is there but is no JSON object.
-    """
-    path = folder / "metrics.json"
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"The figures in {path} cannot be read: {error}.") from error
-    if not isinstance(metrics, dict):
-        raise ModelError(f"The figures in {path} must be a JSON object. Received: {type(metrics).__name__}.")
-    return metrics
 
 
 def make_metric_rows(metrics: dict[str, Any]) -> list[dict[str, str | None]]:

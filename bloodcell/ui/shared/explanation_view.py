@@ -27,7 +27,7 @@ from bloodcell.inference.pipeline import compute_magnification, crop_model_input
 from bloodcell.jobs import explanations, store
 from bloodcell.jobs.kinds.explain import EXPLAIN
 from bloodcell.jobs.store import Job
-from bloodcell.model_store.folder import ModelInfo
+from bloodcell.model_store.library import ModelInfo
 from bloodcell.plots import theme
 from bloodcell.plots.explanation_maps import find_map_range, plot_map, render_channel
 from bloodcell.reports.numbers import format_count

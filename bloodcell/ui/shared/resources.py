@@ -12,7 +12,7 @@ from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.db.database import open_database
 from bloodcell.inference.engine import Engine
 from bloodcell.jobs.queue import JobQueue
-from bloodcell.model_store.folder import ModelInfo
+from bloodcell.model_store.library import ModelInfo
 
 
 def get_database() -> Database:

@@ -14,7 +14,8 @@ from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.source_spec import DATASET, SourceSpec
 from bloodcell.jobs.kinds.adapt import ADAPT
 from bloodcell.jobs.store import NewJob
-from bloodcell.model_store.folder import ModelInfo, list_models, read_description
+from bloodcell.model_store.folder import ModelFolder
+from bloodcell.model_store.library import ModelInfo, list_models
 from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.training.samples.adapt_cells import (
@@ -95,7 +96,7 @@ def ask() -> JobRequest | None:
     def make() -> NewJob:
         spec = AdaptSpec(name.strip(), model.name, source, **settings)
         build_continuation_spec(
-            spec, model.folder, read_description(model.folder)
+            spec, model.folder, ModelFolder(model.folder).read_description().document
         )  # refuses settings that make no sense
         check_cells(spec, cells)
         if spec.old_data and not Path(spec.old_data).is_dir():
@@ -112,7 +113,7 @@ def _choose_model() -> tuple[ModelInfo, TrainSpec] | None:
     for model in list_models(load_settings()):
         probe = replace(_DEFAULTS, model=model.name)
         try:
-            description = read_description(model.folder)
+            description = ModelFolder(model.folder).read_description().document
             build_continuation_spec(probe, model.folder, description)
             usable[model.name] = model, probe.read_previous_training(description)
         except BloodcellError as error:

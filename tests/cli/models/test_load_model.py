@@ -9,7 +9,7 @@ from bloodcell.cli import main
 from bloodcell.core.settings import load_settings
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
-from bloodcell.model_store.folder import get_model, list_models
+from bloodcell.model_store.library import get_model, list_models
 from bloodcell.synthetic.gallery import draw_sample_set
 from tests.model_import.sandboxed.test_onnx_check import SHIPPED
 from tests.model_store.keras_files import keras_bytes, layer, network
@@ -35,7 +35,7 @@ def test_a_keras_file_becomes_a_model_and_its_zip_the_same_model(home, tmp_path,
     args = ["load-model", str(SHIPPED / "model.keras"), "--classes", ",".join(names), "--name", "loaded"]
     assert main.main(args) == 0
     said = capsys.readouterr().err
-    assert "Writing it for ONNX Runtime and comparing the answers ..." in said
+    assert "Exporting it to ONNX and comparing the predictions ..." in said
     assert "no thresholds were measured for it: every cell will be marked check" in said
     settings = load_settings()
     folder = get_model("loaded", settings).folder
@@ -47,7 +47,7 @@ def test_a_keras_file_becomes_a_model_and_its_zip_the_same_model(home, tmp_path,
     assert theirs.probs == pytest.approx(powers / powers.sum(axis=1, keepdims=True), abs=1e-4)
     results = list(analyse(engine, [data for _, data in draw_sample_set(3)]))
     assert {cell.status for result in results for cell in result.cells} == {"check"}
-    assert "every cell is marked check" in (folder / "README.md").read_text()
+    assert "every cell gets the status check" in (folder / "README.md").read_text()
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["parameters"] == json.loads((SHIPPED / "metrics.json").read_text())["parameters"]
     assert metrics["loading"]["largest_difference"] < 1e-3
@@ -68,17 +68,17 @@ def test_what_is_refused_is_one_line(home, tmp_path, capsys):
     assert "There is no file" in error(capsys, tmp_path / "none.keras")
     assert "old HDF5 format" in error(capsys, file("net.h5", b"x"), "--classes", "A,B")
     assert "needs 2 to 1,000 class names. Received: 0" in error(capsys, plain)
-    assert "tells 4 classes apart. Received: 2 class names" in error(capsys, plain, "--classes", "A,B")
+    assert "has 4 classes. Received: 2 class names" in error(capsys, plain, "--classes", "A,B")
     assert "must begin with a letter" in error(capsys, plain, "--classes", "A,B,C,D", "--name", "../evil")
     hostile = file("code.keras", keras_bytes(network(layer("Lambda", function="os.system"))))
     assert "Lambda is not allowed" in error(capsys, hostile, "--classes", "A,B,C,D")
     assert "leave out --classes" in error(capsys, file("a.zip", b"PK"), "--classes", "A,B")
-    assert "The zip is refused as a model" in error(capsys, file("a.zip", b"PK"))
+    assert "This zip file cannot be imported as a model" in error(capsys, file("a.zip", b"PK"))
     assert not [model for model in list_models(load_settings()) if not model.is_shipped]
 
 
 def test_export_needs_a_model_and_a_place(home, tmp_path, capsys):
     assert main.main(["export-model", "none", "--out", str(tmp_path / "a.zip")]) == 1
-    assert "There is no model 'none' on the shelf" in capsys.readouterr().err
+    assert "There is no model 'none' in the model library" in capsys.readouterr().err
     assert main.main(["export-model", SHIPPED.name, "--out", str(tmp_path / "gone" / "a.zip")]) == 1
     assert "does not exist" in capsys.readouterr().err

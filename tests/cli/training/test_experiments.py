@@ -136,7 +136,7 @@ def test_what_cannot_be_tried(tmp_path, capsys):
 
 def test_cells_and_models_that_are_not_there(tmp_path, capsys):
     assert run("adapt", "nothing", tmp_path, "--out", tmp_path / "out") == 1
-    assert "There is no model 'nothing' on the shelf" in capsys.readouterr().err
+    assert "There is no model 'nothing' in the model library" in capsys.readouterr().err
     assert run("adapt", "wbc4", "nothing", "--out", tmp_path / "out") == 1
     assert "nothing" in capsys.readouterr().err
     (tmp_path / "out").mkdir()

@@ -16,8 +16,8 @@ from bloodcell.jobs.files import job_dir, read_history
 from bloodcell.jobs.kinds.masks import MASKS
 from bloodcell.jobs.store import NewJob, add_job, claim_next, list_jobs
 from bloodcell.jobs.task import Task
-from bloodcell.model_store.folder import list_models
-from bloodcell.model_store.io_spec import MASK_FILE
+from bloodcell.model_store.folder import MASK_FILE
+from bloodcell.model_store.library import list_models
 from bloodcell.model_store.mask_models import list_mask_models
 from bloodcell.training.fitting.train import train
 from bloodcell.training.specs.train_spec import TrainSpec

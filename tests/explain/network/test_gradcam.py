@@ -25,7 +25,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def shipped():
-    from bloodcell.networks.builders.saved import load_network
+    from bloodcell.networks.builders.keras_file import load_network
 
     return load_network(SHIPPED)
 

@@ -16,7 +16,7 @@ from bloodcell.jobs.files import job_dir, read_log
 from bloodcell.jobs.kinds.explain import EXPLAIN
 from bloodcell.jobs.queue import JobQueue
 from bloodcell.jobs.task import Task
-from bloodcell.model_store.folder import get_model
+from bloodcell.model_store.library import get_model
 from tests.explain.nucleus_net import SIDE_PX, cell, nucleus_model
 from tests.inference.net import crops as plain_crops
 from tests.inference.net import write_net

@@ -13,8 +13,8 @@ from bloodcell.jobs.model_files import RETENTION_DAYS, store_model_file
 from bloodcell.jobs.store import add_job, claim_next
 from bloodcell.jobs.task import Task
 from bloodcell.model_import.load_spec import LoadSpec
-from bloodcell.model_store.folder import read_model
-from bloodcell.model_store.model_zip import pack_model_to_bytes
+from bloodcell.model_store.library import read_model
+from bloodcell.model_store.model_zip import pack_model
 from tests.pages.tiny_model import write_tiny_model
 
 
@@ -30,7 +30,7 @@ def task_of(db, settings, data):
 
 def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
     folder = write_tiny_model(tmp_path / "source" / "tiny")
-    task = task_of(db, settings, pack_model_to_bytes(folder))
+    task = task_of(db, settings, pack_model(folder))
     assert LOAD.run_job(task) == "tiny"
     assert read_model(settings.runs_dir / "tiny").sha256 == read_model(folder).sha256
     assert task.progress()["phase"] == "loading"
@@ -41,7 +41,7 @@ def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
 
 def test_a_hostile_file_leaves_its_reason_and_nothing_else(db, settings, tmp_path):
     task = task_of(db, settings, b"PK no zip")
-    with pytest.raises(ModelError, match="The zip is refused as a model"):
+    with pytest.raises(ModelError, match="This zip file cannot be imported as a model"):
         LOAD.run_job(task)
     assert not list(task.folder.iterdir())
     assert not settings.runs_dir.exists()

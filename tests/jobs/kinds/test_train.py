@@ -13,7 +13,7 @@ from bloodcell.inference.engine import Engine
 from bloodcell.jobs.files import job_dir, read_history, read_log
 from bloodcell.jobs.processes import ProcessId, is_alive
 from bloodcell.jobs.store import CANCELLED, DONE, FAILED, INTERRUPTED, QUEUED, RUNNING, NewJob, get_job
-from bloodcell.model_store.folder import list_models
+from bloodcell.model_store.library import list_models
 from tests.jobs.light_worker import wait_for, wait_status
 from tests.jobs.training_jobs import BATCHES, EPOCHS, LEARNING, LONG_S, bloodcell, queue_with_cells, wait_epoch
 from tests.training.tiny_run import SPEC

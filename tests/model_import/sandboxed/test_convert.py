@@ -10,6 +10,7 @@ import pytest
 from bloodcell.core.errors import ModelError
 from bloodcell.inference.engine import Engine
 from bloodcell.model_import.load_spec import LoadSpec
+from bloodcell.model_store.folder import ModelFolder
 from bloodcell.model_store.inspection.keras_archive import inspect_keras
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
@@ -40,9 +41,10 @@ def converted(model, folder, names=NAMES, levels=255):
 
     path = saved(model, folder.parent / f"{folder.name}.keras")
     steps = []
-    figures = convert(path, LoadSpec(folder.name, str(path), class_names=names, levels=levels), folder, steps.append)
-    assert steps == ["Reading the network", "Writing it for ONNX Runtime and comparing the answers"]
-    assert figures["parameters"] == model.count_params()
+    spec = LoadSpec(folder.name, str(path), class_names=names, levels=levels)
+    conversion = convert(path, spec, ModelFolder(folder), steps.append)
+    assert steps == ["Reading the network", "Exporting it to ONNX and comparing the predictions"]
+    assert conversion.parameters == model.count_params()
     return folder
 
 
@@ -101,11 +103,11 @@ def test_plain_numbers_become_probabilities(tmp_path):
 @pytest.mark.parametrize(
     ("how", "names", "match"),
     [
-        ({"end": "sigmoid"}, NAMES, "must end in a softmax, or in plain numbers.* It ends in 'sigmoid'"),
-        ({"end": "relu"}, NAMES, "It ends in 'relu'"),
-        ({"end": "linear", "units": 1}, ("A", "B"), "one output must end in a sigmoid. It ends in 'linear'"),
-        ({}, ("A", "B"), r"tells 3 classes apart\. Received: 2 class names"),
-        ({"shape": (SIDE_PX, SIDE_PX, 1)}, NAMES, "must take colour pictures"),
+        ({"end": "sigmoid"}, NAMES, "must end in a softmax, or in logits.* Received: 'sigmoid'"),
+        ({"end": "relu"}, NAMES, "Received: 'relu'"),
+        ({"end": "linear", "units": 1}, ("A", "B"), "one output must end in a sigmoid. Received: 'linear'"),
+        ({}, ("A", "B"), r"has 3 classes\. Received: 2 class names"),
+        ({"shape": (SIDE_PX, SIDE_PX, 1)}, NAMES, "must be colour images"),
     ],
 )
 def test_networks_that_do_not_fit(how, names, match, tmp_path):
@@ -116,7 +118,7 @@ def test_networks_that_do_not_fit(how, names, match, tmp_path):
 def test_answers_that_are_no_numbers(tmp_path):
     model = network()
     model.set_weights([np.full_like(part, np.nan) if part.dtype.kind == "f" else part for part in model.get_weights()])
-    with pytest.raises(ModelError, match="gives answers that are no numbers"):
+    with pytest.raises(ModelError, match="gives values that are not numbers"):
         converted(model, tmp_path / "nan")
 
 
@@ -151,8 +153,8 @@ def with_custom_function():
     ("make", "match"),
     [
         (with_lambda, "Lambda is not allowed"),
-        (with_custom_object, "mine>Halved is somebody's own"),
-        (with_custom_function, "is not allowed: a function|is somebody's own"),
+        (with_custom_object, "mine>Halved is custom code"),
+        (with_custom_function, "is not allowed: a function|is custom code"),
     ],
 )
 def test_code_as_keras_saves_it_is_refused(make, match, tmp_path):
@@ -199,14 +201,14 @@ def of_objects(weights):
     [
         (external, "its weights hold a link"),
         (soft, "its weights hold a link"),
-        (stored_elsewhere, "no array of numbers in the file itself"),
-        (of_objects, "no array of numbers in the file itself"),
-        (huge, "its weights would take 4,096 MB, and 1,024 MB are allowed"),
+        (stored_elsewhere, "something other than an array of numbers in the file itself"),
+        (of_objects, "something other than an array of numbers in the file itself"),
+        (huge, "its weights would take 4,096 MB, and at most 1,024 MB are allowed"),
         (lambda weights: weights.pop("layers"), "Keras cannot read the network"),
     ],
 )
 def test_weights_that_are_refused(change, match, tmp_path):
-    from bloodcell.networks.builders.open_file import load_keras_file
+    from bloodcell.networks.builders.keras_file import load_keras_file
 
     path = with_weights(saved(network(), tmp_path / "odd.keras"), change)
     with pytest.raises(ModelError, match=match):
@@ -214,8 +216,8 @@ def test_weights_that_are_refused(change, match, tmp_path):
 
 
 def test_what_is_no_network_never_reaches_keras(tmp_path):
-    from bloodcell.networks.builders.open_file import load_keras_file
+    from bloodcell.networks.builders.keras_file import load_keras_file
 
     (tmp_path / "bad.keras").write_bytes(b"no network")
-    with pytest.raises(ModelError, match=r"The \.keras file is refused: it is no zip"):
+    with pytest.raises(ModelError, match=r"The \.keras file is refused: it is not a zip file"):
         load_keras_file(tmp_path / "bad.keras")

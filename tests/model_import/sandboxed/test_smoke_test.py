@@ -15,7 +15,7 @@ def test_what_a_model_said(tmp_path):
 
 
 def test_models_that_cannot_be_served(tmp_path):
-    with pytest.raises(ModelError, match="tells 2 classes apart"):
+    with pytest.raises(ModelError, match="has 2 classes"):
         run_smoke_test(write_net(tmp_path / "two", n_outputs=2))
     outside = write_net(tmp_path / "outside", pixel=(99, 99))  # a pixel that the crop does not have
     with pytest.raises(ModelError, match="The network fails on a drawn cell"):
@@ -26,6 +26,6 @@ def test_another_size_than_the_network_takes(tmp_path):
     folder = write_net(tmp_path / "wide")
     write_spec(folder, side_px=48)
     with pytest.raises(
-        ModelError, match=r"network of wide takes \['N', 32, 32, 3\], spec\.json names \(N, 48, 48, 3\)"
+        ModelError, match=r"network of wide is \['N', 32, 32, 3\], but spec\.json names \(N, 48, 48, 3\)"
     ):
         run_smoke_test(folder)

@@ -66,20 +66,23 @@ NESTED = network(LAMBDA)
         (layer("Activation", activation=FUNCTION | {"module": "builtins"}), "function is not allowed"),
         (layer("TFSMLayer", filepath="/tmp/model"), "TFSMLayer is not allowed: it runs a TensorFlow program"),
         (layer("TorchModuleWrapper"), "TorchModuleWrapper is not allowed: it holds pickled code"),
-        (layer("Mine", module="my.code", registered_name="my>Mine"), "my>Mine is somebody's own"),
-        (layer("Dense", registered_name="my>Dense"), "my>Dense is somebody's own"),
+        (layer("Mine", module="my.code", registered_name="my>Mine"), "my>Mine is custom code"),
+        (layer("Dense", registered_name="my>Dense"), "my>Dense is custom code"),
         (layer("Popen", module="subprocess"), "Popen is from subprocess, not from Keras"),
-        (layer("Dense", module=None), "Dense does not say which module"),
-        (layer("Dense", module="keras.evil"), r"keras\.evil\.Dense is none of the plain layers"),
-        (layer("load_model", module="keras.saving"), r"keras\.saving\.load_model is none"),
-        (layer("TextVectorization", vocabulary="/etc/passwd"), r"TextVectorization is none of the plain layers"),
-        (layer("Dense", module="keras.layers", units=4) | {"class_name": ["Dense"]}, "without a name of its kind"),
+        (layer("Dense", module=None), "Dense does not name its Keras module"),
+        (layer("Dense", module="keras.evil"), r"keras\.evil\.Dense is not among the layers"),
+        (layer("load_model", module="keras.saving"), r"keras\.saving\.load_model is not among the layers"),
+        (layer("TextVectorization", vocabulary="/etc/passwd"), r"TextVectorization is not among the layers"),
+        (layer("Dense", module="keras.layers", units=4) | {"class_name": ["Dense"]}, "without a class name"),
         ({"class_name": "__typespec__", "config": []}, "__typespec__ is not allowed"),
-        ({"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}}, "no array of numbers"),
-        (network(dense(), compile_config={"loss": "mse"}), "nested in it carries settings of training"),
-        (dense(10**9), "'units' of its part Dense is 1,000,000,000, and 1,000,000 is allowed"),
+        (
+            {"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}},
+            "array of something other than numbers",
+        ),
+        (network(dense(), compile_config={"loss": "mse"}), "nested in it carries training settings"),
+        (dense(10**9), "'units' of its part Dense is 1,000,000,000, and at most 1,000,000 is allowed"),
         (dense(-(10**9)), "is -1,000,000,000"),
-        (dense(100_000, 10_000), "it would have 1,000,100,016 weights, and 100,000,000 are allowed"),
+        (dense(100_000, 10_000), "it would have 1,000,100,016 weights, and at most 100,000,000 are allowed"),
         (layer("Conv2D", kernel_size=[3, 10**8], filters=1), "'kernel_size' of its part Conv2D"),
         (layer("ReLU", inputs=[[None, 9000, 9000, 64]]), "a map in it would have the shape"),
         (layer("ZeroPadding2D", build=[None, 90000, 90000, 3]), "a map in it would have the shape"),
@@ -100,11 +103,11 @@ def test_a_part_hidden_in_an_input_is_found():
     ("shape", "match"),
     [
         ((None, 100_000, 100_000, 3), "shape"),
-        ((None, 2_000, 8, 3), "fixed size, at most 1,024 px a side"),
+        ((None, 2_000, 8, 3), "fixed size, at most 1,024 px on each side"),
         ((None, None, None, 3), "fixed size"),
-        ((None, 32, 32, 1), "must take colour pictures"),
-        ((None, 3, 32, 32), "must take colour pictures"),
-        ((None, 12), "must take colour pictures"),
+        ((None, 32, 32, 1), "must be colour images"),
+        ((None, 3, 32, 32), "must be colour images"),
+        ((None, 12), "must be colour images"),
         ((None, "a", {}, 3), "fixed size"),
     ],
 )
@@ -113,24 +116,24 @@ def test_inputs_that_are_refused(shape, match):
 
 
 def test_two_inputs():
-    refused(keras_bytes(network(layer("InputLayer", batch_shape=[None, 8, 8, 3]), dense())), "takes 2 inputs")
+    refused(keras_bytes(network(layer("InputLayer", batch_shape=[None, 8, 8, 3]), dense())), "has 2 inputs")
 
 
 @pytest.mark.parametrize(
     ("config", "match"),
     [
-        (b"not json", r"config\.json is no readable JSON"),
-        (b"\xff\xfe", r"config\.json is no readable JSON"),
-        (b"[" * 200_000, r"config\.json is no readable JSON"),
-        (b'{"a": ' + b"9" * 5_000 + b"}", r"config\.json is no readable JSON"),
+        (b"not json", r"config\.json is not valid JSON"),
+        (b"\xff\xfe", r"config\.json is not valid JSON"),
+        (b"[" * 200_000, r"config\.json is not valid JSON"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", r"config\.json is not valid JSON"),
         (b"[]", r"config\.json holds no network"),
-        (b"{}", "without a name of its kind"),
+        (b"{}", "without a class name"),
         (b'{"class_name": "__numpy__", "config": {"layers": [{}]}}', "holds no network of layers"),
         (dense(), "holds no network of layers"),
         (network() | {"config": {"layers": []}}, "has no layers"),
         (network() | {"config": [1]}, "has no layers"),
         (network() | {"config": {"layers": [1]}}, "has no layers"),
-        (network(*[dense(1, name=str(n)) for n in range(3_000)]), "too many layers"),
+        (network(*[dense(1, name=str(n)) for n in range(3_000)]), "has 3,00. layers, and at most 3,000 are allowed"),
     ],
 )
 def test_configs_that_are_no_network(config, match):
@@ -159,18 +162,18 @@ def test_oddly_formed_layers_are_no_crash(change):
 @pytest.mark.parametrize(
     ("data", "match"),
     [
-        (b"", "no zip"),
-        (b"just text, no network", "no zip"),
+        (b"", "not a zip file"),
+        (b"just text, no network", "not a zip file"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), r"old HDF5 format \(\.h5\).*; save the network as \.keras"),
         (pickle.dumps({"a": 1}), "it is a pickle, which can run any program"),
-        (keras_bytes()[:200], "as a zip it cannot be read .*damaged"),
+        (keras_bytes()[:200], "it cannot be read as a zip file .*damaged"),
         (keras_bytes(without=["config.json"]), r"it lacks config\.json"),
         (keras_bytes(without=["model.weights.h5"]), r"it lacks model\.weights\.h5"),
         (keras_bytes(**{"saved_model.pb": b""}), "it is a SavedModel"),
         (keras_bytes(**{"../../evil.py": b""}), "Its path leads out of the zip"),
         (keras_bytes(**{"/etc/passwd": b""}), "Its path leads out of the zip"),
-        (keras_bytes(**{"assets/vocabulary.txt": b""}), "it holds 'assets/vocabulary.txt', where only"),
-        (keras_bytes(b" " * (17 * 2**20)), r"its config\.json has 17 MB, and 16 are allowed"),
+        (keras_bytes(**{"assets/vocabulary.txt": b""}), "it holds 'assets/vocabulary.txt', but only"),
+        (keras_bytes(b" " * (17 * 2**20)), r"its config\.json has 17 MB, and at most 16 MB are allowed"),
     ],
 )
 def test_files_that_are_no_plain_archive(data, match):
@@ -199,19 +202,19 @@ def test_a_link_and_a_member_that_comes_twice():
     with warnings.catch_warnings(), zipfile.ZipFile(stream, "a") as archive:
         warnings.simplefilter("ignore")
         archive.writestr("config.json", "{}")
-    refused(stream.getvalue(), "a member comes twice")
+    refused(stream.getvalue(), "it holds a member twice")
 
 
 @pytest.mark.parametrize(
     ("names", "n_outputs", "match"),
     [
         (("A",), None, "needs 2 to 1,000 class names. Received: 1"),
-        (("A", "B"), 4, r"tells 4 classes apart\. Received: 2 class names"),
-        (("A", "B", "C"), 1, r"tells 2 classes apart\. Received: 3 class names"),
-        (("A", "A"), None, "No class name may come twice"),
-        (("A", ""), None, "1 to 80 letters"),
-        (("A", "B\x00"), None, "1 to 80 letters"),
-        (("A", "B" * 81), None, "1 to 80 letters"),
+        (("A", "B"), 4, r"has 4 classes\. Received: 2 class names"),
+        (("A", "B", "C"), 1, r"has 2 classes\. Received: 3 class names"),
+        (("A", "A"), None, "Class names must differ"),
+        (("A", ""), None, "1 to 80 printable characters"),
+        (("A", "B\x00"), None, "1 to 80 printable characters"),
+        (("A", "B" * 81), None, "1 to 80 printable characters"),
     ],
 )
 def test_class_names_that_do_not_fit(names, n_outputs, match):

@@ -86,16 +86,16 @@ def test_a_taught_network_serves_through_the_engine(tmp_path):
     svc, scaler = fit_svm(features, class_index)
     model = train_svm(base, [crops[:10], crops[10:]], class_index)
     outputs = export_onnx(model, tmp_path / "model.onnx", crops)
-    fit_feature_statistics(features, class_index).save(tmp_path / "typical.npz")
+    fit_feature_statistics(features, class_index).save(tmp_path / "feature_statistics.npz")
     calibration = {"temperature": 1.0, "min_confidence": 0.5, "max_distance": 1e9}
     io_spec = ModelIOSpec(settings.height_px, settings.width_px, "cell", 1.2, outputs)
-    write_spec(tmp_path, side_px=None, **io_spec.to_description(), class_names=["A", "B", "C"], calibration=calibration)
+    write_spec(tmp_path, side_px=None, **io_spec.to_dict(), class_names=["A", "B", "C"], calibration=calibration)
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     logits = session.run(None, {"crops": crops.astype(np.float32)})[0]
     assert np.abs(logits - svc.decision_function(scaler.transform(features.astype(np.float64)))).max() < 1e-4
     scores = Engine(tmp_path).classify(crops)
     assert np.array_equal(scores.probs.argmax(axis=1), svc.predict(scaler.transform(features.astype(np.float64))))
-    assert scores.known is None
+    assert scores.in_distribution is None
 
 
 def test_an_svm_before_it_is_taught_is_no_opinion():

@@ -15,11 +15,12 @@ from bloodcell.imaging.read import read_rgb
 from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
-from bloodcell.model_store.folder import read_model
+from bloodcell.model_store.folder import OUT_OF_FOLD_FILE
 from bloodcell.model_store.io_spec import ModelIOSpec, read_io_spec
+from bloodcell.model_store.library import read_model
 from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.fitting.export import export_onnx
-from bloodcell.training.fitting.train import OUT_OF_FOLD_FILE, train
+from bloodcell.training.fitting.train import train
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.description import describe_model
 from bloodcell.training.samples.samples import build_io_spec, load_samples
@@ -41,7 +42,7 @@ def test_the_run_folder_is_a_model(run):
     assert {path.name for path in run_dir.iterdir()} >= {
         "model.keras",
         "model.onnx",
-        "typical.npz",
+        "feature_statistics.npz",
         "spec.json",
         "metrics.json",
         "history.csv",

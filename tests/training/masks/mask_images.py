@@ -7,7 +7,7 @@ import numpy as np
 from bloodcell.core.progress import Control
 from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.read import encode_png
-from bloodcell.model_store.io_spec import MASK_FILE
+from bloodcell.model_store.folder import MASK_FILE
 from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.specs.masks_spec import DRAWN, MasksSpec
 

@@ -13,7 +13,7 @@ from bloodcell.core.progress import Control
 from bloodcell.imaging.read import encode_png
 from bloodcell.imaging.segment import dice, intersection_over_union
 from bloodcell.inference.masks import MaskEngine
-from bloodcell.model_store.io_spec import MASK_FILE
+from bloodcell.model_store.folder import MASK_FILE
 from bloodcell.model_store.mask_models import EXAMPLES_FILE, Examples, read_mask_model
 from bloodcell.networks.registry import build_default_settings, get_builder
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR
@@ -62,12 +62,12 @@ def rows_of(path):
 def test_masks_of_unseen_pictures_of_any_size(folder):
     engine = MaskEngine(folder / MASK_FILE)
     pairs = [spot(seed) for seed in range(100, 106)]
-    assert np.mean([dice(engine.mask(rgb), mask > 0) for rgb, mask in pairs]) > 0.85
+    assert np.mean([dice(engine.predict_mask(rgb), mask > 0) for rgb, mask in pairs]) > 0.85
     large = np.repeat(np.repeat(pairs[0][0], 2, axis=0), 2, axis=1)
-    mask = engine.mask(large)
+    mask = engine.predict_mask(large)
     assert (mask.shape, mask.dtype) == ((2 * HEIGHT_PX, 2 * WIDTH_PX), bool)
     with pytest.raises(ImageError, match="uint8"):
-        engine.mask(large[..., 0])
+        engine.predict_mask(large[..., 0])
 
 
 def test_the_figures_are_those_of_the_served_network_on_what_was_held_back(folder):
@@ -77,7 +77,7 @@ def test_the_figures_are_those_of_the_served_network_on_what_was_held_back(folde
     engine = MaskEngine(folder / MASK_FILE)
     for row in rows:
         rgb, mask = spot(int(row["file"][-6:-4]))
-        given = engine.mask(rgb)
+        given = engine.predict_mask(rgb)
         assert float(row["dice"]) == pytest.approx(dice(given, mask > 0), abs=1e-4)
         assert float(row["iou"]) == pytest.approx(intersection_over_union(given, mask > 0), abs=1e-4)
     assert held_out["dice"]["mean"] == pytest.approx(np.mean([float(row["dice"]) for row in rows]), abs=1e-4)
@@ -99,7 +99,7 @@ def test_the_folder_says_what_it_holds(folder):
     examples = Examples.load(folder / EXAMPLES_FILE)
     assert examples.rgb.shape == (6, 32, 48, 3)
     assert (examples.dice[:-1] <= examples.dice[1:]).all()
-    assert dice(examples.given[-1], examples.wanted[-1]) > 0.8
+    assert dice(examples.predicted_mask[-1], examples.true_mask[-1]) > 0.8
 
 
 def test_saved_and_loaded_it_gives_the_same(folder):
@@ -108,7 +108,7 @@ def test_saved_and_loaded_it_gives_the_same(folder):
     logits = keras.ops.convert_to_numpy(again(crops, training=False)["mask"])
     served = MaskEngine(folder / MASK_FILE)
     assert logits.shape == (2, 32, 48, 1)
-    assert (served.mask(crops[0].astype(np.uint8)) == (logits[0, ..., 0] > 0)).all()
+    assert (served.predict_mask(crops[0].astype(np.uint8)) == (logits[0, ..., 0] > 0)).all()
 
 
 def test_copies_of_a_cell_lie_on_one_side_and_the_split_of_a_source_is_kept(tmp_path):

@@ -50,7 +50,7 @@ def _make_grid_images(path: Path) -> list[tuple[str, str]]:
     """Two images per example: outlined by the true mask, and by the one that the U-Net predicted."""
     examples, images = Examples.load(path), []
     for rgb, true_mask, predicted_mask, dice, file in zip(
-        examples.rgb, examples.wanted, examples.given, examples.dice.tolist(), examples.file, strict=True
+        examples.rgb, examples.true_mask, examples.predicted_mask, examples.dice.tolist(), examples.file, strict=True
     ):
         name = file.rsplit("/", 1)[-1]
         for mask, caption in ((true_mask, f"{name}: true mask"), (predicted_mask, f"U-Net: Dice {dice:.3f}")):

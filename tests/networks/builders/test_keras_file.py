@@ -11,7 +11,7 @@ def test_a_saved_network_has_no_optimizer(tmp_path):
     import keras
     from keras import layers
 
-    from bloodcell.networks.builders.saved import save_network
+    from bloodcell.networks.builders.keras_file import save_network
 
     crops = keras.Input((8, 8, 3))
     wide = layers.Dense(64, name="wide")(layers.Flatten()(crops))
