@@ -7,15 +7,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export BLOODCELL_PYTHON
 
-.PHONY: help run app test test-slow lint docs wheel test-wheel bench measure clean
+.PHONY: help run app unit test test-slow lint docs wheel test-wheel bench measure clean
 
 help:
 	@echo "make run        set up .venv where needed and serve the app on http://127.0.0.1:$(PORT)"
+	@echo "make unit       quick tests: no TensorFlow, Streamlit, child process or browser"
 	@echo "make test       lint, types and every test but the slow ones"
 	@echo "make test-slow  the tests that take more than a minute"
 	@echo "make test-wheel build the package, install it in an empty folder and use it there"
 	@echo "make lint       ruff, mypy and the import rules alone"
-	@echo "make docs       write docs/commands.md from the command line's own help"
+	@echo "make docs       write docs/commands.md from the command line's own help, and the site of docs/ to site/"
 	@echo "make wheel      build the package into dist/"
 	@echo "make bench      measure speed and memory, write docs/benchmarks.md"
 	@echo "make measure    measure everything else, write docs/results.md (ALONE=\"RUN RUN RUN\": runs of specs/train-only.json)"
@@ -23,6 +24,9 @@ help:
 
 run app: .venv/app-installed
 	@exec $(PYTHON) -m bloodcell app --no-browser --port $(PORT)
+
+unit: .venv/tests-installed
+	@PYTHONPATH=. $(PYTHON) -m pytest --unit -n $(WORKERS) --dist loadfile
 
 test: lint chromium
 	@PYTHONPATH=. $(PYTHON) -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -38,6 +42,8 @@ lint: .venv/tests-installed
 
 docs: .venv/tests-installed
 	@PYTHONPATH=. $(PYTHON) docs/make_commands.py
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict
+	@echo "The site is in site/index.html"
 
 wheel: .venv/tests-installed
 	@$(PYTHON) -m pip wheel $(PIP_QUIET) --no-deps --wheel-dir dist .
@@ -60,7 +66,7 @@ measure: .venv/tests-installed
 	@PYTHONPATH=. $(PYTHON) benchmarks/write_results.py
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis dist site
 
 .PHONY: chromium
 chromium:
