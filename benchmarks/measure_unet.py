@@ -33,7 +33,7 @@ from bloodcell.training.specs.masks_spec import DRAWN, OTSU, MasksSpec, Targets
 
 SPEC = PROJECT / "specs" / "unet-wbc-masks.json"
 N_FOLDS = 5
-PLAIN_OTSU = "plain Otsu on green, nothing learned"
+PLAIN_OTSU = "plain Otsu on green, without training"
 METHOD_TITLES: dict[Targets, str] = {DRAWN: "U-Net trained on drawn masks", OTSU: "U-Net trained on Otsu's masks"}
 
 

@@ -13,7 +13,7 @@ RETIRED = {
     r"shel(f|ves)": "model library, dataset library",
     r"strangers?": "unknown cells, out of distribution",
     r"(?<!scikit-)learn(?:ed|s)?": "train, trained on",
-    r"taught|teach(?:es|ing)?": "train, trained on",
+    r"taught|teach(?:es)?": "train, trained on",
     r"held[ -]back": "flagged for review (statuses), held out (cells)",
     r"holds? back": "flag for review, hold out",
     r"figures?": "metric, chart",
