@@ -230,7 +230,7 @@ def test_label_errors_can_be_excluded(app, queue, dataset):
 
 def test_attention(app, queue, kept):
     opened(app, "Attention")
-    assert "3 images. The mean is over 3 of them." in texts(app)
+    assert "Mean over 3 images." in texts(app)
     widget(app.selectbox, "evaluation-looks-which").set_value("wrong").run()
     assert not app.exception
     answers = read_evaluation(get_evaluation(kept, queue.settings).folder).prediction_table

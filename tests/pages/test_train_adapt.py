@@ -86,7 +86,7 @@ def test_without_cells_it_says_where_they_come_from(app, queue, tiny):
 
 def test_one_click_queues_the_adaptation(app, queue, tiny, dataset):
     said = texts(form(app))
-    assert "24 cells in all, 20 are needed. About 7 of all classes are held out" in said
+    assert "24 cells in all, 20 are needed. About 7 of them, from every class, are held out" in said
     (counts,) = [one.value for one in app.dataframe if "Cells" in one.value]
     assert counts.to_numpy().tolist() == [
         [word, CELLS] for word in ("Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")

@@ -325,7 +325,7 @@ def test_the_result_of_a_search_can_be_trained_with(app, queue, results):
     best, every = tables(app)
     assert best.to_numpy().tolist() == [
         ["Learning rate", "0.002"],
-        ["Intensity scaling", "standardised per colour channel"],
+        ["Intensity scaling", "standardised per channel"],
     ]
     assert every["State"].tolist() == ["done", "done", "given up", "diverged"]
     assert len(app.get("plotly_chart")) == 3  # the course, and one for each setting

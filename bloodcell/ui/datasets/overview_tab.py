@@ -9,6 +9,7 @@ from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.copies.duplicates import find_exact_duplicates
 from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.plots import dataset as charts
+from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.datasets.dataset_images import (
     get_or_compute_with_spinner,
@@ -39,7 +40,8 @@ def show(dataset: Dataset) -> None:
         column.metric(label, value)
     st.plotly_chart(charts.plot_class_balance(table["label"].value_counts().to_dict()), key="datasets-balance")
     if dataset.splits:
-        st.dataframe(pd.crosstab(table["split"], table["label"]), key="datasets-crosstab")
+        counts = pd.crosstab(table["split"], table["label"].map(format_label, na_action="ignore"))
+        st.dataframe(counts.rename_axis(index="Split", columns=None), key="datasets-crosstab")
     left, right = st.columns(2)
     left.plotly_chart(charts.plot_image_sizes(table), key="datasets-sizes")
     right.plotly_chart(charts.plot_formats(table), key="datasets-formats")
@@ -100,7 +102,8 @@ def show_problems(dataset: Dataset) -> None:
             icon=":material/warning:",
         )
     rows = [
-        (", ".join(group.files), ", ".join(group.labels), "yes" if group.has_conflict else "") for group in duplicates
+        (", ".join(group.files), ", ".join(map(format_label, group.labels)), "yes" if group.has_conflict else "")
+        for group in duplicates
     ]
     st.dataframe(
         pd.DataFrame(rows, columns=["Files", "Labels", "Conflicting labels"]), hide_index=True, key="datasets-doubles"

@@ -16,6 +16,7 @@ from bloodcell.datasets.catalog.groups_and_splits import (
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.splits.split import Split, split_holdout, split_into_folds
 from bloodcell.datasets.splits.split_file import encode_split_csv, read_split
+from bloodcell.plots.theme import format_label
 from bloodcell.ui.datasets.dataset_images import load_table
 from bloodcell.ui.shared.messages import escape_md, show_errors
 
@@ -116,7 +117,8 @@ def _import_split(dataset: Dataset) -> None:
 def _show_split(split: Split, file: Path) -> None:
     if split.leaky:
         st.error(f"This split is {LEAKY_TEXT}.", icon=":material/warning:")
-    images = pd.crosstab(split.table["split"], split.table["label"]).reindex(split.parts)
+    images = pd.crosstab(split.table["split"], split.table["label"].map(format_label)).reindex(split.parts)
+    images = images.rename_axis(index="Set", columns=None)
     images["All images"] = images.sum(axis=1)
     if not split.leaky:
         images["Groups"] = split.table.groupby("split")["group"].nunique()

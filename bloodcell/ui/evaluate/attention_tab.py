@@ -36,7 +36,7 @@ def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
     if rows.empty:
         st.caption("There are no such images.")
         return
-    st.caption(f"{format_count(len(rows), 'image')}. The mean is over {min(len(rows), MAX_CELLS)} of them.")
+    st.caption(f"Mean over {f'{MAX_CELLS} of ' if len(rows) > MAX_CELLS else ''}{format_count(len(rows), 'image')}.")
 
     def cut_crops() -> npt.NDArray[np.uint8]:
         records = [Record(file, label) for file in rows["file"]]

@@ -23,7 +23,7 @@ from bloodcell.ui.shared.tiles import get_picked_id, show_tiles
 IMAGES_PER_PAGE = 36
 ALL, INCORRECT, CORRECT = "all", "incorrect", "correct"
 NO_PREDICTION = "no prediction"
-ORDERS = {"highest confidence": False, "lowest confidence": True}  # words -> whether confidence ascends
+ORDERS = {"highest confidence first": False, "lowest confidence first": True}  # words -> whether confidence ascends
 _NORMALISATIONS = {
     COUNTS: "Counts",
     ROW_NORMALISED: "Row-normalised (recall)",
@@ -129,7 +129,7 @@ def _ask_filter(evaluation: Evaluation) -> _Filter:
             width=122,
         )
         which = st.selectbox("Show", [INCORRECT, CORRECT, ALL], key="evaluation-which", width=122)
-        order = st.selectbox("First", list(ORDERS), key="evaluation-order", width=150)
+        order = st.selectbox("Order", list(ORDERS), key="evaluation-order", width=204)
         with st.popover("More filters", icon=":material/filter_alt:", key="evaluation-more"):
             statuses = st.pills(
                 "Status",

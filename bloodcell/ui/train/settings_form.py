@@ -47,8 +47,8 @@ SCALING_WORDS = {
     "imagenet torch": "as for ImageNet in PyTorch",
     "imagenet caffe": "as for ImageNet in Caffe",
     "crop": "standardised per image",
-    "channel": "standardised per colour channel",
-    "global": "standardised over all channels",
+    "channel": "standardised per channel",
+    "global": "standardised overall",
     "pixel": "standardised per pixel",
 }
 _SAMPLINGS = {
