@@ -24,6 +24,8 @@ VIEWS = {
     "Problems": overview_tab.show_problems,
 }
 
+RENAMED_VIEWS = {"Pictures": "Images", "Copies": "Duplicates"}  # since version 0.1
+
 layout.ensure_run_by_app()
 st.header("Datasets", anchor=False)
 with show_errors(stop=True):
@@ -33,6 +35,7 @@ if dataset is None:
     show_stop_notice()
     st.stop()
 head = st.container()
+layout.translate_old_link("datasets-view", RENAMED_VIEWS)
 view = st.segmented_control(
     "Show",
     list(VIEWS),

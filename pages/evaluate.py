@@ -14,6 +14,12 @@ from bloodcell.ui.shared import explanation_view, layout
 from bloodcell.ui.shared.messages import show_errors
 
 METRICS, CONFUSION, CALIBRATION, ATTENTION = "Metrics", "Confusion matrix", "Calibration", "Attention"
+RENAMED_VIEWS = {  # since version 0.1
+    "Figures": METRICS,
+    "Matrix and pictures": CONFUSION,
+    "How sure": CALIBRATION,
+    "Where it looks": ATTENTION,
+}
 
 layout.ensure_run_by_app()
 st.header("Evaluate", anchor=False)
@@ -27,6 +33,7 @@ if info is None:
 dataset = evaluation_library.find_dataset(info)
 with show_errors(stop=True):
     evaluation_library.show_header(info)
+layout.translate_old_link("evaluation-view", RENAMED_VIEWS)
 view = st.segmented_control(
     "Show",
     [CONFUSION, METRICS, CALIBRATION, ATTENTION],

@@ -95,6 +95,16 @@ def test_every_view_opens(page, view):
     look(page, view)
 
 
+@pytest.mark.parametrize(("old", "new"), [("Copies", "Duplicates"), ("Pictures", "Images"), ("Splits", "Splits")])
+def test_a_link_of_an_older_version_opens_its_view(page, old, new):
+    other = new_app()
+    other.run().switch_page("pages/datasets.py")
+    other.query_params["datasets-view"] = old
+    other.run()
+    assert not other.exception
+    assert widget(other.segmented_control, "datasets-view").value == new
+
+
 def test_the_broken_file_is_named_with_its_reason(page):
     look(page, "Problems")
     (table,) = [one for one in page.dataframe if "Problem" in one.value.columns]

@@ -135,6 +135,13 @@ def test_calibration(app, queue, kept):
     assert table["Errors"].sum() == (answers["label"] != answers["prediction"]).sum()
 
 
+def test_a_link_of_an_older_version_opens_its_view(app, kept):
+    app.switch_page("pages/evaluate.py")
+    app.query_params["evaluation-view"] = "How sure"
+    opened(app)
+    assert widget(app.segmented_control, "evaluation-view").value == "Calibration"
+
+
 def test_filters_show_exactly_those_images(queue, kept):
     answers = read_evaluation(get_evaluation(kept, queue.settings).folder).prediction_table
     sure = answers[[name for name in answers if name.startswith("prob_")]].to_numpy().max(axis=1)

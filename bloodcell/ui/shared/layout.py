@@ -2,6 +2,7 @@
 
 import functools
 import gc
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -65,6 +66,22 @@ def draw_frame() -> None:
             help="Kept with each decision that you take.",
         )
         st.caption("For research and teaching, no medical device.")
+
+
+def translate_old_link(key: str, renamed: Mapping[str, str]) -> None:
+    """Let a link of an older version open the view that it means; call this before the view's widget.
+
+    Parameters
+    ----------
+    key : str
+        Key of the widget, which is bound to the address.
+    renamed : dict of str to str
+        Old name of a view -> its name today.
+    """
+    old_name = st.query_params.get(key, "")
+    if old_name in renamed:
+        del st.query_params[key]
+        st.session_state[key] = renamed[old_name]
 
 
 @functools.cache

@@ -165,8 +165,8 @@ def _show_cells(cells: CellCounts, held_share: float, renamed: set[str]) -> None
     st.dataframe(table, hide_index=True, key="train-adapt-counts", height="content")
     total = sum(cells.images.values())
     st.caption(
-        f"{format_count(total, 'cell')} in all, {MIN_CELLS} are needed. About {round(held_share * total):,} of them, from every "
-        "class, are held out to compare before and after. The model is trained on the others."
+        f"{format_count(total, 'cell')} in all, {MIN_CELLS} are needed. About {round(held_share * total):,} of them, from "
+        "every class, are held out to compare before and after. The model is trained on the others."
     )
     n_left_out = sum(cells.ood_labels.values())
     if n_left_out:
