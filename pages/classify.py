@@ -1,4 +1,4 @@
-"""Classify the white cells of dropped images, look at them, correct them, and download the result."""
+"""The Classify page: classify the white cells of dropped images, review them, and download the results."""
 
 import streamlit as st
 
@@ -6,21 +6,20 @@ from bloodcell.core.settings import load_settings
 from bloodcell.review.batches import Batch
 from bloodcell.review.tables import read_cells_table, read_images_table
 from bloodcell.ui.classify import batch_menu, batch_summary, upload_form, workbench
-from bloodcell.ui.classify.tour import show_tour
-from bloodcell.ui.shared import explanation_view, layout, resources, state
+from bloodcell.ui.shared import explanation_view, layout, model_choice, resources, state
 from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.shared.progress import show_stop_notice
 
 
 def show_start() -> None:
-    """No batch is open: begin one, or choose one."""
+    """Show what stands where no batch is open: create one, or open one."""
     st.header("Classify white blood cells", anchor=False)
     batch_menu.offer_undo()
     batches = batch_menu.read_all_batches()
     if not batches:
-        show_tour(load_settings().home)
+        batch_menu.show_tour(load_settings().home)
     with st.container(border=True):
-        model = upload_form.ask_model()
+        model = model_choice.ask_model()
         if model is not None:
             name, files = upload_form.ask_new_batch(batch_menu.make_default_name())
             if files:
@@ -32,7 +31,7 @@ def show_start() -> None:
 
 
 def show_batch(batch: Batch) -> None:
-    """A batch is open: add images, see what they came to, correct, download."""
+    """Show an open batch: add images, see the results, correct, download."""
     db = resources.get_database()
     images = read_images_table(db, batch.id)
     files = batch_menu.show_batch_header(batch, len(images))
@@ -55,7 +54,7 @@ def show_batch(batch: Batch) -> None:
 
 
 layout.ensure_run_by_app()
-slot = st.empty()  # an opened batch clears the start view at once, not only when its analysis is done
+slot = st.empty()  # an open batch clears the start view at once, not only when its analysis is done
 with show_errors(stop=True):
     batch = batch_menu.find_open_batch()
     if batch is None:

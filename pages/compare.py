@@ -1,4 +1,4 @@
-"""Compare: models on the same pictures, one against the other, and one picture through several models."""
+"""The Compare page: models on the same labelled images, one image through several models, and repeated trials."""
 
 import streamlit as st
 
@@ -6,14 +6,14 @@ from bloodcell.ui.compare import leaderboard, model_comparison, one_image, trial
 from bloodcell.ui.shared import layout
 from bloodcell.ui.shared.messages import show_errors
 
-VERDICT, MATRICES, DISAGREEMENTS, CURVES = "Verdict", "Matrices", "Where they differ", "Learning curves"
+VERDICT, MATRICES, DISAGREEMENTS, CURVES = "Verdict", "Confusion matrices", "Disagreements", "Training curves"
 VIEWS = {
     VERDICT: model_comparison.show_verdicts,
     MATRICES: model_comparison.show_matrices,
     DISAGREEMENTS: model_comparison.show_disagreements,
     CURVES: model_comparison.show_curves,
 }
-MODELS, IMAGE, TRIALS = "Models on labelled pictures", "One picture", "Trials of one spec"
+MODELS, IMAGE, TRIALS = "Models on labelled images", "One image", "Repeated trials"
 
 layout.ensure_run_by_app()
 st.header("Compare", anchor=False)
@@ -28,13 +28,13 @@ mode = st.segmented_control(
 )
 with show_errors():
     if mode == IMAGE:
-        one_image.show()
+        one_image.show_one_image()
     elif mode == TRIALS:
-        trials_comparison.show()
+        trials_comparison.show_trials()
     else:
-        on_board, chosen = leaderboard.choose()
+        on_board, chosen = leaderboard.choose_models()
         if on_board and len(chosen) < 2:
-            st.info("Choose two models or more to compare them.", icon=":material/compare_arrows:")
+            st.info("Choose two or more models to compare them.", icon=":material/compare_arrows:")
         elif chosen:
             view = st.segmented_control(
                 "Show",

@@ -1,4 +1,4 @@
-"""What the marks mean, the keys, the limits, and the public image sets."""
+"""The Guide page: statuses, keys, limits, and public image sets."""
 
 import streamlit as st
 
@@ -10,10 +10,10 @@ layout.ensure_run_by_app()
 st.header("Guide", anchor=False)
 left, right = st.columns(2, gap="large")
 with left:
-    st.subheader("What the marks mean", anchor=False)
+    st.subheader("What the statuses mean", anchor=False)
     st.markdown(guide_text.format_statuses())
-    st.subheader("What an image can be", anchor=False)
-    st.markdown(guide_text.format_table(("Outcome", "Meaning"), guide_text.IMAGE_OUTCOMES))
+    st.subheader("Results for an image", anchor=False)
+    st.markdown(guide_text.format_table(("Result", "Meaning"), guide_text.IMAGE_OUTCOMES))
 with right:
     st.subheader("Keys on the Classify page", anchor=False)
     st.markdown(guide_text.format_table(("Key", "What it does"), guide_text.KEYS))
@@ -22,6 +22,6 @@ st.markdown(guide_text.LIMITS)
 st.subheader("Public image sets", anchor=False)
 public_sets.show_sets()
 public_sets.ask_download()
-st.subheader("Where things are kept", anchor=False)
-st.markdown("Images, results and decisions stay on this computer, in the workspace folder:")
+st.subheader("Where your data is stored", anchor=False)
+st.markdown("Images, results and reviews stay on this computer, in the workspace folder:")
 st.code(str(load_settings().home), language=None, wrap_lines=True)

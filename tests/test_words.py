@@ -16,7 +16,7 @@ RETIRED = {
     r"taught|teach(?:es)?": "train, trained on",
     r"held[ -]back": "flagged for review (statuses), held out (cells)",
     r"holds? back": "flag for review, hold out",
-    r"figures?": "metric, chart",
+    r"(?<!<)(?<!</)figures?": "metric, chart",  # not the HTML tag
     r"right answers?": "accuracy, correct",
     r"classes (weighed )?equal(ly)?": "balanced accuracy",
     r"no medical device": "not a medical device",

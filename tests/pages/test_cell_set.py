@@ -1,4 +1,4 @@
-"""Making a dataset from the decided cells of a batch, on the Classify page."""
+"""Creating a dataset from the reviewed cells of a batch, on the Classify page."""
 
 import pytest
 
@@ -11,35 +11,35 @@ from tests.pages.test_pages import database, texts, widget
 
 @pytest.fixture
 def offer(filled):
-    """The page with the sample set and the offer opened; no cell is decided."""
+    """The page with the sample set and the offer opened; no cell is reviewed."""
     filled.session_state["classify-cell-set"] = True
     filled.run()
     assert not filled.exception
     return filled
 
 
-def decide(workspace, *labels):
-    """Decide the first cells of the batch."""
+def review(workspace, *labels):
+    """Review the first cells of the batch."""
     db = database(workspace)
     for cell_id, label in zip(read_cells_table(db, 1)["cell_id"], labels, strict=False):
         add_correction(db, int(cell_id), label, "Ada")
 
 
-def test_without_a_decision_it_says_what_is_missing(offer):
-    assert "No cell of this batch is decided yet" in texts(offer)
+def test_without_a_review_it_says_what_is_missing(offer):
+    assert "No cell of this batch is reviewed yet" in texts(offer)
     assert not [one for one in offer.button if one.key == "classify-make-cell-set"]
 
 
 def test_a_closed_offer_asks_nothing(filled, workspace):
-    decide(workspace, "MONOCYTE")
+    review(workspace, "MONOCYTE")
     filled.run()
     assert not [one for one in filled.button if one.key == "classify-make-cell-set"]
 
 
-def test_what_will_be_taken_is_shown_and_then_made(offer, workspace):
-    decide(workspace, "MONOCYTE", "MONOCYTE", "EOSINOPHIL", "NOT_A_CELL")
+def test_what_will_be_included_is_shown_and_then_created(offer, workspace):
+    review(workspace, "MONOCYTE", "MONOCYTE", "EOSINOPHIL", "NOT_A_CELL")
     offer.run()
-    assert "3 decided cells** in 2 classes" in texts(offer)
+    assert "3 reviewed cells** in 2 classes" in texts(offer)
     (shown,) = [one.value for one in offer.dataframe if list(one.value.columns) == ["Class", "Cells"]]
     assert shown.to_numpy().tolist() == [["Monocyte", 2], ["Eosinophil", 1]]
     widget(offer.text_input, "classify-cell-set-name-1").set_value("My cells").run()
@@ -48,13 +48,13 @@ def test_what_will_be_taken_is_shown_and_then_made(offer, workspace):
     assert not offer.error
     (dataset,) = list_datasets(load_settings())
     assert (dataset.name, dataset.n_images) == ("My cells", 3)
-    assert "My cells holds 3 cells" in offer.success[0].value.replace("\\", "")
+    assert "My cells was created with 3 cells" in offer.success[0].value.replace("\\", "")
     link = next(one for one in offer.get("page_link") if one.proto.label == "Open it on the Datasets page")
     assert "My cells" in link.proto.query_string.replace("+", " ").replace("%20", " ")
 
 
-def test_other_decisions_are_taken_when_asked_for(offer, workspace):
-    decide(workspace, "MONOCYTE", "NOT_A_CELL")
+def test_other_labels_are_included_when_asked_for(offer, workspace):
+    review(workspace, "MONOCYTE", "NOT_A_CELL")
     offer.run()
     widget(offer.toggle, "classify-cell-set-extra-1").set_value(True).run()
     widget(offer.button, "classify-make-cell-set").click().run()
@@ -62,15 +62,15 @@ def test_other_decisions_are_taken_when_asked_for(offer, workspace):
     assert dataset.class_names == ("MONOCYTE", "NOT_A_CELL")
 
 
-def test_only_other_decisions_leave_nothing_to_make(offer, workspace):
-    decide(workspace, "OTHER")
+def test_only_other_labels_leave_nothing_to_create(offer, workspace):
+    review(workspace, "OTHER")
     offer.run()
-    assert "0 decided cells" in texts(offer)
+    assert "0 reviewed cells" in texts(offer)
     assert not [one for one in offer.button if one.key == "classify-make-cell-set"]
 
 
 def test_a_name_already_taken_is_refused_in_one_sentence(offer, workspace):
-    decide(workspace, "MONOCYTE")
+    review(workspace, "MONOCYTE")
     offer.run()
     widget(offer.button, "classify-make-cell-set").click().run()
     widget(offer.button, "classify-make-cell-set").click().run()
@@ -79,7 +79,7 @@ def test_a_name_already_taken_is_refused_in_one_sentence(offer, workspace):
 
 
 def test_the_address_opens_the_dataset_that_was_made(offer, workspace):
-    decide(workspace, "MONOCYTE", "EOSINOPHIL")
+    review(workspace, "MONOCYTE", "EOSINOPHIL")
     offer.run()
     for name in ("A first one", "The second"):
         widget(offer.text_input, "classify-cell-set-name-1").set_value(name).run()

@@ -1,4 +1,4 @@
-"""The Compare page: leaderboard, verdict, matrices, pictures on which models differ, ensembles, one picture, trials."""
+"""The Compare page: leaderboard, verdict, matrices, images on which models differ, ensembles, one image, trials."""
 
 import shutil
 
@@ -19,7 +19,7 @@ from tests.pages.tiny_model import CLASS_NAMES
 
 @pytest.fixture
 def two(workspace, model, tmp_path):
-    """Two models judged on the same drawn cells; names of the evaluations."""
+    """Two models evaluated on the same drawn cells; names of the evaluations."""
     settings = load_settings()
     dataset = add_dataset(settings, tmp_path, "Drawn")
     write_net(settings.runs_dir / "pixel", names=CLASS_NAMES, n_outputs=4, pixel=(16, 16))
@@ -44,8 +44,8 @@ def drop(app, name, data):
     app.file_uploader[0].set_value((name, data, "image/png")).run()
 
 
-def test_nothing_judged_yet(app, workspace):
-    assert "Nothing was judged yet" in texts(opened(app))
+def test_no_evaluations_yet(app, workspace):
+    assert "There are no evaluations yet" in texts(opened(app))
 
 
 def test_board_and_verdict(app, two):
@@ -54,7 +54,7 @@ def test_board_and_verdict(app, two):
     table = app.dataframe[0].value
     assert set(table["Model"]) == {"tiny", "pixel"}
     accuracies = [get_evaluation(name, settings).report.metrics["accuracy"].value for name in names]
-    assert sorted(table["Right"]) == sorted(accuracies)
+    assert sorted(table["Accuracy"]) == sorted(accuracies)
     assert "source cells" in texts(app)
     tests = app.dataframe[1].value
     a, b = (read_evaluation(get_evaluation(name, settings).folder).prediction_table for name in names)
@@ -69,22 +69,22 @@ def test_leaks_stand_first(app, two):
     learned_from(settings, dataset, [records_of(dataset)[0].file])
     store_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
     opened(app)
-    assert not app.error  # the learned picture is not judged
+    assert not app.error  # the image that it was trained on is left out
     learned_from(settings, dataset, [one.file for one in records_of(dataset)])
     store_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
     app.run()
-    assert [one.value for one in app.error] == ["tiny learned from pictures of this set: those figures are too good."]
+    assert [one.value for one in app.error] == ["tiny was trained on images of this set: the results are too good."]
 
 
-@pytest.mark.parametrize("view", ["Matrices", "Where they differ", "Learning curves"])
+@pytest.mark.parametrize("view", ["Confusion matrices", "Disagreements", "Training curves"])
 def test_views(app, two, view):
     opened(app, view)
-    if view == "Where they differ":
+    if view == "Disagreements":
         settings, _, names = two
         a, b = (read_evaluation(get_evaluation(name, settings).folder).prediction_table["prediction"] for name in names)
         assert f"all disagreements ({(a != b).sum()})" in widget(app.selectbox, "compare-kind").options
-    if view == "Learning curves":
-        assert "No learning curve is kept of" in texts(app)
+    if view == "Training curves":
+        assert "No training curves were saved for" in texts(app)
 
 
 def test_an_ensemble_is_an_evaluation_of_its_own(app, two):
@@ -101,24 +101,24 @@ def test_one_model_is_not_enough(app, two):
     opened(app)
     chosen = next(one for one in app.multiselect if one.key.startswith("compare-models"))
     chosen.set_value(chosen.value[:1]).run()
-    assert "Choose two models or more" in texts(app)
+    assert "Choose two or more models" in texts(app)
 
 
-def test_one_picture_through_both(app, two):
-    opened(app, what="One picture")
+def test_one_image_through_both(app, two):
+    opened(app, what="One image")
     rgb = draw_field(3, 2, 200, 260, scale=0.45).rgb
     drop(app, "field.png", encode_png(rgb))
     assert not app.exception
     table = app.dataframe[0].value
     assert len(table) == 2
-    assert {"tiny", "pixel", "They"} <= set(table.columns)
-    drop(app, "bad.png", b"not a picture")
+    assert {"tiny", "pixel", "Models"} <= set(table.columns)
+    drop(app, "bad.png", b"not an image")
     assert not app.exception
-    assert "cannot be read" in texts(app) or "no picture" in texts(app)
+    assert "Bloodcell can read" in texts(app)
 
 
-def test_a_picture_without_a_cell(app, two):
-    opened(app, what="One picture")
+def test_an_image_without_a_cell(app, two):
+    opened(app, what="One image")
     blank = encode_png(np.full((120, 120, 3), 225, np.uint8))
     drop(app, "blank.png", blank)
     assert not app.exception
@@ -126,7 +126,7 @@ def test_a_picture_without_a_cell(app, two):
 
 
 def test_trials(app, workspace, tmp_path_factory):
-    assert "No trials were run yet" in texts(opened(app, what="Trials of one spec"))
+    assert "There are no repeated trials yet" in texts(opened(app, what="Repeated trials"))
     settings = load_settings()
     shutil.copytree(result_folders(tmp_path_factory) / "trials", settings.runs_dir / "drawn-trials")
     app.run()

@@ -74,7 +74,7 @@ def test_undo_opens_the_cell_again_and_shows_what_stood_before(bench, db):
 
 def test_undo_with_nothing_to_undo_says_so(bench, db):
     apply_events(bench, [event(bench, 1, "undo")], db, "Ada")
-    assert "nothing of yours to undo" in bench.problem
+    assert "nothing to undo" in bench.problem
 
 
 def test_undo_leaves_the_decisions_of_others_alone(bench, db):
@@ -149,5 +149,5 @@ def test_a_refusing_database_loses_nothing_in_silence(bench, db, monkeypatch):
     apply_events(bench, sent, db, "Ada")
     assert labels(db) == ["OTHER", "", ""]
     assert calls == [1, 2]
-    assert bench.problem == "The database is in use. (2 decisions not kept.)"
+    assert bench.problem == "The database is in use. (2 changes not saved.)"
     assert bench.chosen == 2

@@ -31,7 +31,7 @@ FOUND = Explanation(
 
 @pytest.fixture
 def open_model(workspace, monkeypatch):
-    """Any model is taken for one that can be looked into, and nobody works."""
+    """No job is ever run by a worker."""
     monkeypatch.setattr("bloodcell.jobs.runners.local.LocalRunner.start", lambda *_: None)
 
 
@@ -77,9 +77,9 @@ def test_closed_it_costs_nothing(filled, monkeypatch):
 def test_opened_it_shows_a_map_for_the_predicted_class_or_another(filled, workspace):
     opened(filled)
     said = texts(filled)
-    assert "By covering parts" in said
+    assert "Occlusion map" in said
     assert NOT_A_MEDICAL_REASON in said
-    (choice,) = [one for one in filled.selectbox if one.label == "What speaks for"]
+    (choice,) = [one for one in filled.selectbox if one.label == "Evidence for"]
     table = read_cells_table(open_database(f"sqlite:///{workspace / 'bloodcell.db'}"), 1).set_index("cell_id")
     assert choice.value == table.at[int("".join(filled.query_params["cell"])), "prediction"]
     assert any(one.endswith("(predicted)") for one in choice.options)
@@ -121,7 +121,7 @@ def test_a_class_that_nothing_speaks_for(with_keras):
     button(app).click().run()
     end(jobs()[0], store.DONE, FOUND)
     app.run()
-    (choice,) = [one for one in app.selectbox if one.label == "What speaks for"]
+    (choice,) = [one for one in app.selectbox if one.label == "Evidence for"]
     choice.set_value(WHITE_CELLS_4[3]).run()
     assert "Nothing in this layer speaks for the class" in texts(app)
 
@@ -161,8 +161,8 @@ def test_a_batch_of_a_replaced_model_says_so(filled, workspace):
     spec = workspace / "runs" / "tiny" / "spec.json"
     spec.write_text(spec.read_text() + " ")
     opened(filled)
-    assert "no longer the one this batch was begun with" in filled.error[0].value
-    assert "By covering parts" not in texts(filled)
+    assert "no longer the one this batch was created with" in filled.error[0].value
+    assert "Occlusion map" not in texts(filled)
 
 
 MEAN_PAGE = """

@@ -1,4 +1,4 @@
-"""The Models page: a file dropped, looked through, what is missing asked, its job begun and followed; download as a zip."""
+"""The Models page: a file dropped, inspected, what is missing asked, its job started and followed; download as zip."""
 
 # ruff: noqa: F811  fixtures of another file are imported by their names
 
@@ -41,12 +41,12 @@ def newest(queue):
 
 
 @pytest.mark.parametrize("running", ["load"], indirect=True)
-def test_a_network_is_looked_through_asked_about_and_queued(app, queue, running, model):
+def test_a_network_is_inspected_asked_about_and_queued(app, queue, running, model):
     dropped(app, "my net (1).keras", keras_bytes())
-    assert "It takes pictures of 32 x 48 px and gives 4 numbers for each; 3 layers, 16 weights" in said(app)
+    assert "Input of 32 x 48 px, 4 outputs, 3 layers, 16 parameters" in said(app)
     assert "every cell will be marked Check" in said(app)
     assert go(app).disabled
-    assert "Its class names are needed" in said(app)
+    assert "Enter the class names" in said(app)
     widget(app.text_area, "models-load-classes-my net (1).keras").set_value("A, B").run()
     assert go(app).disabled
     assert "The network has 4 classes. Received: 2 class names" in said(app)
@@ -79,7 +79,7 @@ def test_a_network_is_looked_through_asked_about_and_queued(app, queue, running,
         ("net.pkl", b"\x80\x04", "a pickle can run any program"),
         ("half.keras", keras_bytes()[:99], "it cannot be read as a zip file"),
         ("half.zip", b"PK", "This zip file cannot be imported as a model"),
-        ("picture.png", b"x", "choose a .keras file, or a .zip"),
+        ("image.png", b"x", "choose a .keras file, or a .zip"),
         ("huge.keras", keras_bytes(network(dense(10**9))), "1,000,000 is allowed"),
     ],
 )
@@ -127,9 +127,9 @@ def opened(app, job):
     return app
 
 
-def test_a_loaded_model_is_told_of(app, queue, model):
+def test_a_loaded_model_is_announced(app, queue, model):
     opened(app, made(queue, store.DONE, result="tiny"))
-    assert "The model tiny is on the shelf" in app.success[0].value
+    assert "The model tiny is in the model library" in app.success[0].value
 
 
 def test_a_refused_one_says_why(app, queue, model):
@@ -150,11 +150,11 @@ def test_the_chosen_model_can_be_downloaded(app, model):
     app.run().switch_page("pages/models.py").run()
     assert not app.exception
     assert inspect_model_zip(io.BytesIO(pack_model(model))).name == "tiny"
-    assert "Download as a zip" in {one.proto.label for one in app.get("download_button")}
+    assert "Download as zip" in {one.proto.label for one in app.get("download_button")}
 
 
 @pytest.mark.parametrize("page", ["pages/classify.py", "pages/models.py"])
-def test_a_model_that_is_not_judged_says_so(app, model, page):
+def test_a_model_without_thresholds_says_so(app, model, page):
     spec = json.loads((model / "spec.json").read_text())
     (model / "spec.json").write_text(json.dumps(spec | {"outputs": ["logits"], "calibration": None}))
     app.run().switch_page(page).run()
@@ -162,10 +162,10 @@ def test_a_model_that_is_not_judged_says_so(app, model, page):
     assert "every cell is marked Check, none is Confident" in said(app)
 
 
-def test_card_and_figures_of_a_stranger_do_no_harm(app, model):
+def test_card_and_metrics_from_elsewhere_do_no_harm(app, model):
     (model / "README.md").write_text("# Mine\n\n![one](http://a/b.png) ![two][away]\n\n[away]: http://a/c.png\n")
     (model / "metrics.json").write_text('{"accuracy": 0.5, "interval": ["a", "b"], "recall": [1]}')
     app.run().switch_page("pages/models.py").run()
     assert not app.exception
-    assert "The figures of the model tiny make no sense" in app.error[0].value.replace("\\", "")
+    assert "The metrics of the model tiny are not valid" in app.error[0].value.replace("\\", "")
     assert "![" not in texts(app)

@@ -30,7 +30,7 @@ def test_a_correction_does_not_move_a_cell(bench):
     [
         ({"statuses": ("check", "unfamiliar")}, (2, 3)),
         ({"labels": ("EOSINOPHIL",)}, (1,)),
-        ({"only_undecided": True}, (2, 3)),
+        ({"only_unreviewed": True}, (2, 3)),
         ({"labels": ("LYMPHOCYTE",)}, ()),
     ],
 )

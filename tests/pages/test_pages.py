@@ -44,20 +44,20 @@ def test_a_page_opens_in_an_empty_workspace_without_a_model(app, page):
 
 def test_without_a_model_the_page_says_so_and_takes_no_images(app):
     app.run()
-    assert "There is no model on the shelf" in texts(app)
+    assert "There is no model in the model library" in texts(app)
     assert not app.file_uploader
 
 
 def test_the_models_page_without_a_model_says_where_models_go(app, workspace):
     app.run().switch_page("pages/models.py").run()
-    assert "no model on the shelf" in texts(app)
+    assert "no model in the model library" in texts(app)
     assert "runs" in texts(app)
 
 
 def test_the_tour_tells_the_newcomer_what_to_know(app, model, workspace):
     app.run()
     said = texts(app)
-    for words in ("Drop images", "Confident", "Check", "Unfamiliar", "no medical device"):
+    for words in ("Drop images", "Confident", "Check", "Unfamiliar", "not a medical device"):
         assert words in said
     assert str(workspace) in said.replace("\\", "")
 
@@ -69,7 +69,7 @@ def test_the_sample_set_becomes_a_batch_with_cells(filled, workspace):
     metrics = {metric.label: metric.value for metric in filled.metric}
     assert metrics["Images"] == "12"
     assert metrics["White cells"] == str(len(read_cells_table(db, 1)))
-    assert metrics["Decided"] == "0"
+    assert metrics["Reviewed"] == "0"
 
 
 def test_the_tour_is_gone_once_there_is_a_batch(filled):
@@ -132,7 +132,7 @@ def test_a_model_that_was_replaced_does_not_mix_into_the_batch(filled, workspace
         connection.execute("UPDATE images SET status = '' WHERE id = 3")
         connection.execute("UPDATE batches SET model_sha256 = ?", ("0" * 64,))
     filled.run()
-    assert "no longer the one this batch was begun with" in filled.error[0].value
+    assert "no longer the one this batch was created with" in filled.error[0].value
 
 
 def test_rename(filled, workspace):
@@ -151,7 +151,7 @@ def test_a_blank_name_is_refused_in_one_sentence(filled):
 def test_delete_and_undo(filled, workspace):
     widget(filled.button, "classify-delete").click().run()
     assert list_batches(database(workspace)) == []
-    assert "is deleted" in texts(filled)
+    assert "was deleted" in texts(filled)
     widget(filled.button, "classify-undo-delete").click().run()
     assert not filled.exception
     assert len(list_batches(database(workspace))) == 1
@@ -192,19 +192,19 @@ def test_an_address_of_no_batch_shows_the_start(app, model, address):
     assert app.file_uploader
 
 
-@pytest.mark.parametrize("sort", ["By class", "File order", "Least sure first"])
+@pytest.mark.parametrize("sort", ["By class", "File order", "Lowest confidence first"])
 def test_sorting(filled, sort):
     widget(filled.get("button_group"), "classify-sort").set_value(sort).run()
     assert not filled.exception
     bench = filled.session_state["classify-bench"]
     assert bench.order_key[0] == sort
-    assert bench.chosen == bench.order[0] or sort == "Least sure first"
+    assert bench.chosen == bench.order[0] or sort == "Lowest confidence first"
 
 
 def test_a_filter_that_nothing_fits_says_so(filled):
     widget(filled.get("button_group"), "classify-filter-class").set_value(["NOT_A_CELL"]).run()
     assert not filled.exception
-    assert "No cell fits the filter" in texts(filled)
+    assert "No cell matches the filter" in texts(filled)
 
 
 @pytest.mark.parametrize("preset", ["150", "180", "200"])
@@ -251,11 +251,11 @@ def test_a_full_disk_while_storing_leaves_the_app_alive(app, model, workspace, m
     assert not app.exception
 
 
-def test_the_models_page_shows_card_and_figures(app, model):
+def test_the_models_page_shows_card_and_metrics(app, model):
     app.run().switch_page("pages/models.py").run()
     assert not app.exception
     assert "mean colours only" in texts(app)
-    assert app.dataframe[1].value["Right"].tolist() == ["90.0 %"]
+    assert app.dataframe[1].value["Accuracy"].tolist() == ["90.0 %"]
 
 
 def test_a_damaged_metrics_file_is_one_sentence(app, model):

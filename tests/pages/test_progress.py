@@ -1,4 +1,4 @@
-"""Long work in a page: its result, its errors, and what is said and kept once it was stopped."""
+"""Long work in a page: its result, its errors, and what is said and saved once it was stopped."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,14 +12,14 @@ def page_with_asked_work():
     from bloodcell.ui.shared.messages import show_errors
     from bloodcell.ui.shared.progress import run_with_bar, show_stop_notice
 
-    def work(told, should_stop):
-        told(1, 2)
+    def work(on_progress, should_stop):
+        on_progress(1, 2)
         assert not should_stop()
         if st.session_state["how"] == "stopped":
             st.rerun()
         if st.session_state["how"] == "failed":
             raise DatasetError("There is nothing to count.")
-        told(2, 2)
+        on_progress(2, 2)
         return 7
 
     show_stop_notice()
@@ -33,8 +33,8 @@ def page_with_unasked_work():
 
     from bloodcell.ui.shared.progress import get_or_run_with_bar
 
-    def work(told, should_stop):
-        told(1, 1)
+    def work(on_progress, should_stop):
+        on_progress(1, 1)
         st.session_state["runs"] = st.session_state.get("runs", 0) + 1
         return "all levels"
 
@@ -76,7 +76,7 @@ def test_an_error_takes_bar_and_button_away():
 
 def test_work_that_a_click_ended_is_said_to_be_stopped_once():
     app = asked("stopped")
-    assert [one.value for one in app.info] == ["Stopped: counting cells. Nothing of it was kept."]
+    assert [one.value for one in app.info] == ["Stopped: counting cells. Nothing was saved."]
     assert not app.markdown
     app.run()
     assert not app.info

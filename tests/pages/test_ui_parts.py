@@ -1,4 +1,4 @@
-"""Text from outside, the picture cache, the choices of the gallery, and the figures of a model."""
+"""Text from outside, the thumbnail cache, the choices of the gallery, and the metrics of a model."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_local_time_of_nothing_is_nothing():
 
 
 def test_choices_number_the_classes_then_the_extra_decisions():
-    assert [(one.key, one.words) for one in list_choices(WHITE_CELLS_4)] == [
+    assert [(choice.key, choice.title) for choice in list_choices(WHITE_CELLS_4)] == [
         ("1", "Eosinophil"),
         ("2", "Lymphocyte"),
         ("3", "Monocyte"),
@@ -51,7 +51,7 @@ def test_choices_number_the_classes_then_the_extra_decisions():
 
 
 def test_the_tenth_choice_has_the_key_0_and_those_behind_it_none():
-    assert [one.key for one in list_choices([f"C{n}" for n in range(9)])][-2:] == ["0", ""]
+    assert [choice.key for choice in list_choices([f"C{n}" for n in range(9)])][-2:] == ["0", ""]
 
 
 def test_page_of_the_chosen_cell(bench):  # two cells a page: 1 2 | 3
@@ -62,7 +62,7 @@ def test_page_of_the_chosen_cell(bench):  # two cells a page: 1 2 | 3
     assert find_page(bench) == (1, (1, 2))
 
 
-def test_cache_forgets_the_picture_unused_longest():
+def test_cache_forgets_the_image_unused_longest():
     cache = ThumbnailCache(max_bytes=10)
     cache.put(("a",), b"1234")
     cache.put(("b",), b"1234")
@@ -72,7 +72,7 @@ def test_cache_forgets_the_picture_unused_longest():
     assert cache.n_bytes == 8
 
 
-def test_cache_counts_a_replaced_picture_once():
+def test_cache_counts_a_replaced_image_once():
     cache = ThumbnailCache()
     cache.put(("a",), b"1234")
     cache.put(("a",), b"12")
@@ -128,14 +128,14 @@ def test_thumbnail(field, tmp_path):
     assert make_thumbnail(ThumbnailCache(), blobs, text) is None
 
 
-def test_figure_rows_give_shares_with_their_intervals():
+def test_metric_rows_give_shares_with_their_intervals():
     metrics = {
         "parameters": 5,
         "validation": {"per_source": {"ward": {"images": 1200, "accuracy": 0.9, "held_back": 0.1}}},
         "test": {"accuracy": 0.912, "interval": [0.88, 0.94], "recall": {"MONOCYTE": 0.75}, "ece": np.nan},
     }
     first, second = make_metric_rows(metrics)
-    assert (first["Measured on"], first["Images"], first["Right"]) == ("validation, ward", "1,200", "90.0 %")
-    assert second["Right"] == "91.2 % (88.0 to 94.0)"
-    assert second["Monocyte found"] == "75.0 %"
-    assert second["Calibration error"] is None
+    assert (first["Measured on"], first["Images"], first["Accuracy"]) == ("validation, ward", "1,200", "90.0 %")
+    assert second["Accuracy"] == "91.2 % (88.0 to 94.0)"
+    assert second["Monocyte recall"] == "75.0 %"
+    assert second["Calibration error (ECE)"] is None

@@ -1,4 +1,4 @@
-"""What a batch came to: numbers, a chart, and the images that gave no cell."""
+"""The results of a batch in short: counts, a chart, and the images without cells."""
 
 import pandas as pd
 import streamlit as st
@@ -11,30 +11,40 @@ from bloodcell.ui.shared import resources, thumbnails
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
 
 ROWS_PER_PAGE = 50
-_IMAGE_WORDS = {
+_STATUS_TITLES = {
     NO_WHITE_CELL: "No white cell found",
     NOT_A_SMEAR: "Not a blood smear",
     UNREADABLE: "Could not be used",
 }
 _REASONS = {
-    NO_WHITE_CELL: "The field shows no white blood cell.",
-    NOT_A_SMEAR: "The picture does not look like a stained blood smear.",
+    NO_WHITE_CELL: "No white blood cell was found in this field.",
+    NOT_A_SMEAR: "The image does not look like a stained blood smear.",
 }
 
 
 def show_counts(table: pd.DataFrame, class_names: tuple[str, ...], n_images: int) -> None:
-    """Show how many images and cells there are, per status and per class, and how many are decided."""
+    """Show how many images and cells there are, how many are reviewed, and the cells per status and class.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `review.tables.read_cells_table` returns it.
+    class_names : tuple of str
+        The classes of the model.
+    n_images : int
+        Images of the batch, those without cells too.
+    """
     left, right = st.columns([5, 4], gap="medium", vertical_alignment="center")
     with left:
         first = st.columns(3)
         first[0].metric("Images", f"{n_images:,}")
         first[1].metric("White cells", f"{len(table):,}")
-        n_decided = int((table["correction"] != "").sum())
-        n_changed = int(((table["correction"] != "") & (table["correction"] != table["prediction"])).sum())
+        n_reviewed = int((table["correction"] != "").sum())
+        n_corrected = int(((table["correction"] != "") & (table["correction"] != table["prediction"])).sum())
         first[2].metric(
-            "Decided",
-            f"{n_decided:,}",
-            help=f"Looked at by a person: {n_decided - n_changed} confirmed, {n_changed} corrected.",
+            "Reviewed",
+            f"{n_reviewed:,}",
+            help=f"Reviewed by a person: {n_reviewed - n_corrected:,} confirmed, {n_corrected:,} corrected.",
         )
         for column, status in zip(st.columns(3), CELL_STATUSES, strict=True):
             style = theme.STATUS_STYLES[status]
@@ -50,37 +60,37 @@ def show_counts(table: pd.DataFrame, class_names: tuple[str, ...], n_images: int
 
 
 def show_images_without_cells(images: pd.DataFrame) -> None:
-    """List the images that gave no cell to look at, each with a thumbnail and the reason."""
-    odd = images[~images["image_status"].isin([HAS_CELLS, ""])]
-    if odd.empty:
+    """List the images without cells, each with a thumbnail and the reason; nothing where all have cells."""
+    without_cells = images[~images["image_status"].isin([HAS_CELLS, ""])]
+    if without_cells.empty:
         return
-    counts = odd["image_status"].value_counts()
-    parts = [f"{_IMAGE_WORDS[status].lower()}: {counts[status]}" for status in _IMAGE_WORDS if status in counts]
-    title = f"{format_count(len(odd), 'image')} without a result ({', '.join(parts)})"
+    counts = without_cells["image_status"].value_counts()
+    parts = [f"{title.lower()}: {counts[status]:,}" for status, title in _STATUS_TITLES.items() if status in counts]
+    title = f"{format_count(len(without_cells), 'image')} without a result ({', '.join(parts)})"
     with st.expander(
-        title, icon=":material/image_not_supported:", key="classify-odd", expanded=len(odd) == len(images)
+        title, icon=":material/image_not_supported:", key="classify-odd", expanded=len(without_cells) == len(images)
     ):
-        pages = -(-len(odd) // ROWS_PER_PAGE)
+        pages = -(-len(without_cells) // ROWS_PER_PAGE)
         page = st.pagination(pages, key="classify-odd-page") if pages > 1 else 1
-        rows = odd.iloc[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE]
+        rows = without_cells.iloc[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE]
         st.dataframe(
-            _make_odd_table(rows),
+            _make_reasons_table(rows),
             hide_index=True,
             row_height=72,
-            column_config=_ODD_COLUMNS,
+            column_config=_REASONS_COLUMNS,
             key="classify-odd-table",
         )
 
 
-_ODD_COLUMNS = {
-    "picture": st.column_config.ImageColumn("Picture", width="small"),
+_REASONS_COLUMNS = {
+    "picture": st.column_config.ImageColumn("Image", width="small"),
     "file": st.column_config.TextColumn("File", width="medium"),
-    "what": st.column_config.TextColumn("What it is", width="small"),
-    "why": st.column_config.TextColumn("Why", width="large"),
+    "what": st.column_config.TextColumn("Result", width="small"),
+    "why": st.column_config.TextColumn("Reason", width="large"),
 }
 
 
-def _make_odd_table(rows: pd.DataFrame) -> pd.DataFrame:
+def _make_reasons_table(rows: pd.DataFrame) -> pd.DataFrame:
     cache, blobs = thumbnails.get_shared_cache(), resources.get_blob_store()
     return pd.DataFrame(
         {
@@ -89,7 +99,7 @@ def _make_odd_table(rows: pd.DataFrame) -> pd.DataFrame:
                 for image in rows.itertuples()
             ],
             "file": rows["file_name"].to_list(),
-            "what": [_IMAGE_WORDS.get(status, status) for status in rows["image_status"]],
+            "what": [_STATUS_TITLES.get(status, status) for status in rows["image_status"]],
             "why": [image.message or _REASONS.get(image.image_status, "") for image in rows.itertuples()],
         }
     )

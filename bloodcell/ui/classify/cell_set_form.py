@@ -1,4 +1,4 @@
-"""A dataset made of the decided cells of a batch: asked for beside the batch's downloads."""
+"""Creating a dataset from the reviewed cells of a batch."""
 
 import pandas as pd
 import streamlit as st
@@ -19,9 +19,9 @@ from bloodcell.ui.train import adapt_form
 PROGRESS_LABEL = "Cutting out the cells"
 
 
-def offer(batch: Batch) -> None:
-    """Offer to make a dataset; what it would hold is looked up when the offer is opened."""
-    with st.popover("Make a dataset", icon=":material/dataset:", key="classify-cell-set", on_change="rerun") as popover:
+def offer_cell_set(batch: Batch) -> None:
+    """Offer to create a dataset; what it would hold is looked up when the offer is opened."""
+    with st.popover("Create dataset", icon=":material/dataset:", key="classify-cell-set", on_change="rerun") as popover:
         if popover.open:
             with show_errors():
                 _ask(batch)
@@ -32,20 +32,21 @@ def _ask(batch: Batch) -> None:
     cells = read_reviewed_cells(db, batch.id, with_extra=True)
     if cells.empty:
         st.info(
-            "No cell of this batch is decided yet. A dataset takes the cells that a person has confirmed or corrected.",
+            "No cell of this batch is reviewed yet. A dataset is created from the cells that a person has confirmed or "
+            "corrected.",
             icon=":material/info:",
         )
         return
     is_extra = cells["correction"].isin(EXTRA_DECISIONS)
     with_extra = is_extra.any() and st.toggle(
-        f"Take also: {', '.join(format_label(name) for name in cells.loc[is_extra, 'correction'].unique())}",
+        f"Include: {', '.join(format_label(name) for name in cells.loc[is_extra, 'correction'].unique())}",
         key=f"classify-cell-set-extra-{batch.id}",
     )
     chosen_cells = cells if with_extra else cells[~is_extra]
     counts = chosen_cells["correction"].value_counts()
     st.markdown(
-        f"**{format_count(len(chosen_cells), 'decided cell')}** in {format_count(len(counts), 'class', 'classes')}. "
-        "Cells that nobody has decided on are left out."
+        f"**{format_count(len(chosen_cells), 'reviewed cell')}** in {format_count(len(counts), 'class', 'classes')}. "
+        "Cells that are not reviewed are left out."
     )
     if chosen_cells.empty:
         return
@@ -57,14 +58,16 @@ def _ask(batch: Batch) -> None:
     name = st.text_input(
         "Name of the dataset", batch.name, max_chars=MAX_NAME_CHARS, key=f"classify-cell-set-name-{batch.id}"
     )
-    if not st.button("Make it", type="primary", icon=":material/add:", key="classify-make-cell-set"):
+    if not st.button("Create", type="primary", icon=":material/add:", key="classify-make-cell-set"):
         return
     settings = load_settings()
     dataset = run_with_bar(
         PROGRESS_LABEL,
         lambda on_progress, stop: create_cell_set(db, batch.id, name, settings, bool(with_extra), on_progress, stop),
     )
-    st.success(f"{escape_md(dataset.name)} holds {format_count(dataset.n_images, 'cell')}.", icon=":material/check:")
+    st.success(
+        f"{escape_md(dataset.name)} was created with {format_count(dataset.n_images, 'cell')}.", icon=":material/check:"
+    )
     st.page_link(
         "pages/datasets.py",
         label="Open it on the Datasets page",

@@ -1,6 +1,7 @@
-"""One opened cell: its crop, its place in the field, probabilities, history, and what thresholds show."""
+"""The open cell: its close-up and field, probabilities, explanation, review history, and gray levels."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
@@ -20,16 +21,25 @@ from bloodcell.ui.shared.explanation_view import show_explanation
 from bloodcell.ui.shared.image_grid import NO_MODEBAR, data_uri, show_image_grid
 from bloodcell.ui.shared.messages import escape_md, format_local_time, show_errors
 
-_MASK_WORDS = {"gray": "Gray", "red": "Red", "green": "Green", "blue": "Blue"}
-
 
 def show_cell(bench: state.Bench, batch: Batch) -> list[tuple[str, str]]:
-    """Show the chosen cell of a bench; nothing where none is chosen.
+    """Show the open cell of a bench, a hint where none is open.
+
+    Parameters
+    ----------
+    bench : Bench
+    batch : Batch
+        The batch of the bench.
 
     Returns
     -------
-    list of (data URI, caption)
-        The masks of the cell, for `show_image_grid`; empty where no cell is open or its image cannot be read.
+    list of (str, str)
+        The masks of the cell as data URI and caption, for `show_image_grid`; empty where no cell is open.
+
+    Raises
+    ------
+    StoreError, ImageError
+        If the stored image is missing, damaged or cannot be read.
     """
     if bench.chosen is None or bench.chosen not in bench.table.index:
         st.caption("Click a cell to open it.")
@@ -42,7 +52,7 @@ def show_cell(bench: state.Bench, batch: Batch) -> list[tuple[str, str]]:
         thumbnails.get_shared_cache(), resources.get_blob_store(), cell["sha256"], boxes, position
     )
     show_image_grid(
-        [(data_uri(crop, "png"), "The cell, close up"), (data_uri(field), _describe_position(cell, len(boxes)))],
+        [(data_uri(crop, "png"), "Close-up"), (data_uri(field), _describe_position(cell, len(boxes)))],
         "2fr 3fr",
     )
     _show_probabilities(cell, batch.class_names)
@@ -60,7 +70,7 @@ def _show_probabilities(cell: pd.Series, class_names: tuple[str, ...]) -> None:
     style = theme.STATUS_STYLES.get(cell["status"])
     if style is None:
         return
-    st.markdown(f"**How sure the model is** · {style.sign} {style.word}", help=style.meaning)
+    st.markdown(f"**Model confidence** · {style.sign} {style.word}", help=style.meaning)
     probs = [float(cell[f"prob_{name}"]) for name in class_names]
     st.plotly_chart(
         plot_probabilities(class_names, probs, cell["prediction"]),
@@ -71,8 +81,8 @@ def _show_probabilities(cell: pd.Series, class_names: tuple[str, ...]) -> None:
 
 
 def _show_why(cell: pd.Series, box: Box, batch: Batch) -> None:
-    """Show where the model looked, once that is asked for; it stays open for the cells after this one."""
-    if st.toggle("Why this class?", key="classify-why", help="Where the model looked at this cell."):
+    """Show where the model looked, if asked for; the toggle stays on for the next cells."""
+    if st.toggle("Why this class?", key="classify-why", help="Shows where in the cell the model looked."):
         with show_errors():
             show_explanation(
                 get_batch_model(batch),
@@ -85,26 +95,26 @@ def _show_why(cell: pd.Series, box: Box, batch: Batch) -> None:
 
 
 def _show_history(cell_id: int) -> None:
-    decisions = list_corrections(resources.get_database(), cell_id)
-    if not decisions:
-        st.caption("Nobody has decided about this cell yet.")
+    corrections = list_corrections(resources.get_database(), cell_id)
+    if not corrections:
+        st.caption("This cell is not reviewed yet.")
         return
     lines = []
-    for one in reversed(decisions):
-        line = f"{theme.format_label(one.label)}, by {escape_md(one.who)}, {format_local_time(one.when)}"
-        lines.append(f"~~{line}~~ undone" if one.undone_when else line)
-    st.caption("**Decisions, latest first:** " + " · ".join(lines))
+    for correction in reversed(corrections):
+        line = f"{theme.format_label(correction.label)}, by {escape_md(correction.who)}, {format_local_time(correction.when)}"
+        lines.append(f"~~{line}~~ undone" if correction.undone_when else line)
+    st.caption("**Reviews, latest first:** " + " · ".join(lines))
 
 
-def _show_threshold(cell_id: int, rgb: np.ndarray) -> list[tuple[str, str]]:
-    """Show the grayscale histogram with a movable threshold; return the masks by that and by Otsu's threshold."""
+def _show_threshold(cell_id: int, rgb: npt.NDArray[np.uint8]) -> list[tuple[str, str]]:
+    """Show the histogram of gray levels with a movable threshold; return the masks by it and by Otsu's method."""
     levels = convert_to_gray(rgb)
-    otsu = find_otsu_threshold(levels, ignore_black=True)  # corners of rotated pictures
+    otsu = find_otsu_threshold(levels, ignore_black=True)  # corners of rotated images
     preset_key, slider_key, begin = state.prepare_threshold(cell_id, otsu)
     st.markdown(
         "**Gray levels of the cell**",
-        help="Stained nuclei are dark. Pixels up to the threshold count as dark. Otsu's method finds the "
-        "threshold that separates dark from light best.",
+        help="Stained nuclei are dark. Pixels at or below the threshold count as dark. Otsu's method finds the threshold "
+        "that best separates dark from light.",
     )
     st.segmented_control(
         "Threshold", state.THRESHOLD_PRESETS, key=preset_key, label_visibility="collapsed", width="stretch"
@@ -126,11 +136,10 @@ def _show_threshold(cell_id: int, rgb: np.ndarray) -> list[tuple[str, str]]:
         alt="Histogram of gray levels with the threshold",
     )
     mask = mask_below(levels, threshold)
-    shown = {
-        f"Overlay of dark up to {threshold}": overlay_mask(rgb, mask, theme.MASK_RGB),
-        f"Dark up to {threshold}": render_mask(mask),
+    images = {
+        f"Overlay, threshold {threshold}": overlay_mask(rgb, mask, theme.MASK_RGB),
+        f"Threshold {threshold}": render_mask(mask),
     }
-    shown |= {
-        f"Otsu, {_MASK_WORDS[name]}": render_mask(one) for name, one in mask_by_otsu(rgb, ignore_black=True).items()
-    }
-    return [(data_uri(encode_png(one), "png"), name) for name, one in shown.items()]
+    for channel, channel_mask in mask_by_otsu(rgb, ignore_black=True).items():
+        images[f"Otsu, {channel}"] = render_mask(channel_mask)
+    return [(data_uri(encode_png(image), "png"), caption) for caption, image in images.items()]

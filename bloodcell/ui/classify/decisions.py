@@ -1,4 +1,4 @@
-"""From what a gallery sends (cell chosen, label given, undo) to the database and the opened bench."""
+"""Apply what a gallery sends (cell opened, label given, undo) to the database and the bench."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,21 @@ MAX_EVENTS = 500
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that a person did in the gallery; `cell` is the cell that was open at that moment."""
+    """One thing that a person did in the gallery.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 1 by the gallery.
+    kind : str
+        One of `KINDS`.
+    cell : int or None
+        Id of the cell that was open at that moment.
+    label : str, default ""
+        For kind "label".
+    step : int, default 0
+        For kinds "step" and "page": on (1) or back (-1).
+    """
 
     number: int
     kind: str
@@ -25,12 +39,21 @@ class Event:
     step: int = 0
 
 
-def apply_events(bench: Bench, sent: list, db: Database, who: str) -> None:
-    """Deal with the events that are new, in their order, and note how far it got.
+def apply_events(bench: Bench, sent: list[Any], db: Database, who: str) -> None:
+    """Apply the new events in their order.
 
-    A database that refuses ends it: the bench goes back to the first cell whose decision was not kept, and
-    says so; later decisions of the same list are dropped too, as they were made in the belief that the earlier
-    ones held.
+    An error of the database ends it: the bench returns to the first cell whose review was not saved and says so.
+    Later events of the list are dropped too, as the person took the earlier ones for saved.
+
+    Parameters
+    ----------
+    bench : Bench
+        Patched in place; `acknowledged` counts what was applied, `problem` says what went wrong.
+    sent : list
+        As `state.read_events` returns it: not checked, and with events that were applied before.
+    db : sqlalchemy.Engine
+    who : str
+        Initials of the person.
     """
     bench.problem = ""
     events = _read_new_events(bench, sent)
@@ -38,15 +61,15 @@ def apply_events(bench: Bench, sent: list, db: Database, who: str) -> None:
         try:
             _apply_event(bench, event, db, who)
         except BloodcellError as error:
-            lost = sum(later.kind in ("label", "confirm", "undo") for later in events[index:])
-            bench.problem = f"{error} ({format_count(lost, 'decision')} not kept.)"
+            n_lost = sum(later.kind in ("label", "confirm", "undo") for later in events[index:])
+            bench.problem = f"{error} ({format_count(n_lost, 'change')} not saved.)"
             if event.cell in bench.table.index:
                 bench.chosen = event.cell
             return
 
 
-def _read_new_events(bench: Bench, sent: list) -> list[Event]:
-    """Read the events of this bench that were not dealt with before; what makes no sense is skipped."""
+def _read_new_events(bench: Bench, sent: list[Any]) -> list[Event]:
+    """Read the events of this bench that were not applied before; malformed ones are skipped."""
     events = []
     for raw in sent[-MAX_EVENTS:]:
         if not isinstance(raw, dict) or raw.get("session") != bench.session or raw.get("kind") not in KINDS:
@@ -83,7 +106,7 @@ def _apply_event(bench: Bench, event: Event, db: Database, who: str) -> None:
     elif event.kind == "choose":
         bench.chosen = event.cell
     else:
-        # Confirming says that the label on the screen is right: one that was corrected stays as it is.
+        # Confirming says that the label on the screen is correct: a corrected one stays as it is.
         label = event.label if event.kind == "label" else str(bench.table.at[event.cell, "label"])
         if label != bench.table.at[event.cell, "correction"]:
             add_correction(db, event.cell, label, who)
@@ -94,23 +117,23 @@ def _apply_event(bench: Bench, event: Event, db: Database, who: str) -> None:
 def _undo_last(bench: Bench, db: Database, who: str) -> None:
     cell_id = undo_last_correction(db, bench.batch_id, who)
     if cell_id is None:
-        bench.problem = "There is nothing of yours to undo in this batch."
+        bench.problem = "You have nothing to undo in this batch."
         return
-    standing = [one.label for one in list_corrections(db, cell_id) if not one.undone_when]
-    _patch_cell(bench, cell_id, standing[-1] if standing else "")
+    labels = [correction.label for correction in list_corrections(db, cell_id) if not correction.undone_when]
+    _patch_cell(bench, cell_id, labels[-1] if labels else "")
     if cell_id in bench.order:
         bench.chosen = cell_id
 
 
 def _patch_cell(bench: Bench, cell_id: int, correction: str) -> None:
-    """Bring the bench's copy of one cell up to date with the database."""
+    """Update one cell in the table of the bench."""
     if cell_id in bench.table.index:
         bench.table.at[cell_id, "correction"] = correction
         bench.table.at[cell_id, "label"] = correction or bench.table.at[cell_id, "prediction"]
 
 
 def _move_choice(bench: Bench, event: Event) -> None:
-    """Go one cell on or back across a page's edge, or to the first cell of another page."""
+    """Open the next or previous cell, or the first cell of the next or previous page."""
     if bench.chosen not in bench.order:
         return
     target = bench.order.index(bench.chosen) + (1 if event.step > 0 else -1)
@@ -122,7 +145,7 @@ def _move_choice(bench: Bench, event: Event) -> None:
 
 
 def _find_next_cell(bench: Bench, cell_id: int) -> int:
-    """Return the next cell in the present order; the last one, and one that is not shown, stay."""
+    """Return the next cell in the order of the bench; the last one and one that is not shown stay open."""
     if cell_id not in bench.order:
         return cell_id
     return bench.order[min(bench.order.index(cell_id) + 1, len(bench.order) - 1)]

@@ -1,4 +1,4 @@
-// The gallery of cells: shows tiles, takes clicks and keys, and sends what was decided to the server.
+// The gallery of cells: shows tiles, takes clicks and keys, and sends the reviews to the server.
 //
 // A decision is shown at once and goes to the server in a numbered list of all events that the server has not
 // acknowledged yet; the server skips numbers it has seen. So quick typing loses nothing, counts nothing twice,
@@ -42,7 +42,7 @@ class Gallery {
     this.data = data;
     this.send = send;
     if (restarted) {
-      // The server was restarted: what it may not have kept is sent again. Not an undo: it would take back twice.
+      // The server was restarted: what it may not have saved is sent again. Not an undo: it would undo twice.
       this.events = this.events.filter((event) => event.kind === "label" || event.kind === "confirm");
       for (const event of this.events) event.session = data.session;
       if (this.events.length) setTimeout(() => this.send([...this.events]));
@@ -103,11 +103,11 @@ class Gallery {
       node.setAttribute("aria-pressed", String(isChosen));
       node.dataset.decision = decision;
       badge.textContent = this.mark(tile, decision);
-      label.textContent = this.words(decision || tile.prediction);
+      label.textContent = this.title(decision || tile.prediction);
       trust.textContent = `${look.sign} ${look.word} ${tile.confidence}`;
       trust.style.color = look.colour;
       node.style.setProperty("--edge", look.colour);
-      node.title = `${tile.name}\n${this.words(tile.prediction)} predicted, ${tile.confidence}\n${look.meaning}`;
+      node.title = `${tile.name}\n${this.title(tile.prediction)} predicted, ${tile.confidence}\n${look.meaning}`;
     }
     this.drawHead();
     const node = this.nodes.get(this.chosen);
@@ -128,8 +128,8 @@ class Gallery {
     return decision === tile.prediction ? "✔ confirmed" : "✎ corrected";
   }
 
-  words(label) {
-    return this.data.words[label] ?? label;
+  title(label) {
+    return this.data.titles[label] ?? label;
   }
 
   drawHead() {
@@ -142,8 +142,8 @@ class Gallery {
     if (this.preview.src !== tile.crop) this.preview.src = tile.crop;
     this.preview.alt = tile.name;
     const mark = this.mark(tile, decision);
-    this.heading.textContent = this.words(decision || tile.prediction) + (mark ? `  ${mark}` : "");
-    const was = decision && decision !== tile.prediction ? `, predicted ${this.words(tile.prediction)}` : "";
+    this.heading.textContent = this.title(decision || tile.prediction) + (mark ? `  ${mark}` : "");
+    const was = decision && decision !== tile.prediction ? `, predicted ${this.title(tile.prediction)}` : "";
     this.subline.textContent = `${look.sign} ${look.word} ${tile.confidence}${was} · ${tile.name}`;
     this.subline.title = tile.name;
     for (const button of this.choices.children) {
@@ -173,17 +173,19 @@ class Gallery {
       return node;
     };
     this.choices.replaceChildren(
-      ...this.data.choices.map((one) => button(one.words, one.key, () => this.decide(one.label), one.label)),
+      ...this.data.choices.map((choice) =>
+        button(choice.title, choice.key, () => this.decide(choice.label), choice.label),
+      ),
     );
     this.steps.replaceChildren(
-      button("Confirm", "Enter", () => this.confirm(), "", "The label shown is right"),
-      button("Undo", "U", () => this.undo(), "", "Take back your latest decision"),
+      button("Confirm", "Enter", () => this.confirm(), "", "The label shown is correct"),
+      button("Undo", "U", () => this.undo(), "", "Undo your latest review"),
       button("Previous", "←", () => this.move(-1)),
       button("Next", "→", () => this.move(1)),
     );
     this.turners.replaceChildren(
-      button("Page back", "PgUp", () => this.turn(-1)),
-      button("Page on", "PgDn", () => this.turn(1)),
+      button("Previous page", "PgUp", () => this.turn(-1)),
+      button("Next page", "PgDn", () => this.turn(1)),
     );
   }
 
@@ -258,7 +260,7 @@ class Gallery {
     const outside = target.tagName === "BUTTON" && !this.grid.getRootNode().contains(target);
     if (event.key === "Enter" && (outside || role === "tab" || target.tagName === "A" || target.tagName === "SUMMARY")) return;
     if (event.key.startsWith("Arrow") && ["slider", "tab", "radio", "option", "menuitem"].includes(role)) return;
-    const choice = this.data.choices.find((one) => one.key === event.key);
+    const choice = this.data.choices.find((candidate) => candidate.key === event.key);
     const act = undo
       ? () => this.undo()
       : choice

@@ -1,4 +1,4 @@
-"""The gallery component: tiles of cells that answer clicks and keys at once, without an iframe."""
+"""The gallery component: tiles of cells that respond to clicks and keys at once, without an iframe."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,17 +26,39 @@ _COMPONENT = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Choice:
-    """One decision that a person can take: the key to press and the label it gives."""
+    """One label that a person can give.
+
+    Attributes
+    ----------
+    key : str
+        The key to press, "" for none.
+    label : str
+    title : str
+        The label as it is shown.
+    """
 
     key: str
     label: str
-    words: str
+    title: str
 
 
 def list_choices(class_names: Sequence[str]) -> list[Choice]:
-    """Number the decisions: the model's classes in their order, then the ones that no model predicts.
+    """Return the labels with their keys: the classes in their order, then those that no model predicts.
 
-    The tenth has the key 0; behind it there is no key left, and such a decision is taken by a click.
+    Parameters
+    ----------
+    class_names : sequence of str
+        The classes of the model.
+
+    Returns
+    -------
+    list of Choice
+        The first nine have the keys 1 to 9, the tenth has 0; later ones have none and are chosen by a click.
+
+    Examples
+    --------
+    >>> [(choice.key, choice.title) for choice in list_choices(["MONOCYTE"])]
+    [('1', 'Monocyte'), ('2', 'Other cell'), ('3', 'Not a white cell')]
     """
     labels = (*class_names, *EXTRA_DECISIONS)
     return [
@@ -46,12 +68,12 @@ def list_choices(class_names: Sequence[str]) -> list[Choice]:
 
 
 def get_component_key(batch_id: int) -> str:
-    """Return the widget key of a batch's gallery."""
+    """Return the widget key of the gallery of a batch."""
     return f"classify-gallery-{batch_id}"
 
 
 def find_page(bench: Bench) -> tuple[int, tuple[int, ...]]:
-    """Return the number (from 1) and the cells of the page that holds the chosen cell."""
+    """Return the number (from 1) and the cell ids of the page with the open cell; the first page where none is open."""
     if bench.chosen not in bench.order:
         return 1, bench.order[: bench.page_size]
     page = bench.order.index(bench.chosen) // bench.page_size
@@ -69,10 +91,15 @@ def show_gallery(
 
     Parameters
     ----------
-    bench : the opened batch
-    cells : the rows of `bench.table` on this page, in the order to show
-    crops : their pictures as data URIs, same order
-    on_events : called before the next run when a person did something; `state.read_events` then has it
+    bench : Bench
+    cells : DataFrame
+        The rows of `bench.table` on this page, in the order to show.
+    crops : sequence of str
+        Their images as data URIs, in the same order.
+    class_names : sequence of str
+        The classes of the model.
+    on_events : callable
+        Called before the next run when a person did something; `state.read_events` then returns it.
     """
     page, _ = find_page(bench)
     tiles = [
@@ -87,14 +114,13 @@ def show_gallery(
         }
         for cell, crop in zip(cells.itertuples(), crops, strict=True)
     ]
-    shown = list_choices(class_names)
     labels = {*class_names, *EXTRA_DECISIONS, *cells["label"], *cells["prediction"]}
     _COMPONENT(
         key=get_component_key(bench.batch_id),
         data={
             "tiles": tiles,
-            "choices": [asdict(choice) for choice in shown],
-            "words": {label: theme.format_label(label) for label in labels},
+            "choices": [asdict(choice) for choice in list_choices(class_names)],
+            "titles": {label: theme.format_label(label) for label in labels},
             "statuses": {name: asdict(style) for name, style in theme.STATUS_STYLES.items()},
             "chosen": bench.chosen,
             "page": page,

@@ -1,4 +1,4 @@
-"""In which order, and which of, a batch's cells are shown."""
+"""Sorting and filtering the cells of a batch."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from bloodcell.core.labels import CELL_STATUSES
 
-BY_DOUBT: Final = "Least sure first"
+BY_DOUBT: Final = "Lowest confidence first"
 BY_CLASS: Final = "By class"
 BY_FILE: Final = "File order"
 SORTS: Final = (BY_DOUBT, BY_CLASS, BY_FILE)
@@ -19,32 +19,49 @@ def order_cells(
     class_names: tuple[str, ...],
     statuses: tuple[str, ...] = (),
     labels: tuple[str, ...] = (),
-    only_undecided: bool = False,
+    only_unreviewed: bool = False,
 ) -> tuple[int, ...]:
-    """Choose and sort cells.
+    """Filter and sort cells.
 
     Parameters
     ----------
-    table : DataFrame as `review.tables.read_cells_table` returns it, indexed by cell_id
-    sort : one of `SORTS`. By doubt: unfamiliar, check, confident, within each the lowest probability first.
-        By class: the predicted class in the model's order, within each the lowest probability first. It is
-        the prediction that sorts, never the correction: a decided cell keeps its place.
-    class_names : the model's classes in their order
-    statuses, labels : show only these; an empty tuple shows all
-    only_undecided : leave out cells that a person has decided
+    table : DataFrame
+        As `review.tables.read_cells_table` returns it, indexed by cell_id.
+    sort : str
+        One of `SORTS`. `BY_DOUBT`: unfamiliar, check, confident, within each the lowest confidence first. `BY_CLASS`:
+        the predicted class in the order of the model, within each the lowest confidence first; a reviewed cell keeps
+        its place, as the correction does not count. `BY_FILE`: the order of the table.
+    class_names : tuple of str
+        The classes of the model, in its order.
+    statuses, labels : tuple of str, default ()
+        Show only cells with these; an empty tuple shows all.
+    only_unreviewed : bool, default False
+        Leave out cells that a person has reviewed.
 
     Returns
     -------
-    tuple of cell ids
+    tuple of int
+        Cell ids.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     {"status": ["confident", "check"], "confidence": [0.9, 0.6], "label": "MONOCYTE", "correction": ""},
+    ...     index=[7, 8],
+    ... )
+    >>> order_cells(table, BY_DOUBT, ("MONOCYTE",))
+    (8, 7)
+    >>> order_cells(table, BY_DOUBT, ("MONOCYTE",), statuses=("confident",))
+    (7,)
     """
-    wanted = pd.Series(True, index=table.index)
+    is_shown = pd.Series(True, index=table.index)
     if statuses:
-        wanted &= table["status"].isin(statuses)
+        is_shown &= table["status"].isin(statuses)
     if labels:
-        wanted &= table["label"].isin(labels)
-    if only_undecided:
-        wanted &= table["correction"] == ""
-    shown = table[wanted]
+        is_shown &= table["label"].isin(labels)
+    if only_unreviewed:
+        is_shown &= table["correction"] == ""
+    shown = table[is_shown]
     if sort == BY_DOUBT:
         rank = shown["status"].map(_LEAST_TRUSTED_FIRST)
         shown = shown.assign(_rank=rank).sort_values(["_rank", "confidence"], kind="stable")

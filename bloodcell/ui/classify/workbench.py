@@ -1,4 +1,4 @@
-"""The workbench: gallery and opened cell side by side, rerun on its own so a decision costs no whole page."""
+"""The workbench: gallery and open cell side by side, rerun on its own so that a review does not redraw the page."""
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +16,19 @@ from bloodcell.ui.shared.messages import escape_md, show_errors
 
 
 def prepare_bench(batch_id: int, table: pd.DataFrame) -> state.Bench:
-    """Return this session's bench with the cells as the database now has them."""
+    """Return the bench of a batch with the cells that were just read.
+
+    Parameters
+    ----------
+    batch_id : int
+    table : DataFrame
+        As `review.tables.read_cells_table` returns it.
+
+    Returns
+    -------
+    Bench
+        A new one opens the cell in the address.
+    """
     table = table.set_index("cell_id")
     bench = state.get_bench(batch_id)
     if bench is None:
@@ -28,7 +40,7 @@ def prepare_bench(batch_id: int, table: pd.DataFrame) -> state.Bench:
 
 @st.fragment
 def show_workbench(batch: Batch, n_images: int) -> None:
-    """Show numbers, toolbar, gallery and opened cell of the batch whose bench is prepared."""
+    """Show counts, toolbar, gallery and open cell of a batch after `prepare_bench`; `n_images` as in `show_counts`."""
     bench = state.get_bench(batch.id)
     if bench is None:
         return
@@ -51,7 +63,7 @@ def show_workbench(batch: Batch, n_images: int) -> None:
 
 
 def _show_toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
-    """Ask for sorting, filters and page size, and bring the order up to date where one of them changed."""
+    """Ask for sorting, filters and page size, and update the order where one of them changed."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         sort = st.segmented_control(
             "Sort",
@@ -76,9 +88,9 @@ def _show_toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
                 format_func=theme.format_label,
                 key="classify-filter-class",
             )
-            undecided = st.toggle("Only cells that nobody has decided", key="classify-filter-undecided")
+            unreviewed = st.toggle("Only unreviewed cells", key="classify-filter-undecided")
         size = st.segmented_control(
-            "Cells a page",
+            "Cells per page",
             PAGE_SIZES,
             default=48,
             required=True,
@@ -86,12 +98,12 @@ def _show_toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
             bind="query-params",
         )
     bench.page_size = size or 48
-    order_key = (sort, tuple(statuses), tuple(labels), undecided, len(bench.table))
+    order_key = (sort, tuple(statuses), tuple(labels), unreviewed, len(bench.table))
     if order_key != bench.order_key:
         first_time = bench.order_key is None
         bench.order_key = order_key
         bench.order = ordering.order_cells(
-            bench.table, sort or ordering.BY_DOUBT, class_names, tuple(statuses), tuple(labels), undecided
+            bench.table, sort or ordering.BY_DOUBT, class_names, tuple(statuses), tuple(labels), unreviewed
         )
         if not first_time or bench.chosen not in bench.order:
             bench.chosen = bench.order[0] if bench.order else None
@@ -99,12 +111,12 @@ def _show_toolbar(bench: state.Bench, class_names: tuple[str, ...]) -> None:
 
 def _show_gallery_page(bench: state.Bench, batch: Batch) -> None:
     if not bench.order:
-        st.info("No cell fits the filter.", icon=":material/filter_alt_off:")
+        st.info("No cell matches the filter.", icon=":material/filter_alt_off:")
         return
     _, cell_ids = find_page(bench)
     cells = bench.table.loc[list(cell_ids)]
-    wanted = [(cell.sha256, Box(cell.top, cell.left, cell.bottom, cell.right)) for cell in cells.itertuples()]
-    crops, problems = thumbnails.make_tile_crops(thumbnails.get_shared_cache(), resources.get_blob_store(), wanted)
+    boxes = [(cell.sha256, Box(cell.top, cell.left, cell.bottom, cell.right)) for cell in cells.itertuples()]
+    crops, problems = thumbnails.make_tile_crops(thumbnails.get_shared_cache(), resources.get_blob_store(), boxes)
     for problem in problems:
         st.warning(escape_md(problem), icon=":material/broken_image:")
     show_gallery(bench, cells, crops, batch.class_names, on_events=lambda: _on_events(batch.id))

@@ -1,4 +1,4 @@
-"""Chosen models against each other: a plain sentence, tests, matrices, the pictures on which they disagree, curves."""
+"""Chosen models compared: a plain verdict, tests, confusion matrices, the images on which they disagree, curves."""
 
 from functools import partial
 
@@ -28,77 +28,83 @@ IMAGES_PER_PAGE = 24
 
 
 def show_verdicts(chosen: list[EvaluationInfo]) -> None:
-    """Say of each model whether it is better than the first, with the tests behind it."""
+    """Say of each model whether it is better than the first, with the tests behind it.
+
+    Parameters
+    ----------
+    chosen : list of EvaluationInfo
+        Two or more evaluations on the same images; the first is the reference.
+    """
     first, *others = chosen
-    found = []
+    comparisons = []
     for other in others:
         if other.protocol.class_names != first.protocol.class_names:
             st.warning(
-                f"{escape_md(other.protocol.model)} knows other classes than {escape_md(first.protocol.model)}, so the two are "
-                "not compared.",
+                f"{escape_md(other.protocol.model)} and {escape_md(first.protocol.model)} have different classes, so "
+                "they are not compared.",
                 icon=":material/difference:",
             )
             continue
         with st.spinner("Comparing …"):
-            one = get_or_compute(
+            comparison = get_or_compute(
                 ("comparison", first.name, other.name),
                 partial(compare_evaluations, load_evaluation(first), load_evaluation(other)),
             )
-        found.append(one)
-        is_shown = one.accuracy.is_shown
-        st.markdown(
-            f"{':material/check_circle:' if is_shown else ':material/drag_handle:'} **{escape_md(one.pair_sentence)}**"
-        )
-    if found:
-        rows = pd.DataFrame(compare_words.format_test_rows(found), columns=list(compare_words.TESTS_HEADER))
+        comparisons.append(comparison)
+        icon = ":material/check_circle:" if comparison.accuracy.is_shown else ":material/drag_handle:"
+        st.markdown(f"{icon} **{escape_md(comparison.pair_sentence)}**")
+    if comparisons:
+        rows = pd.DataFrame(compare_words.format_test_rows(comparisons), columns=list(compare_words.TESTS_HEADER))
         st.dataframe(rows, hide_index=True, key="compare-tests")
         st.caption(compare_words.TESTS_NOTE)
     _offer_ensemble(chosen)
 
 
 def _offer_ensemble(chosen: list[EvaluationInfo]) -> None:
-    """Judge the mean of the chosen models' probabilities, as an evaluation of its own."""
-    single_models = [one for one in chosen if not one.protocol.members]
-    if len(single_models) < 2 or len({tuple(one.protocol.class_names) for one in single_models}) > 1:
+    """Offer to evaluate the mean of the probabilities of the chosen models, as an evaluation of its own."""
+    members = [evaluation for evaluation in chosen if not evaluation.protocol.members]
+    if len(members) < 2 or len({tuple(member.protocol.class_names) for member in members}) > 1:
         return
     if st.button(
-        f"Judge these {len(single_models)} as one (ensemble)",
+        f"Evaluate these {len(members)} as an ensemble",
         icon=":material/join:",
         key="compare-ensemble",
-        help="Their probabilities are averaged; Confident is only what all of them are sure of and agree on.",
+        help="Averages their probabilities. A cell is Confident only where all of them are confident and agree.",
     ):
         settings = load_settings()
-        with show_errors(), st.spinner("Working out the figures …"):
-            found = build_ensemble([load_evaluation(one) for one in single_models])
-            name = "ensemble-" + "-".join(one.protocol.model for one in single_models)[:60].lower()
-            store_evaluation(found, settings.evaluations_dir / f".{name}.unfinished", name, settings)
+        with show_errors(), st.spinner("Computing the metrics …"):
+            ensemble = build_ensemble([load_evaluation(member) for member in members])
+            name = "ensemble-" + "-".join(member.protocol.model for member in members)[:60].lower()
+            store_evaluation(ensemble, settings.evaluations_dir / f".{name}.unfinished", name, settings)
             st.rerun()
 
 
 def show_matrices(chosen: list[EvaluationInfo]) -> None:
-    """Show the matrices side by side, and of two models what the second answers more or less often."""
-    shares = st.toggle("Shares of each label", key="compare-shares")
+    """Show the confusion matrices side by side, and how each differs from the first; `chosen` as in `show_verdicts`."""
+    first = chosen[0]
+    is_normalised = st.toggle("Row-normalised (recall)", key="compare-shares")
     columns = st.columns(min(len(chosen), 2), gap="medium")
-    for number, one in enumerate(chosen):
+    for number, evaluation in enumerate(chosen):
+        model = evaluation.protocol.model
         with columns[number % len(columns)]:
-            st.markdown(f"**{escape_md(one.protocol.model)}**")
+            st.markdown(f"**{escape_md(model)}**")
             st.plotly_chart(
                 plot_confusion_matrix(
-                    one.report.confusion, one.protocol.class_names, ROW_NORMALISED if shares else COUNTS
+                    evaluation.report.confusion,
+                    evaluation.protocol.class_names,
+                    ROW_NORMALISED if is_normalised else COUNTS,
                 ),
                 config=NO_MODEBAR,
-                key=f"compare-matrix-{one.name}",
-                alt=f"Confusion matrix of {one.protocol.model}",
+                key=f"compare-matrix-{evaluation.name}",
+                alt=f"Confusion matrix of {model}",
             )
     for other in chosen[1:]:
-        if other.protocol.class_names == chosen[0].protocol.class_names:
+        if other.protocol.class_names == first.protocol.class_names:
             st.markdown(
-                f"**{escape_md(other.protocol.model)} less {escape_md(chosen[0].protocol.model)}**, in pictures"
+                f"**{escape_md(other.protocol.model)} minus {escape_md(first.protocol.model)}**, number of images"
             )
             st.plotly_chart(
-                plot_confusion_difference(
-                    chosen[0].report.confusion, other.report.confusion, other.protocol.class_names
-                ),
+                plot_confusion_difference(first.report.confusion, other.report.confusion, other.protocol.class_names),
                 config=NO_MODEBAR,
                 key=f"compare-difference-{other.name}",
                 alt="Difference of the confusion matrices",
@@ -107,26 +113,27 @@ def show_matrices(chosen: list[EvaluationInfo]) -> None:
 
 
 def show_disagreements(chosen: list[EvaluationInfo]) -> None:
-    """Show the pictures on which the chosen models do not all say the same."""
-    tables = [load_evaluation(one).prediction_table.set_index("file") for one in chosen]
-    names = [one.protocol.model for one in chosen]
-    kinds = find_disagreements([load_evaluation(one) for one in chosen])
+    """Show the images on which the predictions differ; `chosen` as in `show_verdicts`."""
+    evaluations = [load_evaluation(info) for info in chosen]
+    files_by_kind = find_disagreements(evaluations)
     kind = st.selectbox(
-        "Pictures", list(kinds), format_func=lambda one: f"{one} ({len(kinds[one]):,})", key="compare-kind"
+        "Images",
+        list(files_by_kind),
+        format_func=lambda kind: f"{kind} ({len(files_by_kind[kind]):,})",
+        key="compare-kind",
     )
-    files = kinds[kind]
+    files = files_by_kind[kind]
     if not files:
-        st.caption("There is no such picture.")
+        st.caption("There is no such image.")
         return
-    pages = -(-len(files) // IMAGES_PER_PAGE)
-    page = (
-        int(st.number_input(f"Page, of {pages}", 1, pages, 1, key=f"compare-page-{kind}", width=140))
-        if pages > 1
-        else 1
-    )
-    evaluation = load_evaluation(chosen[0])
-    source, cache = DatasetImages(evaluation, find_dataset(chosen[0])), thumbnails.get_shared_cache()
-    shown = []
+    n_pages = -(-len(files) // IMAGES_PER_PAGE)
+    page = 1
+    if n_pages > 1:
+        page = int(st.number_input(f"Page (of {n_pages})", 1, n_pages, 1, key=f"compare-page-{kind}", width=140))
+    source, cache = DatasetImages(evaluations[0], find_dataset(chosen[0])), thumbnails.get_shared_cache()
+    names = [info.protocol.model for info in chosen]
+    tables = [evaluation.prediction_table.set_index("file") for evaluation in evaluations]
+    images = []
     with show_errors():
         for file in files[(page - 1) * IMAGES_PER_PAGE : page * IMAGES_PER_PAGE]:
             row = tables[0].loc[file]
@@ -135,30 +142,30 @@ def show_disagreements(chosen: list[EvaluationInfo]) -> None:
                 uri = thumbnails.make_thumbnail(cache, source, row["sha256"]) or ""
             else:
                 (uri,), _ = thumbnails.make_tile_crops(cache, source, [(row["sha256"], box)])
-            words = " · ".join(
+            predictions = " · ".join(
                 f"{name}: {compare_words.describe_prediction(table.loc[file])}"
                 for name, table in zip(names, tables, strict=True)
             )
-            shown.append((uri, f"{theme.format_label(row['label'])}. {words}"))
-        st.caption("First the label, then what each model says and how sure it is.")
-        show_image_grid(shown, "repeat(auto-fill,minmax(150px,1fr))")
+            images.append((uri, f"{theme.format_label(row['label'])}. {predictions}"))
+        st.caption("The true class, then the predicted class of each model with its probability.")
+        show_image_grid(images, "repeat(auto-fill,minmax(150px,1fr))")
 
 
 def show_curves(chosen: list[EvaluationInfo]) -> None:
-    """Show the learning curves of the chosen models over each other."""
+    """Show the training curves of the chosen models in the same charts; `chosen` as in `show_verdicts`."""
     runs, missing = {}, []
-    for one in chosen:
-        name = one.protocol.model
+    for evaluation in chosen:
+        name = evaluation.protocol.model
         try:
             runs[name] = pd.read_csv(get_model(name, load_settings()).folder / HISTORY_FILE)
         except (OSError, ValueError, BloodcellError):
             missing.append(name)
     if missing:
-        st.caption(f"No learning curve is kept of {escape_md(', '.join(missing))}.")
+        st.caption(f"No training curves were saved for {escape_md(', '.join(missing))}.")
     if runs:
         left, right = st.columns(2, gap="medium")
         left.plotly_chart(plot_loss_curves(runs), config=NO_MODEBAR, key="compare-loss", alt="Loss of each epoch")
         right.plotly_chart(
             plot_accuracy_curves(runs), config=NO_MODEBAR, key="compare-accuracy", alt="Accuracy of each epoch"
         )
-        st.caption("Validation is what each model held out itself, so the curves may be of different cells.")
+        st.caption("Each model held out its own validation cells, so the validation curves may be of different cells.")

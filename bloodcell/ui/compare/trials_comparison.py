@@ -1,4 +1,4 @@
-"""Trials of one spec, each spec as mean and standard deviation over its runs."""
+"""Repeated trials of the same settings: mean and standard deviation over their runs."""
 
 import pandas as pd
 import streamlit as st
@@ -12,8 +12,8 @@ from bloodcell.training.output.result_folder import TRIALS_FILE
 METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 
 
-def show() -> None:
-    """Show a row for every finished set of trials of the workspace."""
+def show_trials() -> None:
+    """Show a row for every finished set of trials in the workspace."""
     rows = []
     for file in sorted(load_settings().runs_dir.glob(f"*/{TRIALS_FILE}")):
         try:
@@ -26,15 +26,18 @@ def show() -> None:
         for name in METRICS:
             if name in spread.index:
                 row[METRIC_TITLES[name]] = _format_spread(name, spread.loc[name])
-        rows.append(row | {"": "leaky split" if result.leaky else ""})
+        rows.append(row | {"Note": "leaky split" if result.leaky else ""})
     if not rows:
-        st.info("No trials were run yet: on the Train page, How many runs, Trials.", icon=":material/replay:")
+        st.info(
+            "There are no repeated trials yet. On the Train page, choose Trials in place of One model.",
+            icon=":material/replay:",
+        )
         st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
         return
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="compare-trials")
     st.caption(
-        "Mean ± standard deviation over the runs of one spec that differ in their seed alone, each on the cells it held "
-        "out. Two specs whose ranges overlap cannot be told apart by these runs."
+        "Mean ± standard deviation over runs with the same settings that differ only in their seed, each measured on its "
+        "held-out cells. Two rows whose ranges overlap cannot be told apart by these runs."
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.errors import BloodcellError
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.groups_and_splits import StoredGroups, read_stored_groups, store_groups
 from bloodcell.datasets.catalog.library import list_datasets
@@ -24,7 +25,7 @@ from bloodcell.ui.datasets.dataset_images import list_usable_records, load_table
 from bloodcell.ui.shared.cache import get_cached, get_or_compute
 from bloodcell.ui.shared.image_grid import show_image_grid
 from bloodcell.ui.shared.messages import escape_md, show_errors
-from bloodcell.ui.shared.progress import OnProgress, ShouldStop, run_with_bar
+from bloodcell.ui.shared.progress import run_with_bar
 
 _PIXELS, _NAMES, _TABLE = "Compare the images", "Use the file names", "Use a table (CSV)"
 S_PER_IMAGE = 0.03  # on two cores

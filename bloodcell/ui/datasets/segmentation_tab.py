@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.datasets.catalog.exploration import (
     Comparison,
     compare_methods,
@@ -24,7 +25,7 @@ from bloodcell.ui.datasets.dataset_images import (
     show_class_heading,
 )
 from bloodcell.ui.shared.image_grid import data_uri, show_image_grid
-from bloodcell.ui.shared.progress import OnProgress, ShouldStop, get_or_run_with_bar
+from bloodcell.ui.shared.progress import get_or_run_with_bar
 
 SHOWN_PER_CLASS = 2
 

@@ -1,4 +1,4 @@
-"""The public image sets: sources, licences, and fetching one into the workspace."""
+"""The public image sets: sources, licences, and downloading one into the workspace."""
 
 import streamlit as st
 
@@ -13,34 +13,32 @@ def show_sets() -> None:
     folder = load_settings().datasets_dir
     lines = ["| Name | Content | Licence | Size | Source |", "|---|---|---|---|---|"]
     for public_set in PUBLIC_SETS:
-        here = " ✓" if (folder / public_set.name).is_dir() else ""
-        name = f"**{escape_md(public_set.name)}**{here}"
-        lines.append(
-            f"| {name} | {escape_md(public_set.what)} | {escape_md(public_set.licence)} | {public_set.size_mb} MB | <{public_set.source}> |"
-        )
+        mark = " ✓" if (folder / public_set.name).is_dir() else ""
+        name, content, licence = map(escape_md, (public_set.name, public_set.what, public_set.licence))
+        lines.append(f"| **{name}**{mark} | {content} | {licence} | {public_set.size_mb} MB | <{public_set.source}> |")
     st.markdown("\n".join(lines))
     st.caption("✓: already in your workspace.")
 
 
 def ask_download() -> None:
-    """Ask for a set and download it into the workspace, with progress."""
-    can_fetch = [public_set for public_set in PUBLIC_SETS if public_set.url]
+    """Ask for a set and download it into the workspace, with a progress bar."""
+    downloadable = [public_set for public_set in PUBLIC_SETS if public_set.url]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox(
             "Download a set into the workspace",
-            can_fetch,
+            downloadable,
             format_func=lambda public_set: public_set.name,
             key="guide-set",
             width=280,
         )
-        wanted = st.button("Download", icon=":material/download:", key="guide-download")
+        is_pressed = st.button("Download", icon=":material/download:", key="guide-download")
     by_hand = [public_set.name for public_set in PUBLIC_SETS if not public_set.url]
     if by_hand:
         st.caption(
-            f"{', '.join(by_hand)}: its source asks for an account, so download it there by hand. This is the "
-            "only place where Bloodcell uses the internet, and only when you press the button."
+            f"{', '.join(by_hand)}: the source asks for an account, so download it there by hand. This is the only place "
+            "where Bloodcell uses the internet, and only when you press the button."
         )
-    if wanted and chosen is not None:
+    if is_pressed and chosen is not None:
         with show_errors():
             _download_set(chosen)
 
@@ -59,4 +57,4 @@ def _download_set(chosen: PublicSet) -> None:
         folder = download_public_set(chosen.name, load_settings(), on_progress)
     finally:
         bar.empty()
-    st.success(f"{chosen.name} is in {escape_md(str(folder))}", icon=":material/check:")
+    st.success(f"{chosen.name} was downloaded to {escape_md(str(folder))}", icon=":material/check:")

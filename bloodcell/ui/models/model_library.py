@@ -1,4 +1,4 @@
-"""The shelf of models: a table of all, and the chosen one's card and figures."""
+"""The model library: a table of all models, and the card and metrics of the chosen one."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,53 +17,66 @@ from bloodcell.ui.shared.messages import escape_md
 
 _IMAGE_LINK = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # a card must not make the browser load anything
 _HEADING = re.compile(r"^(#{1,4} )", re.MULTILINE)
-_METRIC_WORDS = {
-    "accuracy": "Right",
-    "balanced_accuracy": "Right, classes weighed equally",
-    "confident_right": "Confident and right",
-    "held_back": "Held back for a look",
-    "ece": "Calibration error",
+_METRIC_TITLES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "confident_right": "Accuracy where confident",
+    "held_back": "Flagged for review",
+    "ece": "Calibration error (ECE)",
 }
 
 
 def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
-    """Show the shelf and ask for one model; the first one where nothing is chosen."""
+    """Show a table of models and ask for one; return the first where there is no other.
+
+    Parameters
+    ----------
+    models : sequence of ModelInfo
+        One or more.
+
+    Returns
+    -------
+    ModelInfo
+    """
     table = pd.DataFrame(
         {
             "Name": [model.name for model in models],
             "Title": [model.title for model in models],
             "Classes": [", ".join(map(theme.format_label, model.class_names)) for model in models],
             "Thresholds": ["measured" if model.io_spec.has_thresholds else "none: all Check" for model in models],
-            "Fingerprint": [model.sha256[:12] for model in models],
+            "SHA-256": [model.sha256[:12] for model in models],
         }
     )
     st.dataframe(table, hide_index=True, key="models-shelf")
     if len(models) == 1:
         return models[0]
     names = [model.name for model in models]
-    name = st.selectbox("Show the card of", names, key="models-choice", bind="query-params")
+    name = st.selectbox("Show model", names, key="models-choice", bind="query-params")
     return models[names.index(name)]
 
 
 def show_metrics(model: ModelInfo) -> None:
-    """Show what was measured for a model, with intervals where there are any."""
+    """Show the metrics of a model, with intervals where there are any.
+
+    Raises
+    ------
+    ModelError
+        If its metrics.json is damaged or holds other things than metrics.
+    """
     try:
         rows = make_metric_rows(ModelFolder(model.folder).read_metrics())
     except (TypeError, ValueError, AttributeError) as error:  # of a model from elsewhere
-        raise ModelError(f"The figures of the model {model.name} make no sense.") from error
-    st.subheader("Figures", anchor=False)
+        raise ModelError(f"The metrics of the model {model.name} are not valid.") from error
+    st.subheader("Metrics", anchor=False)
     if not rows:
-        st.caption("No figures are kept with this model.")
+        st.caption("No metrics were saved with this model.")
         return
     st.dataframe(pd.DataFrame(rows).dropna(axis=1, how="all").fillna("-"), hide_index=True, key="models-figures")
-    st.caption(
-        "In brackets: the range that holds the true value with 95 % probability. Held back: cells marked "
-        "Check or Unfamiliar."
-    )
+    st.caption("In brackets: the 95 % interval. Flagged for review: the share of cells marked Check or Unfamiliar.")
 
 
 def show_card(model: ModelInfo) -> None:
-    """Show the model's card."""
+    """Show the card of a model; ModelError where it cannot be read."""
     try:
         text = ModelFolder(model.folder).card_file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -77,41 +90,62 @@ def show_card(model: ModelInfo) -> None:
 
 
 def offer_download(model: ModelInfo) -> None:
-    """Offer the model's folder as a zip, made when it is asked for."""
+    """Offer the folder of a model as a zip, packed on the click."""
     st.download_button(
-        "Download as a zip",
+        "Download as zip",
         data=partial(pack_model, model.folder),
         file_name=f"{model.name}.zip",
         mime="application/zip",
         icon=":material/download:",
         key="models-download",
         on_click="ignore",
-        help="All files of the model. Load a model, on this page of any Bloodcell, takes it in, and it answers the same.",
+        help="All files of the model. Load a model, on this page of any Bloodcell, opens it; its predictions stay the same.",
     )
 
 
 def make_metric_rows(metrics: dict[str, Any]) -> list[dict[str, str | None]]:
-    """Turn metrics into rows to show, one for each set of images that something was measured on."""
+    """Turn metrics into the rows of a table.
+
+    Parameters
+    ----------
+    metrics : dict
+        As `ModelFolder.read_metrics` returns it.
+
+    Returns
+    -------
+    list of dict
+        A row for each set of images with an accuracy: column title -> text, None where it was not measured.
+
+    Raises
+    ------
+    TypeError, ValueError, AttributeError
+        If values are not what their keys promise, as may be in a model from elsewhere.
+
+    Examples
+    --------
+    >>> make_metric_rows({"test": {"images": 1200, "accuracy": 0.912, "interval": [0.88, 0.94]}})[0]["Accuracy"]
+    '91.2 % (88.0 to 94.0)'
+    """
     rows = []
-    for where, part in _walk_metrics(metrics, ()):
-        row: dict[str, str | None] = {"Measured on": where}
+    for measured_on, part in _walk_metrics(metrics, ()):
+        row: dict[str, str | None] = {"Measured on": measured_on}
         count = part.get("images", part.get("n_images"))
         row["Images"] = f"{count:,}" if isinstance(count, int) else None
-        for key, words in _METRIC_WORDS.items():
-            row[words] = _format_percent(part.get(key), part.get(f"{key}_interval"))
+        for key, title in _METRIC_TITLES.items():
+            row[title] = _format_percent(part.get(key), part.get(f"{key}_interval"))
         if "interval" in part:
-            row[_METRIC_WORDS["accuracy"]] = _format_percent(part.get("accuracy"), part["interval"])
+            row[_METRIC_TITLES["accuracy"]] = _format_percent(part.get("accuracy"), part["interval"])
         for name, recall in (part.get("recall") or part.get("per_class_recall") or {}).items():
             share, interval = (
                 (recall, None) if not isinstance(recall, dict) else map(recall.get, ("recall", "interval"))
             )
-            row[f"{theme.format_label(name)} found"] = _format_percent(share, interval)
+            row[f"{theme.format_label(name)} recall"] = _format_percent(share, interval)
         rows.append(row)
     return rows
 
 
 def _walk_metrics(part: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Walk through nested metrics and give every dict that states an accuracy."""
+    """Yield every dict of nested metrics that states an accuracy, with the names on the way to it."""
     if isinstance(part.get("accuracy"), int | float):
         yield ", ".join(path).replace("_", " ") or "all", part
     for name, inner in part.items():

@@ -1,4 +1,4 @@
-"""Where a model looked, for one cell or the mean over a class: occlusion at once, the inside of the network by a job."""
+"""Where a model looked, for one cell or the mean over a class: occlusion at once, Grad-CAM and layers by a job."""
 
 from collections.abc import Callable, Sequence
 
@@ -38,7 +38,7 @@ from bloodcell.ui.shared.messages import escape_md
 from bloodcell.ui.shared.progress import get_or_run_with_bar
 
 IMAGE_PX = 256
-# A drop below this is no more than an answer moves anyway.
+# A smaller drop is within the noise of a prediction.
 MIN_DROP = 0.02
 CHANNELS_PER_ROW = 8
 
@@ -53,16 +53,25 @@ def show_explanation(
     *,
     key: str,
 ) -> None:
-    """Show where a model looked at one cell: a map by occlusion at once, Grad-CAM and layers on a click.
+    """Show where a model looked at one cell: an occlusion map at once, Grad-CAM and layers on a click.
 
     A page that calls this also calls `watch_jobs`, outside of its fragments.
 
     Parameters
     ----------
-    image_sha256 : of the bytes that `read` gives
-    read : gives the image; called only where the cell was not looked at lately
-    predicted, true : classes of the model; `true` is "" where it is not known
-    key : begins the keys of the widgets; another one for each cell
+    model : ModelInfo
+    image_sha256 : str
+        Of the bytes that `read` returns.
+    read : callable
+        Returns the encoded image; called only where the maps of the cell are not cached.
+    box : Box
+        The cell in the image.
+    predicted : str
+        The predicted class, one of the model's.
+    true : str, default ""
+        The true class, "" where it is not known.
+    key : str
+        Prefix of the widget keys; a different one for each cell.
 
     Raises
     ------
@@ -72,13 +81,13 @@ def show_explanation(
     engine = resources.get_engine(str(model.folder), model.sha256)
     cell = (model.sha256, image_sha256, box)
 
-    def crops() -> tuple[np.ndarray, np.ndarray]:
+    def cut_crops() -> tuple[np.ndarray, np.ndarray]:
         rgb = read_rgb(read())
         return crop_model_input(engine.framing, rgb, box), crop_model_input(
             engine.framing, rgb, box, compute_magnification(engine.framing, IMAGE_PX)
         )
 
-    crop, large = get_or_compute(("explained-crop", *cell), crops)
+    crop, large = get_or_compute(("explained-crop", *cell), cut_crops)
     chosen = _ask_class(model.class_names, predicted, true, key)
     drops = get_or_run_with_bar(
         ("explained-by-occlusion", *cell),
@@ -98,15 +107,19 @@ def show_explanation(
 
 
 def show_class_mean(model: ModelInfo, crops: np.ndarray, class_name: str, *, key: str) -> None:
-    """Show where a model looks on average at the cells of a class; all of it is worked out by a job.
+    """Show where a model looks on average at the cells of a class; a job computes all of it.
 
     A page that calls this also calls `watch_jobs`, outside of its fragments.
 
     Parameters
     ----------
-    crops : uint8 array of shape (N, H, W, 3), as `explain.class_cells.cut_class_crops` gives them; one or more
-    of_class : the class that they belong to, of the model's
-    key : begins the keys of the widgets; another one for each class
+    model : ModelInfo
+    crops : ndarray of uint8, shape (N, H, W, 3)
+        One or more cells, as `explain.class_cells.cut_class_crops` returns them.
+    class_name : str
+        The class of the cells, one of the model's.
+    key : str
+        Prefix of the widget keys; a different one for each class.
     """
     methods = METHODS if _find_cam_problem(model) == "" else (OCCLUSION,)
     chosen = _ask_class(model.class_names, class_name, class_name, key)
@@ -124,9 +137,9 @@ def show_class_mean(model: ModelInfo, crops: np.ndarray, class_name: str, *, key
 
 
 def watch_jobs() -> None:
-    """Draw the page anew when an explanation that was asked for begins or ends; a page calls it once, at its end.
+    """Rerun the page when the job of an explanation starts or ends; a page calls this once, at its end.
 
-    Streamlit's fragments that run by themselves must not lie in another one, so this cannot be where the maps are.
+    A Streamlit fragment that reruns by itself must not lie in another one, so this cannot stand where the maps are.
     """
     busy = _list_active_jobs()
     if busy:
@@ -145,29 +158,28 @@ def _list_active_jobs() -> list[tuple[int, str]]:
 
 
 def _ask_class(class_names: Sequence[str], predicted: str, true: str, key: str) -> int:
-    """Which class the maps are for: the place of its name."""
+    """Ask which class the maps are for; return its index."""
 
-    def words(name: str) -> str:
-        marks = [mark for mark, one in (("predicted", predicted), ("true", true)) if one == name and predicted != true]
-        return f"{theme.format_label(name)} ({marks[0]})" if marks else theme.format_label(name)
+    def describe(name: str) -> str:
+        role = "" if predicted == true else {true: "true", predicted: "predicted"}.get(name, "")
+        return f"{theme.format_label(name)} ({role})" if role else theme.format_label(name)
 
-    begin = class_names.index(predicted) if predicted in class_names else 0
     chosen = st.selectbox(
-        "What speaks for",
+        "Evidence for",
         class_names,
-        index=begin,
-        format_func=words,
+        index=class_names.index(predicted) if predicted in class_names else 0,
+        format_func=describe,
         key=f"{key}-class",
-        help="The maps are for this class. Choose another one to see what speaks for that.",
+        help="The maps show what speaks for and against this class. Choose another class to see its maps.",
     )
     return class_names.index(chosen)
 
 
 def _show_occlusion(large: np.ndarray, drops: np.ndarray, class_name: str, key: str) -> None:
     st.markdown(
-        "**By covering parts**",
-        help="Each part of the picture is covered in turn. Orange: the probability drops without it, so it speaks for the "
-        "class. Blue: the probability rises, so it speaks against it.",
+        "**Occlusion map**",
+        help="Each part of the image is covered in turn. Orange: the probability drops when the part is covered, so it "
+        "speaks for the class. Blue: the probability rises, so it speaks against the class.",
     )
     st.plotly_chart(
         plot_map(large, drops, OCCLUSION_UNIT, find_map_range(drops), signed=True),
@@ -177,7 +189,8 @@ def _show_occlusion(large: np.ndarray, drops: np.ndarray, class_name: str, key: 
     )
     if drops.max() < MIN_DROP:
         st.caption(
-            f"No single part decides: covered alone, none lowers {escape_md(theme.format_label(class_name))} by 2 points."
+            "No single part decides: covering any one part lowers the probability of "
+            f"{escape_md(theme.format_label(class_name))} by less than 2 points."
         )
 
 
@@ -187,14 +200,14 @@ def _show_gradcam(large: np.ndarray, explanation: Explanation, chosen: int, key:
     height, width = explanation.gradcam_places
     st.markdown(
         "**Grad-CAM**",
-        help=f"Which places of the layer {escape_md(explanation.gradcam_layer)} raise the score of the class. The layer has "
-        f"{height} x {width} places only, so the map is as coarse as that.",
+        help=f"Shows which positions in the layer {escape_md(explanation.gradcam_layer)} raise the score of the class. The "
+        f"layer has only {height} x {width} positions, so the map is coarse.",
     )
     st.plotly_chart(
         plot_map(large, explanation.gradcam[chosen], GRADCAM_UNIT, 1.0, signed=False),
         config=NO_MODEBAR,
         key=f"{key}-gradcam",
-        alt="Map of the places that speak for the class",
+        alt="Map of the positions that speak for the class",
     )
     if not explanation.gradcam[chosen].any():
         st.caption("Nothing in this layer speaks for the class.")
@@ -205,8 +218,8 @@ def _show_layers(layers: Sequence[LayerMaps], key: str) -> None:
         return
     st.markdown(
         "**Layer by layer**",
-        help="What the layers of the network put out, from the picture on: the most active channels of each. White is "
-        "the highest value among them, black the lowest.",
+        help="The output of each layer of the network, from the image onwards: its most active channels. White is the "
+        "highest value among them, black the lowest.",
     )
     names = {layer.name: layer for layer in layers}
     layer = names[st.select_slider("Layer", list(names), key=f"{key}-layer", label_visibility="collapsed")]
@@ -221,49 +234,49 @@ def _show_layers(layers: Sequence[LayerMaps], key: str) -> None:
 def _request_explanation(
     model: ModelInfo, crops: np.ndarray, methods: tuple[str, ...], class_name: str, key: str
 ) -> Explanation | None:
-    """What a job has found; until then an offer to begin one, or how it goes."""
+    """Return what a job has computed; until then offer to start one, or show its progress, and return None."""
     spec = explanations.make_explain_spec(model, crops, methods, class_name)
     explanation = explanations.find_explanation(load_settings(), spec)
     if explanation is not None:
         explanations.delete_finished_jobs(resources.get_job_queue(), spec)
         return explanation
-    closed = _find_cam_problem(model) if GRADCAM in methods else ""
-    if closed:
-        st.caption(escape_md(closed))
+    problem = _find_cam_problem(model) if GRADCAM in methods else ""
+    if problem:
+        st.caption(escape_md(problem))
         return None
     job = explanations.find_job(resources.get_job_queue(), spec)
     if job is not None and not job.is_over:
         st.status(_describe_progress(job), state="running")
-    elif _offer_job(job, "Work out the mean" if class_name else "Look inside the network", key):
+    elif _offer_job(job, "Compute the mean" if class_name else "Look inside the network", key):
         explanations.submit_explanation(resources.get_job_queue(), spec, crops, state.get_initials())
         st.rerun()
     return None
 
 
-def _offer_job(job: Job | None, words: str, key: str) -> bool:
-    """A button that begins the work, and what became of it before."""
+def _offer_job(job: Job | None, label: str, key: str) -> bool:
+    """Show a button that starts a job, and why an earlier one ended; return whether it was pressed."""
     if job is not None and job.status == store.FAILED:
         st.error(escape_md(job.error), icon=":material/error:")
     elif job is not None and job.status in store.UNFINISHED:
-        st.info("It was stopped before it had ended.", icon=":material/stop:")
+        st.info("It was stopped before it finished.", icon=":material/stop:")
     return st.button(
-        words if job is None else "Try again",
+        label if job is None else "Try again",
         icon=":material/network_node:",
         key=f"{key}-inside",
-        help="Grad-CAM, and pictures of what each layer puts out. It loads the training library in the background and "
-        "takes some ten seconds; you can go on meanwhile.",
+        help="Computes Grad-CAM and the output of each layer. This loads the training library in the background and takes "
+        "about ten seconds; you can keep working meanwhile.",
     )
 
 
 def _describe_progress(job: Job) -> str:
     if job.status == store.QUEUED:
-        return "Waits for another explanation"
+        return "Waiting for another explanation"
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
     return f"Looking inside: {done} of {total} cells" if total > 1 else "Looking inside …"
 
 
 def _find_cam_problem(model: ModelInfo) -> str:
-    """Why a model cannot be looked into, "" where it can."""
+    """Return why Grad-CAM cannot be computed for a model, "" where it can."""
     try:
         find_cam_layer(model.folder)
     except ExplainError as error:

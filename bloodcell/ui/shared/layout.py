@@ -23,8 +23,8 @@ _CSS = """
 def build_navigation() -> Page:
     """Set up the browser's tab, draw the menu, and return the page that the address asks for.
 
-    The tab's picture must be set before the menu is drawn: without one, Streamlit takes the page's icon, and the
-    browser fetches that from an outside host.
+    The tab's icon must be set before the menu is drawn: without one, Streamlit takes the icon of the page, and
+    the browser fetches that from an outside host.
     """
     st.set_page_config(page_title="Bloodcell", page_icon="🩸", layout="wide", initial_sidebar_state=232)
     return st.navigation(
@@ -41,10 +41,10 @@ def build_navigation() -> Page:
 
 
 def ensure_run_by_app() -> None:
-    """Send a page that Streamlit runs by itself through app.py; every page begins with this.
+    """Send a page that Streamlit runs by itself through app.py; every page begins with this call.
 
-    A fresh server takes the folder pages/ for Streamlit's older kind of pages until app.py has run once: a
-    browser that is still on /models when the server is restarted would get that page bare.
+    Until app.py has run once, a fresh server serves the folder pages/ itself: a browser that is still on /models
+    when the server restarts would get that page without menu and styles.
     """
     has_page_path = urlsplit(st.context.url or "").path.strip("/")
     if has_page_path and not state.is_run_by_app():
@@ -53,7 +53,7 @@ def ensure_run_by_app() -> None:
 
 
 def draw_frame() -> None:
-    """Draw what stands around every page."""
+    """Draw what surrounds every page: styles, initials and the intended use."""
     state.mark_run_by_app()
     st.html(_CSS)
     with st.sidebar:
@@ -63,9 +63,9 @@ def draw_frame() -> None:
             placeholder=state.get_system_user(),
             max_chars=40,
             bind="query-params",
-            help="Kept with each decision that you take.",
+            help="Saved with every cell that you review.",
         )
-        st.caption("For research and teaching, no medical device.")
+        st.caption("For research and teaching. Not a medical device.")
 
 
 def translate_old_link(key: str, renamed: Mapping[str, str]) -> None:
@@ -86,9 +86,9 @@ def translate_old_link(key: str, renamed: Mapping[str, str]) -> None:
 
 @functools.cache
 def freeze_loaded_objects() -> None:
-    """Leave what the first page brought along out of the garbage that Streamlit looks for after each run.
+    """Exclude what the first page loaded from the garbage collection that Streamlit does after each run.
 
-    Looking through every module's objects takes 0.1 s, in which no other click is answered.
+    Going through the objects of every module takes 0.1 s, in which no other click is answered.
     """
     gc.collect()
     gc.freeze()

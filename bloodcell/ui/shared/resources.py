@@ -32,13 +32,13 @@ def get_blob_store() -> BlobStore:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def get_engine(folder: str, sha256: str) -> Engine:
-    """Return a loaded model; the hash is in the key, so a replaced model is loaded anew."""
+    """Return a loaded model; its SHA-256 is part of the cache key, so a replaced model is loaded anew."""
     del sha256
     return Engine(Path(folder))
 
 
 def preload_engine(model: ModelInfo) -> None:
-    """Load a model while the user still chooses images; one that cannot be loaded is told of when it is used."""
+    """Load a model while the user still chooses images; an error is shown only when the model is used."""
     with contextlib.suppress(ModelError):
         get_engine(str(model.folder), model.sha256)
 

@@ -1,8 +1,10 @@
-"""What the pages keep in the session; what must outlive a refresh is in the database or the address."""
+"""The session state of the pages; what must outlive a refresh is in the database or the address."""
 
 import getpass
 import secrets
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pandas as pd
 import streamlit as st
@@ -28,22 +30,36 @@ THRESHOLD_PRESETS = (*map(str, PRESETS.values()), OTSU)
 
 @dataclass
 class Bench:
-    """The opened batch as this browser session sees it.
+    """The open batch as this browser session sees it.
 
-    table : the cells, indexed by cell_id; the database's copy, patched after each decision
-    order : cell ids as they are shown; stays until the sorting or a filter is changed, so that a decided cell
-        does not move away under the reader
-    order_key : what `order` was made from
-    chosen : the cell that is open, None where `order` is empty
-    session : names this bench; decisions that a browser sends for another one are not taken
-    client, acknowledged : the gallery that sent the last events, and the number of the last one dealt with
-    problem : what went wrong with the last decision, "" where nothing did
+    Attributes
+    ----------
+    batch_id : int
+    table : DataFrame
+        The cells, indexed by cell_id; a copy of the database's, patched after each review.
+    order : tuple of int
+        Cell ids as they are shown. Stays until the sorting or a filter is changed, so that a reviewed cell does not
+        move away under the reader.
+    order_key : tuple or None
+        Sorting and filters that `order` was made for.
+    chosen : int or None
+        Id of the open cell, None where `order` is empty.
+    page_size : int, default 48
+        Cells per page of the gallery.
+    session : str
+        Random name of this bench; events that a browser sends for another bench are ignored.
+    client : str
+        The gallery that sent the last events.
+    acknowledged : int
+        Number of the last event of `client` that was applied.
+    problem : str
+        What went wrong with the last event, "" where nothing did.
     """
 
     batch_id: int
     table: pd.DataFrame
     order: tuple[int, ...] = ()
-    order_key: tuple | None = None
+    order_key: tuple[Hashable, ...] | None = None
     chosen: int | None = None
     page_size: int = 48
     session: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -53,22 +69,22 @@ class Bench:
 
 
 def mark_run_by_app() -> None:
-    """Remember that this session's pages are drawn by app.py."""
+    """Note that app.py draws the pages of this session."""
     st.session_state[_THROUGH_APP] = True
 
 
 def is_run_by_app() -> bool:
-    """Tell whether this session's pages are drawn by app.py."""
+    """Tell whether app.py draws the pages of this session."""
     return _THROUGH_APP in st.session_state
 
 
 def get_initials() -> str:
-    """Return the person's initials, the system's user name where none were given."""
+    """Return the initials of the person, or the system user where none were entered."""
     return str(st.session_state.get(INITIALS_KEY) or "").strip() or get_system_user()
 
 
 def get_system_user() -> str:
-    """Return the name of the system's user, "unknown" on a system that has none."""
+    """Return the name of the system user, "unknown" on a system that has none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -84,7 +100,7 @@ def get_open_batch_id() -> int | None:
 
 
 def set_open_batch(batch_id: int | None) -> None:
-    """Open a batch, or none; the address follows."""
+    """Open a batch, or close it (None); the address follows."""
     st.session_state[_OPEN_BATCH] = batch_id
     if batch_id is None:
         st.query_params.pop(BATCH_PARAM, None)
@@ -95,84 +111,96 @@ def set_open_batch(batch_id: int | None) -> None:
 
 
 def get_cell_in_url() -> int | None:
-    """Return the cell in the address, None where there is none."""
+    """Return the id of the cell in the address, None where there is none."""
     value = st.query_params.get(CELL_PARAM, "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
 
 
 def set_cell_in_url(cell_id: int | None) -> None:
-    """Put the opened cell into the address."""
+    """Put the id of the open cell into the address."""
     if cell_id is not None and st.query_params.get(CELL_PARAM) != str(cell_id):
         st.query_params[CELL_PARAM] = str(cell_id)
 
 
 def get_bench(batch_id: int) -> Bench | None:
-    """Return this session's bench for a batch, None where it has not been opened yet."""
-    stored = st.session_state.get(_BENCH)
-    return stored if stored is not None and stored.batch_id == batch_id else None
+    """Return the bench of a batch, None where this session has not opened it yet."""
+    bench: Bench | None = st.session_state.get(_BENCH)
+    return bench if bench is not None and bench.batch_id == batch_id else None
 
 
-def store_bench(new: Bench) -> None:
-    """Keep the bench of the opened batch; that of another one is forgotten."""
-    st.session_state[_BENCH] = new
+def store_bench(bench: Bench) -> None:
+    """Store the bench of the open batch in place of any other."""
+    st.session_state[_BENCH] = bench
 
 
-def read_events(component_key: str) -> list:
-    """Return what a gallery has sent, an empty list where it sent nothing."""
+def read_events(component_key: str) -> list[Any]:
+    """Return the events that a gallery has sent, not checked; an empty list where it sent none."""
     return (st.session_state.get(component_key) or {}).get("events") or []
 
 
 def get_uploader_number() -> int:
-    """Return the number in the uploaders' keys; a new number empties them."""
-    return st.session_state.setdefault(_UPLOADER, 0)
+    """Return the number in the keys of the uploaders; a new number empties them."""
+    return cast(int, st.session_state.setdefault(_UPLOADER, 0))
 
 
 def empty_uploaders() -> None:
-    """Let the uploaders start empty in the next run; their bytes are freed."""
+    """Empty the uploaders in the next run, which frees their bytes."""
     st.session_state[_UPLOADER] = get_uploader_number() + 1
 
 
 def store_speed(batch_id: int, n_images: int, seconds: float) -> None:
-    """Remember how fast the last images of a batch were analysed."""
+    """Store how fast the last images of a batch were analysed."""
     st.session_state[_SPEED] = (batch_id, n_images, seconds)
 
 
 def get_speed(batch_id: int) -> tuple[int, float] | None:
-    """Return (images, seconds) of the last analysis of this batch in this session."""
-    stored = st.session_state.get(_SPEED)
+    """Return (images, seconds) of the last analysis of this batch in this session, None where there was none."""
+    stored: tuple[int, int, float] | None = st.session_state.get(_SPEED)
     return stored[1:] if stored is not None and stored[0] == batch_id else None
 
 
 def store_deleted(batch_id: int, name: str) -> None:
-    """Remember the batch that was just deleted, for undoing it."""
+    """Store id and name of the batch that was just deleted, for undoing it."""
     st.session_state[_DELETED] = (batch_id, name)
 
 
 def get_deleted() -> tuple[int, str] | None:
-    """Return (id, name) of the batch that was just deleted."""
+    """Return (id, name) of the batch that was just deleted, None where none was."""
     return st.session_state.get(_DELETED)
 
 
 def forget_deleted() -> None:
-    """Take back the offer to undo."""
+    """Withdraw the offer to undo the deletion."""
     st.session_state.pop(_DELETED, None)
 
 
 def store_notice(text: str) -> None:
-    """Leave a sentence for the next run to show."""
+    """Store a sentence for the next run to show."""
     st.session_state[_NOTICE] = text
 
 
 def pop_notice() -> str:
-    """Return the sentence left by the run before, once."""
-    return st.session_state.pop(_NOTICE, "")
+    """Return the sentence that the previous run stored, "" where there is none, and remove it."""
+    return str(st.session_state.pop(_NOTICE, ""))
 
 
 def prepare_threshold(cell_id: int, otsu: int) -> tuple[str, str, int]:
-    """Prepare the threshold's widgets; return the preset's key, the slider's key and where the slider begins.
+    """Prepare the widgets of the gray-level threshold.
 
-    The slider is a new one for each cell and preset, so that nothing has to be set from here while somebody types:
-    a run that is cut short would leave the browser with the old value, which then looked like a move by hand.
+    The slider is a new one for each cell and preset, so that its value is never set from here while somebody types:
+    a run that is cut short would leave the browser with the old value, which would then look like a move by hand.
+
+    Parameters
+    ----------
+    cell_id : int
+        The open cell.
+    otsu : int
+        Its threshold by Otsu's method.
+
+    Returns
+    -------
+    (str, str, int)
+        Key of the presets, key of the slider, initial value of the slider.
     """
     chosen = st.session_state.setdefault(_PRESET, OTSU)
     if chosen is None:
@@ -185,9 +213,15 @@ def prepare_threshold(cell_id: int, otsu: int) -> tuple[str, str, int]:
 
 
 def on_threshold_moved(slider_key: str) -> None:
-    """Keep where the slider was moved to, and let go of the preset.
+    """Store the threshold that the slider was moved to, and clear the preset.
 
-    Streamlit also calls this for a slider that is gone from the page but still known to the browser.
+    Streamlit also calls this for a slider that is gone from the page but still known to the browser; such a call is
+    ignored.
+
+    Parameters
+    ----------
+    slider_key : str
+        As `prepare_threshold` returned it.
     """
     moved_to = st.session_state.get(slider_key)
     shown_key, begin = st.session_state.get(_SLIDER, ("", None))

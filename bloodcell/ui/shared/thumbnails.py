@@ -1,8 +1,8 @@
-"""Pictures of cells and fields for the pages, made once and kept as compressed bytes."""
+"""Images of cells and fields for the pages, encoded once and cached as compressed bytes."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,37 +22,52 @@ THUMBNAIL_PX = 96
 CACHE_BYTES = 48_000_000  # about 8,000 tiles
 _BLANK_GRAY = 235
 
+ThumbnailKey = tuple[Hashable, ...]
+
 
 class ImageStore(Protocol):
-    """Where the bytes of pictures are read from, by their SHA-256 in hexadecimal."""
+    """Where encoded images are read from, by their SHA-256 in hexadecimal."""
 
-    def get(self, sha256: str) -> bytes: ...
+    def get(self, sha256: str) -> bytes:
+        """Return the bytes of an image; BloodcellError where that is not possible."""
+        ...
 
 
 class ThumbnailCache:
-    """Compressed pictures under (sha256, what was made of it); the ones unused longest go first.
+    """Encoded images by (SHA-256 of the source image, what is shown of it); the ones unused longest go first.
 
     Parameters
     ----------
-    max_bytes : int
+    max_bytes : int, default 48,000,000
+        Of all cached images together; the newest one is cached whatever its size.
+
+    Examples
+    --------
+    >>> cache = ThumbnailCache(max_bytes=10)
+    >>> cache.put(("a",), b"1234567")
+    b'1234567'
+    >>> cache.put(("b",), b"1234567")
+    b'1234567'
+    >>> cache.get(("a",)) is None, cache.n_bytes
+    (True, 7)
     """
 
     def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
         self.max_bytes = max_bytes
         self.n_bytes = 0
-        self._entries: OrderedDict[tuple, bytes] = OrderedDict()
+        self._entries: OrderedDict[ThumbnailKey, bytes] = OrderedDict()
         self._lock = threading.Lock()  # Streamlit runs each browser session in a thread of its own
 
-    def get(self, key: tuple) -> bytes | None:
-        """Return the bytes, None where they are not kept."""
+    def get(self, key: ThumbnailKey) -> bytes | None:
+        """Return the cached bytes, None where there are none."""
         with self._lock:
             data = self._entries.get(key)
             if data is not None:
                 self._entries.move_to_end(key)
             return data
 
-    def put(self, key: tuple, data: bytes) -> bytes:
-        """Keep bytes and hand them back."""
+    def put(self, key: ThumbnailKey, data: bytes) -> bytes:
+        """Cache bytes and return them."""
         with self._lock:
             self.n_bytes += len(data) - len(self._entries.pop(key, b""))
             self._entries[key] = data
@@ -68,30 +83,34 @@ def get_shared_cache() -> ThumbnailCache:
 
 
 def make_tile_crops(
-    cache: ThumbnailCache, blobs: ImageStore, wanted: Sequence[tuple[str, Box]]
+    cache: ThumbnailCache, blobs: ImageStore, cells: Sequence[tuple[str, Box]]
 ) -> tuple[list[str], list[str]]:
-    """Return the crops of some cells as data URIs, in the same order.
+    """Return the crops of some cells as data URIs.
 
     Parameters
     ----------
-    wanted : (sha256 of the image, box of the cell); an image with several cells is decoded once
+    cache : ThumbnailCache
+    blobs : ImageStore
+    cells : sequence of (str, Box)
+        SHA-256 of the image and box of each cell; an image with several cells is decoded once.
 
     Returns
     -------
-    (list of str, list of str)
-        Data URIs of JPEG pictures of `TILE_PX`; what was wrong with images that could not be read, whose
-        cells get a blank picture.
+    uris : list of str
+        JPEG images of `TILE_PX`, in the order of `cells`; a blank one where the image cannot be read.
+    problems : list of str
+        A sentence for each image that cannot be read.
     """
-    missing: dict[str, list[Box]] = {}
+    boxes_by_image: dict[str, list[Box]] = {}
     uris = {}
-    for sha256, box in wanted:
+    for sha256, box in cells:
         data = cache.get((sha256, box, TILE_PX))
         if data is None:
-            missing.setdefault(sha256, []).append(box)
+            boxes_by_image.setdefault(sha256, []).append(box)
         else:
             uris[sha256, box] = data_uri(data)
     problems = []
-    for sha256, boxes in missing.items():
+    for sha256, boxes in boxes_by_image.items():
         try:
             rgb = read_rgb(blobs.get(sha256))
         except BloodcellError as error:
@@ -103,15 +122,31 @@ def make_tile_crops(
             else:
                 crop = encode_jpeg(crop_for_display(rgb, box, TILE_PX))
                 uris[sha256, box] = data_uri(cache.put((sha256, box, TILE_PX), crop))
-    return [uris[key] for key in wanted], problems
+    return [uris[cell] for cell in cells], problems
 
 
 def make_cell_and_field(
     cache: ThumbnailCache, blobs: ImageStore, sha256: str, boxes: Sequence[Box], chosen: int
 ) -> tuple[bytes, bytes]:
-    """Return one cell's close-up as PNG, and its field with the boxes drawn as JPEG.
+    """Return the close-up of a cell, and its field with the boxes of all cells drawn.
 
-    The close-up is lossless: its histogram and masks are computed from it.
+    Parameters
+    ----------
+    cache : ThumbnailCache
+    blobs : ImageStore
+    sha256 : str
+        Of the image.
+    boxes : sequence of Box
+        All cells of the image.
+    chosen : int
+        Index of the cell in `boxes`.
+
+    Returns
+    -------
+    close_up : bytes
+        PNG of at most `CELL_PX`; lossless, as its histogram and masks are computed from it.
+    field : bytes
+        JPEG of at most `FIELD_PX`.
 
     Raises
     ------
@@ -128,7 +163,7 @@ def make_cell_and_field(
 
 
 def make_thumbnail(cache: ThumbnailCache, blobs: ImageStore, sha256: str) -> str | None:
-    """Return a whole image, small, as a data URI; None where it cannot be read."""
+    """Return a whole image of at most `THUMBNAIL_PX` as a data URI; None where it cannot be read."""
     key = (sha256, "thumbnail")
     data = cache.get(key)
     if data is None:

@@ -1,4 +1,4 @@
-// Pictures to pick from: the picked one is marked at once, then the server is told.
+// Images to pick from: the picked one is marked at once, then the server is told.
 
 const FIELDS = ["INPUT", "TEXTAREA", "SELECT"];
 
@@ -21,24 +21,29 @@ class Tiles {
 
   update(data, send) {
     this.send = send;
-    const drawn = JSON.stringify(data.tiles.map((one) => [one.id, one.line, one.more, one.mark]));
+    const drawn = JSON.stringify(data.tiles.map((tile) => [tile.id, tile.title, tile.subtitle, tile.mark]));
     if (drawn !== this.drawn) {
       this.drawn = drawn;
-      this.ids = data.tiles.map((one) => one.id);
-      this.root.replaceChildren(...data.tiles.map((one) => this.node(one)));
+      this.ids = data.tiles.map((tile) => tile.id);
+      this.root.replaceChildren(...data.tiles.map((tile) => this.node(tile)));
     }
     this.mark(data.picked);
   }
 
-  node(one) {
+  node(tile) {
     const node = element("button", "tile");
     node.type = "button";
-    node.dataset.id = one.id;
-    node.style.setProperty("--edge", one.colour);
+    node.dataset.id = tile.id;
+    node.style.setProperty("--edge", tile.colour);
     const image = element("img", "");
-    image.src = one.picture;
-    image.alt = one.line;
-    node.append(image, element("span", "badge", one.mark), element("span", "line", one.line), element("span", "more", one.more));
+    image.src = tile.uri;
+    image.alt = tile.title;
+    node.append(
+      image,
+      element("span", "badge", tile.mark),
+      element("span", "title", tile.title),
+      element("span", "subtitle", tile.subtitle),
+    );
     return node;
   }
 

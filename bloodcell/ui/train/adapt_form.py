@@ -27,9 +27,9 @@ from bloodcell.training.samples.adapt_cells import (
 )
 from bloodcell.training.specs.adapt_spec import AdaptSpec, build_registered_source
 from bloodcell.training.specs.train_spec import TrainSpec
-from bloodcell.ui.classify.upload_form import describe_model
 from bloodcell.ui.shared import state
 from bloodcell.ui.shared.messages import escape_md
+from bloodcell.ui.shared.model_choice import describe_model
 from bloodcell.ui.train import data_form
 from bloodcell.ui.train.job_request import ADAPT_WAY, WAY_KEY, JobRequest, make_slug
 

@@ -22,10 +22,10 @@ from bloodcell.jobs.store import Job
 from bloodcell.jobs.task import LEARNING, LOADING, READING
 from bloodcell.plots.training import plot_accuracy_curves, plot_dice_curves, plot_loss_curves
 from bloodcell.reports.numbers import format_count
-from bloodcell.ui.classify.upload_form import show_model_link
 from bloodcell.ui.shared import resources
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.shared.messages import escape_md, show_errors
+from bloodcell.ui.shared.model_choice import show_model_link
 from bloodcell.ui.train.results import adapt, kfold, masks, search, trials
 from bloodcell.ui.train.results.adapt import is_refused
 from bloodcell.ui.train.results.fits import describe_run, summarise_runs
