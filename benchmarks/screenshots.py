@@ -103,7 +103,7 @@ def main() -> None:
             page.wait_for_selector("text=Try the sample set")
             take_screenshot(page, "start")
             page.click("text=Try the sample set")
-            page.wait_for_selector("text=Least sure first")
+            page.wait_for_selector("text=Lowest confidence first")
             page.wait_for_timeout(2000)
             page.keyboard.press("Enter")
             take_screenshot(page, "classify")

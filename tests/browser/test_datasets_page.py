@@ -123,7 +123,7 @@ def test_stopping_a_search_keeps_nothing(server, page, tmp_path):
     page.goto(f"{server.url}/datasets?datasets-view=Duplicates")
     page.get_by_role("button", name="Find duplicates").click(timeout=WAIT_MS)
     page.get_by_role("button", name="Stop").click(timeout=WAIT_MS)
-    page.get_by_text("Stopped: comparing images. Nothing of it was kept.").wait_for(timeout=WAIT_MS)
+    page.get_by_text("Stopped: comparing images. Nothing was saved.").wait_for(timeout=WAIT_MS)
     settle(page)
     assert page.get_by_role("button", name="Stop").count() == 0
     assert read_stored_groups(dataset) is None

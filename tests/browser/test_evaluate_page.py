@@ -101,7 +101,7 @@ def test_evaluating_two_models_and_comparing_them(server, settings, page):
     page.get_by_text("McNemar's exact test").wait_for(timeout=WAIT_MS)
     settle(page)
     assert page.get_by_text("12 source cells").count() >= 1
-    for view in ("Matrices", "Where they differ", "Learning curves"):
+    for view in ("Confusion matrices", "Disagreements", "Training curves"):
         page.get_by_role("radio", name=view, exact=True).click()
         settle(page)
         assert page.get_by_test_id("stException").count() == 0

@@ -116,7 +116,7 @@ def test_from_a_folder_to_a_model_that_classifies(server, page, other, queue, tm
     page.get_by_role("heading", name="Small residual net, trained on cells").wait_for(timeout=WAIT_MS)
     page.wait_for_url(lambda url: f"models-choice={job.result}" in url, timeout=WAIT_MS)
     page.go_back()
-    page.get_by_role("link", name="Classify with it").click(timeout=WAIT_MS)
+    page.get_by_role("link", name="Classify with this model").click(timeout=WAIT_MS)
     page.get_by_text("Drop images here").wait_for(timeout=WAIT_MS)
     settle(page)
     cell = {"name": "new.png", "mimeType": "image/png", "buffer": encode_png(draw_field(999, n_white=1).rgb)}

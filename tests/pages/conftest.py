@@ -35,21 +35,21 @@ def components_looked_for_once():
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    """An empty workspace and an empty shelf, set in the environment."""
+    """An empty workspace and an empty model library, set in the environment."""
     return own_workspace(tmp_path, monkeypatch)
 
 
 def own_workspace(folder, patch):
     patch.setenv("BLOODCELL_HOME", str(folder / "ws"))
     patch.delenv("BLOODCELL_DB", raising=False)
-    empty_shelf = folder / "shelf"
-    empty_shelf.mkdir()
-    patch.setattr(Settings, "__init__", _with_shelf(Settings.__init__, empty_shelf))
+    shipped_models_dir = folder / "models"
+    shipped_models_dir.mkdir()
+    patch.setattr(Settings, "__init__", _with_shipped_models(Settings.__init__, shipped_models_dir))
     st.cache_resource.clear()
     return folder / "ws"
 
 
-def _with_shelf(original, shipped_models_dir):
+def _with_shipped_models(original, shipped_models_dir):
     def init(self, home, db_url, shipped_models_dir=shipped_models_dir, **others):
         original(self, home, db_url, shipped_models_dir, **others)
 
@@ -58,7 +58,7 @@ def _with_shelf(original, shipped_models_dir):
 
 @pytest.fixture
 def model(workspace):
-    """The tiny model on the shelf of the workspace."""
+    """The tiny model in the model library of the workspace."""
     return write_tiny_model(workspace / "runs" / "tiny")
 
 

@@ -180,11 +180,11 @@ def test_marking_a_label_and_evaluating_without_it(app, queue, dataset, kept):
 def test_why_an_image_was_classified_so(app, model, kept):
     opened(app)
     widget(app.selectbox, "evaluation-which").set_value("all").run()
-    assert "By covering parts" not in texts(app)
+    assert "Occlusion map" not in texts(app)
     widget(app.toggle, "evaluation-why").set_value(True).run()
     assert not app.exception
     assert not app.error
-    assert "By covering parts" in texts(app)
+    assert "Occlusion map" in texts(app)
     assert "not a medical reason" in texts(app)
     (model / "spec.json").write_text((model / "spec.json").read_text() + " ")
     app.run()

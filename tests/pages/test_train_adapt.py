@@ -245,7 +245,7 @@ def test_a_kept_model_is_compared_with_the_one_before(app, queue, model):
     assert metrics_table.iloc[3].tolist() == ["Recall, Eosinophil", "50.0 % (0.0 to 100.0)", "100.0 % (100.0 to 100.0)"]
     assert metrics_table.iloc[4].tolist() == ["Recall, Monocyte", "-", "-"]
     assert len(app.get("plotly_chart")) == 3
-    assert {one.proto.label for one in app.get("page_link")} == {"Classify with it", "Model details"}
+    assert {one.proto.label for one in app.get("page_link")} == {"Classify with this model", "Model details"}
 
 
 def test_a_difference_that_may_be_chance_is_said_to_be(app, queue, model):

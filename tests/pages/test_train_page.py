@@ -347,7 +347,7 @@ def test_a_done_job_leads_to_its_model(app, queue, model):
     assert "The model tiny is in the model library" in app.success[0].value
     links = {one.proto.label: one.proto.query_string for one in app.get("page_link")}
     assert links == {
-        "Classify with it": "batch=&classify-model=tiny%3A+Tiny+test+model",
+        "Classify with this model": "batch=&classify-model=tiny%3A+Tiny+test+model",
         "Model details": "models-choice=tiny",
     }
 
