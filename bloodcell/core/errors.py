@@ -1,8 +1,8 @@
-"""Every error that Bloodcell raises on purpose; pages and the command line catch the parent only."""
+"""The errors that Bloodcell raises on purpose; pages and the command line catch the parent only."""
 
 
 class BloodcellError(Exception):
-    """Something a user can understand and mend; its text is one plain sentence."""
+    """Something that a user can understand and put right; its text is one plain sentence."""
 
 
 class ImageError(BloodcellError):
@@ -10,7 +10,7 @@ class ImageError(BloodcellError):
 
 
 class IntakeError(BloodcellError):
-    """A folder, zip or upload that cannot be taken in."""
+    """A folder, zip or upload that cannot be read."""
 
 
 class DatasetError(BloodcellError):
@@ -18,7 +18,7 @@ class DatasetError(BloodcellError):
 
 
 class SpecError(BloodcellError):
-    """Training settings that are unknown, missing or out of range."""
+    """Settings that are unknown, missing or out of range."""
 
 
 class ModelError(BloodcellError):
@@ -30,16 +30,16 @@ class RunError(BloodcellError):
 
 
 class StoreError(BloodcellError):
-    """The workspace or its database refused to keep or give something (full disk, locked database)."""
+    """The workspace or its database cannot be read or written (full disk, locked database)."""
 
 
 class StoppedError(BloodcellError):
-    """Work that its user stopped; its text says what was kept."""
+    """Work that the user stopped; its text says what was kept."""
 
 
 class JobError(BloodcellError):
-    """A job that is not there, cannot be started, or is in no state for what was asked of it."""
+    """A job that does not exist, cannot be started, or has a status that does not allow what was asked."""
 
 
 class ExplainError(BloodcellError):
-    """A map of where a network looked that cannot be made."""
+    """An explanation of a network that cannot be computed."""

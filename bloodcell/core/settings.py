@@ -7,7 +7,7 @@ from pathlib import Path
 from bloodcell.core.errors import JobError
 from bloodcell.core.installation import CODE_DIR, FILES_DIR, IS_INSTALLED
 
-# Where the workspace is made unless BLOODCELL_HOME says otherwise: beside the code, or in the folder of the command.
+# Where the workspace is created unless BLOODCELL_HOME says otherwise: beside the code, or in the folder of the command.
 _HOME_PARENT = Path.cwd() if IS_INSTALLED else CODE_DIR
 
 
@@ -15,13 +15,21 @@ _HOME_PARENT = Path.cwd() if IS_INSTALLED else CODE_DIR
 class Settings:
     """Paths and limits of one installation.
 
-    home : the workspace folder (BLOODCELL_HOME, default ./workspace: beside the code, or in the current folder where the
-        package is installed)
-    db_url : SQLAlchemy URL (BLOODCELL_DB, default SQLite in the workspace)
-    shipped_models_dir : folder of shipped models
-    jobs_at_once : how many jobs run at a time (BLOODCELL_JOBS, default 1); the others wait
-    runner : what runs them (BLOODCELL_RUNNER, default "local": processes of this machine), see `jobs.runners.table`
-    ray_address : of the Ray cluster where the runner is "ray" (RAY_ADDRESS)
+    Attributes
+    ----------
+    home : Path
+        The workspace folder (BLOODCELL_HOME, default ./workspace: beside the code, or in the current folder where the
+        package is installed).
+    db_url : str
+        SQLAlchemy URL (BLOODCELL_DB, default SQLite in the workspace).
+    shipped_models_dir : Path
+        Folder of the models that come with Bloodcell.
+    jobs_at_once : int, default 1
+        How many jobs run at a time (BLOODCELL_JOBS); the others wait.
+    runner : str, default "local"
+        What runs them (BLOODCELL_RUNNER), by default processes of this machine; see `jobs.runners.table`.
+    ray_address : str
+        Of the Ray cluster where the runner is "ray" (RAY_ADDRESS).
     """
 
     home: Path
@@ -38,17 +46,17 @@ class Settings:
 
     @property
     def runs_dir(self) -> Path:
-        """Training runs and the models that came of them."""
+        """Results of training jobs, a folder each: models, and the metrics of experiments."""
         return self.home / "runs"
 
     @property
     def incoming_models_dir(self) -> Path:
-        """Files of models that were handed over and are to be loaded (`jobs.kinds.load`)."""
+        """Uploaded model files that a job is to load (`jobs.kinds.load`)."""
         return self.home / "models-in"
 
     @property
     def jobs_dir(self) -> Path:
-        """A folder a job: its spec, log, history and checkpoint (`jobs.files`)."""
+        """Jobs, a folder each: spec, log, history and checkpoint (`jobs.files`)."""
         return self.home / "jobs"
 
     @property
@@ -63,17 +71,23 @@ class Settings:
 
     @property
     def cells_dir(self) -> Path:
-        """Cells cut out of batches that people have gone through, a folder a dataset (`review.cell_sets`)."""
+        """Cells cut out of reviewed batches, a folder per dataset (`review.cell_sets`)."""
         return self.home / "cells"
 
     @property
     def explanations_dir(self) -> Path:
-        """What was found inside networks, a folder each (`explain.explanation`); can be deleted, and is made anew."""
+        """Explanations, a folder each (`explain.explanation`); they can be deleted and computed again."""
         return self.home / "explanations"
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment; JobError where BLOODCELL_JOBS is no number of jobs."""
+    """Read the settings from the environment.
+
+    Raises
+    ------
+    JobError
+        If BLOODCELL_JOBS is not a whole number of 1 or more.
+    """
     home = Path(os.environ.get("BLOODCELL_HOME") or _HOME_PARENT / "workspace").expanduser().resolve()
     db_url = os.environ.get("BLOODCELL_DB") or f"sqlite:///{home / 'bloodcell.db'}"
     jobs_at_once = os.environ.get("BLOODCELL_JOBS") or "1"

@@ -1,4 +1,4 @@
-"""The base of all specs: settings as frozen dataclasses that are kept as JSON and refuse what they do not know."""
+"""The base of all specs: settings as frozen dataclasses that are stored as JSON and refuse what they do not know."""
 
 import functools
 import json
@@ -16,7 +16,7 @@ _TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", 
 
 
 class Spec:
-    """Settings that are kept as JSON; a subclass is a frozen dataclass, its field types are the first rules.
+    """Settings that are stored as JSON; a subclass is a frozen dataclass, its field types are the first rules.
 
     A field may be bool, int, float, str, a Literal of words, a Spec, a tuple of these, or a union of them. Lists become
     tuples and objects become specs, so that JSON can be given as it is. A subclass with rules of its own checks them in
@@ -31,6 +31,21 @@ class Spec:
     ------
     SpecError
         On creation, if a value has another type or is none of the allowed words.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class GridSpec(Spec):
+    ...     NOUN: ClassVar[str] = "grid spec"
+    ...     rows: int
+    ...     order: Literal["by row", "by column"] = "by row"
+    >>> spec = GridSpec.from_json('{"rows": 3}')
+    >>> spec.to_dict()
+    {'rows': 3, 'order': 'by row'}
+    >>> GridSpec.from_dict({"rows": 3, "colour": "red"})
+    Traceback (most recent call last):
+    bloodcell.core.errors.SpecError: Unknown settings ['colour'] in a grid spec. Known: ['rows', 'order'].
     """
 
     NOUN: ClassVar[str] = "spec"
@@ -48,7 +63,12 @@ class Spec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make a spec of settings by name.
+        """Make a spec from settings by name.
+
+        Parameters
+        ----------
+        values : mapping
+            As JSON has them; names of older versions go through `upgrade`.
 
         Raises
         ------
@@ -69,12 +89,12 @@ class Spec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Make a spec of one JSON object; errors as for `from_dict`."""
+        """Make a spec from one JSON object; errors as for `from_dict`."""
         return cls.from_dict(parse_json_object(text))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a spec from a JSON file; SpecError names the file where that is impossible."""
+        """Read a spec from a JSON file; SpecError also where the file cannot be read."""
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -83,11 +103,11 @@ class Spec:
         return cls.from_json(text)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings by name as JSON has them: specs as dicts, tuples as lists; `from_dict` takes them back."""
+        """Return the settings by name as JSON has them: specs as dicts, tuples as lists; the inverse of `from_dict`."""
         return {field.name: _to_plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
 
     def to_json(self) -> str:
-        """Return the spec as JSON; `from_json` gives it back equal."""
+        """Return the spec as JSON; the inverse of `from_json`."""
         return json.dumps(self.to_dict(), indent=2)
 
     def write(self, path: Path) -> None:
@@ -101,7 +121,7 @@ def parse_json_object(text: str) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        If the text is no JSON, or JSON of something else.
+        If the text is not JSON, or JSON of something other than an object.
 
     Examples
     --------
@@ -132,7 +152,7 @@ def require_range(spec: Spec, low: float, high: float, *names: str) -> None:
 
 
 def require_unique(what: str, names: tuple[str, ...]) -> None:
-    """Raise SpecError if a name occurs twice."""
+    """Raise SpecError if a name occurs twice; `what` begins the sentence, in the plural."""
     require(len(set(names)) == len(names), f"{what} occur twice. Received: {names}.")
 
 
@@ -196,6 +216,6 @@ def _fit_tuple(value: Any, hints: tuple[Any, ...], name: str) -> tuple[Any, ...]
     require(isinstance(value, list | tuple), f"{name} must be a list. Received: {value!r}.")
     if len(hints) == 2 and hints[1] is Ellipsis:
         hints = (hints[0],) * len(value)
-    require(len(value) == len(hints), f"An entry of {name} must be a list of {len(hints)}. Received: {value!r}.")
+    require(len(value) == len(hints), f"{name} must be a list of {len(hints)}. Received: {value!r}.")
     entry = name if name.startswith("An entry") else f"An entry of {name}"
     return tuple(_fit(item, hint, entry) for item, hint in zip(value, hints, strict=True))
