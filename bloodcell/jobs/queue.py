@@ -1,4 +1,4 @@
-"""What can be done with jobs: queue, start, cancel, resume, retry and delete them. Every process may, at any time."""
+"""Queue, start, cancel, resume, retry and delete jobs. Every process may, at any time."""
 
 import re
 from typing import Any
@@ -23,10 +23,12 @@ class JobQueue:
 
     Parameters
     ----------
-    db : Engine of `db.database.open_database`
+    db : Engine
+        Of `db.database.open_database`.
     settings : Settings
-    runner : Runner; None for the one that the settings name
-    kinds : the kinds of jobs there are
+    runner : Runner, optional
+        By default the one that the settings name.
+    kinds : tuple of JobKind, default `KINDS`
     """
 
     def __init__(
@@ -38,12 +40,17 @@ class JobQueue:
     def submit(self, new: NewJob) -> Job:
         """Check and queue a job, and start it if there is room.
 
+        Returns
+        -------
+        Job
+            As it stands then: queued, running, or failed where it could not be started.
+
         Raises
         ------
         JobError
-            If its kind or name cannot be.
+            If its kind or name is not allowed.
         SpecError
-            If its settings make no sense.
+            If its settings break a rule.
         StoreError
             If the workspace cannot be written to.
         """
@@ -59,10 +66,10 @@ class JobQueue:
         return store.get_job(self.db, job_id)
 
     def dispatch(self) -> None:
-        """Note which workers have died, and start what can be started; quick where nothing is to be done."""
+        """Mark jobs whose worker has died, and start what can be started; quick where there is nothing to do."""
         self._mark_interrupted()
-        short = [kind.name for kind in self.kinds if kind.is_short]
-        while job_to_start := store.claim_next(self.db, self.settings.jobs_at_once, short):
+        short_kinds = [kind.name for kind in self.kinds if kind.is_short]
+        while job_to_start := store.claim_next(self.db, self.settings.jobs_at_once, short_kinds):
             try:
                 process = self.runner.start(job_to_start)
             except JobError as error:
@@ -82,19 +89,19 @@ class JobQueue:
             self.runner.stop(job)
 
     def resume(self, job_id: int) -> Job:
-        """Queue an unfinished job again, to go on from its last finished epoch."""
+        """Queue an unfinished job again, to go on after its last finished epoch."""
         self._get(job_id, UNFINISHED, "resumed")
         return self._requeue(job_id)
 
     def retry(self, job_id: int) -> Job:
-        """Queue an unfinished job again, to start anew."""
+        """Queue an unfinished job again, to start from the beginning."""
         self._get(job_id, UNFINISHED, "tried again")
         remove_checkpoint(self.settings, job_id)
         return self._requeue(job_id)
 
     def delete(self, job_id: int) -> None:
-        """Delete a job that does not run, with its log and checkpoint; a model that came of it stays."""
-        while not store.remove_job(self.db, job_id):  # again if it was started meanwhile: then the reason is raised
+        """Delete a job that is not running, with its log and checkpoint; a model that it produced stays."""
+        while not store.remove_job(self.db, job_id):  # again if it was started meanwhile; then `_get` raises
             self._get(job_id, (QUEUED, store.DONE, *UNFINISHED), "deleted")
         remove_job_dir(self.settings, job_id)
 
@@ -112,20 +119,20 @@ class JobQueue:
         self._mark_interrupted()
         job = store.get_job(self.db, job_id)
         if job.status not in statuses:
-            raise JobError(f"A job that is {' or '.join(statuses)} can be {done}; job {job_id} is {job.status}.")
+            raise JobError(f"Only a job that is {' or '.join(statuses)} can be {done}. Job {job_id} is {job.status}.")
         return job
 
 
 def check_result_name(name: str) -> None:
-    """Raise JobError unless a result can be called so."""
+    """Raise JobError unless a result can have this name."""
     if not _NAME.fullmatch(name):
         raise JobError(
-            "The name of a result must begin with a letter or digit, and hold only these, '.', '_' and '-'"
-            f" (80 at most). Received: {name!r}."
+            "The name of a result must start with a letter or digit and contain only letters, digits, '.', '_' and '-'"
+            f" (at most 80 characters). Received: {name!r}."
         )
 
 
 def open_queue() -> JobQueue:
-    """The queue of the workspace that the environment names."""
+    """Open the queue of the workspace that the environment names."""
     settings = load_settings()
     return JobQueue(open_database(settings.db_url), settings)

@@ -1,4 +1,4 @@
-"""What a job's work is given: its settings and folder, and whom to tell."""
+"""What the work of a job is given: its settings and folder, and where to report its progress."""
 
 import shutil
 import sys
@@ -8,34 +8,39 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import psutil
 from sqlalchemy import Engine
 
 from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.core.installation import require_training
 from bloodcell.core.progress import Control, Progress
 from bloodcell.core.settings import Settings
 from bloodcell.jobs.files import CHECKPOINT_DIR
-from bloodcell.jobs.store import Job, write_heartbeat
+from bloodcell.jobs.store import Job, JobProgress, write_heartbeat
 from bloodcell.model_store.publish import publish_model
 
 HEARTBEAT_INTERVAL_S = 1.0
-# What a job's progress may say of its phase.
-READING, LEARNING, LOADING = "reading", "learning", "loading"
+# What `JobProgress` may give as its phase, as the database has it.
+READING, TRAINING, LOADING = "reading", "learning", "loading"
 
 
 class Task:
     """One attempt of a job, seen from the work itself.
 
-    job : the Job
-    settings : of the installation
-    folder : the job's own; what lies in it is there again when the job is resumed
+    Attributes
+    ----------
+    job : Job
+    settings : Settings
+        Of the installation.
+    folder : Path
+        The job's own; what lies in it is there again when the job is resumed.
     """
 
     def __init__(self, job: Job, settings: Settings, folder: Path) -> None:
         self.job, self.settings, self.folder = job, settings, folder
-        self._progress: dict[str, Any] = {}
+        self._progress: JobProgress = {}
         self._stop = threading.Event()
 
     @property
@@ -44,20 +49,40 @@ class Task:
         return self.settings.home / "cache"
 
     def find_data_dir(self) -> Path:
-        """The job's data folder; DatasetError if it is not there."""
+        """Return the job's data folder; DatasetError if there is none."""
         data_dir = Path(self.job.data_dir)
         if not data_dir.is_dir():
             raise DatasetError(f"There is no data folder {data_dir}.")
         return data_dir
 
+    def start_training(self, work: str = "Training") -> Path:
+        """Check that the job has all that training needs, log that the library is being loaded; return the data folder.
+
+        Parameters
+        ----------
+        work : str, default "Training"
+            As for `require_training`.
+
+        Raises
+        ------
+        DatasetError
+            If there is no data folder.
+        BloodcellError
+            If the packages for training are not installed.
+        """
+        data_dir = self.find_data_dir()
+        require_training(work)
+        self.log("Loading the training library ...")
+        return data_dir
+
     def publish_result(self, folder: str) -> str:
-        """Move a folder of the job's own to runs/ and forget what the job would go on from; its name there."""
+        """Move a folder of the job's own to runs/, delete the checkpoint, and return the name in runs/."""
         name = publish_model(self.folder / folder, self.job.name, self.settings)
         shutil.rmtree(self.folder / CHECKPOINT_DIR)
         return name
 
-    def report(self, **values: Any) -> None:
-        """Change what is told of the progress; values must fit into JSON. Quick: the heart writes it down."""
+    def report(self, **values: Unpack[JobProgress]) -> None:
+        """Change parts of the reported progress. Quick: the heartbeat writes it to the database."""
         self._progress = self._progress | values
 
     def log(self, line: str) -> None:
@@ -67,12 +92,13 @@ class Task:
             sys.stdout.flush()
 
     def should_stop(self) -> bool:
-        """Whether the work shall stop as soon as it can."""
+        """Return whether the work shall stop as soon as it can."""
         return self._stop.is_set()
 
-    def progress(self) -> dict[str, Any]:
-        """What is told of the progress now, with the memory that the process takes."""
-        return self._progress | {"memory_mb": round(psutil.Process().memory_info().rss / 1e6)}
+    def progress(self) -> JobProgress:
+        """Return the reported progress, with the memory that the process takes."""
+        memory_mb: int = round(psutil.Process().memory_info().rss / 1e6)
+        return {**self._progress, "memory_mb": memory_mb}
 
     def stop(self) -> None:
         """Make `should_stop` true."""
@@ -80,25 +106,25 @@ class Task:
 
 
 class TaskProgress(Control):
-    """Tells of a training run in the job's progress and log.
+    """Report a training run in the job's progress and log.
 
-    The progress holds `phase`: "reading" with source, done, total; or "learning" with what `core.progress.OnProgress`
-    holds, and once an epoch is finished that epoch's row of history.csv as `last_epoch`.
+    The phase is "reading" with source, done, total; or "learning" with the fields of `core.progress.Progress`, and once an
+    epoch is finished that epoch's row of history.csv as `last_epoch`.
     """
 
     def __init__(self, task: Task) -> None:
         self.task = task
 
     def on_reading(self, source: str, done: int, total: int) -> None:
-        """Tell how many images are read."""
+        """Report how many images are read."""
         self.task.report(phase=READING, source=source, done=done, total=total)
 
     def on_batch(self, progress: Progress) -> None:
-        """Tell where the run stands."""
-        self.task.report(phase=LEARNING, **asdict(progress))
+        """Report where the run stands."""
+        self.task.report(phase=TRAINING, **asdict(progress))
 
-    def on_epoch(self, row: dict) -> None:
-        """Tell the figures of an epoch."""
+    def on_epoch(self, row: dict[str, Any]) -> None:
+        """Report the metrics of an epoch."""
         self.task.report(last_epoch=row)
 
     def log(self, line: str) -> None:
@@ -106,20 +132,20 @@ class TaskProgress(Control):
         self.task.log(line)
 
     def should_stop(self) -> bool:
-        """Whether the job was cancelled."""
+        """Return whether the job was cancelled."""
         return self.task.should_stop()
 
 
 class Heartbeat:
-    """A thread that gives a sign of life every second, with the progress, and learns whether to stop.
+    """A thread that writes a heartbeat every second, with the progress, and reads whether to stop.
 
-    A database that is locked or full for a while is tried again at the next beat.
+    Where the database is locked or full for a while, the next beat tries again.
     """
 
     def __init__(self, db: Engine, task: Task) -> None:
         self.db, self.task = db, task
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Heartbeat":
         self._beat()
@@ -140,11 +166,23 @@ class Heartbeat:
             if write_heartbeat(self.db, self.task.job, self.task.progress()) is not False:
                 self.task.stop()
         except StoreError as error:
-            self.task.log(f"no sign of life could be given: {error}")
+            self.task.log(f"the heartbeat could not be written: {error}")
 
 
 def retry_write(write: Callable[[], object], tries: int = 30) -> None:
-    """Write to a database that may be locked or full for a moment; StoreError where it stays so for `tries` seconds."""
+    """Write to a database that may be locked or full for a moment.
+
+    Parameters
+    ----------
+    write : callable
+    tries : int, default 30
+        At intervals of a second.
+
+    Raises
+    ------
+    StoreError
+        If the last try failed too.
+    """
     for left in reversed(range(tries)):
         try:
             write()

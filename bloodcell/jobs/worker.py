@@ -1,8 +1,9 @@
-"""``python -m bloodcell.jobs.worker JOB_ID ATTEMPT``: do one job, tell of it, then start the next.
+"""``python -m bloodcell.jobs.worker JOB_ID ATTEMPT``: do one job, report on it, then start the next.
 
 Runs in a session of its own, started by a runner for a job that it has claimed.
 """
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,9 +11,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from bloodcell.core.errors import JobError, StoppedError
+from bloodcell.core.errors import BloodcellError, JobError, StoppedError
 from bloodcell.jobs import store
-from bloodcell.jobs.failure_reasons import describe_failure
 from bloodcell.jobs.files import LOG_FILE, job_dir
 from bloodcell.jobs.kinds.table import find_kind
 from bloodcell.jobs.processes import find_process
@@ -20,19 +20,24 @@ from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.runners.local import get_host_name
 from bloodcell.jobs.task import Heartbeat, Task, retry_write
 
+FULL_DISK = "The disk is full. Free some space, then resume; the finished epochs are kept."
+_FULL_DISK_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     """Do the job, whatever may happen to it.
 
     Parameters
     ----------
-    args : number of the job, and of the attempt that was claimed
-    queue : the queue; None for that of the environment
+    args : sequence of str
+        Number of the job, and of the attempt that was claimed.
+    queue : JobQueue, optional
+        By default that of the environment.
 
     Returns
     -------
     int
-        0 if it was done or stopped, 1 if it failed or was not ours to do
+        0 if the job was done or stopped, 1 if it failed or was no longer ours to do.
     """
     queue = queue or open_queue()
     job = store.get_job(queue.db, int(args[0]))
@@ -55,7 +60,7 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     try:
         with Heartbeat(queue.db, task):
             if task.should_stop():
-                raise StoppedError("It was stopped before it began.")
+                raise StoppedError("The job was stopped before it started.")
             if not folder.is_dir():
                 raise JobError(
                     f"{get_host_name()} does not see the job's folder {folder}: every machine that runs jobs must see the"
@@ -72,6 +77,44 @@ def main(args: Sequence[str], queue: JobQueue | None = None) -> int:
     retry_write(lambda: store.end_attempt(queue.db, job, status, error, result))
     queue.dispatch()
     return 1 if status == store.FAILED else 0
+
+
+def describe_failure(error: BaseException) -> str:
+    """Say why a job failed, in one sentence for the person who asked for it.
+
+    Returns
+    -------
+    str
+        The sentence of our own errors; what the system refused, and where; else the name of the error, to be read with
+        the log. A full disk is recognised behind the errors that libraries make of it.
+
+    Examples
+    --------
+    >>> describe_failure(MemoryError())
+    'There is not enough memory: use a smaller batch size or network.'
+    """
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    if any(_is_full_disk(link) for link in chain):
+        return FULL_DISK
+    if isinstance(error, BloodcellError):
+        return " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "There is not enough memory: use a smaller batch size or network."
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"The system refused: {where}{error.strerror}."
+    first_line = next(iter(str(error).strip().splitlines()), "")
+    return f"Unexpected {type(error).__name__}: {first_line[:200].rstrip('.')}; see the log."
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in _FULL_DISK_NUMBERS or "No space left on device" in str(error)  # HDF5 says it in words only
 
 
 def _tee_output(log: Path) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import update
 from bloodcell.core.errors import JobError, SpecError, StoreError
 from bloodcell.db.database import begin_write
 from bloodcell.db.schema import jobs
-from bloodcell.jobs.failure_reasons import FULL_DISK
 from bloodcell.jobs.files import job_dir, read_log
 from bloodcell.jobs.processes import ProcessId, find_process, is_alive
 from bloodcell.jobs.queue import JobQueue
@@ -34,6 +33,7 @@ from bloodcell.jobs.store import (
     register_process,
     request_cancel,
 )
+from bloodcell.jobs.worker import FULL_DISK
 from tests.jobs.light_worker import KINDS, new_job, wait_for, wait_status
 from tests.places import ROOT
 
@@ -117,7 +117,7 @@ def test_a_process_that_got_the_workers_id_is_never_touched(queue):
         register_process(queue.db, job, local.get_host_name(), me.pid, me.created - 60)
         queue.runner.stop(get_job(queue.db, job.id))  # the helper ends by tending: then it has done what it would do
         wait_status(queue, job.id, INTERRUPTED, dispatch=False)
-        with pytest.raises(JobError, match="job 1 is interrupted"):
+        with pytest.raises(JobError, match="Job 1 is interrupted"):
             queue.cancel(job.id)
         assert is_alive(me)
         stranger.kill()
@@ -156,7 +156,7 @@ def test_a_full_disk_is_the_reason_and_what_there_was_stays(queue):
 def test_a_job_tried_again_starts_anew_and_a_deleted_one_is_gone(queue):
     job = queue.submit(new_job(steps=50, step_s=0.2))
     wait_step(queue, job.id, 2)
-    with pytest.raises(JobError, match=r"queued or done or .* can be deleted; job 1 is running"):
+    with pytest.raises(JobError, match=r"queued or done or .* can be deleted\. Job 1 is running"):
         queue.delete(job.id)
     queue.cancel(job.id)
     wait_status(queue, job.id, CANCELLED)
@@ -174,13 +174,13 @@ def test_a_job_tried_again_starts_anew_and_a_deleted_one_is_gone(queue):
 def test_what_cannot_be_done_says_in_which_state_the_job_is(queue):
     job_id = add_job(queue.db, new_job())
     queue.cancel(job_id)
-    with pytest.raises(JobError, match="A job that is queued or running can be cancelled; job 1 is cancelled"):
+    with pytest.raises(JobError, match=r"Only a job that is queued or running can be cancelled\. Job 1 is cancelled"):
         queue.cancel(job_id)
     with begin_write(queue.db) as connection:
         connection.execute(update(jobs).values(status=DONE))
-    with pytest.raises(JobError, match="failed or cancelled or interrupted can be resumed; job 1 is done"):
+    with pytest.raises(JobError, match=r"failed or cancelled or interrupted can be resumed\. Job 1 is done"):
         queue.resume(job_id)
-    with pytest.raises(JobError, match="can be tried again; job 1 is done"):
+    with pytest.raises(JobError, match=r"can be tried again\. Job 1 is done"):
         queue.retry(job_id)
 
 
@@ -197,7 +197,7 @@ def test_a_job_cancelled_before_its_worker_is_up_does_not_begin(queue):
     request_cancel(queue.db, job.id)
     done = run_worker(queue, job)
     assert done.returncode == 0
-    assert "It was stopped before it began." in done.stdout
+    assert "The job was stopped before it started." in done.stdout
     assert get_job(queue.db, job.id).status == CANCELLED
     assert not (job_dir(queue.settings, job.id) / "history.csv").exists()
 
@@ -230,7 +230,7 @@ def test_a_workspace_that_cannot_be_written_to_keeps_no_half_a_job(queue):
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "x" * 81, "a b"])
 def test_names_that_cannot_be_a_folder(queue, name):
-    with pytest.raises(JobError, match=r"name of a result must begin with a letter or digit.* Received: "):
+    with pytest.raises(JobError, match=r"name of a result must start with a letter or digit.* Received: "):
         queue.submit(new_job(name=name))
 
 

@@ -1,13 +1,19 @@
 """What a job's work is given: signs of life that survive a locked database, and patience at the end."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
-from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.core.errors import BloodcellError, DatasetError, StoreError
+from bloodcell.core.installation import TRAINING_PACKAGES
 from bloodcell.db.database import begin_write
+from bloodcell.jobs.kinds.load import LOAD
+from bloodcell.jobs.kinds.table import KINDS
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import add_job, claim_next, get_job
 from bloodcell.jobs.task import Heartbeat, Task, retry_write
+from bloodcell.jobs.worker import describe_failure
 from tests.jobs.light_worker import new_job, wait_for
 
 
@@ -40,7 +46,7 @@ def test_a_database_that_refuses_does_not_stop_the_work(db, task, capsys):
         connection.execute(text("ALTER TABLE jobs RENAME TO gone"))
     with Heartbeat(db, task):
         assert not task.should_stop()
-    assert "no sign of life could be given: The database has lost its tables" in capsys.readouterr().out
+    assert "the heartbeat could not be written: The database has lost its tables" in capsys.readouterr().out
 
 
 def test_the_end_is_written_once_the_database_takes_it():
@@ -59,3 +65,28 @@ def test_the_end_is_written_once_the_database_takes_it():
 def test_training_without_its_data_folder(task):
     with pytest.raises(DatasetError, match="There is no data folder /none"):
         TRAIN.run_job(task)
+
+
+TRAINING_KINDS = [kind for kind in KINDS if kind.is_training]
+
+
+def test_the_kinds_that_train():
+    assert [kind.name for kind in TRAINING_KINDS] == ["train", "trials", "kfold", "search", "adapt", "masks"]
+
+
+@pytest.mark.parametrize("kind", TRAINING_KINDS, ids=lambda kind: kind.name)
+def test_training_without_its_packages_ends_with_one_sentence(task, settings, hide_packages, kind):
+    hide_packages(*TRAINING_PACKAGES)
+    task = Task(replace(task.job, data_dir=str(settings.home)), settings, task.folder)
+    with pytest.raises(BloodcellError) as raised:
+        kind.run(task, None)
+    work = "Adapting a model" if kind.name == "adapt" else "Training"
+    assert describe_failure(raised.value) == f"{work} needs more packages: pip install 'bloodcell[train]'."
+
+
+def test_loading_a_model_without_the_packages(task, hide_packages):
+    hide_packages(*TRAINING_PACKAGES)
+    with pytest.raises(
+        BloodcellError, match=r"^Loading a model needs more packages: pip install 'bloodcell\[train\]'\.$"
+    ):
+        LOAD.run(task, None)

@@ -96,7 +96,7 @@ def test_a_bad_name_keeps_it_from_being_loaded(app, workspace):
     widget(app.text_area, "models-load-classes-net.keras").set_value(NAMES).run()
     widget(app.text_input, "models-load-name-net.keras").set_value("../evil").run()
     assert go(app).disabled
-    assert "The name of a result must begin with a letter or digit" in said(app)
+    assert "The name of a result must start with a letter or digit" in said(app)
 
 
 def test_a_zipped_model_says_all_itself(app, queue, running, tmp_path):

@@ -262,7 +262,7 @@ def test_k_fold_under_way_and_at_its_end(app, queue, tmp_path):
     job = job_in(queue, new, progress=LEARNING | {"fit": 2, "fits": 3})
     assert "fold 2 of 3, epoch 2 of 4" in texts(at(app, job)).replace("\\", "")
     store.write_heartbeat(queue.db, job, LEARNING | {"fit": 3, "fits": 3, "epoch": 4, "batch": 10})
-    assert "Working out the metrics" in texts(at(app, job))
+    assert "Computing the metrics" in texts(at(app, job))
 
 
 def test_the_folds_are_told_from_the_model_on_all(app, queue, tmp_path):

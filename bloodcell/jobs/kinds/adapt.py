@@ -7,10 +7,9 @@ from bloodcell.training.specs.adapt_spec import AdaptSpec
 
 
 def run(task: Task, spec: AdaptSpec) -> str:
-    """Adapt the model; the new one's name. RunError if it is not better: adapt.json is in the job's folder."""
-    data_dir = task.find_data_dir()
+    """Adapt the model and return the new one's name; RunError if it is not better (adapt.json is in the job's folder)."""
+    data_dir = task.start_training("Adapting a model")
     model = find_model(spec.model, task.settings)
-    task.log("Loading the training library ...")
     from bloodcell.experiments.adapt import MODEL_DIR, run_adapt
 
     run_adapt(task.folder, spec, model.folder, data_dir, task.cache_dir, TaskProgress(task))

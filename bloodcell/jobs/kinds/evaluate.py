@@ -6,7 +6,7 @@ from bloodcell.jobs.task import READING, Task
 
 
 def run(task: Task, spec: EvaluateSpec) -> str:
-    """Evaluate; the name of the evaluation in the workspace."""
+    """Evaluate and return the name of the evaluation in the workspace."""
     from bloodcell.evaluation.evaluate import run_evaluation
     from bloodcell.evaluation.library import store_evaluation
 

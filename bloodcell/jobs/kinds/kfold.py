@@ -1,4 +1,4 @@
-"""The kind of job "kfold": every fold of a training held out once; a folder of metrics out."""
+"""The kind of job "kfold": each fold of a training held out once; a folder of metrics out."""
 
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.task import Task, TaskProgress
@@ -7,9 +7,8 @@ from bloodcell.training.specs.train_spec import TrainSpec
 
 
 def run(task: Task, spec: TrainSpec) -> str:
-    """Train once a fold; the name of the folder with the metrics."""
-    data_dir = task.find_data_dir()
-    task.log("Loading the training library ...")
+    """Train once per fold and return the name of the folder with the metrics."""
+    data_dir = task.start_training()
     from bloodcell.experiments.k_fold import run_k_fold
 
     run_k_fold(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))

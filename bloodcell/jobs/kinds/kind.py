@@ -1,4 +1,4 @@
-"""What a kind of job is: its spec, its words, and the work; one object a kind, listed in `kinds.table`."""
+"""What a kind of job is: its spec, its words, and the work; one object per kind, listed in `kinds.table`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ class JobKind(Generic[AnySpec]):
     title : callable
         From the spec to what the list of jobs shows.
     result_name : callable
-        From the spec to what the result is called.
+        From the spec to the name of the result.
     run : callable
-        Does the work in the worker; from Task and spec to the name of the result's folder in the workspace's runs/,
+        The work, done in the worker: from Task and spec to the name of the result's folder in the workspace's runs/,
         evaluations/ or explanations/. It imports what is heavy itself.
-    gives : str
-        What comes of it, in a word for the list of jobs.
-    last_step : str
+    gives : str, default "metrics"
+        What the job produces, in a word for the list of jobs.
+    last_step : str, default "Computing the metrics"
         What is done after the last epoch, for the progress bar.
-    marker : str
+    marker : str, default ""
         The setting by which a file with this spec is told from the others; "" where files are not recognised.
-    is_training : bool
+    is_training : bool, default False
         Whether the Train page lists it.
-    is_short : bool
-        Takes seconds or a few minutes, and somebody waits for it: one of these runs beside the others.
+    is_short : bool, default False
+        Whether it takes seconds or a few minutes while somebody waits: one of these runs beside the others.
     """
 
     name: str
@@ -47,7 +47,7 @@ class JobKind(Generic[AnySpec]):
     result_name: Callable[[AnySpec], str]
     run: Callable[[Task, AnySpec], str]
     gives: str = "metrics"
-    last_step: str = "Working out the metrics"
+    last_step: str = "Computing the metrics"
     marker: str = ""
     is_training: bool = False
     is_short: bool = False
@@ -63,6 +63,11 @@ class JobKind(Generic[AnySpec]):
             The folder that paths in the spec start from; "" where it names none.
         who : str
             Who asks for it.
+
+        Returns
+        -------
+        NewJob
+            To be queued by `JobQueue.submit`.
         """
         return NewJob(self.name, self.title(spec), self.result_name(spec), spec.to_dict(), str(data_dir), who)
 

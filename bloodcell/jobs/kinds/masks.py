@@ -1,4 +1,4 @@
-"""The kind of job "masks": images and masks in, a U-Net that marks the cell out."""
+"""The kind of job "masks": images and masks in, a U-Net that segments the cell out."""
 
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.task import Task, TaskProgress
@@ -7,9 +7,8 @@ from bloodcell.training.specs.masks_spec import MasksSpec
 
 
 def run(task: Task, spec: MasksSpec) -> str:
-    """Train a U-Net in the job's folder; its name."""
-    data_dir = task.find_data_dir()
-    task.log("Loading the training library ...")
+    """Train a U-Net in the job's folder and return its name."""
+    data_dir = task.start_training()
     from bloodcell.training.masks.train_masks import train_mask_model
 
     train_mask_model(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))

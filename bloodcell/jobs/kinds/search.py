@@ -1,4 +1,4 @@
-"""The kind of job "search": better settings looked for; a folder with the best spec out."""
+"""The kind of job "search": a search for better settings; a folder with the best spec out."""
 
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.task import Task, TaskProgress
@@ -7,9 +7,8 @@ from bloodcell.training.specs.search_spec import SearchSpec
 
 
 def run(task: Task, spec: SearchSpec) -> str:
-    """Search; the name of the folder with the best spec."""
-    data_dir = task.find_data_dir()
-    task.log("Loading the training library ...")
+    """Search and return the name of the folder with the best spec."""
+    data_dir = task.start_training()
     from bloodcell.experiments.search import run_search
 
     run_search(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))

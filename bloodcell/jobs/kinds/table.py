@@ -16,12 +16,23 @@ from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.kinds.trials import TRIALS
 
 KINDS: tuple[JobKind[Any], ...] = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, EVALUATE, MASKS, LOAD, EXPLAIN)
-# Whose settings a person may write down in a file; the others are asked for by pages.
+# The kinds whose settings a person may write into a file; pages ask for the others.
 FILE_KINDS = tuple(kind for kind in KINDS if kind.marker or kind is KFOLD)
 
 
 def find_kind(name: str, kinds: tuple[JobKind[Any], ...] = KINDS) -> JobKind[Any]:
-    """The kind of that name; JobError names those there are."""
+    """Return the kind of that name.
+
+    Raises
+    ------
+    JobError
+        If there is none.
+
+    Examples
+    --------
+    >>> find_kind("train").gives
+    'model'
+    """
     for kind in kinds:
         if kind.name == name:
             return kind
@@ -29,12 +40,29 @@ def find_kind(name: str, kinds: tuple[JobKind[Any], ...] = KINDS) -> JobKind[Any
 
 
 def read_job_file(text: str) -> tuple[JobKind[Any], Spec]:
-    """Read settings of a job, told apart by what they hold; those of k-fold are those of a training.
+    """Read the spec of a job from JSON and find its kind by the settings that it holds.
+
+    Parameters
+    ----------
+    text : str
+        One JSON object. The settings of k-fold are those of a training, and are read as such.
+
+    Returns
+    -------
+    kind : JobKind
+    spec : Spec
+        Of the kind's `spec_type`.
 
     Raises
     ------
     SpecError
         If they are of no kind, or break its rules.
+
+    Examples
+    --------
+    >>> kind, spec = read_job_file('{"name": "mine", "model": "wbc4", "data": {"name": "cells", "path": "cells"}}')
+    >>> kind.name, spec.data.path
+    ('evaluate', 'cells')
     """
     values = parse_json_object(text)
     for kind in KINDS:

@@ -6,9 +6,8 @@ from bloodcell.training.specs.train_spec import TrainSpec
 
 
 def run(task: Task, spec: TrainSpec) -> str:
-    """Train in the job's folder; the name of the model."""
-    data_dir = task.find_data_dir()
-    task.log("Loading the training library ...")
+    """Train in the job's folder and return the name of the model."""
+    data_dir = task.start_training()
     from bloodcell.training.fitting.train import MODEL_DIR, train_in_folder
 
     train_in_folder(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))

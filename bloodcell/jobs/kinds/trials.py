@@ -1,4 +1,4 @@
-"""The kind of job "trials": one training with several seeds; a folder of metrics out."""
+"""The kind of job "trials": one training repeated with several seeds; a folder of metrics out."""
 
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.task import Task, TaskProgress
@@ -7,9 +7,8 @@ from bloodcell.training.specs.trials_spec import TrialsSpec
 
 
 def run(task: Task, spec: TrialsSpec) -> str:
-    """Run the trials; the name of the folder with their metrics."""
-    data_dir = task.find_data_dir()
-    task.log("Loading the training library ...")
+    """Run the trials and return the name of the folder with their metrics."""
+    data_dir = task.start_training()
     from bloodcell.experiments.trials import run_trials
 
     run_trials(task.folder, spec, data_dir, task.cache_dir, TaskProgress(task))

@@ -1,4 +1,4 @@
-"""Jobs as processes of this machine, each in a session of its own, so that they outlive who started them."""
+"""Jobs as processes of this machine, each in a session of its own, so that they outlive the process that starts them."""
 
 import socket
 import subprocess
@@ -13,14 +13,14 @@ from bloodcell.jobs.runners.spawn import spawn
 from bloodcell.jobs.store import Job
 
 WORKER_MODULE, STOPPER_MODULE = "bloodcell.jobs.worker", "bloodcell.jobs.runners.local_stopper"
-# A claimed job whose process nobody has told of by then was lost with who claimed it.
+# A claimed job without a known process by then was lost with the process that claimed it.
 START_TIMEOUT_S = 60.0
-# Of a process on another machine only its heartbeat is seen.
+# A process on another machine is known by its heartbeat only.
 HEARTBEAT_TIMEOUT_S = 60.0
 
 
 def get_host_name() -> str:
-    """The name of this machine."""
+    """Return the name of this machine."""
     return socket.gethostname()
 
 
@@ -29,15 +29,17 @@ class LocalRunner:
 
     Parameters
     ----------
-    settings : Settings, handed on to the workers
-    worker, stopper : modules that do the work of one job, and that end a worker by force
+    settings : Settings
+        Handed on to the workers.
+    worker, stopper : str
+        The modules that do the work of one job, and that end a worker by force.
     """
 
     def __init__(self, settings: Settings, worker: str = WORKER_MODULE, stopper: str = STOPPER_MODULE) -> None:
         self.settings, self.worker, self.stopper = settings, worker, stopper
 
     def start(self, job: Job) -> tuple[str, int, float] | None:
-        """Start the worker; its output goes to the job's log."""
+        """Start the worker, whose output goes to the job's log; return host, pid and creation time."""
         try:
             folder = job_dir(self.settings, job.id)
             folder.mkdir(parents=True, exist_ok=True)
@@ -45,17 +47,17 @@ class LocalRunner:
                 process = spawn(self.settings, [self.worker, str(job.id), str(job.attempt)], log)
         except OSError as error:
             raise JobError(f"The worker cannot be started: {error.strerror}.") from error
-        found = find_process(process.pid)
-        return None if found is None else (get_host_name(), found.pid, found.created)
+        worker = find_process(process.pid)
+        return None if worker is None else (get_host_name(), worker.pid, worker.created)
 
     def stop(self, job: Job) -> None:
-        """Leave a helper behind that ends the worker by force if it does not stop by itself."""
+        """Start a helper that ends the worker by force if it does not stop by itself."""
         if job.pid is not None and job.pid_created is not None and job.host == get_host_name():
             args = [str(job.pid), repr(job.pid_created), repr(time.time())]
             spawn(self.settings, [self.stopper, *args], subprocess.DEVNULL)
 
     def is_gone(self, job: Job) -> bool:
-        """Whether the worker has ended, by its id and creation time; on another machine by its silence."""
+        """Return whether the worker has ended, by its id and creation time; on another machine by its missing heartbeat."""
         now = time.time()
         if job.pid is None or job.pid_created is None:
             return now - (job.started_at or 0) > START_TIMEOUT_S
@@ -64,5 +66,5 @@ class LocalRunner:
         return not is_alive(ProcessId(job.pid, job.pid_created))
 
     def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
-        """The log in the job's folder."""
+        """Read the log in the job's folder; see `files.read_log`."""
         return files.read_log(self.settings, job.id, start)

@@ -1,6 +1,6 @@
-"""``python -m bloodcell.jobs.runners.local_stopper PID CREATED ASKED_AT``: end a worker that does not stop; see to the queue.
+"""``python -m bloodcell.jobs.runners.local_stopper PID CREATED ASKED_AT``: end a worker that does not stop; start the next.
 
-A process of its own, because who cancelled a job may be a page that is closed, or the worker's own starter.
+A process of its own, because a job may be cancelled by a page that is then closed, or by the process that started it.
 """
 
 import sys
@@ -10,7 +10,7 @@ from bloodcell.jobs.processes import ProcessId, stop_process
 
 
 def _dispatch() -> None:
-    """Imported here: the database is only loaded when the process is gone, as every tenth of a second counts."""
+    """Start what can be started; the database is only imported now, as every tenth of a second counts before."""
     from bloodcell.jobs.queue import open_queue
 
     open_queue().dispatch()

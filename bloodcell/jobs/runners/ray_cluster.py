@@ -1,6 +1,6 @@
-"""Jobs on a Ray cluster, through Ray Jobs; needs the packages of requirements-ray.txt.
+"""Jobs on a Ray cluster, through Ray Jobs; needs the extra ``ray``.
 
-The worker and what it tells are those of every runner: its row in the database, its folder in the workspace, both to be
+The worker and what it reports are those of every runner: its row in the database, its folder in the workspace, both to be
 seen from every node. Ray is asked for what only it knows: whether a job still runs, and what it wrote before it could
 reach the workspace.
 """
@@ -35,8 +35,10 @@ class RayRunner:
 
     Parameters
     ----------
-    settings : Settings, handed on to the workers
-    worker : module that does the work of one job
+    settings : Settings
+        Handed on to the workers.
+    worker : str
+        The module that does the work of one job.
 
     Raises
     ------
@@ -50,14 +52,14 @@ class RayRunner:
         try:
             import ray.job_submission
         except ImportError as error:
-            raise JobError("BLOODCELL_RUNNER=ray needs Ray: pip install -r requirements-ray.txt.") from error
+            raise JobError("BLOODCELL_RUNNER=ray needs Ray: pip install 'bloodcell[ray]'.") from error
         for handler in logging.getLogger(ray.__name__).handlers:
-            handler.setLevel(logging.ERROR)  # Ray tells at length what it packs
+            handler.setLevel(logging.ERROR)  # Ray reports at length what it packs
         self.settings, self.worker = settings, worker
         self._client: Any = None
 
     def start(self, job: Job) -> None:
-        """Hand the job to the cluster, with the code as it is here; the worker tells itself where it runs."""
+        """Hand the job to the cluster, with the code as it is here; the worker itself notes where it runs."""
         env_vars = make_environment(self.settings) | {"RAY_JOB_STOP_WAIT_TIME_S": str(KILL_WAIT_S)}
         with self._connect_client() as client:
             client.submit_job(
@@ -68,7 +70,7 @@ class RayRunner:
             )
 
     def _code(self) -> dict[str, Any]:
-        """What Ray brings to the nodes: the package where it is installed, else the checkout without its workspace."""
+        """Return what Ray brings to the nodes: the installed package, or the checkout without its workspace."""
         if IS_INSTALLED:
             return {"py_modules": [str(CODE_DIR / "bloodcell")]}
         home = self.settings.home
@@ -76,18 +78,18 @@ class RayRunner:
         return {"working_dir": str(CODE_DIR), "excludes": excludes}
 
     def stop(self, job: Job) -> None:
-        """Leave a helper behind that lets Ray end the worker if it does not stop by itself."""
+        """Start a helper that lets Ray end the worker if it does not stop by itself."""
         spawn(self.settings, [STOPPER_MODULE, str(job.id), str(job.attempt), repr(time.time())], subprocess.DEVNULL)
 
-    def end(self, job: Job) -> None:
-        """Let Ray end the processes of a job now: SIGTERM, and SIGKILL after `KILL_WAIT_S`; returns at once."""
+    def end_now(self, job: Job) -> None:
+        """Let Ray end the processes of a job: SIGTERM, and SIGKILL after `KILL_WAIT_S`; return at once."""
         with self._connect_client() as client:
             client.stop_job(make_submission_id(job))
 
     def is_gone(self, job: Job) -> bool:
-        """Whether the worker has ended, as Ray says; by its silence where Ray does not answer or does not know of it.
+        """Return whether the worker has ended, by Ray; where Ray does not answer or know it, by its missing heartbeat.
 
-        A cancelled job that still waits in Ray counts as gone: a worker that begins later finds that it is over.
+        A cancelled job that still waits in Ray counts as gone: a worker that starts later sees that the job is over.
         """
         try:
             with self._connect_client() as client:
@@ -98,9 +100,9 @@ class RayRunner:
         return status.is_terminal() or (waits and bool(job.cancel_asked))
 
     def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
-        """The log in the workspace; what Ray kept of all attempts where the last one could not write there.
+        """Read the log in the workspace, or what Ray has kept of all attempts where the last one could not write there.
 
-        A place below 0 is one in what Ray kept: who began to follow that goes on with it.
+        A place below 0 is one in what Ray has kept: a reader that began with that goes on with it.
         """
         if start >= 0:
             text, at = files.read_log(self.settings, job.id, start)
@@ -112,23 +114,23 @@ class RayRunner:
         return whole.decode("utf-8", "replace"), start - len(whole)
 
     def read_ray_output(self, job: Job) -> str:
-        """What Ray has of the output of all attempts of a job; "" where it knows of none."""
+        """Read what Ray has kept of the output of all attempts of a job; "" where it knows of none."""
         return "".join(self._read_attempt_output(job, attempt) for attempt in range(1, job.attempt + 1))
 
     def _read_attempt_output(self, job: Job, attempt: int) -> str:
-        known = make_submission_id(job, attempt)
+        submission_id = make_submission_id(job, attempt)
         try:
             with self._connect_client() as client:
-                text, info = client.get_job_logs(known), client.get_job_info(known)
+                text, info = str(client.get_job_logs(submission_id)), client.get_job_info(submission_id)
         except _UnknownError:
             return ""
-        if info.error_type and info.error_type != "JOB_ENTRYPOINT_COMMAND_ERROR":  # of that one, all stands in the log
+        if info.error_type and info.error_type != "JOB_ENTRYPOINT_COMMAND_ERROR":  # then the log has everything
             text += f"{info.message}\n"
         return text
 
     @contextmanager
     def _connect_client(self) -> Iterator[Any]:
-        """Give the client; what goes wrong with it comes out as a JobError."""
+        """Connect to the cluster; what goes wrong comes out as a JobError."""
         from ray.exceptions import RayError
         from ray.job_submission import JobSubmissionClient
         from requests import RequestException
@@ -158,9 +160,9 @@ class _UnreachableError(Exception):
 
 
 def make_submission_id(job: Job, attempt: int | None = None) -> str:
-    """What an attempt of a job is called in Ray.
+    """Make the name of an attempt of a job in Ray; by default of the last one.
 
-    With the time of creation, as the number of a deleted job is given again, and several workspaces may share a cluster.
+    It has the time of creation, as the number of a deleted job is used again, and several workspaces may share a cluster.
     """
     return f"bloodcell-{job.id}-{attempt or job.attempt}-{round(job.created_at * 1e6):x}"
 

@@ -1,6 +1,6 @@
 """``python -m bloodcell.jobs.runners.ray_stopper JOB_ID ATTEMPT ASKED_AT``: let Ray end a worker that does not stop by itself.
 
-A process of its own, because who cancelled a job may be a page that is closed.
+A process of its own, because a job may be cancelled by a page that is then closed.
 """
 
 import sys
@@ -16,13 +16,13 @@ GONE_TIMEOUT_S = 30.0
 
 
 def main(args: Sequence[str]) -> int:
-    """Wait for the end of the attempt, bring it about, then see to the queue."""
+    """Wait for the end of the attempt, bring it about if need be, then start what can be started."""
     job_id, attempt, asked_at = int(args[0]), int(args[1]), float(args[2])
     queue = open_queue()
     _wait_until_over(queue, job_id, attempt, asked_at + TERM_AFTER_S)
     job = get_job(queue.db, job_id)
     if (job.attempt, job.status) == (attempt, RUNNING):
-        RayRunner(queue.settings).end(job)
+        RayRunner(queue.settings).end_now(job)
         _wait_until_over(queue, job_id, attempt, time.time() + KILL_WAIT_S + GONE_TIMEOUT_S)
     queue.dispatch()
     return 0

@@ -1,4 +1,4 @@
-"""Starting our own modules as processes that outlive who started them."""
+"""Our own modules started as processes that outlive the process that starts them."""
 
 import os
 import subprocess
@@ -11,11 +11,11 @@ from bloodcell.core.settings import Settings
 
 # glibc then keeps freed memory between training steps: TensorFlow on two cores is a fifth faster.
 WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
-_started: list[subprocess.Popen] = []  # kept so that those that have ended are reaped
+_started: list[subprocess.Popen[bytes]] = []  # kept so that those that have ended are reaped
 
 
 def make_environment(settings: Settings) -> dict[str, str]:
-    """The variables from which another process of this installation reads the same settings."""
+    """Return the variables from which another process of this installation reads the same settings."""
     return {
         "BLOODCELL_HOME": str(settings.home),
         "BLOODCELL_DB": settings.db_url,
@@ -24,7 +24,7 @@ def make_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def spawn(settings: Settings, module_and_args: Sequence[str], output: IO[bytes] | int) -> subprocess.Popen:
+def spawn(settings: Settings, module_and_args: Sequence[str], output: IO[bytes] | int) -> subprocess.Popen[bytes]:
     """Start ``python -m MODULE ARGS`` in a session of its own; OSError where that cannot be done."""
     _started[:] = [process for process in _started if process.poll() is None]
     ray_address = {"RAY_ADDRESS": settings.ray_address} if settings.ray_address else {}

@@ -14,7 +14,7 @@ class Runner(Protocol):
     """Starts, stops and watches the processes of jobs; made by `make_runner` with the settings."""
 
     def start(self, job: Job) -> tuple[str, int, float] | None:
-        """Start the worker of a claimed job; host, pid and its creation time, None where only the worker knows.
+        """Start the worker of a claimed job; return host, pid and creation time, or None where only the worker knows.
 
         Raises
         ------
@@ -23,24 +23,25 @@ class Runner(Protocol):
         """
 
     def stop(self, job: Job) -> None:
-        """See to it that the processes of a job, whose flag is set, are gone soon; returns at once."""
+        """Make sure that the processes of a job that was cancelled are gone soon; return at once."""
 
     def is_gone(self, job: Job) -> bool:
-        """Whether the process of a running job has ended or can never have begun."""
+        """Return whether the process of a running job has ended, or can never have started."""
 
     def read_log(self, job: Job, start: int = 0) -> tuple[str, int]:
-        """What a job has written from place `start` on, and the place to go on from; see `files.read_log`.
+        """Read what a job has written from place `start` on, and the place to go on from; see `files.read_log`.
 
         Raises
         ------
         JobError
-            If it lies where nobody answers.
+            If the log lies on a cluster that does not answer.
         """
 
 
 def make_runner(settings: Settings) -> Runner:
-    """The runner that BLOODCELL_RUNNER names."""
+    """Make the runner that BLOODCELL_RUNNER names; JobError if there is none of that name."""
     if settings.runner not in RUNNERS:
         raise JobError(f"BLOODCELL_RUNNER must be one of {list(RUNNERS)}. Received: {settings.runner!r}.")
     module, name = RUNNERS[settings.runner].split(":")
-    return getattr(importlib.import_module(module), name)(settings)
+    runner: Runner = getattr(importlib.import_module(module), name)(settings)
+    return runner

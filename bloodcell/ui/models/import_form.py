@@ -9,8 +9,7 @@ import streamlit as st
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.settings import load_settings
 from bloodcell.jobs import store
-from bloodcell.jobs.kinds.load import LOAD
-from bloodcell.jobs.model_files import store_model_file
+from bloodcell.jobs.kinds.load import LOAD, store_model_file
 from bloodcell.jobs.queue import check_result_name
 from bloodcell.jobs.store import Job
 from bloodcell.jobs.task import LOADING

@@ -19,7 +19,7 @@ from bloodcell.jobs.kinds.search import SEARCH
 from bloodcell.jobs.kinds.table import find_kind
 from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import Job
-from bloodcell.jobs.task import LEARNING, LOADING, READING
+from bloodcell.jobs.task import LOADING, READING, TRAINING
 from bloodcell.plots.training import plot_accuracy_curves, plot_dice_curves, plot_loss_curves
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.shared import resources
@@ -182,7 +182,7 @@ def _describe_phase(job: Job) -> tuple[str, float]:
         return f"Reading images, {progress['source']}: {progress['done']:,} of {progress['total']:,}", 0.0
     if progress.get("phase") == LOADING:
         return progress["step"], 0.0
-    if progress.get("phase") != LEARNING:
+    if progress.get("phase") != TRAINING:
         return "Loading the training library", 0.0
     before = (progress["fit"] - 1) * progress["epochs"] + progress["epoch"] - 1
     share = (before + progress["batch"] / progress["batches"]) / (progress["fits"] * progress["epochs"])
@@ -222,7 +222,7 @@ def _show_running(job: Job) -> None:
     if job.kind == LOAD.name:
         return
     progress = job.progress
-    is_training = progress.get("phase") == LEARNING
+    is_training = progress.get("phase") == TRAINING
     last_epoch = progress.get("last_epoch", {})
     if last_epoch.get("fit", 1) != progress.get("fit", 1):
         last_epoch = {}  # it is of the run before

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bloodcell.core.errors import ExplainError, ModelError, SpecError, StoppedError
+from bloodcell.core.errors import BloodcellError, ExplainError, ModelError, SpecError, StoppedError
+from bloodcell.core.installation import TRAINING_PACKAGES
 from bloodcell.explain.explanation import GRADCAM, LAYERS, METHODS, OCCLUSION
 from bloodcell.explain.spec import ExplainSpec
 from bloodcell.explain.stored_crops import CROPS_FILE, hash_crops
@@ -98,7 +99,7 @@ def test_a_model_that_cannot_be_looked_into_is_refused_at_once(waiting, settings
 def test_a_model_that_was_replaced_meanwhile(waiting, nucleus):
     spec = replace(explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,)), model_sha256="0" * 64)
     explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
-    with pytest.raises(ModelError, match="nucleus is no longer the one that was asked about"):
+    with pytest.raises(ModelError, match="The model nucleus has changed since the explanation was asked for"):
         EXPLAIN.run_job(claimed(waiting))
 
 
@@ -116,6 +117,16 @@ def test_crops_that_are_gone_or_others(waiting, nucleus, settings, data, message
     else:
         path.write_bytes(data)
     with pytest.raises(ExplainError, match=message):
+        EXPLAIN.run_job(claimed(waiting))
+
+
+def test_looking_inside_without_the_packages_ends_with_one_sentence(waiting, nucleus, hide_packages):
+    spec = explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,))
+    explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
+    hide_packages(*TRAINING_PACKAGES)
+    with pytest.raises(
+        BloodcellError, match=r"^Looking into a network needs more packages: pip install 'bloodcell\[train\]'"
+    ):
         EXPLAIN.run_job(claimed(waiting))
 
 

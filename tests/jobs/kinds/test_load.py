@@ -8,8 +8,7 @@ import pytest
 
 from bloodcell.core.errors import ModelError, StoreError
 from bloodcell.jobs.files import job_dir
-from bloodcell.jobs.kinds.load import LOAD
-from bloodcell.jobs.model_files import RETENTION_DAYS, store_model_file
+from bloodcell.jobs.kinds.load import LOAD, RETENTION_DAYS, store_model_file
 from bloodcell.jobs.store import add_job, claim_next
 from bloodcell.jobs.task import Task
 from bloodcell.model_import.load_spec import LoadSpec
@@ -65,8 +64,8 @@ def test_a_full_disk(settings, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bloodcell.jobs.model_files.write_atomic", full)
-    with pytest.raises(StoreError, match="The file of the model cannot be stored: No space left on device"):
+    monkeypatch.setattr("bloodcell.jobs.kinds.load.write_atomic", full)
+    with pytest.raises(StoreError, match="The model file cannot be stored: No space left on device"):
         store_model_file(b"bytes", "a.keras", settings)
 
 

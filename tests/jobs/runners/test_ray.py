@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,6 @@ from bloodcell.cli import main
 from bloodcell.core.errors import JobError
 from bloodcell.db.database import begin_write
 from bloodcell.db.schema import jobs
-from bloodcell.jobs.failure_reasons import FULL_DISK
 from bloodcell.jobs.files import LOG_FILE, job_dir, read_log
 from bloodcell.jobs.processes import ProcessId, find_process, is_alive, stop_process
 from bloodcell.jobs.queue import open_queue
@@ -37,6 +37,7 @@ from bloodcell.jobs.store import (
     get_job,
     list_jobs,
 )
+from bloodcell.jobs.worker import FULL_DISK
 from tests.jobs.light_worker import light_queue, new_job, wait_for, wait_status
 
 LONG_S = 240  # of a busy machine
@@ -87,7 +88,7 @@ def queue(cluster, db, settings):
     queue = light_queue(db, replace(settings, runner="ray", ray_address=cluster, jobs_at_once=2))
     yield queue
     for job in list_jobs(db, (RUNNING,)):
-        queue.runner.end(job)
+        queue.runner.end_now(job)
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def test_what_ray_refuses_and_what_it_does_not_know(queue):
     assert not queue.runner.is_gone(replace(job, pid=1, heartbeat_at=time.time()))  # started before there was a cluster
     assert queue.runner.read_log(replace(job, status=INTERRUPTED)) == ("", 0)
     with pytest.raises(JobError, match="does not know the job"):
-        queue.runner.end(job)
+        queue.runner.end_now(job)
     queue.runner.start(job)
     with pytest.raises(JobError, match=r"The Ray cluster at http://.* refused: .*already exists"):
         queue.runner.start(job)
@@ -219,5 +220,29 @@ def test_what_is_missing_is_named(settings, monkeypatch):
     with pytest.raises(JobError, match=r"needs RAY_ADDRESS, such as http://10\.0\.0\.5:8265\. Received: nothing"):
         open_queue()
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(JobError, match=r"needs Ray: pip install -r requirements-ray\.txt"):
+    with pytest.raises(JobError, match=r"needs Ray: pip install 'bloodcell\[ray\]'\."):
         ray_cluster.RayRunner(replace(settings, ray_address="http://127.0.0.1:8265"))
+
+
+class RecordingClient:
+    """Stands for Ray's client: it has the keywords of `JobSubmissionClient.submit_job`, and remembers what came."""
+
+    def submit_job(self, *, entrypoint, submission_id=None, runtime_env=None, entrypoint_num_cpus=None):
+        self.received = {"entrypoint": entrypoint, "submission_id": submission_id, "runtime_env": runtime_env}
+        self.n_cpus = entrypoint_num_cpus
+
+
+def test_what_ray_is_asked_to_start(db, settings, monkeypatch):
+    """Without Ray itself: the names of the keywords are Ray's."""
+    client = RecordingClient()
+    monkeypatch.setattr(ray_cluster.RayRunner, "__init__", lambda runner, settings: None)
+    monkeypatch.setattr(ray_cluster.RayRunner, "_connect_client", lambda runner: nullcontext(client))
+    runner = ray_cluster.RayRunner(settings)
+    runner.settings, runner.worker = settings, "worker.module"
+    add_job(db, new_job())
+    job = claim_next(db, 1)
+    runner.start(job)
+    assert client.received["entrypoint"] == "python -m worker.module 1 1"
+    assert client.received["submission_id"] == ray_cluster.make_submission_id(job)
+    assert client.received["runtime_env"]["env_vars"]["BLOODCELL_HOME"] == str(settings.home)
+    assert client.n_cpus == 1

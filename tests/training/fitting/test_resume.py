@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import StoppedError
-from bloodcell.jobs.failure_reasons import FULL_DISK, describe_failure
+from bloodcell.jobs.worker import FULL_DISK, describe_failure
 from bloodcell.model_store.folder import OUT_OF_FOLD_FILE
 from bloodcell.model_store.publish import get_unfinished_dir
 from bloodcell.training.fitting.train import train, train_in_folder

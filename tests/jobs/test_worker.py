@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from bloodcell.core.errors import DatasetError, StoreError
-from bloodcell.jobs.failure_reasons import FULL_DISK, describe_failure
+from bloodcell.jobs.worker import FULL_DISK, describe_failure
 
 
 def behind(cause, error):
@@ -23,7 +23,7 @@ def behind(cause, error):
         (OSError(errno.EDQUOT, "Disk quota exceeded"), FULL_DISK),
         (StoreError("The disk is full; nothing was changed."), "The disk is full; nothing was changed."),
         (PermissionError(errno.EACCES, "Permission denied", "a.npz"), "The system refused: a.npz: Permission denied."),
-        (MemoryError(), "There is too little memory: take a smaller batch or network."),
+        (MemoryError(), "There is not enough memory: use a smaller batch size or network."),
         (KeyError("x"), "Unexpected KeyError: 'x'; see the log."),
         (ValueError(""), "Unexpected ValueError: ; see the log."),
         (ValueError("one.\ntwo"), "Unexpected ValueError: one; see the log."),
