@@ -49,7 +49,7 @@ wheel: .venv/tests-installed
 	@$(PYTHON) -m pip wheel $(PIP_QUIET) --no-deps --wheel-dir dist .
 
 test-wheel: .venv/tests-installed chromium
-	@PYTHONPATH=. BLOODCELL_TEST_WHEEL=1 $(PYTHON) -m pytest tests/packaging
+	@PYTHONPATH=. $(PYTHON) -m pytest tests/packaging
 
 bench: .venv/tests-installed chromium
 	@PYTHONPATH=. $(PYTHON) benchmarks/bench.py

@@ -15,6 +15,7 @@ from bloodcell.cli.shared.output import (
     update_bar,
     write_output,
 )
+from bloodcell.cli.shared.run_folder import announce_training_library
 from bloodcell.core.errors import DatasetError, ExplainError, ImageError
 from bloodcell.core.labels import HAS_CELLS
 from bloodcell.core.settings import load_settings
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         crops, large, title, predicted = _crop_largest_cell(engine, args.image)
     if needs_keras((args.method,)):
-        print_info("Loading the training library ...")
+        announce_training_library(f"The method {args.method}")
     with tqdm(total=len(crops), unit="cell", desc="explain", disable=args.method != OCCLUSION) as bar:
         found = explain_crops(
             engine,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bloodcell.cli.shared.output import print_info
 from bloodcell.core.errors import IntakeError
+from bloodcell.core.installation import require_training
 from bloodcell.core.progress import Control
 from bloodcell.core.settings import load_settings
 from bloodcell.jobs.queue import check_result_name
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     if not path.is_file():
         raise IntakeError(f"There is no file {path}.")
     format_ = detect_format(path.name)
+    if format_ == KERAS:
+        require_training("Loading a Keras model")
     names = parse_class_names(args.classes or "")
     if format_ != KERAS and names:
         raise IntakeError("A zipped model folder says its classes itself: leave out --classes.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from bloodcell.cli.shared.arguments import DATA_HELP
 from bloodcell.cli.shared.output import print_info, print_table
-from bloodcell.cli.shared.run_folder import TerminalProgress
+from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import load_settings
@@ -103,6 +103,7 @@ def _train_and_score(
     cache_dir, folder = load_settings().home / "cache", out / spec.name
     if not (folder / CARD_FILE).is_file():
         print_info(f"{name}, {split} split")
+        announce_training_library()
         from bloodcell.training.fitting.train import train
 
         train(spec, data_dir, folder, cache_dir, TerminalProgress())
