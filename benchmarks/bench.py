@@ -232,13 +232,13 @@ def run_all(options: argparse.Namespace, images: list[Path], fields: Path, work:
 
 
 def add_sample(samples: Samples, name: str, figures: dict[str, float]) -> None:
-    """Keep the figures of one measurement: a rate under the step's name, others under name and figure."""
+    """Keep the metrics of one measurement: a rate under the step's name, others under name and figure."""
     for figure, value in figures.items():
         samples[name if figure == "images_per_s" else f"{name} {figure}" if name != "cold" else figure].append(value)
 
 
 def create_workspace(home: Path, model: Path) -> None:
-    """An empty workspace that has the model, where it is not on the shelf already."""
+    """Make an empty workspace that has the model, where it is not in the model library already."""
     home.mkdir(parents=True)
     if model.resolve().parent != PROJECT / "models":
         shutil.copytree(model, home / "runs" / model.name)
@@ -265,7 +265,7 @@ def run_training_way(way: str, network: str, folder: Path, work: Path, environme
 def run_cold_command(
     images: list[Path], options: argparse.Namespace, work: Path, environment: dict[str, str]
 ) -> dict[str, float]:
-    """The command `classify` as a person calls it, with the start of Python and the loading of the model."""
+    """Time the command `classify` as a person calls it, with the start of Python and the loading of the model."""
     command = [sys.executable, "-m", "bloodcell", "classify", str(images[0].parent)]
     start = time.perf_counter()
     run([*command, "--model", options.model.name, "--out", str(work / "cold.csv")], environment)
@@ -274,7 +274,7 @@ def run_cold_command(
 
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """A process that must succeed; otherwise the bench ends with what it said."""
+    """Run a process that must succeed; otherwise the bench ends with its output."""
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"error: {' '.join(command)} failed:\n{done.stderr[-2000:]}")
@@ -282,7 +282,7 @@ def run(command: list[str], environment: dict[str, str]) -> subprocess.Completed
 
 
 def write_report(samples: Samples, options: argparse.Namespace, n_images: int, load_before: float) -> str:
-    """The whole of docs/benchmarks.md."""
+    """Render the whole of docs/benchmarks.md."""
     repeats = len(samples["decode"])
     lines = [
         "# Benchmarks",
@@ -328,7 +328,7 @@ def format_with_unit(number: str, unit: str) -> str:
 
 
 def read_cpu_name() -> str:
-    """The processor's name where the system tells it."""
+    """Return the processor's name where the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

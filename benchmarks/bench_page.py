@@ -31,7 +31,7 @@ Measurements = dict[str, float]
 
 
 def find_chromium() -> str | None:
-    """The system's Chromium, None where there is none."""
+    """Find the system's Chromium, None where there is none."""
     return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
 
 

@@ -2,11 +2,11 @@
 
 Called by bench.py: python benchmarks/bench_training.py WAY NETWORK IMAGES_DIR WORK_DIR
 
-`ours` is what `train` does: crops or pictures made once into a file, drawn from it and augmented by OpenCV in a thread
+`ours` is what `train` does: crops or images made once into a file, drawn from it and augmented by OpenCV in a thread
 beside the training. `published` loads every image from its file in every epoch and puts it through Keras' augmentation
 layers one by one, as ImageDataGenerator and the published notebooks do. `in_memory` trains on one batch that lies
-ready: nothing can be faster. All three take whole pictures, each once an epoch, with rotation, flip and contrast. The
-networks are the published one for 128x128 pictures and the small one that the Train page offers first.
+ready: nothing can be faster. All three take whole images, each once an epoch, with rotation, flip and contrast. The
+networks are the published one for 128x128 images and the small one that the Train page offers first.
 """
 
 import json
@@ -39,7 +39,7 @@ SOURCE = SourceSpec(name="bench", path="classes", groups="each")
 
 
 def build_spec(network: str) -> TrainSpec:
-    """A run as published, with any network."""
+    """Build a run as published, with any network."""
     augmentation = Augmentation(0, 0, 0, 0, 0, 0, TURN_DEG, mirror=True, light=0, contrast=CONTRAST, fill=REFLECT)
     fed = PUBLISHED_SETTINGS | {"epochs": EPOCHS[network], "augment": augmentation}
     return TrainSpec.for_network(network, "bench", (SOURCE,), **fed)
@@ -68,7 +68,7 @@ class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no typ
         super().__init__()
         self.ends: list[float] = []
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, *_: Any) -> None:
         self.ends.append(time.perf_counter())
 
 
@@ -81,7 +81,7 @@ def compute_rates(start: float, ends: list[float], n_images: int) -> dict[str, f
 
 
 def ours(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
-    """As `train` does, the making of the pictures' file included."""
+    """As `train` does, the making of the images' file included."""
     n_images = len(lay_out(images_dir, work_dir))
     clock = Clock()
     start = time.perf_counter()

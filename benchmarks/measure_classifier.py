@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _write_tests(folder: Path, measured: dict[str, Any]) -> None:
-    """Put the test figures into the shipped model's metrics.json and card."""
+    """Put the test metrics into the shipped model's metrics.json and card."""
     model_folder = ModelFolder(folder)
     metrics = model_folder.read_metrics()
     metrics["tests"] = {

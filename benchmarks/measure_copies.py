@@ -44,7 +44,7 @@ PHOTOGRAPHS = {
 PARTS = ("test", "train", "pbc", "leaks")
 SHUFFLE_SEED = 0
 ORB_POINTS = 200
-ORB_LEVEL = 7  # OpenCV's own 20 leaves a quarter of the pale pictures without a match
+ORB_LEVEL = 7  # OpenCV's own 20 leaves a quarter of the pale images without a match
 ORB_INLIERS = 20
 OrbPoints = tuple[np.ndarray, np.ndarray | None]
 SAME_FIELD_OVERLAP = 0.5
@@ -55,7 +55,7 @@ TILE_PX = 150
 
 
 def main() -> None:
-    """Measure each part in a process of its own and keep the figures."""
+    """Measure each part in a process of its own and keep the metrics."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--sheets", type=Path, help="write contact sheets of joined pbc pairs and of leaks into this folder"
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def run_in_process(part: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Run this script for one part; its figures are its last line."""
+    """Run this script for one part; its metrics are its last line."""
     command = [sys.executable, __file__, "--part", part]
     for name in ("sheets", "csv"):
         if getattr(options, name) is not None:
@@ -144,7 +144,7 @@ def measure_leaks(options: argparse.Namespace) -> dict[str, Any]:
         sets.append(ImageSet(name, source, list_sorted_records(source.path)))
     begun = time.perf_counter(), time.process_time()
     with tqdm(file=sys.stderr) as bar:
-        report = find_leaks(sets, lambda done, total: bar.update(done - bar.n))
+        report = find_leaks(sets, lambda done, _: bar.update(done - bar.n))
     cost = measure_cost(*begun)
     if options.csv:
         (options.csv / "leaks.csv").write_bytes(report.csv())
@@ -202,7 +202,7 @@ def group_set(
     begun = time.perf_counter(), time.process_time()
     with tqdm(total=2 * len(files), file=sys.stderr, desc=path.name) as bar:
         grouping = group_images(
-            lambda i: read_rgb(source.read(files[i])), len(files), lambda done, total: bar.update(done - bar.n)
+            lambda i: read_rgb(source.read(files[i])), len(files), lambda done, _: bar.update(done - bar.n)
         )
     return source, files, grouping.groups, grouping.compared, measure_cost(*begun)
 
@@ -282,7 +282,7 @@ def compare_with_originals(source: Contents, files: list[str], groups: np.ndarra
 
 
 def is_own_group(mine: np.ndarray, groups: np.ndarray) -> bool:
-    """True if the images marked are all of one group, and no other image is in it."""
+    """Tell whether the marked images are all of one group, and no other image is in it."""
     return len(np.unique(groups[mine])) == 1 and not np.isin(groups[~mine], groups[mine]).any()
 
 
@@ -308,12 +308,12 @@ def register_orb_points(first: OrbPoints, second: OrbPoints) -> tuple[int, np.nd
 
 
 def count_orb_inliers(first: OrbPoints, second: OrbPoints) -> int:
-    """Count the points on which two pictures agree."""
+    """Count the points on which two images agree."""
     return register_orb_points(first, second)[0]
 
 
 def number_fields(known: list[OrbPoints]) -> np.ndarray:
-    """Number originals so that two photographs sharing half their area get the same number; int (O,)."""
+    """Give originals numbers so that two photographs sharing half their area get the same number; int (O,)."""
     pairs = []
     for a in range(len(known)):
         for b in range(a):

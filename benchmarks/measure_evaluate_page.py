@@ -1,12 +1,13 @@
-"""Measure in the browser how long an evaluation of 10,000 pictures takes to open, and a click; writes
-docs/measured/evaluate_page.json.
+"""Measure in the browser how long an evaluation of 10,000 images takes to open, and a click.
+
+Writes docs/measured/evaluate_page.json.
 
     python benchmarks/measure_evaluate_page.py [--repeats 5]
 
-The shipped model is judged on kaggle-wbc TRAIN (which it learned from: this measures time, not accuracy) in a workspace
+The shipped model is evaluated on kaggle-wbc TRAIN (which it was trained on: this measures time, not accuracy) in a workspace
 of its own, by the code that the page's job runs. Then the app is served and driven in headless Chromium: opening is from the
-click on Evaluate in the menu until the opened picture stands; "by its address" loads the whole app anew, Streamlit's start
-included; a click is from the mouse to the other pictures.
+click on Evaluate in the menu until the opened image stands; "by its address" loads the whole app anew, Streamlit's start
+included; a click is from the mouse to the other images.
 """
 
 import argparse

@@ -42,7 +42,7 @@ def read_txl_fields(split: str) -> Iterator[Field]:
 
 
 def score_fields(fields: list[Field]) -> dict[str, Any]:
-    """A found box is false if its centre lies in no true box and it has IoU < 0.3 with all of them."""
+    """Count false boxes: a found box is false if its centre lies in no true box and it has IoU < 0.3 with all of them."""
     n_true = n_hit = n_met = n_false = 0
     for path, true in fields:
         found = find_white_cells(read_rgb(path.read_bytes())).boxes

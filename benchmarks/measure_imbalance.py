@@ -65,7 +65,7 @@ def train(spec: TrainSpec, folder: Path) -> None:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What `train_all` wants to know."""
+    """Parse what `train_all` wants to know."""
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1], help="folds that are held out, one a training")
     parser.add_argument("--workers", type=int, default=1, help="trainings side by side")
     parser.add_argument("--runs", type=Path, help="folder for the trainings; those that it holds are not made again")
@@ -82,7 +82,7 @@ def train_all(specs: dict[str, TrainSpec], args: argparse.Namespace) -> dict[tup
 
 
 def concatenate_predictions(parts: list[Predictions]) -> Predictions:
-    """The answers of several folds as one; no source cell lies in two."""
+    """Join the predictions of several folds; no source cell lies in two."""
     names = ("y_true", "y_pred", "probs", "status", "groups")
     arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
     return Predictions(parts[0].class_names, *arrays)

@@ -3,7 +3,7 @@
     python benchmarks/measure_leaky_split.py --workers 2
 
 Both trainings learn from as many images and are asked about as many; only the split differs. In the random one (the
-source's `groups` set to "each") copies of a held-out image are learned from. TEST is not touched. Intervals are over
+source's `groups` set to "each") copies of a held-out image are in the training data. TEST is not touched. Intervals are over
 source cells in both rows. Each training runs on one core.
 """
 

@@ -2,7 +2,7 @@
 
     python benchmarks/measure_memory.py
 
-Draws a few pictures of 240x320 px, lays them out as 1,000 and as 10,000 files in a temporary folder, and trains two
+Draws a few images of 240x320 px, lays them out as 1,000 and as 10,000 files in a temporary folder, and trains two
 folds of each at full resolution in a process of its own, whose peak is asked of the system. The network is as small as
 can be and an epoch has few batches, as memory is the point; every image is still cut, stored, scaled and answered for.
 Then eight trials of small crops in one process, with the memory after each. Writes docs/measured/training_memory.json.
@@ -34,7 +34,7 @@ from bloodcell.training.specs.trials_spec import TrialsSpec
 
 HEIGHT_PX, WIDTH_PX = 240, 320
 SIZES = (1000, 10_000)
-N_DRAWN = 10  # pictures a class; the files are links to them
+N_DRAWN = 10  # images a class; the files are links to them
 N_TRIALS = 8
 BAR = 0.10
 
@@ -74,17 +74,17 @@ class MemoryWatch(Control):
         self.rss_mb: list[int] = []
 
     def on_epoch(self, row: dict[str, Any]) -> None:
-        """Called after each epoch."""
+        """Note the memory after the last epoch."""
         if row["epoch"] == self.epochs:
             self.rss_mb.append(round(psutil.Process().memory_info().rss / 1e6))
 
     def log(self, line: str) -> None:
-        """Called with a line of text."""
+        """Print a line."""
         print(f"  {line}", file=sys.stderr)
 
 
 def lay_out(folder: Path, n: int) -> None:
-    """Make `n` files, n / 4 a class, as hard links to a few drawn pictures."""
+    """Make `n` files, n / 4 a class, as hard links to a few drawn images."""
     for index, name in enumerate(WHITE_CELLS_4):
         (folder / "cells" / name).mkdir(parents=True)
         for number in range(N_DRAWN):

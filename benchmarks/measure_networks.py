@@ -99,7 +99,7 @@ def _measure_times_ms(path: Path, batch: np.ndarray) -> list[float]:
 
 
 def _read_processor_name() -> str:
-    """The processor's name, as Linux tells it, or what Python knows."""
+    """Return the processor's name, as Linux tells it, or what Python knows."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8").splitlines():

@@ -1,5 +1,6 @@
-"""Score models on a laboratory that they have not seen, and again after they were adapted on at most 100 of its cells;
-writes docs/measured/out_of_laboratory.json.
+"""Score models on a laboratory that they have not seen, before and after adapting them on at most 100 of its cells.
+
+Writes docs/measured/out_of_laboratory.json.
 
     python benchmarks/measure_out_of_laboratory.py --bccd RUN --wbc-masks RUN [--seeds 0 1 2]
 
@@ -7,7 +8,7 @@ RUN of a laboratory is a model that learned without it: for bccd specs/without-b
 wbc4-other-stains.
 A cell of bccd is a field that kaggle-wbc's table gives one label; photographs of one cell, found from the pixels, stay
 together. The cells to adapt on are drawn evenly from the classes, at most half of a class, by each seed anew;
-the adapted model is scored on all the others. Nothing was chosen by these figures: see docs/results.md.
+the adapted model is scored on all the others. Nothing was chosen by these metrics: see docs/results.md.
 """
 
 import argparse

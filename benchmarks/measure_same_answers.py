@@ -1,4 +1,4 @@
-"""Check that a checkout gives the same answers as it did when they were written down: rows of CSVs, numbers of figures.
+"""Check that a checkout gives the same answers as it did when they were written down: rows of CSVs, numbers of metrics.
 
     PYTHONPATH=. python benchmarks/measure_same_answers.py --write before
     PYTHONPATH=. python benchmarks/measure_same_answers.py --check
@@ -32,7 +32,7 @@ from typing import Any, Final
 
 DATA: Final = Path(os.environ.get("BLOODCELL_DATA") or Path.cwd().parent / "shared" / "data").resolve()
 OWN_SETTINGS: Final = ("BLOODCELL_HOME", "BLOODCELL_DB", "BLOODCELL_JOBS", "BLOODCELL_RUNNER", "RAY_ADDRESS")
-MALARIA_STEP: Final = 40  # every 40th picture: 201 of 8,006
+MALARIA_STEP: Final = 40  # every 40th image: 201 of 8,006
 NO_FIGURE: Final = re.compile(r"second|_per_s|_ms$|duration|elapsed|speed|format|version")
 FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 SHOWN: Final = 12  # differences that are told of each part
@@ -54,7 +54,7 @@ class Case:
     """A model, and images to show it.
 
     name : of the case
-    model : of the shelf
+    model : of the model library
     images : what is classified; None to leave that out
     labelled : what is evaluated: a folder with a folder per class, or a JSON of a source; None to leave that out
     """
@@ -179,7 +179,7 @@ def numbers_in(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What is another answer now, a line each; nothing where all are the same."""
+    """List what is another answer now, a line each; nothing where all are the same."""
     found = []
     for part in ("tables", "numbers"):
         found += [f"{name}: no longer there" for name in before[part] if name not in now[part]]
@@ -221,7 +221,7 @@ def _number_differences(before: dict[str, dict[str, float]], now: dict[str, dict
 
 
 def _cases(work: Path) -> list[Case]:
-    """What is asked; the sample of malaria and the JSON of wbc-masks are made in `work`."""
+    """List what is asked; the sample of malaria and the JSON of wbc-masks are made in `work`."""
     simple = _need(DATA / "kaggle-wbc" / "TEST_SIMPLE")
     malaria = work / "malaria"
     with zipfile.ZipFile(_need(DATA / "malaria.zip")) as archive:

@@ -2,9 +2,9 @@
 
     python benchmarks/measure_shipped.py --split pbc-split.csv --malaria RUN
 
-wbc8 learned from the parts train and validation of a split of pbc (`bloodcell split pbc.zip --holdout 0.12 --test 0.15`,
+wbc8 was trained on the parts train and validation of a split of pbc (`bloodcell split pbc.zip --holdout 0.12 --test 0.15`,
 copies found from the pixels) and is scored here on its part test, by the same pipeline as the app. malaria is scored on
-the answers that five runs gave to patients whom they had not learned from (out_of_fold.npz in RUN's folder).
+the answers that five runs gave to patients whom they had not been trained on (out_of_fold.npz in RUN's folder).
 wbc4-other-stains is scored on kaggle-wbc TEST and on wbc-masks.
 """
 
@@ -85,7 +85,7 @@ def score_malaria(run: Path) -> dict[str, Any]:
 
 
 def write_tests(folder: Path, tests: dict[str, dict[str, Any]]) -> None:
-    """Put test figures into a model's metrics.json and card."""
+    """Put test metrics into a model's metrics.json and card."""
     model_folder = ModelFolder(folder)
     metrics = model_folder.read_metrics()
     metrics["tests"] = tests

@@ -1,5 +1,7 @@
-"""How strongly to vary the stain while learning, so that another laboratory's cells are still told: nets taught on pbc
-alone, scored on kaggle-wbc TRAIN (every eighth image) and on wbc-masks; writes docs/measured/stain_variation.json.
+"""Measure how strong the stain augmentation should be, so that cells of another laboratory are still recognised.
+
+Networks trained on pbc alone are scored on kaggle-wbc TRAIN (every eighth image) and on wbc-masks. Writes
+docs/measured/stain_variation.json.
 
     python benchmarks/measure_stain_augmentation.py --runs DIR
 

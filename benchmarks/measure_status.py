@@ -1,7 +1,7 @@
 """Count confident cells where there is no white cell to be confident about; the bar is none.
 
-Pictures: drawn ones (data/synthetic.draw_non_smears), photographs that come with scikit-image and scikit-learn, single red
-cells of malaria.zip, and parts of TEST_SIMPLE and txl val fields without a white cell. None of them was trained on.
+Images: drawn ones (data/synthetic.draw_non_smears), photographs that come with scikit-image and scikit-learn, single red
+cells of malaria.zip, and parts of TEST_SIMPLE and txl val fields without a white cell. No model was trained on any of them.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def draw_images() -> Iterator[NamedImage]:
 
 
 def iterate_photographs() -> Iterator[NamedImage]:
-    """Every picture that the two packages carry, whole and in quarters."""
+    """Every image that the two packages carry, whole and in quarters."""
     folders = [Path(skimage.data.__file__).parent, Path(sklearn.datasets.__file__).parent / "images"]
     for path in sorted(path for folder in folders for path in folder.iterdir()):
         if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):

@@ -1,9 +1,9 @@
-"""Measure the U-Net on all or some fifths of wbc-masks: Dice and IoU of the cell, taught on drawn masks and on Otsu's.
+"""Measure the U-Net on all or some fifths of wbc-masks: Dice and IoU of the cell, trained on drawn masks and on Otsu's.
 
     python benchmarks/measure_unet.py --out DIR [--folds 5] [--side 96] [--epochs 12]
 
-Each fifth is held back in turn; what is scored is the cell on held-back pictures against the drawn masks, whatever was
-learned from. Plain Otsu is scored on the same pictures. What lies in DIR already is not taught again.
+Each fifth is held out in turn; what is scored is the cell on held-out images against the drawn masks, whatever
+the network was trained on. Plain Otsu is scored on the same images. What lies in DIR already is not trained again.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class PrintedLog(Control):
 
 
 def write_fold_split(spec: MasksSpec, fold: int, folder: Path) -> Path:
-    """Write the split that holds one fifth back; no picture shows a cell of another."""
+    """Write the split that holds one fifth back; no image shows a cell of another."""
     images, records = open_source(spec.source, DATA)
     images.close()
     table = pd.DataFrame([{"file": one.file, "label": one.label, "group": one.file} for one in records])
@@ -57,7 +57,7 @@ def write_fold_split(spec: MasksSpec, fold: int, folder: Path) -> Path:
 
 
 def train_unet(spec: MasksSpec, targets: Targets, fold: int, folder: Path) -> Path:
-    """The folder of the U-Net taught on all but one fifth."""
+    """Return the folder of the U-Net trained on all but one fifth."""
     done = folder / f"{targets}-{fold}"
     if not done.exists():
         source = replace(spec.source, split=str(write_fold_split(spec, fold, folder)))
@@ -70,7 +70,7 @@ def train_unet(spec: MasksSpec, targets: Targets, fold: int, folder: Path) -> Pa
 
 
 def score_fold(spec: MasksSpec, folders: dict[Targets, Path]) -> list[dict[str, Any]]:
-    """Dice and IoU against the drawn masks, a row a held-back picture and method; `folders` are of one fold."""
+    """Dice and IoU against the drawn masks, a row a held-out image and method; `folders` are of one fold."""
     held = pd.read_csv(folders[DRAWN] / "held_back.csv")["file"]
     engines = {METHOD_TITLES[targets]: MaskEngine(folder / MASK_FILE) for targets, folder in folders.items()}
     rows = []
@@ -80,7 +80,7 @@ def score_fold(spec: MasksSpec, folders: dict[Targets, Path]) -> list[dict[str, 
             if read is None:
                 raise SystemExit(f"error: {file} cannot be read.")
             rgb, truth = read
-            masks = {name: engine.mask(rgb) for name, engine in engines.items()} | {PLAIN_OTSU: mask_cell_by_otsu(rgb)}
+            masks = {name: engine.predict_mask(rgb) for name, engine in engines.items()} | {PLAIN_OTSU: mask_cell_by_otsu(rgb)}
             rows += [
                 {"method": name, "file": file, "dice": dice(mask, truth), "iou": intersection_over_union(mask, truth)}
                 for name, mask in masks.items()

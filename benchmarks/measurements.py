@@ -1,4 +1,4 @@
-"""What the measuring scripts share: where the shared data lie, and where figures go."""
+"""What the measuring scripts share: where the shared data lie, and where metrics go."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def require_path(path: Path) -> Path:
 
 
 def write_measurement(name: str, metrics: dict[str, Any]) -> None:
-    """Write figures to docs/measured/NAME.json, from which docs/results.md is made."""
+    """Write metrics to docs/measured/NAME.json, from which docs/results.md is made."""
     RESULTS_DIR.mkdir(parents=True, exist_ok=True)
     (RESULTS_DIR / f"{name}.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(metrics, indent=2))

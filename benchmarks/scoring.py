@@ -1,4 +1,4 @@
-"""The figures of a model on labelled images, as the measuring scripts keep them."""
+"""The metrics of a model on labelled images, as the measuring scripts keep them."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -16,7 +16,7 @@ from bloodcell.inference.engine import Engine
 def score_model(
     folder: Path, images: Contents, records: list[Record], groups: np.ndarray, metric_names: Collection[str] = ()
 ) -> dict[str, Any]:
-    """The model's fingerprint and its figures, those of `metric_names` or all, by the same pipeline as the app."""
+    """Return the model's hash and its metrics, those of `metric_names` or all, by the same pipeline as the app."""
     engine = Engine(folder)
     metrics = summarise_metrics(predict_records(engine, images, records, groups))
     return {"model_sha256": engine.model_sha256} | {name: metrics[name] for name in metric_names or metrics}

@@ -1,4 +1,4 @@
-"""Make docs/screenshots/*.png from the real app with drawn pictures, in a workspace of its own."""
+"""Make docs/screenshots/*.png from the real app with drawn images, in a workspace of its own."""
 
 import os
 import tempfile
@@ -18,7 +18,7 @@ SIZE: ViewportSize = {"width": 1440, "height": 900}
 
 
 def take_screenshot(page: Page, name: str) -> None:
-    page.wait_for_timeout(4000)  # pictures and charts settle
+    page.wait_for_timeout(4000)  # images and charts settle
     page.screenshot(path=FOLDER / f"{name}.png")
 
 

@@ -171,7 +171,7 @@ def _format_test_row(name: str, one: dict[str, Any]) -> list[str]:
 
 
 def _write_validation(measured: dict[str, Any]) -> list[str]:
-    """What the settings and thresholds were chosen on."""
+    """Render what the settings and thresholds were chosen on."""
     rows = [
         [
             name,
@@ -219,7 +219,7 @@ def render_status(measured: dict[str, Any]) -> list[str]:
 
 
 def render_results() -> str:
-    """The whole of docs/results.md."""
+    """Render the whole of docs/results.md."""
     lines = [HEAD]
 
     sections = (
@@ -250,7 +250,7 @@ def render_results() -> str:
 
 
 def render_readme(text: str) -> str:
-    """The README `text` with the few metrics that a visitor wants between its two marks."""
+    """Render the README `text` with the few metrics that a visitor wants between its two marks."""
     measured = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS_DIR.glob("*.json")}
     test, masks = measured["classifier"]["shipped_test"], measured["classifier"]["shipped_masks"]
     other = measured["out_of_laboratory"]["wbc-masks"]["unseen"]

@@ -41,6 +41,27 @@ KERAS_FOLDERS = {
 }
 KERAS_PACKAGES = ("keras", "tensorflow", "tf2onnx")
 MAX_LINES = 350
+# Modules may be smaller than this where one thought is that small: a kind of job, a migration, a command, and these.
+SMALL_LINES = 40
+SMALL_ROOMS = ("bloodcell.jobs.kinds.", "bloodcell.db.migrations.", "bloodcell.cli.")
+SMALL_MODULES = {
+    "bloodcell.__main__",
+    "bloodcell.core.clock",
+    "bloodcell.core.labels",
+    "bloodcell.core.text",
+    "bloodcell.datasets.labels.records",
+    "bloodcell.evaluation.metrics.predictions",
+    "bloodcell.imaging.boxes",
+    "bloodcell.inference.onnx_session",
+    "bloodcell.inference.probabilities",
+    "bloodcell.jobs.model_files",
+    "bloodcell.jobs.runners.local_stopper",
+    "bloodcell.model_store.versions",
+    "bloodcell.networks.builders.freeze",
+    "bloodcell.networks.builders.scaling",
+    "bloodcell.training.specs.choices",
+    "bloodcell.ui.classify.tour",
+}
 
 
 def source_files():
@@ -175,6 +196,25 @@ def test_opening_the_doors_loads_no_training_library():
     code = f"import sys, {', '.join(ours)}\nsys.exit(str({heavy}) if {heavy} else 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def modules_of_the_package():
+    return [path for path in source_files() if path.is_relative_to(ROOT / "bloodcell") and path.name != "__init__.py"]
+
+
+def count_lines(path):
+    return path.read_text(encoding="utf-8").count("\n")
+
+
+def test_small_modules_are_those_of_one_small_thought():
+    small = {module_name(path) for path in modules_of_the_package() if count_lines(path) < SMALL_LINES}
+    assert {module for module in small if not module.startswith(SMALL_ROOMS)} <= SMALL_MODULES
+
+
+def test_modules_have_a_size_that_one_reads_at_a_sitting():
+    """Their mean was 111 lines before the re-house."""
+    lines = [count_lines(path) for path in modules_of_the_package()]
+    assert sum(lines) / len(lines) > 111
 
 
 @pytest.mark.parametrize("path", source_files(), ids=module_name)

@@ -80,9 +80,10 @@ def test_no_retired_word_in_what_people_read(room):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_retired_word_in_the_documents(document):
-    lines = document.read_text(encoding="utf-8").splitlines()
     found = [
-        f"{number}: {match.group(0)!r}" for number, line in enumerate(lines, 1) if (match := _PATTERN.search(line))
+        f"{number}: {match.group(0)!r}"
+        for number, line in enumerate(document.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := _PATTERN.search(re.sub(r"`[^`]*`", "", line)))  # names of files and code stand in backticks
     ]
     assert found == []
 
