@@ -80,7 +80,9 @@ def score_fold(spec: MasksSpec, folders: dict[Targets, Path]) -> list[dict[str, 
             if read is None:
                 raise SystemExit(f"error: {file} cannot be read.")
             rgb, truth = read
-            masks = {name: engine.predict_mask(rgb) for name, engine in engines.items()} | {PLAIN_OTSU: mask_cell_by_otsu(rgb)}
+            masks = {name: engine.predict_mask(rgb) for name, engine in engines.items()} | {
+                PLAIN_OTSU: mask_cell_by_otsu(rgb)
+            }
             rows += [
                 {"method": name, "file": file, "dice": dice(mask, truth), "iou": intersection_over_union(mask, truth)}
                 for name, mask in masks.items()
