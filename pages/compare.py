@@ -14,9 +14,13 @@ VIEWS = {
     CURVES: model_comparison.show_curves,
 }
 MODELS, IMAGE, TRIALS = "Models on labelled images", "One image", "Repeated trials"
+# Since version 0.1.
+RENAMED_VIEWS = {"Matrices": MATRICES, "Where they differ": DISAGREEMENTS, "Learning curves": CURVES}
+RENAMED_MODES = {"Models on labelled pictures": MODELS, "One picture": IMAGE, "Trials of one spec": TRIALS}
 
 layout.ensure_run_by_app()
 st.header("Compare", anchor=False)
+layout.translate_old_link("compare-what", RENAMED_MODES)
 mode = st.segmented_control(
     "What",
     [MODELS, IMAGE, TRIALS],
@@ -36,6 +40,7 @@ with show_errors():
         if on_board and len(chosen) < 2:
             st.info("Choose two or more models to compare them.", icon=":material/compare_arrows:")
         elif chosen:
+            layout.translate_old_link("compare-view", RENAMED_VIEWS)
             view = st.segmented_control(
                 "Show",
                 list(VIEWS),

@@ -1,4 +1,4 @@
-"""A workspace of its own for each test, with or without a model, and a bench with three cells."""
+"""A workspace of its own for each test, with or without a model or the sample set."""
 
 import functools
 import shutil
@@ -8,20 +8,11 @@ import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.settings import Settings, load_settings
 from bloodcell.db.database import open_database
-from bloodcell.imaging.boxes import Box
-from bloodcell.inference.results import CellResult, ImageResult
 from bloodcell.jobs.queue import JobQueue
-from bloodcell.review.batches import create_batch
-from bloodcell.review.tables import read_cells_table
-from bloodcell.ui.shared.state import Bench
 from tests.pages.tiny_model import write_tiny_model
 from tests.places import ROOT
-from tests.review.batch import add_image, store_result
-
-SHA = "c0ffee" + "0" * 58
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -107,25 +98,3 @@ def queue(workspace):
 def no_worker(monkeypatch):
     """A job that is begun gets no process, so it waits for ever."""
     monkeypatch.setattr("bloodcell.jobs.runners.local.LocalRunner.start", lambda *_: None)
-
-
-@pytest.fixture
-def db():
-    """A database in memory with one batch: three monocytes in one image, by doubt 2, 3, 1."""
-    database = open_database("sqlite://")
-    batch_id = create_batch(database, "Monday", "wbc4", SHA, WHITE_CELLS_4, "Ada")
-    image_id = add_image(database, batch_id, "a.jpg", SHA).image_id
-    cells = tuple(
-        CellResult(Box(0, left, 50, left + 50), "MONOCYTE", (0.0, 1 - confidence, confidence, 0.0), status)
-        for left, confidence, status in ((0, 0.9, "confident"), (60, 0.6, "unfamiliar"), (120, 0.7, "check"))
-    )
-    store_result(database, image_id, ImageResult("cells", cells, "", 100, 200), "wbc4", SHA)
-    return database
-
-
-@pytest.fixture
-def bench(db):
-    """The bench of that batch, with its three cells in file order and the first one chosen."""
-    table = read_cells_table(db, 1).set_index("cell_id")
-    order = tuple(int(cell_id) for cell_id in table.index)
-    return Bench(1, table, order=order, chosen=order[0], page_size=2)

@@ -87,6 +87,18 @@ def test_views(app, two, view):
         assert "No training curves were saved for" in texts(app)
 
 
+@pytest.mark.parametrize(
+    ("key", "old_name", "name"),
+    [("compare-what", "Trials of one spec", "Repeated trials"), ("compare-view", "Where they differ", "Disagreements")],
+)
+def test_a_link_of_an_older_version_opens_the_renamed_view(app, two, key, old_name, name):
+    app.switch_page("pages/compare.py")
+    app.query_params[key] = old_name
+    app.run()
+    assert not app.exception
+    assert widget(app.segmented_control, key).value == name
+
+
 def test_an_ensemble_is_an_evaluation_of_its_own(app, two):
     settings, _, names = two
     opened(app)
