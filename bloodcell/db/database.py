@@ -1,6 +1,6 @@
-"""Opening the database of a workspace, and the two doors through which everything reads and writes.
+"""Opening the database of a workspace, and the two transactions by which everything reads and writes.
 
-All that differs between SQLite and PostgreSQL stands in this file.
+All that differs between SQLite and PostgreSQL is in this file.
 """
 
 import json
@@ -28,7 +28,7 @@ MIGRATION_LOCK_KEY = 0x626C6F6F  # any number, the same in every process ("bloo"
 _MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 _alembic_lock = threading.Lock()  # Alembic keeps its context in module globals
 
-# What a driver says, and the plain sentence for it; the first that fits is taken.
+# Words in the message of a driver, and the plain sentence for it; the first that fits is used.
 _REASONS = (
     (
         ("locked", "busy", "lock timeout", "deadlock"),
@@ -36,7 +36,7 @@ _REASONS = (
     ),
     (
         ("disk is full", "no space left", "diskfull"),
-        "The disk is full; nothing was changed. Make some room.",
+        "The disk is full; nothing was changed. Free some space, then try again.",
     ),
     (("readonly", "read-only"), "The database cannot be written to; check the permissions of the workspace."),
     (
@@ -46,32 +46,39 @@ _REASONS = (
     (("not a database", "malformed"), "The database file is damaged or is not a Bloodcell database."),
     (
         ("connection refused", "connection timeout", "could not connect", "server closed", "starting up"),
-        "The database server does not answer; check that it runs and what BLOODCELL_DB says.",
+        "The database server does not answer; check that it is running, and the address in BLOODCELL_DB.",
     ),
-    (("no such table", 'relation "'), "The database has lost its tables; restart Bloodcell to set it up anew."),
+    (("no such table", 'relation "'), "The database has lost its tables; restart Bloodcell to create them."),
 )
 
 
 def open_database(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
-    """Open the database of a workspace and bring its tables up to date; a missing one is made.
+    """Open the database of a workspace and bring its tables up to date; a missing one is created.
 
     Parameters
     ----------
     url : str
         SQLAlchemy URL; ``sqlite://`` alone is a database in memory that ends with the process.
-    busy_timeout_s : float
+    busy_timeout_s : float, default 5
         How long a write waits for another process before it gives up.
 
     Returns
     -------
     Engine
         To be handed to the functions of `bloodcell.review` and `bloodcell.jobs`; safe to use from several threads.
-        A SQLite file that vanishes later (workspace moved or deleted) is made anew at the next use.
+        A SQLite file that vanishes later (workspace moved or deleted) is created again at the next use.
 
     Raises
     ------
     StoreError
-        If the URL makes no sense, or the database is locked, damaged, not writable or newer than Bloodcell.
+        If the URL cannot be used, or the database is locked, damaged, not writable or newer than Bloodcell.
+
+    Examples
+    --------
+    >>> db = open_database("sqlite://")
+    >>> with begin_read(db) as connection:
+    ...     connection.scalar(text("SELECT count(*) FROM batches"))
+    0
     """
     db = _create_engine(url, busy_timeout_s)
     _prepare(db)
@@ -80,7 +87,7 @@ def open_database(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
 
 @contextmanager
 def begin_read(db: Engine) -> Iterator[Connection]:
-    """Give a connection for a consistent read; the database's errors come out as StoreError."""
+    """Open a transaction for a consistent read; errors of the database come out as StoreError."""
     with _translate_errors():
         _recreate_if_missing(db)
         with db.connect() as connection:
@@ -92,7 +99,7 @@ def begin_read(db: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def begin_write(db: Engine) -> Iterator[Connection]:
-    """Give a connection whose changes are all kept at the end, or none of them.
+    """Open a transaction whose changes are all kept at the end, or none of them; errors come out as StoreError.
 
     SQLite takes the write lock at once: a transaction that reads first and asks for the lock later would
     be refused without waiting whenever another one wrote in between.
@@ -134,14 +141,14 @@ def _create_engine(url: str, busy_timeout_s: float) -> Engine:
 
 
 def _make_server_args(url: URL, busy_timeout_s: float) -> dict[str, Any]:
-    """What PostgreSQL's driver is told besides the address."""
+    """Make the arguments of PostgreSQL's driver besides the address."""
     if url.get_backend_name() != "postgresql":
         return {}
     return {"connect_timeout": CONNECT_TIMEOUT_S, "options": f"-c lock_timeout={round(busy_timeout_s * 1000)}"}
 
 
 def _dump_json(value: Any) -> str:
-    """JSON without NaN and infinity, which it does not know and PostgreSQL refuses: they become null."""
+    """Write JSON without NaN and infinity, which it does not know and PostgreSQL refuses: they become null."""
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
@@ -150,9 +157,9 @@ def _dump_json(value: Any) -> str:
 
 def _replace_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _replace_nan(one) for key, one in value.items()}
+        return {key: _replace_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_replace_nan(one) for one in value]
+        return [_replace_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -173,20 +180,20 @@ def _sqlite_path(url: URL) -> Path | None:
 
 
 def _recreate_if_missing(db: Engine) -> None:
-    """Make the database anew if its file is gone."""
+    """Create the database again if its file is gone."""
     path = _sqlite_path(db.url)
     if path is not None and not path.exists():
         _prepare(db)
 
 
 def _prepare(db: Engine) -> None:
-    """Make folder, file and tables as far as they are missing."""
+    """Create folder, file and tables as far as they are missing."""
     path = _sqlite_path(db.url)
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"The workspace folder cannot be made: {error.strerror}.") from error
+            raise StoreError(f"The workspace folder cannot be created: {error.strerror}.") from error
     with _translate_errors():
         with db.connect() as connection, connection.begin():
             revision = _read_revision(connection)
@@ -202,7 +209,8 @@ def _read_revision(connection: Connection) -> str | None:
     """Return the version of the tables, None where there are none yet."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def _switch_to_wal(db: Engine) -> None:
@@ -249,8 +257,8 @@ def _upgrade(connection: Connection) -> None:
             command.upgrade(config, "head")
     except CommandError as error:
         raise StoreError(
-            f"The database was made by another Bloodcell (tables {revision}, this one knows {HEAD_REVISION});"
-            " update Bloodcell."
+            f"The database was written by another version of Bloodcell (tables {revision}, this version knows"
+            f" {HEAD_REVISION}): update Bloodcell."
         ) from error
 
 
@@ -263,10 +271,10 @@ def _translate_errors() -> Iterator[None]:
 
 
 def _describe_error(error: BaseException) -> str:
-    """Put what the driver said into one sentence."""
-    said = str(error)
+    """Say in one sentence what the driver reports."""
+    message = str(error)
     for words, sentence in _REASONS:
-        if any(word in said.lower() for word in words):
+        if any(word in message.lower() for word in words):
             return sentence
-    first_line = next(iter(said.strip().splitlines()), type(error).__name__)
+    first_line = next(iter(message.strip().splitlines()), type(error).__name__)
     return f"The database refused: {first_line.rstrip('.')}."

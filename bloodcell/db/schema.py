@@ -32,13 +32,14 @@ TIME_CHARS = 20  # 2026-01-31T10:00:00Z
 SHA256_CHARS = 64
 
 
-class CleanText(TypeDecorator):
+class CleanText(TypeDecorator[str]):
     """Text from outside, made storable on its way in by `core.text.clean_text`."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy calls it
+        """Clean a value before it is written."""
         return None if value is None else clean_text(value)
 
 
@@ -63,8 +64,8 @@ images = Table(
     Column("position", Integer, nullable=False),  # order of arrival, from 0
     Column("file_name", CleanText, nullable=False),
     Column("further_names", JSON, nullable=False),  # files of this batch with the same bytes
-    Column("sha256", String(SHA256_CHARS)),  # NULL where no bytes could be had
-    Column("problem", CleanText, nullable=False),  # why no bytes could be had
+    Column("sha256", String(SHA256_CHARS)),  # NULL for a file without bytes
+    Column("problem", CleanText, nullable=False),  # why it has no bytes
     Column("status", CleanText, nullable=False),  # "" while the image waits to be analysed
     Column("message", CleanText, nullable=False),
     Column("height_px", Integer, nullable=False),
@@ -125,7 +126,7 @@ audit = Table(
     Index(None, "batch_id"),
 )
 
-# Times as seconds since 1970: they are compared and counted with, to fractions of a second.
+# Times in seconds since 1970, as they are compared and subtracted to fractions of a second.
 jobs = Table(
     "jobs",
     metadata,

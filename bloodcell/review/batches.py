@@ -1,4 +1,4 @@
-"""Batches: a named set of images that one model looked at."""
+"""Batches: named sets of images, each analysed with one model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,21 @@ MAX_NAME_CHARS = 200
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch and the model it was begun with; `class_names` in the model's order, times ISO in UTC."""
+    """A batch and the model that it was created with.
+
+    Attributes
+    ----------
+    id : int
+    name : str
+        Two batches may have the same.
+    model_name, model_sha256 : str
+        Of the model.
+    class_names : tuple of str
+        In the order of the model's outputs.
+    created_at : str
+        ISO in UTC.
+    created_by : str
+    """
 
     id: int
     name: str
@@ -31,10 +45,21 @@ class Batch:
 class BatchSummary:
     """One line of the list of batches.
 
-    n_images : images, those that could not be used included
-    n_cells : boxes found
-    n_corrected : cells with a correction that stands (confirmed ones included)
-    n_waiting : images not analysed yet
+    Attributes
+    ----------
+    id : int
+    name : str
+    created_at : str
+        ISO in UTC.
+    n_images : int
+        Images, including those that could not be used.
+    n_cells : int
+        Boxes found.
+    n_corrected : int
+        Cells with a correction that stands, including confirmed ones.
+    n_waiting : int
+        Images that are not analysed yet.
+    model_name : str
     """
 
     id: int
@@ -50,7 +75,7 @@ class BatchSummary:
 def create_batch(
     db: Engine, name: str, model_name: str, model_sha256: str, class_names: Sequence[str], who: str
 ) -> int:
-    """Begin a batch for one model and return its id; two batches may have the same name.
+    """Create a batch for one model and return its id; two batches may have the same name.
 
     Raises
     ------
@@ -69,13 +94,13 @@ def create_batch(
         "created_by": who,
     }
     with begin_write(db) as connection:
-        batch_id = connection.execute(batches.insert().values(row).returning(batches.c.id)).scalar_one()
+        batch_id: int = connection.execute(batches.insert().values(row).returning(batches.c.id)).scalar_one()
         write_audit(connection, batch_id, who, "batch created", {"name": name, "model": model_name})
     return batch_id
 
 
 def get_batch(db: Engine, batch_id: int) -> Batch:
-    """Return one batch, deleted ones included.
+    """Return one batch, which may be a deleted one.
 
     Raises
     ------
@@ -154,7 +179,7 @@ def restore_batch(db: Engine, batch_id: int, who: str) -> None:
 
 
 def read_batch(connection: Connection, batch_id: int) -> Batch:
-    """Read one batch inside a transaction that is already open; StoreError if there is none."""
+    """Read one batch inside an open transaction; StoreError if there is none."""
     columns = [batches.c[name] for name in Batch.__dataclass_fields__]
     row = connection.execute(select(*columns).where(batches.c.id == batch_id)).one_or_none()
     if row is None:
@@ -163,13 +188,13 @@ def read_batch(connection: Connection, batch_id: int) -> Batch:
 
 
 def write_audit(connection: Connection, batch_id: int, who: str, what: str, detail: dict[str, Any]) -> None:
-    """Write one line of the audit inside a transaction that is already open."""
+    """Write one line of the audit inside an open transaction."""
     row = {"created_at": now_utc(), "who": who, "what": what, "batch_id": batch_id, "detail": detail}
     connection.execute(audit.insert().values(row))
 
 
 def _clean_name(name: str) -> str:
-    """Return the name without blanks at its ends, or refuse it."""
+    """Return the name without blanks at its ends; StoreError if it is empty or too long."""
     name = name.strip()
     if not name:
         raise StoreError("A batch needs a name. Received: an empty one.")

@@ -1,19 +1,20 @@
-"""A dataset made of the cells of a batch that people have decided on."""
+"""A dataset made of the reviewed cells of a batch."""
 
 import re
 import secrets
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Engine
 
 from bloodcell.core.errors import DatasetError, StoppedError, StoreError
 from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import EXTRA_DECISIONS
+from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import check_dataset_name, register_dataset
 from bloodcell.datasets.catalog.registration import Dataset
@@ -26,7 +27,7 @@ from bloodcell.review.batches import get_batch
 from bloodcell.review.tables import read_cells_table
 
 CELLS_CSV: Final = "cells.csv"
-CONTEXT: Final = 2.25  # training cuts 1.5 times the box, and 1.5 times that to have room for turning
+CONTEXT: Final = 2.25  # training crops 1.5 times the box, and needs 1.5 times that to rotate it
 MIN_SIDE_PX: Final = 32
 
 HEADER: Final = (
@@ -36,10 +37,25 @@ HEADER: Final = (
 
 
 def read_reviewed_cells(db: Engine, batch_id: int, with_extra: bool = False) -> pd.DataFrame:
-    """Rows of `review.tables.read_cells_table` for cells with a standing decision of a person, confirmed ones included.
+    """Read the cells of a batch that a person has corrected or confirmed.
 
-    Cells that nobody looked at are left out, however confident the model was; so are, without `with_extra`, those
-    decided to be OTHER or NOT_A_CELL. StoreError if there is no such batch.
+    Parameters
+    ----------
+    db : Engine
+    batch_id : int
+    with_extra : bool, default False
+        Whether to include cells corrected to OTHER or NOT_A_CELL.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `review.tables.read_cells_table`. Cells that nobody reviewed are left out, however confident the model
+        was.
+
+    Raises
+    ------
+    StoreError
+        If there is no such batch.
     """
     cells = read_cells_table(db, batch_id)
     is_wanted = (cells["correction"] != "") & (with_extra | ~cells["correction"].isin(EXTRA_DECISIONS))
@@ -52,30 +68,40 @@ def create_cell_set(
     name: str,
     settings: Settings,
     with_extra: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Dataset:
-    """Cut the decided cells out of their images and register them as a dataset of its own.
+    """Crop the reviewed cells out of their images and register them as a dataset.
 
     The crops are squares of `CONTEXT` times the longer side of the box, where the image has that much, in the image's
-    own pixels, as PNG in a folder per class below `settings.cells_dir`. Beside them lies `cells.csv`, which gives the
-    labels; its column `group` is the SHA-256 of the image that a cell comes from, so that `copies.groups_file.read_groups`
-    keeps cells of one image together. A later decision does not change the dataset.
+    own pixels, as PNG in a folder per class below `settings.cells_dir`. Beside them lies `cells.csv`, which has the
+    labels; its column `group` is the SHA-256 of the image that a cell comes from, so that a split by groups keeps the
+    cells of one image together. A later correction does not change the dataset.
 
     Parameters
     ----------
-    db : Engine of `db.database.open_database`
+    db : Engine
+        Of `db.database.open_database`.
     batch_id : int
-    name : of the dataset
+    name : str
+        Of the dataset.
     settings : Settings
-    with_extra : whether cells decided to be OTHER or NOT_A_CELL come too, as classes of these names
-    on_progress : called as (done, total) images of the batch
-    should_stop : asked before every image
+    with_extra : bool, default False
+        Whether to include cells corrected to OTHER or NOT_A_CELL, as classes of these names.
+    on_progress : callable, optional
+        Called with (done, total), in images of the batch.
+    should_stop : callable, optional
+        Asked before every image.
+
+    Returns
+    -------
+    Dataset
+        As registered.
 
     Raises
     ------
     DatasetError
-        If nobody has decided on a cell, or the name is blank, too long or taken.
+        If no cell is reviewed, or the name is blank, too long or taken.
     StoreError
         If there is no such batch, an image is gone or damaged, or the workspace cannot be written to.
     StoppedError
@@ -107,10 +133,10 @@ def _write_crops(
     cells: pd.DataFrame,
     batch_name: str,
     blobs: BlobStore,
-    on_progress: Callable[[int, int], None] | None,
-    should_stop: Callable[[], bool] | None,
+    on_progress: OnProgress | None,
+    should_stop: ShouldStop | None,
 ) -> list[list[Any]]:
-    """Write one PNG a cell, an image at a time; the rows of the table in the order of the cells."""
+    """Write one PNG per cell, image by image, and return the rows of the table in the order of the cells."""
     rows: list[list[Any]] = []
     images = cells.groupby("image_id", sort=False)
     for done, (_, of_image) in enumerate(images, start=1):
@@ -130,17 +156,26 @@ def _write_crops(
     return rows
 
 
-def crop_cell(rgb: np.ndarray, box: Box) -> np.ndarray:
-    """The square around a box, `CONTEXT` times its longer side and at least `MIN_SIDE_PX`, as far as the image goes.
+def crop_cell(rgb: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
+    """Crop the square around a box, `CONTEXT` times its longer side and at least `MIN_SIDE_PX`.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    box : Box that touches the image
+    rgb : ndarray of uint8, shape (H, W, 3)
+    box : Box
+        It must touch the image.
 
     Returns
     -------
-    uint8 array of shape (h, w, 3), a copy; smaller than the square where that reaches beyond the image
+    ndarray of uint8, shape (h, w, 3)
+        A copy; smaller than the square where that reaches beyond the image.
+
+    Examples
+    --------
+    >>> crop_cell(np.zeros((480, 640, 3), np.uint8), Box(100, 100, 140, 120)).shape
+    (90, 90, 3)
+    >>> crop_cell(np.zeros((480, 640, 3), np.uint8), Box(0, 0, 40, 40)).shape
+    (65, 65, 3)
     """
     row, col = box.centre
     side_px = max(MIN_SIDE_PX, round(CONTEXT * max(box.height, box.width)))
@@ -149,7 +184,7 @@ def crop_cell(rgb: np.ndarray, box: Box) -> np.ndarray:
 
 
 def _folder_name(label: str) -> str:
-    """A class as the name of a folder; two classes may share one, the table tells them apart."""
+    """Make the name of a folder from a class; two classes may share one, as the table has the labels."""
     return re.sub(r"[^A-Za-z0-9_]+", "_", label)[:80] or "_"
 
 

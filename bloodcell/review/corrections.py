@@ -1,4 +1,4 @@
-"""What people decided about single cells: correcting, stepping back, and the history of a cell."""
+"""Corrections of cells by people: adding one, undoing the last one, and the history of a cell."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,17 @@ from bloodcell.review.batches import read_batch, write_audit
 
 @dataclass(frozen=True)
 class Correction:
-    """One decision about a cell; `undone_when` is "" while it stands. Times are ISO in UTC."""
+    """One correction or confirmation of a cell.
+
+    Attributes
+    ----------
+    label : str
+    who : str
+    when : str
+        ISO in UTC.
+    undone_when : str
+        ISO in UTC; "" while the correction stands.
+    """
 
     label: str
     who: str
@@ -23,19 +33,19 @@ class Correction:
 
 
 def add_correction(db: Engine, cell_id: int, label: str, who: str) -> None:
-    """Keep what a person decided about a cell; the same label as predicted means "looked at, right".
+    """Add a correction of a cell; the same label as predicted confirms the prediction.
 
     Parameters
     ----------
     label : str
-        A class of the batch's model, or one of `classes.EXTRA_DECISIONS`.
+        A class of the batch's model, or one of `labels.EXTRA_DECISIONS`.
     who : str
-        Name of the person, kept as given.
+        Name of the person, stored as it is.
 
     Raises
     ------
     StoreError
-        If there is no such cell, or the label is none of those allowed.
+        If there is no such cell, or the label is not allowed.
     """
     with begin_write(db) as connection:
         of_cell = select(images.c.batch_id).select_from(cells.join(images)).where(cells.c.id == cell_id)
@@ -51,14 +61,14 @@ def add_correction(db: Engine, cell_id: int, label: str, who: str) -> None:
 
 
 def undo_last_correction(db: Engine, batch_id: int, who: str) -> int | None:
-    """Take back this person's latest standing correction in this batch; further calls step further back.
+    """Undo this person's latest standing correction in this batch; further calls step further back.
 
     The correction is marked as undone, not deleted; an earlier one of the same cell stands again.
 
     Returns
     -------
     int or None
-        The cell, so that the page can jump to it; None if there is nothing to take back.
+        The cell, so that the page can jump to it; None if there is nothing to undo.
     """
     latest = (
         select(corrections.c.id, corrections.c.cell_id, corrections.c.label)
@@ -66,7 +76,7 @@ def undo_last_correction(db: Engine, batch_id: int, who: str) -> int | None:
         .where(images.c.batch_id == batch_id, corrections.c.who == who, corrections.c.undone_at.is_(None))
         .order_by(corrections.c.id.desc())
         .limit(1)
-        .with_for_update(of=corrections)  # of two that step back at once, the second takes the one before
+        .with_for_update(of=corrections)  # if two undo at once, the second takes the one before
     )
     with begin_write(db) as connection:
         row = connection.execute(latest).one_or_none()
@@ -74,11 +84,12 @@ def undo_last_correction(db: Engine, batch_id: int, who: str) -> int | None:
             return None
         connection.execute(corrections.update().where(corrections.c.id == row.id).values(undone_at=now_utc()))
         write_audit(connection, batch_id, who, "correction undone", {"cell_id": row.cell_id, "label": row.label})
-        return row.cell_id
+    cell_id: int = row.cell_id
+    return cell_id
 
 
 def list_corrections(db: Engine, cell_id: int) -> list[Correction]:
-    """Return every correction of a cell, undone ones included, oldest first."""
+    """Return every correction of a cell, including undone ones, oldest first."""
     query = (
         select(corrections.c.label, corrections.c.who, corrections.c.created_at, corrections.c.undone_at)
         .where(corrections.c.cell_id == cell_id)

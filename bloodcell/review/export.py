@@ -9,20 +9,21 @@ from bloodcell.review.tables import read_cells_table, read_images_table
 
 
 def export_per_image(db: Engine, batch_id: int, who: str | None = None) -> bytes:
-    """Write one row an image in input order, with the header ``Filename,Prediction``.
+    """Write one row per image in input order, with the header ``Filename,Prediction``.
 
-    The prediction is the label (correction, else prediction) of the largest cell that is not decided to be
+    The prediction is the label (correction, else prediction) of the largest cell that is not corrected to
     NOT_A_CELL, the first of several equally large ones. Where there is none, it is a word of
-    `classes.PLAIN_WORDS`; an image that is not a blood smear gives a class only if a person gave it one.
+    `labels.PER_IMAGE_WORDS`; an image that is not a blood smear has a class only if a person gave it one.
 
     Parameters
     ----------
     who : str, optional
-        Who exports; given, the export is noted in the audit.
+        Who exports, for the audit; without it the export is not noted there.
 
     Returns
     -------
-    bytes, UTF-8 with BOM
+    bytes
+        UTF-8 with BOM.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def export_per_image(db: Engine, batch_id: int, who: str | None = None) -> bytes
 
 
 def export_per_cell(db: Engine, batch_id: int, who: str | None = None) -> bytes:
-    """Write one row a cell, and one row with its image status for an image without cells.
+    """Write one row per cell, and one row with its image status for an image without cells.
 
     Boxes are pixels of the original image, end excluded; probabilities have six decimals; times are UTC.
     A row without a cell leaves the cell's columns empty.
@@ -43,11 +44,12 @@ def export_per_cell(db: Engine, batch_id: int, who: str | None = None) -> bytes:
     Parameters
     ----------
     who : str, optional
-        Who exports; given, the export is noted in the audit.
+        Who exports, for the audit; without it the export is not noted there.
 
     Returns
     -------
-    bytes, UTF-8 with BOM
+    bytes
+        UTF-8 with BOM.
 
     Raises
     ------

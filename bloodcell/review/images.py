@@ -1,4 +1,4 @@
-"""The images of a batch: taking note of them as they arrive, and keeping what the pipeline says of them."""
+"""The images of a batch: adding them as they arrive, and storing the results of the pipeline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,16 @@ _BOX_COLUMNS = ("box_top", "box_left", "box_bottom", "box_right")  # in the orde
 
 @dataclass(frozen=True)
 class Arrival:
-    """One file that arrived: its bytes' SHA-256, or None and the plain reason why there are none."""
+    """One file that arrived.
+
+    Attributes
+    ----------
+    file_name : str
+    sha256 : str or None
+        Of its bytes; None if it has none.
+    problem : str, default ""
+        Why it has none, in a plain sentence.
+    """
 
     file_name: str
     sha256: str | None
@@ -29,21 +38,29 @@ class Arrival:
 
 @dataclass(frozen=True)
 class AddedImage:
-    """Where a file ended up; `is_new` is False if the batch had the same bytes already."""
+    """The image that a file became.
+
+    Attributes
+    ----------
+    image_id : int
+    is_new : bool
+        False if the batch already had an exact duplicate of it.
+    """
 
     image_id: int
     is_new: bool
 
 
 def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[AddedImage]:
-    """Take note of files in one transaction, in their order.
+    """Add files to a batch in one transaction, in their order.
 
-    The same bytes twice in a batch are one image: the second name is remembered beside the first. A file
-    without bytes gets a row of its own, already marked as unreadable with its reason.
+    Exact duplicates within a batch are one image: the second name is stored beside the first. A file without bytes
+    becomes a row of its own, already marked as unreadable with its reason.
 
     Returns
     -------
-    list of AddedImage, one an arrival
+    list of AddedImage
+        One per arrival.
 
     Raises
     ------
@@ -54,7 +71,7 @@ def add_images(db: Engine, batch_id: int, arrivals: Sequence[Arrival]) -> list[A
         if arrival.sha256 is None and not arrival.problem:
             raise StoreError(f"A file needs its bytes or a problem. Received neither: {arrival.file_name!r}.")
     arrivals = [replace(arrival, file_name=clean_text(arrival.file_name)) for arrival in arrivals]
-    # One key an image: its bytes; files without bytes are each an image of their own.
+    # One key per image: its bytes; each file without bytes is an image of its own.
     keys: list[str | int] = [arrival.sha256 or index for index, arrival in enumerate(arrivals)]
     with begin_write(db) as connection:
         read_batch(connection, batch_id)
@@ -91,18 +108,22 @@ def list_waiting_images(db: Engine, batch_id: int) -> list[tuple[int, str]]:
 
 
 def store_results(db: Engine, results: Sequence[tuple[int, ImageResult]], model_name: str, model_sha256: str) -> int:
-    """Keep the results of some images, all or none.
+    """Store the results of some images, all or none.
 
     An image that has a result keeps it: when two pages analyse one batch at once, the first one counts.
 
     Parameters
     ----------
-    results : sequence of (image_id, ImageResult)
-    model_name, model_sha256 : the model that gave them; the hash is the one of its ``model.onnx``
+    db : Engine
+    results : sequence of (int, ImageResult)
+        With the id of each image.
+    model_name, model_sha256 : str
+        Of the model that predicted them.
 
     Returns
     -------
-    int, images that had been waiting
+    int
+        How many images had been waiting.
     """
     with begin_write(db) as connection:
         waiting = _lock_waiting(connection, [image_id for image_id, _ in results])

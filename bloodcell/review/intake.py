@@ -7,6 +7,7 @@ from typing import Protocol
 from sqlalchemy import Engine as Database
 
 from bloodcell.core.errors import BloodcellError, ModelError, StoreError
+from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.sources.uploads import IncomingFile
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
@@ -16,22 +17,20 @@ from bloodcell.review.images import Arrival, add_images, list_waiting_images, st
 
 CHUNK_IMAGES = 64  # one transaction each: what a killed process has to do again at most
 
-OnProgress = Callable[[int, int], None]
-
 
 class Blobs(Protocol):
-    """Where the bytes of images are kept, as `datasets.sources.blobs.BlobStore` does."""
+    """Where the bytes of images are stored: a `datasets.sources.blobs.BlobStore`, or another place for a test."""
 
     def put(self, data: bytes) -> str:
-        """Keep bytes and return their SHA-256."""
+        """Store bytes and return their SHA-256."""
 
     def get(self, sha256: str) -> bytes:
-        """Give the bytes back; StoreError if that is impossible."""
+        """Return the bytes; StoreError if they are missing or damaged."""
 
 
 @dataclass(frozen=True)
 class IntakeCounts:
-    """How many files were new, had the bytes of another one, or could not be used."""
+    """How many files were new, were exact duplicates of another one, or could not be used."""
 
     n_new: int
     n_duplicates: int
@@ -46,30 +45,37 @@ def add_files(
     on_progress: OnProgress | None = None,
     total: int = 0,
 ) -> IntakeCounts:
-    """Keep the bytes of files as they arrive and note them in a batch.
+    """Store the bytes of files as they arrive and add them to a batch.
 
     Parameters
     ----------
-    incoming : iterable of IncomingFile, read once and lazily
-    on_progress : called with (done, total) after each file
-    total : int, how many files are expected; handed on to `on_progress`
+    db : Engine
+    blobs : Blobs
+        Where the bytes go.
+    batch_id : int
+    incoming : iterable of IncomingFile
+        Read once and lazily.
+    on_progress : callable, optional
+        Called with (done, total) after each file.
+    total : int, default 0
+        How many files are expected, for `on_progress`.
 
     Returns
     -------
-    TakenIn
+    IntakeCounts
 
     Raises
     ------
     StoreError
-        If the disk is full or the database refuses. What had arrived before is in the batch; taking in the
-        same files again adds only the missing ones.
+        If the disk is full or the database refuses. What had arrived before is in the batch; adding the same
+        files again adds only the missing ones.
     """
     pending: list[Arrival] = []
-    counts = {"new": 0, "same": 0, "problem": 0}
+    counts = {"new": 0, "duplicate": 0, "problem": 0}
 
     def note_pending() -> None:
         for arrival, image in zip(pending, add_images(db, batch_id, pending), strict=True):
-            kind = "problem" if arrival.sha256 is None else "new" if image.is_new else "same"
+            kind = "problem" if arrival.sha256 is None else "new" if image.is_new else "duplicate"
             counts[kind] += 1
         pending.clear()
 
@@ -82,7 +88,7 @@ def add_files(
                 on_progress(done, total)
     finally:  # also after an error: what is stored already belongs to the batch
         note_pending()
-    return IntakeCounts(counts["new"], counts["same"], counts["problem"])
+    return IntakeCounts(counts["new"], counts["duplicate"], counts["problem"])
 
 
 def analyse_waiting(
@@ -92,19 +98,25 @@ def analyse_waiting(
     engine: Engine,
     on_progress: OnProgress | None = None,
 ) -> int:
-    """Find and classify the cells of every image that waits, storing the results chunk by chunk.
+    """Find and classify the cells of every waiting image, storing the results chunk by chunk.
 
-    Killed in between, it leaves the rest waiting; called again, it goes on there. An image whose bytes are
-    missing or damaged becomes an unreadable one with that reason.
+    If it is killed, the rest of the images waits; called again, it goes on there. An image whose bytes are missing
+    or damaged becomes an unreadable one with that reason.
 
     Parameters
     ----------
-    engine : the model that the batch was begun with
-    on_progress : called with (done, total) after each image
+    db : Engine of SQLAlchemy
+    blobs : Blobs
+    batch_id : int
+    engine : Engine
+        With the model that the batch was created with.
+    on_progress : callable, optional
+        Called with (done, total) after each image.
 
     Returns
     -------
-    int, images analysed
+    int
+        How many images were analysed.
 
     Raises
     ------
@@ -116,18 +128,18 @@ def analyse_waiting(
     _check_same_model(get_batch(db, batch_id), engine)
     waiting = list_waiting_images(db, batch_id)
     results = analyse(engine, _read_blobs(blobs, [sha256 for _, sha256 in waiting]))
-    answered = ((image_id, result) for (image_id, _), result in zip(waiting, results, strict=True))
-    for done in _store_chunks(db, engine, answered):
+    with_ids = ((image_id, result) for (image_id, _), result in zip(waiting, results, strict=True))
+    for done in _store_chunks(db, engine, with_ids):
         if on_progress is not None:
             on_progress(done, len(waiting))
     return len(waiting)
 
 
-def _store_chunks(db: Database, engine: Engine, answered: Iterable[tuple[int, ImageResult]]) -> Iterator[int]:
-    """Store the results of images, a chunk in one transaction; yields how many were answered so far."""
+def _store_chunks(db: Database, engine: Engine, results: Iterable[tuple[int, ImageResult]]) -> Iterator[int]:
+    """Store the results of images, a chunk per transaction; yield how many images are done so far."""
     pending: list[tuple[int, ImageResult]] = []
-    for done, one in enumerate(answered, start=1):
-        pending.append(one)
+    for done, result in enumerate(results, start=1):
+        pending.append(result)
         if len(pending) == CHUNK_IMAGES:
             store_results(db, pending, engine.model_name, engine.model_sha256)
             pending = []
@@ -136,11 +148,11 @@ def _store_chunks(db: Database, engine: Engine, answered: Iterable[tuple[int, Im
         store_results(db, pending, engine.model_name, engine.model_sha256)
 
 
-def _make_arrival(file: IncomingFile, keep: Callable[[bytes], str]) -> Arrival:
-    """What is noted of a file; `keep` takes its bytes and tells their SHA-256."""
+def _make_arrival(file: IncomingFile, store: Callable[[bytes], str]) -> Arrival:
+    """Store the bytes of a file by `store`, which returns their SHA-256, and note what arrived."""
     if file.data is None or file.problem:
         return Arrival(file.name, None, file.problem or "The file could not be read.")
-    return Arrival(file.name, keep(file.data))
+    return Arrival(file.name, store(file.data))
 
 
 def _read_blobs(blobs: Blobs, sha256s: Sequence[str]) -> Iterator[bytes | BloodcellError]:
@@ -153,9 +165,9 @@ def _read_blobs(blobs: Blobs, sha256s: Sequence[str]) -> Iterator[bytes | Bloodc
 
 
 def _check_same_model(batch: Batch, engine: Engine) -> None:
-    """Refuse to mix the answers of two models in one batch."""
+    """Refuse to mix the predictions of two models in one batch."""
     if (batch.model_sha256, batch.class_names) != (engine.model_sha256, tuple(engine.class_names)):
         raise ModelError(
-            f"The batch was begun with the model {batch.model_name} ({batch.model_sha256[:12]})."
+            f"The batch was created with the model {batch.model_name} ({batch.model_sha256[:12]})."
             f" Received: {engine.model_name} ({engine.model_sha256[:12]})."
         )

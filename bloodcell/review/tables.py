@@ -1,7 +1,9 @@
-"""A batch as tables: one row a cell, and one row an image."""
+"""A stored batch as tables: one row per cell, and one row per image."""
+
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import Column, Engine, Function, Select, func, select
 
 from bloodcell.db.database import begin_read
 from bloodcell.db.schema import cells, corrections, images, predictions
@@ -10,7 +12,7 @@ from bloodcell.review.result_tables import build_cells_table, build_images_table
 
 
 def read_cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
-    """Return one row a cell, in input order of the images and then by cell number.
+    """Read one row per cell, in input order of the images and then by cell number.
 
     Returns
     -------
@@ -19,7 +21,7 @@ def read_cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
         original image, end excluded), prediction, prob_<CLASS> for each class of the batch's model,
         confidence (the highest of them), status, correction ("" if none), label (correction, else
         prediction), who and when (of the correction, "" if none), model_name, model_sha256.
-        Without a prediction, the texts are "" and the numbers NaN.
+        Without a prediction, texts are "" and probabilities NaN.
 
     Raises
     ------
@@ -33,13 +35,13 @@ def read_cells_table(db: Engine, batch_id: int) -> pd.DataFrame:
 
 
 def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
-    """Return one row an image, in input order.
+    """Read one row per image, in input order.
 
     Returns
     -------
     DataFrame
-        image_id, position (from 0), file_name, further_names (list: files with the same bytes), sha256 (""
-        where no bytes could be had), image_status ("" while waiting), message, n_cells, height_px, width_px.
+        image_id, position (from 0), file_name, further_names (list: exact duplicates of it), sha256 (""
+        for a file without bytes), image_status ("" while waiting), message, n_cells, height_px, width_px.
 
     Raises
     ------
@@ -69,8 +71,8 @@ def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
     return build_images_table([tuple(row) for row in rows])
 
 
-def _make_cells_query(batch_id: int) -> Select:
-    """Write the one query: cells with their newest prediction and their newest standing correction."""
+def _make_cells_query(batch_id: int) -> Select[Any]:
+    """Make the one query: cells with their newest prediction and their newest standing correction."""
     newest = predictions.alias("newest")
     newest_prediction = select(func.max(newest.c.id)).where(newest.c.cell_id == cells.c.id).scalar_subquery()
     standing = corrections.alias("standing")
@@ -80,7 +82,7 @@ def _make_cells_query(batch_id: int) -> Select:
         .scalar_subquery()
     )
 
-    def text_or_empty(column):
+    def text_or_empty(column: Column[str]) -> Function[str]:
         return func.coalesce(column, "")
 
     return (

@@ -220,7 +220,9 @@ def test_a_deleted_workspace_is_made_anew_under_an_open_engine(tmp_path):
 def test_database_of_a_newer_bloodcell(db, db_path):
     with begin_write(db) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"made by another Bloodcell \(tables 9999, this one knows"):
+    with pytest.raises(
+        StoreError, match=r"another version of Bloodcell \(tables 9999, this version knows 0002\): update"
+    ):
         open_database(f"sqlite:///{db_path}")
 
 
@@ -239,7 +241,7 @@ def test_a_folder_in_place_of_the_database(tmp_path):
 
 def test_a_workspace_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "ws").write_text("a file")
-    with pytest.raises(StoreError, match="workspace folder cannot be made: "):
+    with pytest.raises(StoreError, match="workspace folder cannot be created: "):
         open_database(f"sqlite:///{tmp_path / 'ws' / 'bloodcell.db'}")
 
 
@@ -268,7 +270,7 @@ def test_tables_lost_under_an_open_engine(db):
     with begin_write(db) as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql("DROP TABLE audit")
-    with pytest.raises(StoreError, match="has lost its tables; restart Bloodcell"):
+    with pytest.raises(StoreError, match="has lost its tables; restart Bloodcell to create them"):
         new_batch(db)
     assert list_batches(db) == []  # the whole transaction went back
 

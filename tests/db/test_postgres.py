@@ -242,5 +242,5 @@ def test_a_lock_that_lasts_a_lost_table_and_a_server_that_is_not_there(db, url):
         connection.execute(text("DROP TABLE jobs"))
     with pytest.raises(StoreError, match="has lost its tables"):
         list_jobs(db)
-    with pytest.raises(StoreError, match="database server does not answer; check that it runs"):
+    with pytest.raises(StoreError, match="database server does not answer; check that it is running"):
         open_database("postgresql+psycopg://127.0.0.1:1/x")

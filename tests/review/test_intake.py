@@ -153,7 +153,7 @@ def test_another_model_is_refused(db, blobs, change):
     batch_id = new_batch(db)
     add_files(db, blobs, batch_id, files("MONOCYTE"))
     other = SimpleNamespace(**{**vars(ENGINE), **change})
-    with pytest.raises(ModelError, match=r"begun with the model wbc4 \(c0ffee.*\). Received: wbc4"):
+    with pytest.raises(ModelError, match=r"created with the model wbc4 \(c0ffee.*\). Received: wbc4"):
         analyse_waiting(db, blobs, batch_id, other)
     assert list_batches(db)[0].n_waiting == 1
 

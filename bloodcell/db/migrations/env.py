@@ -7,7 +7,7 @@ from bloodcell.db.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    transactional_ddl=True,  # Alembic takes SQLite for a database that cannot; with our own BEGIN it can
+    transactional_ddl=True,  # Alembic holds that SQLite cannot; with our own BEGIN it can
     render_as_batch=True,
 )
 with context.begin_transaction():
