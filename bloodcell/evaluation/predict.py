@@ -37,8 +37,8 @@ def match_records_to_classes(records: Iterable[Record], class_names: Sequence[st
     Examples
     --------
     >>> records = [Record("1.png", "Monocyte"), Record("2.png", "basophil")]
-    >>> match_records_to_classes(records, ["EOSINOPHIL", "MONOCYTE"])
-    [Record(file='1.png', label='MONOCYTE')]
+    >>> [record.label for record in match_records_to_classes(records, ["EOSINOPHIL", "MONOCYTE"])]
+    ['MONOCYTE']
     """
     records = list(records)
     names = {normalise_label(name): name for name in class_names}

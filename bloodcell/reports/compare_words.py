@@ -1,4 +1,4 @@
-"""Models against each other in words and tables of words, on the page and in the report."""
+"""A comparison of models in words and in tables of words, on the page and in the report."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,42 +9,42 @@ from bloodcell.plots.theme import format_label
 
 TESTS_HEADER: Final = (
     "Compared",
-    "Right",
-    "Classes equal",
-    "Only the first right",
-    "Only the second right",
+    "Accuracy",
+    "Balanced accuracy",
+    "Only the first correct",
+    "Only the second correct",
     "McNemar, source cells",
-    "McNemar, pictures",
+    "McNemar, images",
 )
 TESTS_NOTE: Final = (
-    "Differences in points, with 95 % intervals by a bootstrap that draws whole source cells, and with each the "
-    "answers of both models. McNemar's exact test over source cells counts each cell once; over pictures it takes "
-    "copies for cells of their own, so its p-value is too small where there are copies."
+    "Differences in percentage points, with 95 % intervals by paired bootstrap over source cells. McNemar's exact test "
+    "over source cells counts each cell once. Over images it counts copies as cells of their own, so its p-value is too "
+    "small where there are copies."
 )
 
 
-def format_test_rows(comparisons: Sequence[Comparison]) -> list[tuple[Any, ...]]:
-    """The tests of each pair, a row each under `TESTS_HEADER`; counts are numbers."""
+def format_test_rows(comparisons: Sequence[Comparison]) -> list[tuple[str | int, ...]]:
+    """Return the tests of each pair, a row each under `TESTS_HEADER`; counts are numbers."""
     return [
         (
-            f"{one.second} against {one.first}",
-            _format_points(one.accuracy),
-            _format_points(one.balanced_accuracy),
-            one.only_first_correct,
-            one.only_second_correct,
-            f"p = {one.p_cells:.3g}",
-            f"p = {one.p_images:.3g}",
+            f"{comparison.second} against {comparison.first}",
+            _format_points(comparison.accuracy),
+            _format_points(comparison.balanced_accuracy),
+            comparison.only_first_correct,
+            comparison.only_second_correct,
+            f"p = {comparison.p_cells:.3g}",
+            f"p = {comparison.p_images:.3g}",
         )
-        for one in comparisons
+        for comparison in comparisons
     ]
 
 
-def _format_points(one: Difference) -> str:
-    return f"{100 * one.value:+.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
+def _format_points(difference: Difference) -> str:
+    return f"{100 * difference.value:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
 
 
 def describe_prediction(row: Any) -> str:
-    """What a model says of one picture, a row of its answers."""
+    """Return what a model predicts for an image, given a row of its prediction table."""
     if not row["prediction"]:
-        return "no answer"
-    return f"{format_label(row['prediction']).lower()} {100 * row[PROB_PREFIX + row['prediction']]:.0f} %"
+        return "no prediction"
+    return f"{format_label(row['prediction'])} {100 * row[PROB_PREFIX + row['prediction']]:.0f} %"

@@ -57,7 +57,7 @@ _GROUPINGS: Final = {
 def format_metric_rows(report: EvaluationReport) -> list[tuple[str, str, str, str]]:
     """Return all metrics of a report, a row each under `METRICS_HEADER`."""
     rows = [_format_metric_row(title, report.metrics[name]) for name, title in METRIC_TITLES.items()]
-    rows.insert(1, _format_metric_row("Accuracy by source cell (majority vote)", report.vote_accuracy))
+    rows.insert(1, _format_metric_row("Accuracy per source cell (mean probability)", report.vote_accuracy))
     return rows
 
 

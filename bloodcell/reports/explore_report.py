@@ -1,7 +1,9 @@
-"""The report on a labelled set: what it holds, how it looks, its grey levels, and ways to segment it."""
+"""The report on a labelled set: what it holds, how it looks, its gray levels, and segmentation methods compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -12,19 +14,38 @@ from bloodcell.imaging.read import encode_jpeg
 from bloodcell.imaging.segment import METHODS, TrueMask, dice, measure_area_share, segment_cell
 from bloodcell.plots import dataset, gray_levels, segmentation, theme
 from bloodcell.plots.cell_images import draw_outline, fit_inside, render_gray
-from bloodcell.reports import html_page
+from bloodcell.reports.document import (
+    Block,
+    Chart,
+    Document,
+    Facts,
+    Heading,
+    Images,
+    Paragraph,
+    Section,
+    Table,
+    Thumbnail,
+)
+from bloodcell.reports.numbers import format_count
 
-N_PER_CLASS = 8  # pictures of each class in the grid
-TILE_PX = 180
-EXAMPLE_PX = 240
-MAX_EXAMPLES = 12  # classes of which one picture is shown by every method
-MAX_PROBLEMS = 50
-SMALL_CLASS = 30  # images; fewer say little about a class
+N_PER_CLASS: Final = 8  # images of each class in the grid
+TILE_PX: Final = 180
+EXAMPLE_PX: Final = 240
+MAX_EXAMPLES: Final = 12  # classes of which one image is segmented by every method
+MAX_PROBLEMS: Final = 50
+SMALL_CLASS: Final = 30  # images; fewer say little about a class
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One image of the random grid: its name, and it in colour and in grey as JPEG."""
+    """One image of the random grid.
+
+    Attributes
+    ----------
+    file, label : str
+    colour, gray : bytes
+        JPEG.
+    """
 
     file: str
     label: str
@@ -34,23 +55,40 @@ class Tile:
 
 @dataclass(frozen=True)
 class Example:
-    """One image by every method: (JPEG, what it is, caption) each."""
+    """One image segmented by every method.
+
+    Attributes
+    ----------
+    file, label : str
+    thumbnails : tuple of Thumbnail
+        The image, its true mask if there is one, and the outline of each method.
+    """
 
     file: str
     label: str
-    images: tuple[tuple[bytes, str, str], ...]
+    thumbnails: tuple[Thumbnail, ...]
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """All that the report tells.
+    """What the report is about.
 
-    name : of the folder or zip
-    table : `datasets.catalog.survey.survey_images` of all images
-    n_sample, seed : what was asked of the sample
-    levels, comparison : of the sample
-    tiles, examples : pictures to show
-    n_masks : images of the whole set with a true mask
+    Attributes
+    ----------
+    name : str
+        Of the folder or zip.
+    table : DataFrame
+        `datasets.catalog.survey.survey_images` of all images.
+    n_sample, seed : int
+        What was asked of the sample.
+    levels, comparison : SampledLevels, Comparison
+        Of the sample.
+    tiles, examples : sequence of Tile, sequence of Example
+        Images to show.
+    n_masks : int
+        Images of the whole set with a true mask.
+    unlisted : sequence of (str, str), default ()
+        File and problem of those that are no labelled image.
     """
 
     name: str
@@ -66,40 +104,45 @@ class Exploration:
 
 
 def make_tile(file: str, label: str, rgb: np.ndarray) -> Tile:
-    """Make the tile of a uint8 (H, W, 3) picture."""
+    """Make the tile of an image; `rgb` is an ndarray of uint8, shape (H, W, 3)."""
     small = fit_inside(rgb, TILE_PX)[0]
     return Tile(file, label, encode_jpeg(small, 85), encode_jpeg(render_gray(small), 85))
 
 
 def make_example(file: str, label: str, rgb: np.ndarray, truth: TrueMask | None) -> Example:
-    """Outline what every method marks in a uint8 (H, W, 3) picture; with a true mask, outline it too and give Dice."""
-    images = [(_encode_example(rgb), f"{file}: the picture", "Picture")]
-    if truth is not None:
-        images.append((_encode_example(draw_outline(rgb, truth.cell, EXAMPLE_PX)), f"{file}: true mask", "True mask"))
-    for method, mask in segment_cell(rgb).items():
-        caption = f"{METHODS[method]}: {100 * measure_area_share(mask, rgb):.1f} %"
-        if truth is not None:
-            of_nucleus = "" if truth.nucleus is None else f"nucleus {dice(mask, truth.nucleus):.2f}, "
-            caption += f"; Dice {of_nucleus}cell {dice(mask, truth.cell):.2f}"
-        images.append((_encode_example(draw_outline(rgb, mask, EXAMPLE_PX)), f"{file}: {METHODS[method]}", caption))
-    return Example(file, label, tuple(images))
-
-
-def _encode_example(rgb: np.ndarray) -> bytes:
-    return encode_jpeg(fit_inside(rgb, EXAMPLE_PX, EXAMPLE_PX)[0], 85)
-
-
-def render_exploration_html(content: Exploration) -> bytes:
-    """Write the report as one HTML file that fetches nothing.
+    """Outline what every method marks in an image.
 
     Parameters
     ----------
-    found : Exploration
+    file, label : str
+    rgb : ndarray of uint8, shape (H, W, 3)
+    truth : TrueMask or None
+        It is outlined too, and Dice's coefficient is given for each method.
 
     Returns
     -------
-    bytes, HTML in UTF-8
+    Example
     """
+    thumbnails = [_make_thumbnail(rgb, f"{file}: the image", "Image")]
+    if truth is not None:
+        outlined = draw_outline(rgb, truth.cell, EXAMPLE_PX)
+        thumbnails.append(_make_thumbnail(outlined, f"{file}: true mask", "True mask"))
+    for method, mask in segment_cell(rgb).items():
+        caption = f"{METHODS[method]}: {100 * measure_area_share(mask, rgb):.1f} %"
+        if truth is not None:
+            nucleus_score = "" if truth.nucleus is None else f"nucleus {dice(mask, truth.nucleus):.2f}, "
+            caption += f"; Dice {nucleus_score}cell {dice(mask, truth.cell):.2f}"
+        outlined = draw_outline(rgb, mask, EXAMPLE_PX)
+        thumbnails.append(_make_thumbnail(outlined, f"{file}: {METHODS[method]}", caption))
+    return Example(file, label, tuple(thumbnails))
+
+
+def _make_thumbnail(rgb: np.ndarray, name: str, caption: str) -> Thumbnail:
+    return Thumbnail(encode_jpeg(fit_inside(rgb, EXAMPLE_PX, EXAMPLE_PX)[0], 85), name, caption)
+
+
+def build_exploration_document(content: Exploration) -> Document:
+    """Build the report on a labelled set."""
     n_read = len(content.levels.records)
     sampled = (
         f"all {n_read:,} images"
@@ -107,174 +150,172 @@ def render_exploration_html(content: Exploration) -> bytes:
         else f"a random sample of {n_read:,} of {len(content.table):,} images, spread evenly over the classes "
         f"(seed {content.seed})"
     )
-    return html_page.page(
+    return Document(
         f"Images in {content.name}",
-        f"Counts, sizes and formats are of all images, read from their headers. Gray levels, pictures and areas are of "
-        f"{sampled}. Made by Bloodcell; not a medical device.",
+        "Counts, sizes and formats are of all images, read from their headers. Gray levels, example images and areas are"
+        f" of {sampled}. Made by Bloodcell. For research and teaching. Not a medical device.",
         [
-            ("What was found", _render_overview(content)),
-            ("Classes", _render_classes(content)),
-            ("Sizes and formats", _render_sizes(content)),
-            ("Pictures", _render_images(content)),
-            ("Gray levels", _render_gray_levels(content, sampled)),
-            ("Segmentation", _render_segmentation(content)),
+            Section("Overview", _build_overview(content)),
+            Section("Classes", _build_classes(content)),
+            Section("Sizes and formats", _build_sizes(content)),
+            Section("Example images", _build_images(content)),
+            Section("Gray levels", _build_gray_levels(content, sampled)),
+            Section("Segmentation", _build_segmentation(content)),
         ],
+        footer=f"Images in {content.name}",
     )
 
 
-def _render_overview(content: Exploration) -> list[str]:
+def _build_overview(content: Exploration) -> list[Block]:
     table = content.table
-    problems = [(row.file, row.problem) for row in table.itertuples() if row.problem]
-    problems = sorted({*problems, *content.unlisted, *content.levels.problems, *content.comparison.problems})
-    parts = [
-        html_page.facts(
+    n_images, n_classes, n_examined = len(table), table["label"].nunique(), len(content.levels.records)
+    listed = [(row.file, row.problem) for row in table.itertuples() if row.problem]
+    problems = sorted({*listed, *content.unlisted, *content.levels.problems, *content.comparison.problems})
+    blocks: list[Block] = [
+        Facts(
             [
-                (f"{len(table):,}", _choose_plural(len(table), "image")),
-                (f"{table['label'].nunique()}", _choose_plural(table["label"].nunique(), "class", "classes")),
-                (f"{len(content.levels.records):,}", "looked at closely"),
+                (f"{n_images:,}", "image" if n_images == 1 else "images"),
+                (f"{n_classes:,}", "class" if n_classes == 1 else "classes"),
+                (f"{n_examined:,}", "examined closely"),
                 (f"{content.n_masks:,}", "with a true mask"),
-                (f"{len(problems):,}", _choose_plural(len(problems), "problem")),
+                (f"{len(problems):,}", "problem" if len(problems) == 1 else "problems"),
             ]
         )
     ]
-    if problems:
-        parts.append(html_page.heading("Problems"))
-        parts.append(html_page.table(["File", "What is wrong"], problems[:MAX_PROBLEMS], n_text=2))
-        if len(problems) > MAX_PROBLEMS:
-            parts.append(html_page.paragraph(f"And {len(problems) - MAX_PROBLEMS:,} more.", note=True))
-        parts.append(
-            html_page.paragraph("Damage behind the header is seen only in images looked at closely.", note=True)
-        )
-    else:
-        unseen = " Of images not looked at closely only the header was read, so damage behind it would not show."
-        parts.append(html_page.paragraph("No problem was seen." + unseen * (len(content.levels.records) < len(table))))
-    return parts
+    if not problems:
+        unseen = " Of the images not examined closely only the header was read, so damage behind it would not show."
+        return [*blocks, Paragraph("No problem was found." + unseen * (n_examined < n_images))]
+    blocks += [Heading("Problems"), Table(("File", "Problem"), problems[:MAX_PROBLEMS], n_text=2)]
+    if len(problems) > MAX_PROBLEMS:
+        blocks.append(Paragraph(f"And {len(problems) - MAX_PROBLEMS:,} more.", is_note=True))
+    note = "Damage behind the header is found only in images that were examined closely."
+    return [*blocks, Paragraph(note, is_note=True)]
 
 
-def _render_classes(content: Exploration) -> list[str]:
+def _build_classes(content: Exploration) -> list[Block]:
     counts = content.table["label"].value_counts().sort_index()
-    parts = [
-        html_page.chart(dataset.plot_class_balance({str(name): int(n) for name, n in counts.items()}), "class-balance")
-    ]
+    by_class = {str(name): int(n) for name, n in counts.items()}
+    blocks: list[Block] = [Chart("class-balance", partial(dataset.plot_class_balance, by_class))]
     if len(counts) > 1:
         ratio = counts.max() / counts.min()
         balance = f"The largest class has {ratio:.1f} times as many images as the smallest."
-        parts.append(html_page.paragraph(balance if ratio >= 1.1 else "All classes have about as many images."))
-    small = [theme.format_label(str(name)) for name, n in counts.items() if n < SMALL_CLASS]
+        blocks.append(Paragraph(balance if ratio >= 1.1 else "All classes have about the same number of images."))
+    small = [theme.format_label(name) for name, n in by_class.items() if n < SMALL_CLASS]
     if small:
-        parts.append(html_page.paragraph(f"Fewer than {SMALL_CLASS} images: {', '.join(small)}."))
-    note = "Images are counted as they are: copies of one cell, turned or flipped, count each."
-    return [*parts, html_page.paragraph(note, note=True)]
+        blocks.append(Paragraph(f"Fewer than {SMALL_CLASS} images: {', '.join(small)}."))
+    note = "Every image counts, and so do copies of one cell that were rotated or flipped."
+    return [*blocks, Paragraph(note, is_note=True)]
 
 
-def _render_sizes(content: Exploration) -> list[str]:
+def _build_sizes(content: Exploration) -> list[Block]:
     known = content.table[content.table["format"] != ""]
     sizes = known.groupby(["width_px", "height_px"]).size()
-    kinds = known["format"].value_counts()
-    parts = []
-    if len(kinds) == 1 and len(known) == len(content.table):
-        parts.append(html_page.paragraph(f"All files are {kinds.index[0]}."))
+    formats = known["format"].value_counts()
+    blocks: list[Block] = []
+    if len(formats) == 1 and len(known) == len(content.table):
+        blocks.append(Paragraph(f"All files are {formats.index[0]}."))
     else:
-        parts.append(html_page.chart(dataset.plot_formats(content.table), "formats"))
+        blocks.append(Chart("formats", partial(dataset.plot_formats, content.table)))
     if len(sizes) == 1:
         width, height = sizes.index[0]
-        parts.append(
-            html_page.paragraph(f"All images that can be read are {width} × {height} pixels (width × height).")
-        )
+        blocks.append(Paragraph(f"All readable images are {width} × {height} pixels (width × height)."))
     elif len(sizes):
-        parts.append(html_page.chart(dataset.plot_image_sizes(content.table), "image-sizes"))
-    return parts
+        blocks.append(Chart("image-sizes", partial(dataset.plot_image_sizes, content.table)))
+    return blocks
 
 
-def _render_images(content: Exploration) -> list[str]:
-    parts = [html_page.paragraph(f"Up to {N_PER_CLASS} of each class, drawn at random, in colour and in gray.")]
-    for label in sorted({one.label for one in content.tiles}):
-        tiles = [one for one in content.tiles if one.label == label]
-        parts.append(html_page.heading(theme.format_label(label)))
-        parts.append(html_page.image_row([(one.colour, one.file, "") for one in tiles], N_PER_CLASS))
-        parts.append(html_page.image_row([(one.gray, f"{one.file}, gray", "") for one in tiles], N_PER_CLASS))
-    return parts
+def _build_images(content: Exploration) -> list[Block]:
+    blocks: list[Block] = [Paragraph(f"Up to {N_PER_CLASS} random images of each class, in colour and in gray.")]
+    for label in sorted({tile.label for tile in content.tiles}):
+        tiles = [tile for tile in content.tiles if tile.label == label]
+        blocks.append(Heading(theme.format_label(label)))
+        blocks.append(Images([Thumbnail(tile.colour, tile.file) for tile in tiles], N_PER_CLASS))
+        blocks.append(Images([Thumbnail(tile.gray, f"{tile.file}, gray") for tile in tiles], N_PER_CLASS))
+    return blocks
 
 
-def _render_gray_levels(content: Exploration, sampled: str) -> list[str]:
-    images, labels = content.levels.levels, content.levels.labels
+def _build_gray_levels(content: Exploration, sampled: str) -> list[Block]:
+    images, labels, records = content.levels.levels, content.levels.labels, content.levels.records
     statistics = summarise_levels_by_class(images, labels)
-    shown = {one.file for one in content.tiles}
-    rows = [row for row, record in enumerate(content.levels.records) if record.file in shown]
-    single = gray_levels.plot_images_by_class(
-        [images[row] for row in rows], [labels[row] for row in rows], [content.levels.records[row].file for row in rows]
+    shown = {tile.file for tile in content.tiles}
+    rows = [row for row, record in enumerate(records) if record.file in shown]
+    plot_shown = partial(
+        gray_levels.plot_images_by_class,
+        [images[row] for row in rows],
+        [labels[row] for row in rows],
+        [records[row].file for row in rows],
     )
-    cells = [
+    rows_by_class: list[list[str | int]] = [
         [
             theme.format_label(name),
-            f"{one.n_images:,}",
-            f"{one.mean @ np.arange(256):.1f}",
-            f"{one.otsu:.0f}",
-            f"{100 * one.border_share:.1f} %",
-            f"{one.n_black:,}",
+            each.n_images,
+            f"{each.mean @ np.arange(256):.1f}",
+            f"{each.otsu:.0f}",
+            f"{100 * each.border_share:.1f} %",
+            int(each.n_black),
         ]
-        for name, one in statistics.items()
+        for name, each in statistics.items()
     ]
-    header = ["Class", "Images", "Mean gray level", "Otsu (median)", "Black border", "Black throughout"]
+    header = ("Class", "Images", "Mean gray level", "Otsu's threshold (median)", "Black border", "All black")
     return [
-        html_page.paragraph(
-            f"Of {sampled}. Every image counts alike, whatever its size. Black borders, as rotation leaves them, are "
-            "left out of the curves and counted in the table. Dashed and dotted lines are the thresholds 150 (target "
-            "cell), 180 (cells) and 200 (background): pixels at or below count as dark."
+        Paragraph(
+            f"Of {sampled}. Every image has the same weight, whatever its size. Black borders, as rotation leaves them,"
+            " are left out of the curves; the table gives their share. Dashed and dotted lines are the thresholds 150"
+            " (target cell), 180 (cells) and 200 (background): pixels at or below a threshold count as dark."
         ),
-        html_page.chart(gray_levels.plot_classes_overlaid(statistics), "gray-levels-overlaid"),
-        html_page.table(header, cells),
-        html_page.chart(gray_levels.plot_class_means(statistics), "gray-levels-by-class"),
-        html_page.chart(single, "gray-levels-of-images"),
-        html_page.paragraph("The single images are those shown above.", note=True),
+        Chart("gray-levels-overlaid", partial(gray_levels.plot_classes_overlaid, statistics)),
+        Table(header, rows_by_class),
+        Chart("gray-levels-by-class", partial(gray_levels.plot_class_means, statistics)),
+        Chart("gray-levels-of-images", plot_shown),
+        Paragraph("The single images are the example images above.", is_note=True),
     ]
 
 
-def _render_segmentation(content: Exploration) -> list[str]:
+def _build_segmentation(content: Exploration) -> list[Block]:
     comparison = content.comparison
-    table = comparison.table
     has_masks = comparison.n_masks > 0
     truth = (
-        f"{comparison.n_masks:,} of them have a true mask. "
-        "Dice's coefficient is 1 where a method marks just what the mask marks, and 0 where they share nothing."
+        f"Images with a true mask: {comparison.n_masks:,}. Dice's coefficient is 1 where a method marks exactly what the"
+        " mask marks, and 0 where they share nothing."
         if has_masks
-        else "There is no true mask beside the images, so areas are compared, and no method can be called right."
+        else "No image has a true mask, so only areas are compared, and no method can be called correct."
     )
-    parts = [
-        html_page.paragraph(f"{comparison.n_images:,} images, each cut by {len(METHODS)} methods. {truth}"),
-        html_page.paragraph(
-            "Otsu's threshold is set anew for each image. Green less blue is where green light is absorbed more than "
-            "blue: nuclei. The sum of densities is all that is stained. The finder is the one that finds cells on the "
-            "page Classify.",
-            note=True,
+    blocks: list[Block] = [
+        Paragraph(f"{format_count(comparison.n_images, 'image')}, segmented by {len(METHODS)} methods. {truth}"),
+        Paragraph(
+            "Otsu's threshold is computed for each image. Green minus blue density marks what absorbs green light more"
+            " than blue: nuclei. The sum of densities marks all that is stained. The finder is the one that finds cells"
+            " on the page Classify.",
+            is_note=True,
         ),
+        _build_methods_table(comparison, has_masks),
     ]
-    header = ["Method", "Area, median", "Quartiles"]
-    header += ["Dice, nucleus (mean)", "Dice, whole cell (mean)"] if has_masks else []
-    rows = []
-    for method, one in summarise_methods(table).iterrows():
-        row = [METHODS[str(method)], f"{100 * one['area_median']:.1f} %"]
-        row.append(f"{100 * one['area_low']:.1f} to {100 * one['area_high']:.1f} %")
-        row += [_format_score(one["dice_nucleus"]), _format_score(one["dice_cell"])] if has_masks else []
-        rows.append(row)
-    parts.append(html_page.table(header, rows))
     if has_masks:
-        parts.append(html_page.chart(segmentation.plot_dice(table), "dice"))
-    parts.append(html_page.chart(segmentation.plot_areas(table, by_class=True), "areas"))
+        blocks.append(Chart("dice", partial(segmentation.plot_dice, comparison.table)))
+    blocks.append(Chart("areas", partial(segmentation.plot_areas, comparison.table, by_class=True)))
     if content.examples:
-        parts.append(html_page.paragraph("One picture of each class, with the outline of what each method marks."))
-    for one in content.examples:
-        parts.append(html_page.heading(theme.format_label(one.label)))
-        parts.append(html_page.image_row(one.images, len(METHODS) + 1 + has_masks))
+        blocks.append(Paragraph("One image of each class, with the outline of what each method marks."))
+    for example in content.examples:
+        blocks.append(Heading(theme.format_label(example.label)))
+        blocks.append(Images(example.thumbnails, len(METHODS) + 1 + has_masks))
     n_classes = content.table["label"].nunique()
     if len(content.examples) < n_classes:
-        parts.append(html_page.paragraph(f"{len(content.examples)} of {n_classes} classes are shown.", note=True))
-    return parts
+        note = f"{len(content.examples)} of {format_count(n_classes, 'class', 'classes')} shown."
+        blocks.append(Paragraph(note, is_note=True))
+    return blocks
+
+
+def _build_methods_table(comparison: Comparison, has_masks: bool) -> Table:
+    header = ["Method", "Median area", "Interquartile range"]
+    header += ["Dice, nucleus (mean)", "Dice, whole cell (mean)"] if has_masks else []
+    rows = []
+    for method, means in summarise_methods(comparison.table).iterrows():
+        row = [METHODS[str(method)], f"{100 * means['area_median']:.1f} %"]
+        row.append(f"{100 * means['area_low']:.1f} to {100 * means['area_high']:.1f} %")
+        row += [_format_score(means["dice_nucleus"]), _format_score(means["dice_cell"])] if has_masks else []
+        rows.append(row)
+    return Table(header, rows)
 
 
 def _format_score(value: float) -> str:
     return "none" if np.isnan(value) else f"{value:.3f}"
-
-
-def _choose_plural(number: int, one: str, many: str = "") -> str:
-    return one if number == 1 else many or f"{one}s"

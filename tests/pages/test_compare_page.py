@@ -60,8 +60,8 @@ def test_board_and_verdict(app, two):
     a, b = (read_evaluation(get_evaluation(name, settings).folder).prediction_table for name in names)
     right = {"tiny": (a["label"] == a["prediction"]).to_numpy(), "pixel": (b["label"] == b["prediction"]).to_numpy()}
     second, first = tests["Compared"].iloc[0].split(" against ")
-    assert tests["Only the first right"].iloc[0] == int((right[first] & ~right[second]).sum())
-    assert tests["Only the second right"].iloc[0] == int((right[second] & ~right[first]).sum())
+    assert tests["Only the first correct"].iloc[0] == int((right[first] & ~right[second]).sum())
+    assert tests["Only the second correct"].iloc[0] == int((right[second] & ~right[first]).sum())
 
 
 def test_leaks_stand_first(app, two):

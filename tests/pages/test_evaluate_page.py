@@ -200,9 +200,7 @@ def test_a_dataset_that_was_removed(app, dataset, kept):
 
 def test_reports_are_made_by_a_click_alone(app, queue, dataset, kept, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "bloodcell.ui.evaluate.report_download.render_evaluation_html", None
-        )  # would fail if it were called
+        patch.setattr("bloodcell.ui.evaluate.report_download._build_document", None)  # would fail if it were called
         opened(app)
     assert {one.label for one in app.get("download_button")} >= {"Report (HTML)", "Report (PDF)"}
     folder = get_evaluation(kept, queue.settings).folder

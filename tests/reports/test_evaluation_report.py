@@ -13,9 +13,9 @@ from bloodcell.evaluation.leak_check import LeakSummary
 from bloodcell.evaluation.protocol import EvaluationProtocol
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.reports import evaluation_words as words
-from bloodcell.reports.evaluation_pdf import render_evaluation_pdf
-from bloodcell.reports.evaluation_report import EvaluationContent, render_evaluation_html
-from bloodcell.reports.pdf_page import lacks_letters, make_printable
+from bloodcell.reports.evaluation_report import EvaluationContent, build_evaluation_document
+from bloodcell.reports.html_writer import write_html
+from bloodcell.reports.pdf_writer import lacks_letters, make_printable, write_pdf
 from tests.cli.datasets.test_explore import Tags
 from tests.evaluation.made import made_evaluation
 
@@ -39,6 +39,14 @@ def judged(evaluation, n=3, jpeg=JPEG, problem=""):
     return EvaluationContent(evaluation, WrongPredictions(len(table), wrong, problem))
 
 
+def render_evaluation_html(content):
+    return write_html(build_evaluation_document(content))
+
+
+def render_evaluation_pdf(content):
+    return write_pdf(build_evaluation_document(content))
+
+
 def n_pages(pdf):
     assert pdf.startswith(b"%PDF-")
     assert pdf.rstrip().endswith(b"%%EOF")
@@ -49,7 +57,7 @@ def n_pages(pdf):
 def test_leaks_stand_before_any_figure(leak, box):
     text = render_evaluation_html(judged(made_evaluation(leak=leak))).decode()
     body = text[text.index("<body>") :]
-    assert body.index(html.escape(leak.describe()[0])) < body.index("right, classes equal")
+    assert body.index(html.escape(leak.describe()[0])) < body.index("balanced accuracy")
     boxes = re.findall(r'<p class="(warning[ a-z]*)"', body)
     assert boxes == ([box] if box else [])
 
@@ -113,9 +121,9 @@ def test_many_classes_all_right_and_nothing_answered(write):
 
 
 def test_missing_pictures_are_said_and_the_answers_listed():
-    found = judged(made_evaluation(), jpeg=b"", problem="The pictures are left out: the dataset is gone.")
+    found = judged(made_evaluation(), jpeg=b"", problem="The images cannot be shown: the dataset is gone.")
     text = render_evaluation_html(found).decode()
-    assert "The pictures are left out: the dataset is gone." in text
+    assert "The images cannot be shown: the dataset is gone." in text
     assert "<img" not in text[text.index("<body>") :]
     for one in found.wrong.most_confident:
         assert f"<td>{one.file}</td><td>{words.describe_wrong_prediction(one)}</td>" in text
@@ -148,7 +156,7 @@ def test_an_evaluation_of_an_earlier_version():
     del stored["leak"]
     found = replace(found, protocol=EvaluationProtocol.from_dict(stored))
     assert found.protocol.to_dict() == stored
-    with pytest.raises(RunError, match="earlier version of Bloodcell \\(it lacks leak\\)"):
+    with pytest.raises(RunError, match="earlier version of Bloodcell and lacks leak"):
         judged(found)
 
 

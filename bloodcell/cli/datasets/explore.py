@@ -25,10 +25,11 @@ from bloodcell.reports.explore_report import (
     Example,
     Exploration,
     Tile,
+    build_exploration_document,
     make_example,
     make_tile,
-    render_exploration_html,
 )
+from bloodcell.reports.html_writer import write_html
 from bloodcell.reports.numbers import format_count
 
 SAMPLE_IMAGES = 600
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     report = Exploration(
         opened.name, table, n_sample, args.seed, levels, comparison, tiles, examples, len(mask_by_image), unlisted
     )
-    write_output(out, render_exploration_html(report))
+    write_output(out, write_html(build_exploration_document(report)))
     classes = format_count(table["label"].nunique(), "class", "classes")
     print_info(f"{format_count(len(records), 'image')}, {classes}, {format_count(len(mask_by_image), 'true mask')}")
     print_info(f"  examined closely: {len(levels.records)}")

@@ -30,7 +30,8 @@ from bloodcell.evaluation.leaderboard import build_leaderboard
 from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.evaluation.predict import match_records_to_classes
 from bloodcell.model_store.library import ModelInfo
-from bloodcell.reports.compare_report import MAX_DISAGREEMENTS, ModelComparison, render_comparison_html
+from bloodcell.reports.compare_report import MAX_DISAGREEMENTS, ModelComparison, build_comparison_document
+from bloodcell.reports.html_writer import write_html
 from bloodcell.reports.numbers import format_count
 
 DETAILS = (
@@ -102,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
         out / "comparison.json",
         (json.dumps([comparison.to_dict() for comparison in comparisons], indent=2) + "\n").encode(),
     )
-    page = render_comparison_html(ModelComparison(board, evaluations, comparisons, len(differ), crops, problem))
+    content = ModelComparison(board, evaluations, comparisons, len(differ), crops, problem)
+    page = write_html(build_comparison_document(content))
     write_output(out / "compare.html", page)
     for found in evaluations:
         leak = found.protocol.leak

@@ -9,10 +9,11 @@ from bloodcell.core.settings import Settings, load_settings
 from bloodcell.evaluation.confident_errors import collect_wrong_predictions
 from bloodcell.evaluation.evaluation_folder import EVALUATION_FILE, read_evaluation
 from bloodcell.evaluation.library import get_evaluation
-from bloodcell.reports.evaluation_pdf import render_evaluation_pdf
-from bloodcell.reports.evaluation_report import EvaluationContent, render_evaluation_html
+from bloodcell.reports.evaluation_report import EvaluationContent, build_evaluation_document
+from bloodcell.reports.html_writer import write_html
+from bloodcell.reports.pdf_writer import write_pdf
 
-_WRITERS = {".html": render_evaluation_html, ".pdf": render_evaluation_pdf}
+_WRITERS = {".html": write_html, ".pdf": write_pdf}
 
 
 DETAILS = (
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings()
     evaluation = read_evaluation(_find_folder(args.dir, settings))
     found = EvaluationContent(evaluation, collect_wrong_predictions(evaluation, settings))
-    write_output(out, _WRITERS[out.suffix.lower()](found))
+    write_output(out, _WRITERS[out.suffix.lower()](build_evaluation_document(found)))
     if found.wrong.problem:
         print_info(to_printable(found.wrong.problem))
     print_info(f"written to {out}")

@@ -96,8 +96,8 @@ def percentile_interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, 
     Examples
     --------
     >>> import numpy as np
-    >>> percentile_interval(np.arange(101.0), level=0.9)
-    (5.0, 95.0)
+    >>> percentile_interval(np.array([1.0, 2.0, 3.0, np.nan]), level=0.5)
+    (1.5, 2.5)
     """
     draws = draws[~np.isnan(draws)]
     if len(draws) == 0:

@@ -9,7 +9,7 @@ from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.confident_errors import collect_wrong_predictions
 from bloodcell.evaluation.evaluation_folder import read_evaluation
 from bloodcell.evaluation.library import EvaluationInfo
-from bloodcell.reports.evaluation_report import EvaluationContent, render_evaluation_html
+from bloodcell.reports.document import Document
 
 
 def offer(info: EvaluationInfo) -> None:
@@ -29,16 +29,22 @@ def offer(info: EvaluationInfo) -> None:
 
 def render_html(folder: Path) -> bytes:
     """Render the report as HTML from the saved evaluation; RunError where that is gone."""
-    return render_evaluation_html(_read_report_input(folder))
+    from bloodcell.reports.html_writer import write_html
+
+    return write_html(_build_document(folder))
 
 
 def render_pdf(folder: Path) -> bytes:
     """Render the report as PDF from the saved evaluation; RunError where that is gone."""
-    from bloodcell.reports.evaluation_pdf import render_evaluation_pdf  # loads reportlab, which most visits do not need
+    from bloodcell.reports.pdf_writer import write_pdf
 
-    return render_evaluation_pdf(_read_report_input(folder))
+    return write_pdf(_build_document(folder))
 
 
-def _read_report_input(folder: Path) -> EvaluationContent:
+def _build_document(folder: Path) -> Document:
+    # Loads reportlab, which most visits of the page do not need.
+    from bloodcell.reports.evaluation_report import EvaluationContent, build_evaluation_document
+
     evaluation = read_evaluation(folder)
-    return EvaluationContent(evaluation, collect_wrong_predictions(evaluation, load_settings()))
+    wrong = collect_wrong_predictions(evaluation, load_settings())
+    return build_evaluation_document(EvaluationContent(evaluation, wrong))
