@@ -22,11 +22,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench_page import find_chromium, measure_page
+from measure_tests import render_section, replace_section
+from measurements import DATA, PROJECT, RESULTS_DIR
 
 from bloodcell.jobs.runners.spawn import WORKER_ENVIRONMENT
 
-PROJECT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("BLOODCELL_DATA") or PROJECT.parent / "shared" / "data")
 REPORT = PROJECT / "docs" / "benchmarks.md"
 PACKAGES = ("streamlit", "onnxruntime", "opencv-python-headless", "numpy", "keras", "tensorflow-cpu")
 SEED = 0
@@ -308,7 +308,8 @@ def write_report(samples: Samples, options: argparse.Namespace, n_images: int, l
     lines += ["", "## All measurements", "", "| what | measured |", "|---|---|"]
     lines += [f"| {what} | {format_spread(samples, figure, unit)} |" for what, figure, unit in ROWS]
     lines += ["", *NOTES, ""]
-    return "\n".join(lines)
+    report, times = "\n".join(lines), RESULTS_DIR / "test_times.json"
+    return replace_section(report, render_section(json.loads(times.read_text()))) if times.exists() else report
 
 
 def format_spread(samples: Samples, figure: str, unit: str) -> str:
