@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.datasets.copies.groups import group_images
-from bloodcell.datasets.copies.groups_file import encode_groups_csv
+from bloodcell.datasets.copies.known_groups import encode_groups_csv
 from bloodcell.datasets.copies.leaks import ImageSet, find_leaks
 from bloodcell.datasets.copies.matching import Likeness
 from bloodcell.datasets.labels.listing import list_sorted_records
@@ -147,7 +147,7 @@ def measure_leaks(options: argparse.Namespace) -> dict[str, Any]:
         report = find_leaks(sets, lambda done, _: bar.update(done - bar.n))
     cost = measure_cost(*begun)
     if options.csv:
-        (options.csv / "leaks.csv").write_bytes(report.csv())
+        (options.csv / "leaks.csv").write_bytes(report.encode_csv())
     shown = report.pick_clearest_pairs()
     if options.sheets:
         images = [[sets[report.set_of[i]].source.read(report.records[i].file) for i in (p.a, p.b)] for p in shown]

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.labels.layouts import normalise_label
+from bloodcell.datasets.labels.records import normalise_label
 from bloodcell.evaluation.evaluation_folder import Evaluation
 from bloodcell.evaluation.metrics.bootstrap import N_DRAWS, percentile_interval, resample_statistic
 from bloodcell.evaluation.metrics.class_metrics import compute_class_metrics, count_confusions_by_group

@@ -9,8 +9,7 @@ import numpy as np
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.progress import OnProgress
-from bloodcell.datasets.labels.layouts import normalise_label
-from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.labels.records import Record, normalise_label
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
 from bloodcell.inference.engine import Engine

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bloodcell.core.errors import ExplainError, ImageError
-from bloodcell.datasets.labels.layouts import normalise_label
-from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.labels.records import Record, normalise_label
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.imaging.find import find_white_cells

@@ -1,4 +1,4 @@
-"""Vary crops and pictures of cells as microscopes, stains and slides do: turn, mirror, shift, zoom, stain, focus, noise."""
+"""Augment crops and images of cells as microscopes, stains and slides vary: rotation, shift, zoom, stain, focus, noise."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, get_args
@@ -17,20 +17,33 @@ FILLS: Final = get_args(Fill)
 
 @dataclass(frozen=True)
 class Augmentation(Spec):
-    """How far augmentation may go; what is 0 or false is left out.
+    """How strong augmentation may be; what is 0 or false is left out.
 
-    zoom : largest change of size (log scale, uniform)
-    shift : largest shift, as a share of the side
-    stain : standard deviation of the stain strength per channel (log scale)
-    mixing : standard deviation of the channels' mixing into each other
-    blur : chance of a blurred crop, and half of it the chance of a noisy one
-    cut : chance that the picture ends beside the cell
-    turn_deg : largest angle, uniform to both sides; 180 for any
-    mirror : whether half of the crops are mirrored
-    light : standard deviation of the lamp per channel, in levels
-    contrast : largest change of contrast about the mean level (log scale, uniform)
-    fill : what comes into corners that turning leaves empty: "background" (clear glass) or "reflect" (the picture
-        mirrored at its edge, as Keras' layers do)
+    Attributes
+    ----------
+    zoom : float, default 0.18
+        Largest change of size (log scale, uniform).
+    shift : float, default 0.06
+        Largest shift, as a share of the side, 0 to 0.5.
+    stain : float, default 0.15
+        Standard deviation of the stain strength per channel (log scale).
+    mixing : float, default 0.03
+        Standard deviation of how much the channels mix into each other.
+    blur : float, default 0.3
+        Probability of a blurred crop; that of a noisy crop is half of it.
+    cut : float, default 0.25
+        Probability that the image ends beside the cell.
+    turn_deg : float, default 180.0
+        Largest rotation, uniform in both directions; 180 for any.
+    mirror : bool, default True
+        Whether half of the crops are flipped.
+    light : float, default 4.0
+        Standard deviation of the brightness of the lamp per channel, in levels.
+    contrast : float, default 0.0
+        Largest change of contrast about the mean level (log scale, uniform).
+    fill : {"background", "reflect"}, default "background"
+        What fills the corners that rotation leaves empty: clear glass, or the image mirrored at its edge, as Keras'
+        layers do.
     """
 
     zoom: float = 0.18
@@ -62,19 +75,21 @@ NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, turn_deg=0, mirror=False, light
 def augment_crop(
     wide: np.ndarray, height_px: int, width_px: int, augmentation: Augmentation, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw one variation of a cell.
+    """Draw one augmented crop of a cell.
 
     Parameters
     ----------
-    wide : uint8 array of shape (H, W, 3), pixels of the size they shall have in the result; a crop is best larger
-        than the result, so that turning leaves no empty corners, and balanced to `BACKGROUND_LEVEL`
-    height_px, width_px : int, sides of the result
-    variation : Variation
-    rng : numpy Generator
+    wide : ndarray of uint8, shape (H, W, 3)
+        A crop whose pixels have the size they shall have in the result. It is best larger than the result, so that
+        rotation leaves no empty corners, and balanced to `BACKGROUND_LEVEL`.
+    height_px, width_px : int
+        Sides of the result.
+    augmentation : Augmentation
+    rng : numpy.random.Generator
 
     Returns
     -------
-    uint8 array of shape (height_px, width_px, 3)
+    ndarray of uint8, shape (height_px, width_px, 3)
     """
     augmented = _turn(wide, height_px, width_px, augmentation, rng)
     if augmentation.stain > 0 or augmentation.light > 0:
@@ -105,7 +120,7 @@ def _change_contrast(crop: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _end_image(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Fill one or two sides as `crop_cell` does where a picture ends, at most a quarter of the crop deep."""
+    """Fill one or two sides, at most a quarter of the crop deep, as `crop_cell` does where an image ends."""
     for _ in range(rng.integers(1, 3)):
         depth = int(rng.integers(1, min(crop.shape[:2]) // 4))
         crop = np.ascontiguousarray(np.rot90(crop, turns := int(rng.integers(4)))).copy()
@@ -138,17 +153,20 @@ def _turn(
 
 
 def build_stain_table(strength: np.ndarray, lamp: np.ndarray) -> np.ndarray:
-    """Look-up table that stains stronger or weaker per channel and changes the lamp.
+    """Build a look-up table that strengthens or weakens the stain of each channel and changes the lamp.
 
     Parameters
     ----------
-    strength : float array of shape (3,), log of the factor on the optical density; 0 changes nothing
-    lamp : float array of shape (3,), levels added to the background
+    strength : ndarray of float, shape (3,)
+        Logarithm of the factor on the optical density; 0 changes nothing.
+    lamp : ndarray of float, shape (3,)
+        Levels added to the background.
 
     Returns
     -------
-    uint8 array of shape (1, 256, 3), for cv2.LUT
+    ndarray of uint8, shape (1, 256, 3)
+        For cv2.LUT.
     """
     levels = np.arange(256, dtype=np.float32)[:, None] / BACKGROUND_LEVEL
     stained = np.power(levels, np.exp(strength)[None]) * (BACKGROUND_LEVEL + lamp)[None]
-    return np.clip(stained + 0.5, 0, 255).astype(np.uint8)[None]
+    return np.asarray(np.clip(stained + 0.5, 0, 255).astype(np.uint8)[None])

@@ -4,7 +4,15 @@ from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    """Pixel box in the original image: rows top..bottom, columns left..right, end excluded."""
+    """Box in pixels of the original image.
+
+    Attributes
+    ----------
+    top, left : int
+        First row and first column.
+    bottom, right : int
+        Last row and last column plus one.
+    """
 
     top: int
     left: int
@@ -13,24 +21,33 @@ class Box(NamedTuple):
 
     @property
     def height(self) -> int:
+        """Number of rows."""
         return self.bottom - self.top
 
     @property
     def width(self) -> int:
+        """Number of columns."""
         return self.right - self.left
 
     @property
     def area_px(self) -> int:
+        """Number of pixels."""
         return self.height * self.width
 
     @property
     def centre(self) -> tuple[float, float]:
-        """(row, col) of the middle of the box."""
+        """Row and column of the middle of the box."""
         return (self.top + self.bottom) / 2, (self.left + self.right) / 2
 
 
 def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes; 0 where they do not touch."""
+    """Compute the intersection over union of two boxes; 0 if they do not touch.
+
+    Examples
+    --------
+    >>> iou(Box(0, 0, 10, 10), Box(0, 5, 10, 15))  # 50 px shared, 150 px in all
+    0.3333333333333333
+    """
     height = min(a.bottom, b.bottom) - max(a.top, b.top)
     width = min(a.right, b.right) - max(a.left, b.left)
     if height <= 0 or width <= 0:

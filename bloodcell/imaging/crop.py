@@ -1,4 +1,4 @@
-"""Cut one cell out of an image so that every cell is framed and lit alike, whatever the picture's size and lamp."""
+"""Cut one cell out of an image so that every cell is framed and lit alike, whatever the size and lighting of the image."""
 
 import cv2
 import numpy as np
@@ -19,33 +19,38 @@ def crop_cell(
     background_rgb: tuple[int, int, int] | None = None,
     width_px: int = 0,
 ) -> np.ndarray:
-    """Cut a square around a cell; what lies outside the picture is filled with the background colour.
+    """Cut a square around a cell and fill what lies outside the image with the background colour.
 
-    With `width_px` it is a rectangle of that shape: its shorter side is the square's, so the cell is as large in it as
-    in a square of that side, and the longer side shows more of what is beside it.
+    With `width_px` it is a rectangle: its shorter side is that of the square, so the cell is as large in it as in a
+    square of that side, and the longer side shows more of the cell's surroundings.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    box : Box of the cell
-    side_px : int, height of what comes back
-    context : float, shorter side of what is cut out, in units of the longer side of `box`
-    background_rgb : colour of the clear background; where given, each channel is scaled so that it becomes
-        `BACKGROUND_LEVEL` (von Kries' white balance), and black corners left by a rotation take that level
-    width_px : int, width of what comes back; 0 for `side_px`
+    rgb : ndarray of uint8, shape (H, W, 3)
+    box : Box
+        Box of the cell.
+    side_px : int
+        Height of the result.
+    context : float
+        Shorter side of the cut, in units of the longer side of `box`.
+    background_rgb : tuple of 3 int, optional
+        Colour of the clear background. Each channel is scaled so that it becomes `BACKGROUND_LEVEL` (von Kries' white
+        balance), and black corners left by a rotation take that level. Without it, the levels stay.
+    width_px : int, default 0
+        Width of the result; 0 for `side_px`.
 
     Returns
     -------
-    uint8 array of shape (side_px, width_px, 3)
+    ndarray of uint8, shape (side_px, width_px, 3)
 
     Raises
     ------
     ImageError
-        If the box is empty or lies outside the picture.
+        If the box is empty or lies outside the image.
     """
     height, width = rgb.shape[:2]
     if box.height <= 0 or box.width <= 0 or box.top >= height or box.left >= width or box.bottom <= 0 or box.right <= 0:
-        raise ImageError(f"A box must lie in the picture of {height}x{width} px. Received: {tuple(box)}.")
+        raise ImageError(f"A box must lie in the image of {height} x {width} px. Received: {tuple(box)}.")
     row, col = box.centre
     width_px = width_px or side_px
     shorter_px = context * max(box.height, box.width)
@@ -70,21 +75,23 @@ def crop_cell(
 
 
 def resize_image(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
-    """Resize a picture, whatever its shape, with its own levels, as published networks take it.
+    """Resize an image without regard to its shape and with its own levels, as published networks expect it.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
+    height_px, width_px : int
+        Sides of the result.
 
     Returns
     -------
-    uint8 array of shape (height_px, width_px, 3)
+    ndarray of uint8, shape (height_px, width_px, 3)
     """
     return _resize(rgb, height_px, width_px)
 
 
 def crop_middle(wide: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
-    """The middle of crops, uint8 (..., H, W, 3) -> (..., height_px, width_px, 3)."""
+    """Cut out the middle of crops, uint8 (..., H, W, 3) -> (..., height_px, width_px, 3)."""
     top, left = (wide.shape[-3] - height_px) // 2, (wide.shape[-2] - width_px) // 2
     return wide[..., top : top + height_px, left : left + width_px, :]
 

@@ -12,17 +12,17 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from bloodcell.core.errors import ImageError
 from bloodcell.imaging import nuclei
 from bloodcell.imaging.boxes import Box
+from bloodcell.imaging.read import require_rgb
 from bloodcell.imaging.stain import Background, find_background, measure_optical_density
 
-# The search runs on a small copy: a field of 640x480 becomes 160x120, where a white cell spans 35-75 px.
+# The search runs on a small copy: a field of 640 x 480 px becomes 160 x 120, where a white cell spans 35-75 px.
 WORK_SIDE_PX = 160
-FULL_FIELD_SIDE_PX = 640  # a larger field is taken to show more cells, not larger ones
+FULL_FIELD_SIDE_PX = 640  # a larger field is assumed to show more cells, not larger ones
 MAX_WORK_SIDE_PX = 480
 
-CLOSE_UP_NUCLEUS_SHARE = 0.14  # a picture with this much nucleus shows one cell
+CLOSE_UP_NUCLEUS_SHARE = 0.14  # an image with this much nucleus shows one cell
 CLOSE_UP_RED_SHARE = 0.15  # so does one with less than this of stained matter away from the nuclei
 CYTOPLASM_LEVEL = 0.35  # of the nucleus threshold
 CYTOPLASM_OVER_RED = 1.3  # cytoplasm stands out from the field's red cells by this factor
@@ -38,10 +38,16 @@ MIN_BACKGROUND_SHARE = 0.05
 class Finding:
     """White cells of one image, and whether it can be a smear at all.
 
-    boxes : cells from top to bottom, then left to right
-    is_smear : False where there is no bright, even background
-    reason : plain words where `is_smear` is False, else ""
-    background_rgb : colour of the clear background, 0-255 per channel
+    Attributes
+    ----------
+    boxes : tuple of Box
+        Cells from top to bottom, then left to right.
+    is_smear : bool
+        False if there is no bright, even background.
+    reason : str
+        Why `is_smear` is False, in plain words, else "".
+    background_rgb : tuple of 3 int
+        Colour of the clear background, 0-255 per channel.
     """
 
     boxes: tuple[Box, ...]
@@ -51,11 +57,12 @@ class Finding:
 
 
 def find_white_cells(rgb: np.ndarray) -> Finding:
-    """Box each white cell of a stained smear.
+    """Find the box of each white cell of a stained smear.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3), any size; a field or a crop of one cell
+    rgb : ndarray of uint8, shape (H, W, 3)
+        Any size; a field or a crop of one cell.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def find_white_cells(rgb: np.ndarray) -> Finding:
     .. [1] Otsu (1979), IEEE Trans. SMC 9(1):62-66, doi:10.1109/TSMC.1979.4310076
     .. [2] Ruifrok & Johnston (2001), Anal. Quant. Cytol. Histol. 23:291-299 (stain densities)
     """
-    _require_image(rgb)
+    require_rgb(rgb)
     small, scale = _make_work_copy(rgb)
     background = find_background(small)
     reason = _explain_no_smear(background)
@@ -87,8 +94,12 @@ def find_white_cells(rgb: np.ndarray) -> Finding:
 class CellMasks(NamedTuple):
     """Pixels of the white cells of one image.
 
-    nucleus : bool (H, W)
-    cell : bool (H, W), nucleus and cytoplasm
+    Attributes
+    ----------
+    nucleus : ndarray of bool, shape (H, W)
+        Nuclei alone.
+    cell : ndarray of bool, shape (H, W)
+        Nuclei and cytoplasm.
     """
 
     nucleus: np.ndarray
@@ -96,26 +107,26 @@ class CellMasks(NamedTuple):
 
 
 def mask_white_cells(rgb: np.ndarray) -> CellMasks:
-    """Mark the pixels of the white cells that `find_white_cells` boxes.
+    """Mark the pixels of the white cells that `find_white_cells` finds.
 
-    The search runs on the same small copy, so the outlines are as fine as that copy is: a field of 640x480 pixels is
-    marked in steps of 4 pixels, smoothed.
+    The search runs on the same small copy, so the outlines are only as fine as that copy: a field of 640 x 480 pixels
+    is marked in steps of 4 pixels, smoothed.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
     CellMasks
-        All False where `find_white_cells` gives no box.
+        All False if `find_white_cells` finds no box.
 
     Raises
     ------
     ImageError
         If `rgb` is not uint8 with three channels, or empty.
     """
-    _require_image(rgb)
+    require_rgb(rgb)
     small, _ = _make_work_copy(rgb)
     background = find_background(small)
     if background is None or _explain_no_smear(background):
@@ -133,13 +144,8 @@ def _resize_mask(mask: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     return cv2.resize(mask.astype(np.float32), (width, height), interpolation=how) > 0.5
 
 
-def _require_image(rgb: np.ndarray) -> None:
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
-        raise ImageError(f"An image must be uint8 of shape (H, W, 3). Received: {rgb.dtype} {rgb.shape}.")
-
-
 def _make_work_copy(rgb: np.ndarray) -> tuple[np.ndarray, float]:
-    """The small copy that is searched, and its scale."""
+    """Return the small copy that is searched, and its scale."""
     height, width = rgb.shape[:2]
     scale = _compute_work_scale(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -147,13 +153,13 @@ def _make_work_copy(rgb: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _explain_no_smear(background: Background | None) -> str:
-    """Plain words for a picture that can be no smear, "" for one that can."""
+    """Return plain words for an image that cannot be a smear, "" for one that can."""
     if background is None:
         return "The image is almost black."
     if sum(background.rgb) / 3 < MIN_BACKGROUND_LEVEL:
-        return "There is no bright background as behind a smear."
+        return "It has no bright background, as a smear has."
     if background.share < MIN_BACKGROUND_SHARE:
-        return "There is no even background as behind a smear."
+        return "It has no even background, as a smear has."
     return ""
 
 
@@ -177,9 +183,16 @@ def _scale_box_back(box: Box, scale: float, height: int, width: int) -> Box:
 class _SearchResult(NamedTuple):
     """What the search finds on the small copy, before nuclei grow to cells.
 
-    nucleus : uint8 (h, w), 1 in what was cut as nucleus
-    labels, found : as `nuclei.label_nuclei` gives them
-    matter : uint8 (h, w), 1 where a pixel may be nucleus or cytoplasm
+    Attributes
+    ----------
+    nucleus : ndarray of uint8, shape (h, w)
+        1 in nuclei.
+    labels, found_nuclei
+        See `nuclei.label_nuclei`.
+    matter : ndarray of uint8, shape (h, w)
+        1 where a pixel may be nucleus or cytoplasm.
+    is_close_up : bool
+        Whether one cell fills the image.
     """
 
     nucleus: np.ndarray
@@ -211,6 +224,6 @@ def _search(small: np.ndarray, background: Background) -> _SearchResult:
 
 
 def _upper_quartile(values: np.ndarray) -> float:
-    """The value that a quarter exceed; np.percentile takes three times as long."""
+    """Return the value that a quarter exceed; np.percentile takes three times as long."""
     rank = (3 * len(values)) // 4
     return float(np.partition(values, rank)[rank])

@@ -1,4 +1,4 @@
-"""Grey levels of many images: one histogram each, and mean and spread over the images of a class."""
+"""Grey levels of many images: a histogram of each, and mean and spread over the images of a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,14 @@ from bloodcell.imaging.threshold import find_otsu_threshold_within
 class GrayLevels:
     """Grey levels of one image.
 
-    counts : int64 (256,), all pixels of each grey level
-    lit : int64 (256,), the same without the black borders of a rotation (see `stain.mask_lit_pixels`)
-    otsu : Otsu's threshold of the pixels outside the black borders; 0 where there are none
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (256,)
+        All pixels of each grey level.
+    lit : ndarray of int64, shape (256,)
+        The same without the black borders of a rotation (see `stain.mask_lit_pixels`).
+    otsu : int
+        Otsu's threshold of the pixels outside the black borders; 0 if there are none.
     """
 
     counts: np.ndarray
@@ -26,20 +31,28 @@ class GrayLevels:
 
     @property
     def border_share(self) -> float:
-        """Part of the pixels, 0 to 1, that is black border."""
+        """Share of the pixels, 0 to 1, that are black border."""
         return 1.0 - float(self.lit.sum()) / float(self.counts.sum())
 
 
 @dataclass(frozen=True)
 class LevelStatistics:
-    """Grey levels of several images, each image counting alike whatever its size.
+    """Grey levels of several images, each with the same weight whatever its size.
 
-    n_images : images that count
-    mean : float64 (256,), mean over the images of the share of pixels at each level; sums to 1 (0 if no image counts)
-    spread : float64 (256,), standard deviation of that share over the images, divisor n_images; 0 for one image
-    border_share : mean part of the pixels that is black border, over all images given
-    otsu : median of the images' Otsu thresholds; 0 if no image counts
-    n_black : images left out because they are black border throughout
+    Attributes
+    ----------
+    n_images : int
+        Images that count, which are not black throughout.
+    mean : ndarray of float64, shape (256,)
+        Mean over the images of the share of pixels at each level; sums to 1 (0 if no image counts).
+    spread : ndarray of float64, shape (256,)
+        Standard deviation of that share over the images, divisor `n_images`; 0 for one image.
+    border_share : float
+        Mean share of the pixels that are black border, over all images.
+    otsu : float
+        Median of the images' Otsu thresholds; 0 if no image counts.
+    n_black : int
+        Images left out because they are black border throughout.
     """
 
     n_images: int
@@ -55,7 +68,7 @@ def count_gray_levels(rgb: np.ndarray) -> GrayLevels:
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
@@ -73,19 +86,21 @@ def count_gray_levels(rgb: np.ndarray) -> GrayLevels:
 
 
 def summarise_levels(images: Sequence[GrayLevels], *, ignore_black: bool = True) -> LevelStatistics:
-    """Sum up the grey levels of several images.
+    """Summarise the grey levels of several images.
 
-    Each histogram is divided by its own sum first, so a large picture counts no more than a small one.
+    Each histogram is divided by its own sum first, so that a large image counts no more than a small one.
 
     Parameters
     ----------
-    images : one GrayLevels an image; may be empty
-    ignore_black : bool, leave out the black borders of rotations
+    images : sequence of GrayLevels
+        One for each image; may be empty.
+    ignore_black : bool, default True
+        Leave out the black borders of rotations.
 
     Returns
     -------
     LevelStatistics
-        NaN nowhere: with no image that counts, mean and spread are 0 throughout.
+        Without NaN: if no image counts, mean and spread are 0 throughout.
     """
     rows = np.array([image.lit if ignore_black else image.counts for image in images], np.float64).reshape(-1, 256)
     totals = rows.sum(axis=1)
@@ -101,16 +116,19 @@ def summarise_levels(images: Sequence[GrayLevels], *, ignore_black: bool = True)
 def summarise_levels_by_class(
     images: Sequence[GrayLevels], labels: Sequence[str], *, ignore_black: bool = True
 ) -> dict[str, LevelStatistics]:
-    """Sum up the grey levels of each class.
+    """Summarise the grey levels of each class.
 
     Parameters
     ----------
-    images, labels : one of each an image
-    ignore_black : as for `summarise_levels`
+    images, labels : sequence of GrayLevels
+        One of each an image.
+    ignore_black : bool, default True
+        As for `summarise_levels`.
 
     Returns
     -------
-    dict, class name -> LevelStatistics, in alphabetical order
+    dict
+        Class name -> LevelStatistics, in alphabetical order.
 
     Raises
     ------

@@ -7,20 +7,25 @@ from bloodcell.imaging.read import require_rgb
 
 
 def convert_to_gray(rgb: np.ndarray) -> np.ndarray:
-    """Luminance by ITU-R BT.601 (0.299 R + 0.587 G + 0.114 B), rounded.
+    """Compute the luminance by ITU-R BT.601 (0.299 R + 0.587 G + 0.114 B), rounded.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
-    uint8 array of shape (H, W)
+    ndarray of uint8, shape (H, W)
 
     Raises
     ------
     ImageError
         If `rgb` is not uint8 with three channels.
+
+    Examples
+    --------
+    >>> convert_to_gray(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8))
+    array([[ 76, 150,  29]], dtype=uint8)
     """
     require_rgb(rgb)
     return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
@@ -31,13 +36,13 @@ def compute_gray_histogram(rgb: np.ndarray, *, ignore_black: bool = False) -> np
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    ignore_black : bool
-        Leave out grey value 0: the black corners of a rotated picture are no part of the slide.
+    rgb : ndarray of uint8, shape (H, W, 3)
+    ignore_black : bool, default False
+        Leave out grey value 0: the black corners of a rotated image are no part of the slide.
 
     Returns
     -------
-    int64 array of shape (256,)
+    ndarray of int64, shape (256,)
         Sums to H * W, or to the number of pixels that are not black.
 
     Raises

@@ -1,4 +1,4 @@
-"""Cut out nuclei from a map of stain contrast and grow them to whole cells; all on the finder's small copy."""
+"""Segment nuclei in a map of stain contrast and grow them to whole cells, on the finder's small copy."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ import numpy as np
 
 from bloodcell.imaging.boxes import Box
 
-MIN_CONTRAST = 0.20  # least green-over-blue density of a nucleus
+MIN_CONTRAST = 0.20  # minimum density of green minus blue in a nucleus
 MIN_NUCLEUS_SHARE = 0.006  # of the squared field height; smaller specks are platelets and stain debris
-CROWD_SHARE, CROWD_PARTS = 0.25, 6  # that much in so many parts is red cells, not nuclei
+CROWD_SHARE, CROWD_PARTS = 0.25, 6  # so much in so many parts is red cells, not nuclei
 MIN_SHARE_OF_LARGEST = 0.25  # a nucleus much smaller than the field's largest is a platelet or a piece
 MIN_SHARE_AT_BORDER = 0.45  # likewise where the border cuts it
 STRONG_DENSITY, MIN_SHARE_OF_STRONG_AT_BORDER = 1.2, 0.1  # unless so dark that it must be a nucleus
@@ -23,7 +23,21 @@ CYTOPLASM_REACH = 0.25  # of the nucleus' size
 
 
 class Nucleus(NamedTuple):
-    """One nucleus, its lobes joined: label in the label image, box, area and mean contrast."""
+    """One nucleus, with its lobes joined.
+
+    Attributes
+    ----------
+    label : int
+        Its value in the label image.
+    left, top, width, height : int
+        Its box, in pixels of the small copy.
+    area_px : int
+        Its stained area.
+    density : float
+        Its mean contrast.
+    at_border : bool
+        Whether the border of the image cuts it.
+    """
 
     label: int
     left: int
@@ -36,18 +50,21 @@ class Nucleus(NamedTuple):
 
 
 def mask_nuclei(contrast: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, float, int]:
-    """Cut nuclei from the rest by Otsu's threshold.
+    """Separate nuclei from the rest by Otsu's threshold.
 
     Parameters
     ----------
-    contrast : float32 array of shape (H, W), >= 0, larger in nuclei
-    valid : bool array of shape (H, W)
+    contrast : ndarray of float32, shape (H, W)
+        At least 0, larger in nuclei.
+    valid : ndarray of bool, shape (H, W)
+        False in black borders.
 
     Returns
     -------
-    mask : uint8 array of shape (H, W), 1 in nuclei
+    mask : ndarray of uint8, shape (H, W)
+        1 in nuclei.
     threshold : float
-        Raised where the first cut took the red cells too: they reach three sides of the image, or are a crowd.
+        Raised if the first threshold took in the red cells: they reach three sides of the image, or are a crowd.
     largest_px : int
         Area of the largest connected part; 0 if there is none.
     """
@@ -82,18 +99,18 @@ def _otsu(values: np.ndarray) -> float:
 
 
 def _label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Connected parts of a mask: uint16 labels (twice as fast as int32), and left, top, width, height, area each."""
+    """Label the connected parts of a mask: uint16 (twice as fast as int32); left, top, width, height, area of each."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
     return labels, stats
 
 
 def measure_share(mask: np.ndarray) -> float:
-    """Part of a uint8 mask that is not 0."""
+    """Return the share of a uint8 mask that is not 0."""
     return cv2.countNonZero(mask) / mask.size
 
 
 def dilate_square(mask: np.ndarray, reach_px: int) -> np.ndarray:
-    """Widen a uint8 mask by `reach_px` on each side."""
+    """Dilate a uint8 mask by `reach_px` on each side."""
     return cv2.dilate(mask, np.ones((2 * reach_px + 1, 2 * reach_px + 1), np.uint8))
 
 
@@ -102,7 +119,7 @@ def _disc(radius_px: int) -> np.ndarray:
 
 
 def _close(mask: np.ndarray, radius_px: int) -> np.ndarray:
-    """Close gaps; only around what is there, as a large disc is slow."""
+    """Close gaps, only within the bounding box of the mask, as a large disc is slow."""
     left, top, cols, rows = cv2.boundingRect(mask)
     window = np.s_[top : top + rows, left : left + cols]
     edge = radius_px + 1
@@ -115,19 +132,22 @@ def _close(mask: np.ndarray, radius_px: int) -> np.ndarray:
 def label_nuclei(
     mask: np.ndarray, contrast: np.ndarray, valid: np.ndarray, is_close_up: bool
 ) -> tuple[np.ndarray, list[Nucleus]]:
-    """Join the lobes of each nucleus and drop platelets, debris and cells all but cut off by the border.
+    """Join the lobes of each nucleus, and drop platelets, debris and cells that the border almost cuts off.
 
     Parameters
     ----------
-    mask : uint8 array of shape (H, W), from `mask_nuclei`
-    contrast : float32 array of shape (H, W)
-    valid : bool array of shape (H, W)
-    is_close_up : bool, one cell fills the picture, so that its lobes lie far apart
+    mask : ndarray of uint8, shape (H, W)
+        From `mask_nuclei`.
+    contrast : ndarray of float32, shape (H, W)
+    valid : ndarray of bool, shape (H, W)
+    is_close_up : bool
+        Whether one cell fills the image, so that its lobes lie far apart.
 
     Returns
     -------
-    labels : uint16 array of shape (H, W)
-    nuclei : list of Nucleus, in label order
+    labels : ndarray of uint16, shape (H, W)
+    nuclei : list of Nucleus
+        In label order.
     """
     height = mask.shape[0]
     closed = _close(mask, CLOSE_UP_LOBE_GAP_PX if is_close_up else LOBE_GAP_PX)
@@ -166,28 +186,38 @@ def _get_min_share(nucleus: Nucleus) -> float:
 
 
 def grow_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool) -> list[Box]:
-    """Grow nuclei into the cytoplasm around them and join what turns out to be one cell.
+    """Grow nuclei into the cytoplasm around them, and join nuclei that turn out to belong to one cell.
 
     Parameters
     ----------
     nuclei : list of Nucleus
-    labels : uint16 array of shape (H, W), from `label_nuclei`
-    matter : uint8 array of shape (H, W), 1 where a pixel may be nucleus or cytoplasm
-    is_close_up : bool, join boxes that touch at all
+    labels : ndarray of uint16, shape (H, W)
+        From `label_nuclei`.
+    matter : ndarray of uint8, shape (H, W)
+        1 where a pixel may be nucleus or cytoplasm.
+    is_close_up : bool
+        Whether to join boxes that touch at all.
 
     Returns
     -------
-    list of Box, in pixels of the small copy
+    list of Box
+        In pixels of the small copy.
     """
     return [box for _, box in _join_cells(nuclei, labels, matter, is_close_up)]
 
 
 def mask_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool) -> np.ndarray:
-    """Mark the pixels of the cells that `grow_cells` boxes; parameters as there.
+    """Mark the pixels of the cells that `grow_cells` finds.
+
+    Parameters
+    ----------
+    nuclei, labels, matter, is_close_up
+        See `grow_cells`.
 
     Returns
     -------
-    uint8 array of shape (H, W), 1 in nucleus and cytoplasm; gaps inside a cell are filled
+    ndarray of uint8, shape (H, W)
+        1 in nucleus and cytoplasm; gaps inside a cell are filled.
     """
     region = np.zeros(labels.shape, np.uint8)
     for members, _ in _join_cells(nuclei, labels, matter, is_close_up):
@@ -200,7 +230,7 @@ def mask_cells(nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is
 def _join_cells(
     nuclei: list[Nucleus], labels: np.ndarray, matter: np.ndarray, is_close_up: bool
 ) -> list[tuple[list[Nucleus], Box]]:
-    """The nuclei of each cell, and its box."""
+    """Return the nuclei of each cell, and its box."""
     min_overlap = 0.0 if is_close_up else SAME_CELL_OVERLAP
     cells = [([n], _grow_box([n], labels, matter)) for n in nuclei]
     i = 0
@@ -219,14 +249,14 @@ def _join_cells(
 
 
 def _measure_overlap(a: Box, b: Box) -> float:
-    """Shared area over the area of the smaller box."""
+    """Return the shared area over the area of the smaller box."""
     height = min(a.bottom, b.bottom) - max(a.top, b.top)
     width = min(a.right, b.right) - max(a.left, b.left)
     return max(0, height) * max(0, width) / min(a.area_px, b.area_px)
 
 
 def _grow_box(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> Box:
-    """Box of `_grow_region`."""
+    """Return the box of `_grow_region`."""
     top, left, grown = _grow_region(members, labels, matter)
     rows = np.flatnonzero(grown.any(axis=1))
     cols = np.flatnonzero(grown.any(axis=0))
@@ -234,7 +264,7 @@ def _grow_box(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) ->
 
 
 def _grow_region(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """The members' nuclei and the matter that hangs on to them within reach: a bool window, its top and its left."""
+    """Return the nuclei and the matter attached to them within reach: top and left of a bool window, and the window."""
     left, top = min(n.left for n in members), min(n.top for n in members)
     right, bottom = max(n.left + n.width for n in members), max(n.top + n.height for n in members)
     size = max(right - left, bottom - top, 1.1 * np.sqrt(sum(n.area_px for n in members)))
@@ -248,7 +278,7 @@ def _grow_region(members: list[Nucleus], labels: np.ndarray, matter: np.ndarray)
     # opening cuts thin bridges to red cells that touch the cell
     cell = cv2.bitwise_or(cv2.morphologyEx(cell, cv2.MORPH_OPEN, _disc(3)), core)
     _, parts = cv2.connectedComponents(cell)
-    wanted = np.zeros(parts.max() + 1, bool)
-    wanted[parts[core > 0]] = True
-    wanted[0] = False
-    return top, left, wanted[parts]
+    has_core = np.zeros(parts.max() + 1, bool)
+    has_core[parts[core > 0]] = True
+    has_core[0] = False
+    return top, left, has_core[parts]

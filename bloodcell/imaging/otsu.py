@@ -1,4 +1,4 @@
-"""Otsu's threshold [1]_ and the masks it gives on grey and on each colour channel.
+"""Otsu's threshold [1]_, and the masks it gives on grey and on each colour channel.
 
 References
 ----------
@@ -21,15 +21,15 @@ def find_otsu_threshold(channel: np.ndarray, *, ignore_black: bool = False) -> i
 
     Parameters
     ----------
-    channel : uint8 array of shape (H, W)
-    ignore_black : bool
-        Leave out value 0: the black corners of a rotated picture would else be taken for the foreground.
+    channel : ndarray of uint8, shape (H, W)
+    ignore_black : bool, default False
+        Leave out value 0, as the black corners of a rotated image would otherwise count as foreground.
 
     Returns
     -------
-    int, 0..255
-        The largest value of the dark class. An image of one value: that value. Nothing but black with
-        `ignore_black`: 0.
+    int
+        The largest value of the dark class, 0..255. For an image of one value, that value; for nothing but black with
+        `ignore_black`, 0.
 
     Raises
     ------
@@ -45,27 +45,33 @@ def find_otsu_threshold(channel: np.ndarray, *, ignore_black: bool = False) -> i
         return 0
     if len(values) == 1:
         return int(values[0])
-    from skimage.filters import threshold_otsu  # brings scipy: a quarter of a second that the first page need not wait
+    from skimage.filters import threshold_otsu  # imports scipy, a quarter of a second that the first page can save
 
-    return int(threshold_otsu(hist=(counts, np.arange(256))))
+    return int(threshold_otsu(hist=(counts, np.arange(256))))  # type: ignore[no-untyped-call, unused-ignore]
 
 
 def mask_below(channel: np.ndarray, threshold: int) -> np.ndarray:
-    """Mark the dark pixels, those at or below the threshold.
+    """Mark the dark pixels, which are those at or below the threshold.
 
     Parameters
     ----------
-    channel : uint8 array of shape (H, W)
-    threshold : int; below 0 marks none, 255 or more marks all
+    channel : ndarray of uint8, shape (H, W)
+    threshold : int
+        Below 0 marks none, 255 or more marks all.
 
     Returns
     -------
-    bool array of shape (H, W)
+    ndarray of bool, shape (H, W)
 
     Raises
     ------
     ImageError
         If `channel` is not uint8 with two dimensions, or is empty.
+
+    Examples
+    --------
+    >>> mask_below(np.array([[10, 20, 30]], np.uint8), 20)
+    array([[ True,  True, False]])
     """
     _require_channel(channel)
     return channel.astype(np.int16) <= threshold
@@ -76,8 +82,9 @@ def mask_by_otsu(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, np
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    ignore_black : bool, as for `find_otsu_threshold`; black pixels are then in no mask
+    rgb : ndarray of uint8, shape (H, W, 3)
+    ignore_black : bool, default False
+        As for `find_otsu_threshold`; black pixels are then in no mask.
 
     Returns
     -------
@@ -105,14 +112,17 @@ def overlay_mask(
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    mask : bool array of shape (H, W)
-    colour : red, green, blue, each 0..255
-    opacity : float, 0 (nothing seen) to 1 (flat colour)
+    rgb : ndarray of uint8, shape (H, W, 3)
+    mask : ndarray of bool, shape (H, W)
+    colour : tuple of 3 int, default (0, 200, 0)
+        Red, green, blue, each 0..255.
+    opacity : float, default 0.45
+        0 (nothing seen) to 1 (flat colour).
 
     Returns
     -------
-    uint8 array of shape (H, W, 3), a new one
+    ndarray of uint8, shape (H, W, 3)
+        A new one.
 
     Raises
     ------
@@ -121,7 +131,7 @@ def overlay_mask(
     """
     require_rgb(rgb)
     if mask.dtype != bool or mask.shape != rgb.shape[:2]:
-        raise ImageError(f"`mask` must be bool {rgb.shape[:2]}. Received: {mask.dtype} {mask.shape}.")
+        raise ImageError(f"`mask` must be bool of shape {rgb.shape[:2]}. Received: {mask.dtype} {mask.shape}.")
     tinted = rgb.copy()
     blended = rgb[mask] * (1.0 - opacity) + np.array(colour) * opacity
     tinted[mask] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
@@ -130,4 +140,4 @@ def overlay_mask(
 
 def _require_channel(channel: np.ndarray) -> None:
     if channel.dtype != np.uint8 or channel.ndim != 2 or channel.size == 0:
-        raise ImageError(f"A channel must be uint8 (H, W). Received: {channel.dtype} {channel.shape}.")
+        raise ImageError(f"A channel must be uint8 of shape (H, W). Received: {channel.dtype} {channel.shape}.")

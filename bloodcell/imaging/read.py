@@ -1,8 +1,8 @@
-"""Bytes of an image file to an RGB array, and back; the only place where BGR order exists.
+"""Decode the bytes of an image file to an RGB array, and back; the only place where BGR order exists.
 
-Allowed are JPEG, PNG, BMP and TIFF, told apart by content and never by name. The header is read first, so
-a picture above `MAX_PIXELS` is refused before a pixel is unpacked. Colour profiles are ignored: two files
-with the same pixel values give the same array.
+Allowed are JPEG, PNG, BMP and TIFF, recognised by content and never by name. The header is read first, so that an image
+above `MAX_PIXELS` is refused before a pixel is unpacked. Colour profiles are ignored: two files with the same pixel
+values give the same array.
 """
 
 import io
@@ -29,8 +29,7 @@ MAX_PIXELS: Final = 50_000_000
 MIN_SIDE_PX: Final = 16
 ALLOWED_FORMATS: Final = ("JPEG", "PNG", "BMP", "TIFF")
 
-# Pillow's file classes are called directly:
-# `Image.open` applies its own size cap first, and does not tell the size.
+# Pillow's file classes are called directly: `Image.open` applies its own size limit first, and does not say the size.
 _SIGNATURES: Final[tuple[tuple[bytes, str, type[ImageFile]], ...]] = (
     (b"\xff\xd8\xff", "JPEG", JpegImageFile),
     (b"\x89PNG\r\n\x1a\n", "PNG", PngImageFile),
@@ -81,33 +80,40 @@ _warnings_lock = threading.Lock()
 
 
 def read_rgb(data: bytes) -> np.ndarray:
-    """Decode one picture.
+    """Decode one image.
 
-    EXIF rotation is applied, transparency is laid over white, grey becomes three equal channels, CMYK becomes
-    RGB. Of 16-bit pictures the upper 8 bits are kept, counted from the smallest of 8, 10, 12, 14 and 16 bits
-    that holds their largest value: so 12-bit camera data stored in 16 bits does not come out black.
+    EXIF rotation is applied, transparency is blended over white, grey becomes three equal channels, CMYK becomes RGB. Of
+    16-bit images the upper 8 bits remain, counted from the smallest of 8, 10, 12, 14 and 16 bits that holds their
+    largest value, so that 12-bit camera data stored in 16 bits does not come out black.
 
     Parameters
     ----------
-    data : bytes, the whole file
+    data : bytes
+        The whole file.
 
     Returns
     -------
-    uint8 array of shape (H, W, 3), H and W at least `MIN_SIDE_PX`
+    ndarray of uint8, shape (H, W, 3)
+        H and W at least `MIN_SIDE_PX`.
 
     Raises
     ------
     ImageError
-        If the bytes are no JPEG, PNG, BMP or TIFF; are cut short or damaged; exceed `MAX_PIXELS`; are smaller
-        than `MIN_SIDE_PX`; hold several pictures (multi-page TIFF, animated PNG: using the first page alone
-        would lose cells in silence); or hold 32-bit or floating-point values, of unknown white level.
+        If the bytes are not JPEG, PNG, BMP or TIFF; are cut short or damaged; exceed `MAX_PIXELS`; are smaller than
+        `MIN_SIDE_PX`; contain several images (multi-page TIFF, animated PNG: using only the first page would lose
+        cells silently); or contain 32-bit or floating-point values, whose white level is unknown.
+
+    Examples
+    --------
+    >>> read_rgb(encode_png(np.full((16, 20, 3), 225, np.uint8))).shape
+    (16, 20, 3)
     """
     image, kind, orientation = _open_image(data)
     try:
         if kind == "JPEG" and image.mode in ("RGB", "L") and data.endswith(_JPEG_END):
             rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
             if rgb is None:
-                raise ImageError(f"The {kind} picture is damaged and cannot be decoded.")
+                raise ImageError(f"The {kind} image is damaged and cannot be decoded.")
         else:
             rgb = _decode_strictly(image, kind, data)
     except _DECODING_ERRORS as error:
@@ -116,25 +122,25 @@ def read_rgb(data: bytes) -> np.ndarray:
 
 
 def read_image_size(data: bytes) -> tuple[int, int]:
-    """(height, width) in pixels as `read_rgb` will give it, from the header alone; ImageError likewise."""
+    """Read height and width in pixels, as `read_rgb` returns the image, from the header alone; ImageError likewise."""
     _, height, width = read_image_header(data)
     return height, width
 
 
 def read_image_header(data: bytes) -> tuple[str, int, int]:
-    """(format, height, width): one of `ALLOWED_FORMATS`, and the size as `read_rgb` will give it; ImageError likewise."""
+    """Read the format, one of `ALLOWED_FORMATS`, and `read_image_size` from the header alone; ImageError as `read_rgb`."""
     image, kind, orientation = _open_image(data)
     width, height = image.size
     return (kind, width, height) if _ORIENTATIONS[orientation][0] else (kind, height, width)
 
 
 def read_image_format(data: bytes) -> str:
-    """One of `ALLOWED_FORMATS`, told by the first bytes alone; ImageError for anything else."""
+    """Recognise one of `ALLOWED_FORMATS` by the first bytes alone; ImageError for anything else."""
     return _match_signature(data)[0]
 
 
 def encode_png(rgb: np.ndarray) -> bytes:
-    """Losslessly encode a uint8 (H, W, 3) array; ImageError for any other array."""
+    """Encode a uint8 (H, W, 3) array as PNG, without loss; ImageError for any other array."""
     return _encode(rgb, ".png", [])
 
 
@@ -161,7 +167,7 @@ def _encode(rgb: np.ndarray, suffix: str, options: list[int]) -> bytes:
 
 @contextmanager
 def _silence_warnings() -> Iterator[None]:
-    """Keep Pillow's warnings about odd metadata to ourselves; the filters are global, hence the lock."""
+    """Silence Pillow's warnings about odd metadata; the filters are global, hence the lock."""
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -173,7 +179,7 @@ def _match_signature(data: bytes) -> tuple[str, type[ImageFile]]:
     for start, kind, opener in _SIGNATURES:
         if data.startswith(start):
             return kind, opener
-    raise ImageError(f"The file is no picture Bloodcell can read. Allowed: {', '.join(ALLOWED_FORMATS)}.")
+    raise ImageError(f"The file is not an image that Bloodcell can read. Allowed: {', '.join(ALLOWED_FORMATS)}.")
 
 
 def _open_image(data: bytes) -> tuple[ImageFile, str, int]:
@@ -184,7 +190,7 @@ def _open_image(data: bytes) -> tuple[ImageFile, str, int]:
             image = opener(io.BytesIO(data))
             _check_size(image)
             _check_single(image, kind)
-            # Pillow turns TIFF pictures itself while decoding, and its size is already the turned one.
+            # Pillow rotates TIFF images itself while decoding, and its size is already that of the rotated image.
             orientation = 1 if kind == "TIFF" else image.getexif().get(ExifTags.Base.Orientation, 1)
     except _DECODING_ERRORS as error:
         raise ImageError(_describe_damage(kind, error)) from error
@@ -195,20 +201,19 @@ def _check_size(image: ImageFile) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(
-            f"The picture is too large: {MAX_PIXELS:,} pixels are allowed. "
+            f"The image is too large: at most {MAX_PIXELS:,} pixels are allowed. "
             f"Received: {width} x {height} = {width * height:,}."
         )
     if min(width, height) < MIN_SIDE_PX:
         raise ImageError(
-            f"The picture is too small: each side must have at least {MIN_SIDE_PX} pixels. "
-            f"Received: {width} x {height}."
+            f"The image is too small: each side must have at least {MIN_SIDE_PX} pixels. Received: {width} x {height}."
         )
 
 
 def _check_single(image: ImageFile, kind: str) -> None:
-    """Refuse several pictures in one file; reduced copies (thumbnails) beside the picture are no pictures."""
+    """Refuse several images in one file; reduced copies (thumbnails) beside the image do not count."""
     if kind == "PNG" and getattr(image, "is_animated", False):
-        raise ImageError("The PNG is an animation; save the picture to be read as a file of its own.")
+        raise ImageError("The PNG is an animation; save the image to be read as a separate file.")
     if not isinstance(image, TiffImageFile):
         return
     for page in range(1, _MAX_TIFF_PAGES_CHECKED + 1):
@@ -218,18 +223,18 @@ def _check_single(image: ImageFile, kind: str) -> None:
             break
         is_reduced = image.tag_v2.get(_TAG_SUBFILE_TYPE, 0) & 1
         if not is_reduced or page == _MAX_TIFF_PAGES_CHECKED:
-            raise ImageError("The TIFF holds several pages; save each page as a file of its own.")
+            raise ImageError("The TIFF has several pages; save each page as a separate file.")
     image.seek(0)
 
 
 def _describe_damage(kind: str, error: BaseException) -> str:
     if "truncated" in str(error).lower():
-        return f"The {kind} picture is cut short: the end of the file is missing."
-    return f"The {kind} picture is damaged and cannot be decoded."
+        return f"The {kind} image is cut short: the end of the file is missing."
+    return f"The {kind} image is damaged and cannot be decoded."
 
 
 def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
-    """Decode through Pillow, which refuses a file that ends early where OpenCV would fill up with grey."""
+    """Decode with Pillow, which refuses a file that ends early, where OpenCV would fill up with grey."""
     if isinstance(image, TiffImageFile):
         white_is_zero = image.tag_v2.get(_TAG_PHOTOMETRIC) == 0
         with _silence_warnings():
@@ -241,7 +246,9 @@ def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
         gray = _to_8_bit(np.asarray(image).astype(np.uint16))
         return np.repeat((255 - gray if white_is_zero else gray)[..., None], 3, axis=2)
     if image.mode in ("I", "F"):
-        raise ImageError(f"The {kind} picture holds 32-bit values, of unknown white level; save it with 8 or 16 bits.")
+        raise ImageError(
+            f"The {kind} image has 32-bit values, whose white level is unknown; save it with 8 or 16 bits."
+        )
     if _get_bits_per_channel(image, kind, data) == 16:
         return _decode_16_bit_colour(image, data)
     if image.has_transparency_data:
@@ -253,31 +260,31 @@ def _get_bits_per_channel(image: ImageFile, kind: str, data: bytes) -> int:
     if kind == "PNG":
         return data[24]  # IHDR: 8 signature + 8 chunk head + 4 width + 4 height
     if isinstance(image, TiffImageFile):
-        return max(image.tag_v2.get(_TAG_BITS_PER_SAMPLE, (8,)))
+        return int(max(image.tag_v2.get(_TAG_BITS_PER_SAMPLE, (8,))))
     return 8
 
 
 def _decode_16_bit_colour(image: ImageFile, data: bytes) -> np.ndarray:
-    """Pillow keeps the high byte, right for a full-range picture; only a darker one needs all 16 bits."""
+    """Decode with Pillow, which keeps the high byte, enough for a full-range image; a darker one needs all 16 bits."""
     high = np.asarray(image.convert("RGBA"))
     if high[..., :3].max() >= 1 << (14 - 8):
         return _blend_over_white(high)
     whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if whole is None or whole.dtype != np.uint16 or whole.shape[:2] != high.shape[:2] or whole.ndim != 3:
-        raise ImageError("The 16-bit picture is of a kind that cannot be decoded; save it with 8 bits.")
+        raise ImageError("This kind of 16-bit image cannot be decoded; save it with 8 bits.")
     rgb = _to_8_bit(whole[..., 2::-1])
     return _blend_over_white(np.dstack([rgb, high[..., 3]]))
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
-    """Keep the upper 8 of the smallest of 8, 10, 12, 14, 16 bits that holds the largest value."""
+    """Keep the upper 8 bits of the smallest of 8, 10, 12, 14, 16 bits that holds the largest value."""
     largest = int(values.max())
     bits = next(bits for bits in (8, 10, 12, 14, 16) if largest < 1 << bits)
     return (values >> (bits - 8)).astype(np.uint8)
 
 
 def _blend_over_white(rgba: np.ndarray) -> np.ndarray:
-    """Lay uint8 (H, W, 4) over white, rounding to the nearest value."""
+    """Blend uint8 (H, W, 4) over white, rounding to the nearest value."""
     alpha = rgba[..., 3:].astype(np.uint16)
     colour = rgba[..., :3].astype(np.uint16)
     return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -11,8 +11,8 @@ from bloodcell.core.errors import DatasetError, ImageError, SpecError
 
 # The axes of (N, H, W, 3) that one mean and one deviation are taken over.
 FITTED = {"channel": (0, 1, 2), "global": (0, 1, 2, 3), "pixel": (0,)}
-# Mean and deviation. Networks taught on ImageNet want the levels as they were taught: those from PyTorch, and
-# EfficientNet, by mean and deviation of each channel; those from Caffe (VGG16, ResNet50) less the mean, blue first.
+# Mean and deviation. Networks trained on ImageNet expect levels as in their training: those from PyTorch, and
+# EfficientNet, by mean and deviation of each channel; those from Caffe (VGG16, ResNet50) minus the mean, blue first.
 FIXED: dict[str, tuple[float | tuple[float, ...], float | tuple[float, ...]]] = {
     "-1..1": (127.5, 127.5),
     "255": (0.0, 255.0),
@@ -21,26 +21,33 @@ FIXED: dict[str, tuple[float | tuple[float, ...], float | tuple[float, ...]]] = 
     "crop": (0.0, 1.0),  # then by each crop's own, see `Scaling.is_per_crop`
 }
 PER_CROP = "crop"
-# Added to the variance of a crop's own levels, in levels squared, so that an even crop does not become noise.
+# Added to the variance of a crop's own levels, in levels squared, so that a uniform crop does not become noise.
 PER_CROP_VARIANCE = 1.0
 BGR = ("imagenet caffe",)
 ScalingName = Literal["-1..1", "255", "imagenet torch", "imagenet caffe", "crop", "channel", "global", "pixel"]
 SCALINGS: tuple[ScalingName, ...] = get_args(ScalingName)
-# Crops that are turned to float64 at a time, however many come in one batch.
+# Crops that are converted to float64 at a time, however many are in one batch.
 CROPS_PER_CHUNK = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """`(levels - mean) / sd`, as a network takes crops; with "crop" by the mean and deviation of each channel of each crop.
+    """How the levels of crops are scaled before a network: `(levels - mean) / sd`.
 
-    The latter takes lamp and strength of the stain away [1]_: crops of another laboratory come out alike.
+    With "crop", mean and deviation are those of each channel of each crop, which removes lamp and strength of the stain
+    [1]_: crops of different laboratories come out alike.
 
-    name : of `SCALINGS`
-    mean, sd : float64 arrays of one shape: () for "-1..1", "255", "crop" and "global", (3,) for "channel" and those of
-        ImageNet, red first, (H, W, 3) for "pixel"; sd is 1 where the level never varied
-    images : int, crops they were fitted on; 0 for the fixed ones
-    fingerprint : str, SHA-256 of the levels of those crops in their order; "" for the fixed ones
+    Attributes
+    ----------
+    name : str
+        One of `SCALINGS`.
+    mean, sd : ndarray of float64
+        Of the same shape: () for "-1..1", "255", "crop" and "global", (3,) for "channel" and those of ImageNet, red
+        first, (H, W, 3) for "pixel"; sd is 1 where the level never varied.
+    images : int, default 0
+        Number of crops they were fitted on; 0 for fixed scalings.
+    crops_sha256 : str, default ""
+        SHA-256 of the levels of those crops in their order; "" for fixed scalings.
 
     References
     ----------
@@ -69,18 +76,23 @@ class Scaling:
         if self.is_per_crop:
             levels = crops.astype(np.float64)
             spread = np.sqrt(levels.var(axis=(1, 2), keepdims=True) + PER_CROP_VARIANCE)
-            return (levels - levels.mean(axis=(1, 2), keepdims=True)) / spread
-        scaled = (crops - self.mean) / self.sd
+            return np.asarray((levels - levels.mean(axis=(1, 2), keepdims=True)) / spread)
+        scaled = np.asarray((crops - self.mean) / self.sd)
         return scaled[..., ::-1] if self.is_bgr else scaled
 
 
 def make_fixed_scaling(name: str) -> Scaling:
-    """A scaling of `FIXED`, which needs no data.
+    """Make a scaling of `FIXED`, which needs no data.
 
     Raises
     ------
     SpecError
-        If `name` is another one.
+        If `name` is not in `FIXED`.
+
+    Examples
+    --------
+    >>> make_fixed_scaling("-1..1").apply(np.full((1, 1, 1, 3), 255, np.uint8))
+    array([[[[1., 1., 1.]]]])
     """
     if name not in FIXED:
         raise SpecError(f"A scaling without fitting must be one of {tuple(FIXED)}. Received: {name!r}.")
@@ -91,16 +103,18 @@ def make_fixed_scaling(name: str) -> Scaling:
 def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
     """Fit mean and standard deviation in one pass over batches of crops, in float64 [1]_ [2]_.
 
-    What is kept between batches does not grow with their number. The deviation is that of the crops themselves
-    (division by n), as in scikit-learn's StandardScaler. A level that never varied has deviation 0 and gets 1 instead,
-    also as there: scaled training crops are 0 at such a place, and another level there differs from 0 by as many units
-    as levels. A place that hardly varied keeps its small deviation, so that one other level there becomes a large
-    number: "pixel" wants many crops.
+    Memory does not grow with the number of batches. The deviation is that of the crops themselves (division by n), as
+    in scikit-learn's StandardScaler. A level that never varied has deviation 0 and gets 1 instead, also as there:
+    scaled training crops are 0 at such a place, and another level there differs from 0 by as many units as levels. A
+    place that hardly varied keeps its small deviation, so that another level there becomes a large number: "pixel"
+    needs many crops.
 
     Parameters
     ----------
-    name : "pixel" (each place and channel), "channel" (each channel) or "global" (one of each)
-    batches : uint8 arrays of shape (N, H, W, 3); N may differ and be 0
+    name : str
+        "pixel" (each place and channel), "channel" (each channel) or "global" (one of each).
+    batches : ndarray of uint8, shape (N, H, W, 3)
+        N may differ and be 0.
 
     Returns
     -------
@@ -109,7 +123,7 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
     Raises
     ------
     SpecError
-        If `name` is no scaling that is fitted.
+        If `name` is not a scaling that is fitted.
     ImageError
         If a batch has another type or shape.
     DatasetError
@@ -145,7 +159,7 @@ def fit_scaling(name: str, batches: Iterable[np.ndarray]) -> Scaling:
             mean = mean + shift * (part_count / total)
             count, images = total, images + len(part)
     if images == 0:
-        raise DatasetError(f"The scaling {name!r} needs at least one crop to be fitted on. Received: none.")
+        raise DatasetError(f"The scaling {name!r} needs at least one crop to fit. Received: none.")
     sd = np.sqrt(squares / count)
     return Scaling(name, mean, np.where(sd == 0, 1.0, sd), images, digest.hexdigest())
 

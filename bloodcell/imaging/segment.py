@@ -1,10 +1,10 @@
-"""Ways to cut a white cell from its picture, side by side, and how well each meets a true mask.
+"""Methods to segment a white cell, side by side, and how well each agrees with a true mask.
 
-Channels are combined in two ways, both as optical densities against the picture's own background, so that the lamp
+Channels are combined in two ways, both as optical densities relative to the image's own background, so that the lamp
 does not matter [2]_:
 
-- the difference green less blue: nuclei absorb green far more than blue, red cells absorb both alike. This is the map
-  the finder works on, so it shows what the finder's rules add to a bare threshold.
+- the difference green minus blue: nuclei absorb green far more than blue, red cells absorb both alike. This is the map
+  that the finder uses, so it shows what the finder's rules add to a threshold alone.
 - the sum of red, green and blue: all that is stained at all, nucleus, cytoplasm and red cells.
 
 References
@@ -31,7 +31,7 @@ METHODS: Final = {
     "otsu_red": "Otsu, red",
     "otsu_green": "Otsu, green",
     "otsu_blue": "Otsu, blue",
-    "otsu_green_less_blue": "Otsu, green less blue density",
+    "otsu_green_less_blue": "Otsu, green minus blue density",
     "otsu_all_densities": "Otsu, sum of densities",
     "finder_nucleus": "White-cell finder, nucleus",
     "finder_cell": "White-cell finder, whole cell",
@@ -41,10 +41,14 @@ BACKGROUND_VALUE, CYTOPLASM_VALUE, NUCLEUS_VALUE = 0, 128, 255
 
 
 class TrueMask(NamedTuple):
-    """What a person marked in one picture.
+    """What a person has marked in one image.
 
-    nucleus : bool (H, W), or None where the mask tells only cell from background
-    cell : bool (H, W), nucleus and cytoplasm
+    Attributes
+    ----------
+    nucleus : ndarray of bool, shape (H, W) or None
+        None if the mask only separates the cell from the background.
+    cell : ndarray of bool, shape (H, W)
+        Nucleus and cytoplasm.
     """
 
     nucleus: np.ndarray | None
@@ -58,13 +62,13 @@ def segment_cell(rgb: np.ndarray) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
-    dict of bool arrays of shape (H, W), in the order of `METHODS`
-        By Otsu on a channel a picture of one colour is foreground throughout; by densities and by the finder it
-        holds nothing. An almost black picture holds nothing by any method but, where it is not black, the channels.
+    dict of str to ndarray of bool, shape (H, W)
+        In the order of `METHODS`. An image of one colour is foreground throughout by Otsu on a channel, and empty by
+        densities and by the finder. An almost black image is empty except, where it is not black, by the channels.
 
     Raises
     ------
@@ -85,22 +89,22 @@ def segment_cell(rgb: np.ndarray) -> dict[str, np.ndarray]:
         red, green, blue = (measure_optical_density(rgb, channel, background) for channel in range(3))
         masks["otsu_green_less_blue"] = _mask_dense(np.maximum(green - blue, 0), lit)
         masks["otsu_all_densities"] = _mask_dense(red + green + blue, lit)
-    found = mask_white_cells(rgb)
-    masks["finder_nucleus"], masks["finder_cell"] = found.nucleus & lit, found.cell & lit
+    cell_masks = mask_white_cells(rgb)
+    masks["finder_nucleus"], masks["finder_cell"] = cell_masks.nucleus & lit, cell_masks.cell & lit
     return masks
 
 
 def _mask_dense(density: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """Mark what lies above Otsu's threshold of a density, cut in 256 steps of its range."""
+    """Mark what lies above Otsu's threshold of a density, in 256 steps of its range."""
     top = float(density.max())
     if top == 0:
         return np.zeros(lit.shape, bool)
     levels = (density * (255 / top)).astype(np.uint8)
-    return (levels > find_otsu_threshold_within(levels, lit)) & lit
+    return np.asarray((levels > find_otsu_threshold_within(levels, lit)) & lit)
 
 
 def measure_area_share(mask: np.ndarray, rgb: np.ndarray) -> float:
-    """Part of a picture, 0 to 1, that a bool (H, W) mask marks; black borders are no part of it, and 0 if all is."""
+    """Return the share of an image, 0 to 1, that a bool (H, W) mask marks; black borders do not count, 0 if all is black."""
     n_lit = int(mask_lit_pixels(rgb).sum())
     return float(mask.sum()) / n_lit if n_lit else 0.0
 
@@ -110,20 +114,27 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
 
     Parameters
     ----------
-    mask, truth : bool arrays of one shape
+    mask, truth : ndarray of bool
+        Of the same shape.
 
     Returns
     -------
-    float, 0 (nothing shared) to 1 (the same); 1 where both are empty (0/0)
+    float
+        0 (nothing shared) to 1 (identical); 1 if both are empty (0/0).
 
     Raises
     ------
     ImageError
-        If they are not bool arrays of one shape.
+        If they are not bool arrays of the same shape.
+
+    Examples
+    --------
+    >>> dice(np.array([True, True, False]), np.array([False, True, True]))  # 2 * 1 / (2 + 2)
+    0.5
     """
     if mask.dtype != bool or truth.dtype != bool or mask.shape != truth.shape:
         raise ImageError(
-            "Two masks must be bool arrays of one shape. "
+            "Two masks must be bool arrays of the same shape. "
             f"Received: {mask.dtype} {mask.shape} and {truth.dtype} {truth.shape}."
         )
     total = int(mask.sum()) + int(truth.sum())
@@ -131,22 +142,23 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
 
 
 def intersection_over_union(mask: np.ndarray, truth: np.ndarray) -> float:
-    """Compare two masks by |A and B| / |A or B|, which is Dice / (2 - Dice); parameters and errors as `dice`."""
+    """Compare two masks by |A and B| / |A or B|, which is Dice / (2 - Dice); parameters and errors as for `dice`."""
     shared = dice(mask, truth)
     return shared / (2 - shared)
 
 
 def decode_true_mask(rgb: np.ndarray) -> TrueMask:
-    """Read the picture of a true mask: 0 background, 128 cytoplasm, 255 nucleus.
+    """Decode the image of a true mask: 0 background, 128 cytoplasm, 255 nucleus.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3), as `read_rgb` gives a grey picture
+    rgb : ndarray of uint8, shape (H, W, 3)
+        A grey image, as `read_rgb` returns it.
 
     Returns
     -------
     TrueMask
-        Without 128 the mask has two values only, and what is marked is taken for the whole cell.
+        Without 128 the mask has only two values, and what is marked is the whole cell.
 
     Raises
     ------
@@ -157,11 +169,11 @@ def decode_true_mask(rgb: np.ndarray) -> TrueMask:
     values = set(np.unique(rgb).tolist())
     is_gray = bool((rgb == rgb[..., :1]).all())
     if not is_gray or not values <= {BACKGROUND_VALUE, CYTOPLASM_VALUE, NUCLEUS_VALUE} or values == {BACKGROUND_VALUE}:
-        found = sorted(values)
-        shown = f"{found[:6]}" if len(found) <= 6 else f"{len(found)} values from {found[0]} to {found[-1]}"
+        levels = sorted(values)
+        received = f"{levels}" if len(levels) <= 6 else f"{len(levels)} values from {levels[0]} to {levels[-1]}"
         raise ImageError(
-            f"A true mask must hold the values 0, 128 and 255 only, and mark something. Received: {shown}."
+            f"A true mask must have only the values 0, 128 and 255, and mark something. Received: {received}."
         )
-    levels = rgb[..., 0]
-    nucleus = levels == NUCLEUS_VALUE if CYTOPLASM_VALUE in values else None
-    return TrueMask(nucleus, levels != BACKGROUND_VALUE)
+    channel = rgb[..., 0]
+    nucleus = channel == NUCLEUS_VALUE if CYTOPLASM_VALUE in values else None
+    return TrueMask(nucleus, channel != BACKGROUND_VALUE)

@@ -16,9 +16,14 @@ _DENSITY_OF_LEVEL = (-np.log((np.arange(256) + 1.0) / 256.0)).astype(np.float32)
 class Background(NamedTuple):
     """The clear part of a smear.
 
-    rgb : colour of the clear background, 0-255 per channel
-    share : part of the valid pixels (0-1) that has this colour
-    valid : bool (H, W), False in black borders of rotation
+    Attributes
+    ----------
+    rgb : tuple of 3 int
+        Colour of the clear background, 0-255 per channel.
+    share : float
+        Share of the valid pixels, 0 to 1, that have this colour.
+    valid : ndarray of bool, shape (H, W)
+        False in black borders of rotation.
     """
 
     rgb: tuple[int, int, int]
@@ -27,30 +32,31 @@ class Background(NamedTuple):
 
 
 def mask_lit_pixels(rgb: np.ndarray) -> np.ndarray:
-    """Tell the picture from the black borders that a rotation left in it.
+    """Separate the image from the black borders that a rotation left in it.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
-    bool array of shape (H, W)
-        False where no channel exceeds `BLACK_BORDER_LEVEL`, and in the pixel next to that, which JPEG blurs.
+    ndarray of bool, shape (H, W)
+        False where no channel exceeds `BLACK_BORDER_LEVEL`, and in the next pixel, which JPEG blurs.
     """
     return _mask_lit(*cv2.split(rgb)) > 0
 
 
 def find_background(rgb: np.ndarray) -> Background | None:
-    """Take the median colour of the brightest quarter of an image as its background.
+    """Find the background colour of an image: the median of its brightest quarter.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
-    Background, or None where more than four fifths of the image are black.
+    Background
+        Or None where more than four fifths of the image are black.
     """
     red, green, blue = cv2.split(rgb)
     valid = _mask_lit(red, green, blue)
@@ -73,24 +79,27 @@ def _mask_lit(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarra
 
 
 def _find_level(values: np.ndarray, mask: np.ndarray, share: float) -> int:
-    """The smallest level that at least `share` of the masked values do not exceed."""
+    """Return the smallest level that at least `share` of the masked values do not exceed."""
     n_levels = 256 if values.dtype == np.uint8 else 3 * 255 + 1
     reached = np.cumsum(cv2.calcHist([values], [0], mask, [n_levels], [0, n_levels]))
     return int(np.searchsorted(reached, share * reached[-1]))
 
 
 def measure_optical_density(rgb: np.ndarray, channel: int, background: Background) -> np.ndarray:
-    """Measure how much one channel absorbs beyond the background (Beer-Lambert, natural logarithm).
+    """Measure how much more one channel absorbs than the background (Beer-Lambert, natural logarithm).
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    channel : int, 0 red, 1 green, 2 blue
-    background : Background of the same image
+    rgb : ndarray of uint8, shape (H, W, 3)
+    channel : int
+        0 red, 1 green, 2 blue.
+    background : Background
+        Of the same image.
 
     Returns
     -------
-    float32 array of shape (H, W), >= 0; 0 in black borders.
+    ndarray of float32, shape (H, W)
+        >= 0; 0 in black borders.
     """
     beyond = np.maximum(_DENSITY_OF_LEVEL - _DENSITY_OF_LEVEL[background.rgb[channel]], 0)
     density = cv2.LUT(cv2.extractChannel(rgb, channel), beyond)

@@ -1,4 +1,4 @@
-"""Thresholds on grey by the laboratory's presets and by Otsu, and the masks they give."""
+"""Thresholds on grey by the laboratory's presets and by Otsu, and the masks they produce."""
 
 from typing import Final
 
@@ -10,9 +10,9 @@ from bloodcell.imaging.otsu import find_otsu_threshold, mask_below
 from bloodcell.imaging.read import require_rgb
 from bloodcell.imaging.stain import mask_lit_pixels
 
-# Grey level up to which a pixel counts as dark, by what is then marked: the dark nucleus of the one white cell, all
-# cells (red ones too), all but the clear background.
-PRESETS: Final = {"target cell": 150, "cells": 180, "background": 200}
+# Grey level up to which a pixel counts as dark, by what is then marked: the dark nucleus of the white cell, all cells
+# (red cells too), everything but the clear background.
+PRESETS: Final = {"white cell": 150, "cells": 180, "background": 200}
 OTSU: Final = "Otsu"
 CHOICES: Final = (*PRESETS, OTSU)
 
@@ -22,18 +22,20 @@ def find_threshold_level(rgb: np.ndarray, choice: str | int) -> int:
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    choice : a name of `CHOICES`, or a grey level 0..255
-        Otsu's threshold is computed without the black borders of a rotation.
+    rgb : ndarray of uint8, shape (H, W, 3)
+    choice : str or int
+        A name of `CHOICES`, or a grey level 0..255. Otsu's threshold is computed without the black borders of a
+        rotation.
 
     Returns
     -------
-    int, 0..255; by Otsu 0 where the picture is black throughout
+    int
+        0..255; by Otsu 0 if the image is black throughout.
 
     Raises
     ------
     ImageError
-        If `rgb` is not uint8 with three channels, or `choice` is none of these.
+        If `rgb` is not uint8 with three channels, or `choice` is not one of these.
     """
     levels = convert_to_gray(rgb)
     if isinstance(choice, int) and 0 <= choice <= 255:
@@ -50,13 +52,16 @@ def mask_by_threshold(rgb: np.ndarray, choice: str | int, *, ignore_black: bool 
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    choice : as for `find_threshold_level`
-    ignore_black : bool, leave the black borders of a rotation unmarked
+    rgb : ndarray of uint8, shape (H, W, 3)
+    choice : str or int
+        As for `find_threshold_level`.
+    ignore_black : bool, default True
+        Leave the black borders of a rotation unmarked.
 
     Returns
     -------
-    bool array of shape (H, W), True at or below the threshold
+    ndarray of bool, shape (H, W)
+        True at or below the threshold.
 
     Raises
     ------
@@ -68,15 +73,16 @@ def mask_by_threshold(rgb: np.ndarray, choice: str | int, *, ignore_black: bool 
 
 
 def mask_cell_by_otsu(rgb: np.ndarray) -> np.ndarray:
-    """Mark what Otsu's threshold on green takes for stained: the nucleus, and with it the cell, stands out most in green.
+    """Mark what is stained by Otsu's threshold on green, where the nucleus, and with it the cell, stands out most.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
-    bool array of shape (H, W); black borders of a rotation are unmarked
+    ndarray of bool, shape (H, W)
+        Black borders of a rotation are unmarked.
 
     Raises
     ------
@@ -85,10 +91,10 @@ def mask_cell_by_otsu(rgb: np.ndarray) -> np.ndarray:
     """
     require_rgb(rgb)
     lit, green = mask_lit_pixels(rgb), rgb[..., 1]
-    return mask_below(green, find_otsu_threshold_within(green, lit)) & lit
+    return np.asarray(mask_below(green, find_otsu_threshold_within(green, lit)) & lit)
 
 
 def find_otsu_threshold_within(channel: np.ndarray, where: np.ndarray) -> int:
-    """Otsu's threshold of the pixels of a uint8 (H, W) channel where a bool (H, W) mask is True; 0 if none is."""
+    """Find Otsu's threshold of the pixels of a uint8 (H, W) channel where a bool (H, W) mask is True; 0 if none is."""
     values = channel[where]
     return find_otsu_threshold(values[None]) if values.size else 0

@@ -129,7 +129,7 @@ def _list_members(archive: SafeZip) -> tuple[str, dict[str, zipfile.ZipInfo]]:
     members: dict[str, zipfile.ZipInfo] = {}
     tops = set()
     for info in archive.members:
-        problem = archive.problem(info)
+        problem = archive.find_problem(info)
         if problem:
             raise _make_refusal(f"{info.filename[:80]}: {problem.rstrip('.')}")
         top, _, stored_name = info.filename.rpartition("/")

@@ -1,8 +1,7 @@
-"""Drawing single blood cells, as light passing through stain.
+"""Draw single blood cells, as light passing through stain.
 
-A cell is a layer of optical density (od = -ln of the transmitted share, one value per colour channel) in a patch
-of its own; layers that overlap add up, so two red cells on top of each other come out darker, as under the
-microscope.
+A cell is a layer of optical density (od = -ln of the transmitted share, one value per colour channel) in its own patch.
+Layers that overlap add up, so two red cells on top of each other come out darker, as under the microscope.
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ _SUBPIXELS: Final = 1 << _SUBPIXEL_BITS
 
 @dataclass(frozen=True)
 class Stain:
-    """Colours (red, green, blue) of one laboratory's slides, as seen against its background."""
+    """Colours (red, green, blue) of one laboratory's slides, as they look on its background."""
 
     background: Colour
     red_cell: Colour
@@ -33,11 +32,11 @@ class Stain:
     monocyte: Colour
 
     def od(self, colour: Colour) -> np.ndarray:
-        """Optical density, float32 (3,), that turns the background into `colour`."""
+        """Return the optical density, float32 (3,), that turns the background into `colour`."""
         return -np.log(np.array(colour, np.float32) / np.array(self.background, np.float32))
 
 
-# Read off real pictures: medians of bccd fields; the cream one of txl and pbc; the magenta one of txl.
+# Measured in real images: medians of bccd fields; the cream one of txl and pbc; the magenta one of txl.
 STAINS: Final = {
     "grey": Stain(
         background=(205, 207, 200),
@@ -76,18 +75,22 @@ STAINS: Final = {
 
 
 def draw_outline(rng: np.random.Generator, radius_px: float, wobble: float, stretch: float = 1.0) -> np.ndarray:
-    """A closed curve around (0, 0): a circle with a few random waves.
+    """Draw a closed curve around (0, 0): a circle with a few random waves.
 
     Parameters
     ----------
-    rng : numpy Generator
-    radius_px : float, mean radius
-    wobble : float, height of the waves as a share of the radius; 0 gives an ellipse
-    stretch : float, long axis over short axis
+    rng : numpy.random.Generator
+    radius_px : float
+        Mean radius.
+    wobble : float
+        Height of the waves as a share of the radius; 0 gives an ellipse.
+    stretch : float, default 1.0
+        Long axis over short axis.
 
     Returns
     -------
-    float64 array of shape (96, 2), x and y in pixels
+    ndarray of float64, shape (96, 2)
+        X and y in pixels.
     """
     angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     radius = np.ones_like(angle)
@@ -103,7 +106,7 @@ def draw_outline(rng: np.random.Generator, radius_px: float, wobble: float, stre
 
 
 def fill_outline(side_px: int, points: np.ndarray) -> np.ndarray:
-    """Share of each pixel inside the curve, float32 (side_px, side_px); (0, 0) is the middle of the patch."""
+    """Return the share of each pixel inside the curve, float32 (side_px, side_px); (0, 0) is the middle of the patch."""
     mask = np.zeros((side_px, side_px), np.uint8)
     shifted = np.rint((points + side_px / 2 - 0.5) * _SUBPIXELS).astype(np.int32)
     cv2.fillPoly(mask, [shifted], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
@@ -111,15 +114,15 @@ def fill_outline(side_px: int, points: np.ndarray) -> np.ndarray:
 
 
 def draw_cloud(rng: np.random.Generator, height_px: int, width_px: int, grain_px: float) -> np.ndarray:
-    """Smooth noise, float32 (height_px, width_px), of mean 0 and standard deviation 1; bumps of `grain_px`."""
+    """Draw smooth noise, float32 (height_px, width_px), of mean 0 and standard deviation 1; bumps of `grain_px`."""
     step = max(grain_px, 1.0)
     small = rng.normal(size=(int(height_px / step) + 3, int(width_px / step) + 3)).astype(np.float32)
     smooth = cv2.resize(small, (width_px, height_px), interpolation=cv2.INTER_CUBIC)
-    return (smooth - smooth.mean()) / (smooth.std() + 1e-6)
+    return np.asarray((smooth - smooth.mean()) / (smooth.std() + 1e-6))
 
 
-def red_cell(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.ndarray:
-    """Optical density of a red cell with a pale middle, float32 (S, S, 3)."""
+def draw_red_cell(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.ndarray:
+    """Draw the optical density of a red cell with a pale middle, float32 (S, S, 3)."""
     stretch = 1 + abs(rng.normal(0, 0.12))
     side_px = compute_patch_side(radius_px * np.sqrt(stretch))
     inside = fill_outline(side_px, draw_outline(rng, radius_px, 0.05, stretch))
@@ -128,35 +131,38 @@ def red_cell(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.nda
     middle = np.clip((depth - rng.uniform(0.3, 0.45)) / 0.35, 0, 1)
     rim = 0.25 * np.exp(-((depth / 0.08) ** 2))
     amount = inside * (1.1 + rim - pallor * middle**2 * (3 - 2 * middle)) * rng.uniform(0.85, 1.15)
-    return amount[..., None] * stain.od(stain.red_cell)
+    return np.asarray(amount[..., None] * stain.od(stain.red_cell))
 
 
-def platelet(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.ndarray:
-    """Optical density of a platelet: a small speckled purple clump, float32 (S, S, 3)."""
+def draw_platelet(rng: np.random.Generator, stain: Stain, radius_px: float) -> np.ndarray:
+    """Draw the optical density of a platelet: a small speckled purple clump, float32 (S, S, 3)."""
     side_px = compute_patch_side(radius_px * 1.3)
     inside = fill_outline(side_px, draw_outline(rng, radius_px, 0.3, rng.uniform(1, 1.5)))
     inside = cv2.GaussianBlur(inside, (0, 0), max(radius_px * 0.15, 0.5))
     speckle = 1 + 0.35 * draw_cloud(rng, side_px, side_px, radius_px * 0.35)
     amount = inside * np.clip(speckle, 0.3, 2) * rng.uniform(0.8, 1.4)
-    return amount[..., None] * stain.od(stain.platelet)
+    return np.asarray(amount[..., None] * stain.od(stain.platelet))
 
 
 def draw_white_cell(
     rng: np.random.Generator, stain: Stain, class_name: str, radius_px: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A white cell of the class.
+    """Draw a white cell of the class.
 
     Parameters
     ----------
-    rng : numpy Generator
+    rng : numpy.random.Generator
     stain : Stain
-    class_name : one of `classes.WHITE_CELLS_4`
-    radius_px : float, radius of the whole cell
+    class_name : str
+        One of `core.labels.WHITE_CELLS_4`.
+    radius_px : float
+        Mean radius of the whole cell.
 
     Returns
     -------
-    od : float32 array of shape (S, S, 3)
-    inside : float32 array of shape (S, S), share of each pixel inside the cell
+    od : ndarray of float32, shape (S, S, 3)
+    inside : ndarray of float32, shape (S, S)
+        Share of each pixel inside the cell.
     """
     wobble, stretch = (0.16, 1.15) if class_name == "MONOCYTE" else (0.05, rng.uniform(1.0, 1.12))
     side_px = compute_patch_side(radius_px * 1.25)
@@ -179,12 +185,12 @@ def draw_white_cell(
 
 
 def compute_patch_side(radius_px: float) -> int:
-    """Side of the square patch that holds a cell of this radius with room for its waves; always odd."""
+    """Return the side of the square patch for a cell of this radius with room for its waves; always odd."""
     return 2 * int(np.ceil(radius_px * 1.35 + 2)) + 1
 
 
 def _draw_lobes(side_px: int, radius_px: float, lobes: list[tuple[float, float, float, float]]) -> np.ndarray:
-    """Ellipses (x, y, half length, half width, in cell radii) joined by strands and rounded off."""
+    """Draw ellipses (x, y, half length, half width, in cell radii), joined by strands and rounded."""
     mask = np.zeros((side_px, side_px), np.uint8)
     middle = side_px / 2 - 0.5
     centres = [_to_subpixels(middle + x * radius_px, middle + y * radius_px) for x, y, _, _ in lobes]
@@ -205,7 +211,7 @@ def _to_subpixels(x: float, y: float) -> tuple[int, int]:
 def _round_corners(mask: np.ndarray, radius_px: float) -> np.ndarray:
     """Smooth the corners where lobes meet; float32 0..1."""
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(radius_px * 0.045, 0.4))
-    return np.clip((soft - 0.5) * 3 + 0.5, 0, 1)
+    return np.asarray(np.clip((soft - 0.5) * 3 + 0.5, 0, 1))
 
 
 def _draw_neutrophil_nucleus(rng: np.random.Generator, side_px: int, radius_px: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Drawn microscope fields with the truth: where the white cells are and of which class."""
+"""Draw microscope fields together with the truth: where the white cells are and of which class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.imaging.boxes import Box
-from bloodcell.synthetic.cells import STAINS, Stain, draw_cloud, draw_white_cell, platelet, red_cell
+from bloodcell.synthetic.cells import STAINS, Stain, draw_cloud, draw_platelet, draw_red_cell, draw_white_cell
 
 # Radii in a 640x480 field of bccd (scale 1), where a red cell measures about 95 px.
 RED_RADIUS_PX: Final = (43.0, 51.0)
@@ -26,12 +26,17 @@ _MAX_TRIES: Final = 400
 
 @dataclass(frozen=True)
 class DrawnField:
-    """A drawn picture and what is in it.
+    """A drawn image and what is in it.
 
-    rgb : uint8 array of shape (H, W, 3)
-    boxes : around each white cell, clipped to the picture
-    class_names : one for each box
-    n_red, n_platelets : those whose centre lies in the picture
+    Attributes
+    ----------
+    rgb : ndarray of uint8, shape (H, W, 3)
+    boxes : tuple of Box
+        Around each white cell, clipped to the image.
+    class_names : tuple of str
+        Class of each box's cell.
+    n_red, n_platelets : int
+        Those whose centre lies in the image.
     """
 
     rgb: np.ndarray
@@ -43,7 +48,7 @@ class DrawnField:
 
 @dataclass
 class _Disc:
-    """A place taken by a cell; pixels."""
+    """The place of a cell, in pixels."""
 
     row: float
     col: float
@@ -67,16 +72,23 @@ def draw_field(
     Parameters
     ----------
     seed : int
-    n_white : int, white cells, each wholly inside the picture and apart from the others
-    height_px, width_px : int, at least 16
-    scale : float, 1 for cells as large as in a 640x480 field of bccd (red cell 95 px); None shows the same
-    part
-        of the slide whatever the size, `height_px / 480`. A single-cell crop of 120 px is about 0.45, a 360
-        px one about 0.8.
-    stain : a name of `drawn_cells.STAINS`, a Stain, or None for one drawn by lot
-    class_names : the classes to draw by turns, starting at random
-    red_share : float, part of the picture covered by red cells; 0 draws none, 0.6 is crowded
-    n_platelets : int; None draws 0 to 6
+        Decides everything that the other arguments leave open.
+    n_white : int, default 1
+        White cells, each entirely inside the image and apart from the others.
+    height_px, width_px : int, default 480
+        At least 16.
+    scale : float, optional
+        1 for cells as large as in a 640 x 480 field of bccd (red cell 95 px). Without it, `height_px / 480`, which
+        shows the same part of the slide whatever the size. A single-cell crop of 120 px is about 0.45, one of 360 px
+        about 0.8.
+    stain : str or Stain, optional
+        A name of `cells.STAINS` or a Stain; without it, a random one.
+    class_names : sequence of str, default WHITE_CELLS_4
+        The classes to draw in turn, starting with a random one.
+    red_share : float, default 0.35
+        Share of the image covered by red cells; 0 draws none, 0.6 is crowded.
+    n_platelets : int, optional
+        Platelets to draw; without it, 0 to 6.
 
     Returns
     -------
@@ -85,10 +97,16 @@ def draw_field(
     Raises
     ------
     DatasetError
-        If a stain or class is unknown, the picture is too small, or the white cells do not fit in.
+        If a stain or class is unknown, the image is too small, or the white cells do not fit in.
+
+    Examples
+    --------
+    >>> field = draw_field(7, n_white=2, class_names=["MONOCYTE", "NEUTROPHIL"])
+    >>> field.rgb.shape, sorted(field.class_names), len(field.boxes)
+    ((480, 640, 3), ['MONOCYTE', 'NEUTROPHIL'], 2)
     """
     if min(height_px, width_px) < 16:
-        raise DatasetError(f"A field needs at least 16 px a side. Received: {width_px} x {height_px}.")
+        raise DatasetError(f"Each side of a field must have at least 16 px. Received: {width_px} x {height_px}.")
     unknown = sorted(set(class_names) - set(WHITE_RADIUS_PX))
     if unknown or not class_names:
         raise DatasetError(f"`class_names` must be some of {sorted(WHITE_RADIUS_PX)}. Received: {class_names}.")
@@ -102,10 +120,10 @@ def draw_field(
     whites = _place_whites(rng, names, height_px, width_px, scale)
     reds = _place_reds(rng, whites, height_px, width_px, scale, red_share)
     for disc in reds:
-        _add_patch(od, red_cell(rng, colours, disc.radius_px), disc)
+        _add_patch(od, draw_red_cell(rng, colours, disc.radius_px), disc)
     specks = _place_platelets(rng, whites, height_px, width_px, scale, n_platelets)
     for disc in specks:
-        _add_patch(od, platelet(rng, colours, disc.radius_px), disc)
+        _add_patch(od, draw_platelet(rng, colours, disc.radius_px), disc)
     boxes = [_lay_white_cell(rng, od, colours, name, disc) for name, disc in zip(names, whites, strict=True)]
     return DrawnField(
         rgb=_develop(rng, od, colours, scale),
@@ -145,7 +163,8 @@ def _place_whites(
                 break
         else:
             raise DatasetError(
-                f"{len(names)} white cells do not fit into {width_px} x {height_px} px at scale {scale:.2f}."
+                f"A field of {width_px} x {height_px} px has no room for {len(names)} white "
+                f"cell{'s' if len(names) > 1 else ''} at scale {scale:.2f}."
             )
     return placed
 
@@ -160,10 +179,10 @@ def _place_reds(
 ) -> list[_Disc]:
     mean_px = scale * sum(RED_RADIUS_PX) / 2
     wide, high = width_px + 2 * mean_px, height_px + 2 * mean_px
-    wanted = round(red_share * wide * high / (np.pi * mean_px**2))
+    n_red = round(red_share * wide * high / (np.pi * mean_px**2))
     placed: list[_Disc] = []
-    for _ in range(wanted * 12):
-        if len(placed) >= wanted:
+    for _ in range(n_red * 12):
+        if len(placed) >= n_red:
             break
         radius_px = scale * rng.uniform(*RED_RADIUS_PX)
         row = rng.uniform(-mean_px, height_px + mean_px)
@@ -185,10 +204,10 @@ def _place_platelets(
     scale: float,
     n_platelets: int | None,
 ) -> list[_Disc]:
-    wanted = int(rng.integers(0, 7)) if n_platelets is None else n_platelets
+    n_platelets = int(rng.integers(0, 7)) if n_platelets is None else n_platelets
     placed: list[_Disc] = []
-    for _ in range(wanted * 20):
-        if len(placed) >= wanted:
+    for _ in range(n_platelets * 20):
+        if len(placed) >= n_platelets:
             break
         disc = _Disc(rng.uniform(0, height_px), rng.uniform(0, width_px), scale * rng.uniform(*PLATELET_RADIUS_PX))
         if all(_measure_gap(disc.row, disc.col, white) > 2 * disc.radius_px for white in whites):
@@ -197,7 +216,7 @@ def _place_platelets(
 
 
 def _measure_gap(row: float, col: float, disc: _Disc) -> float:
-    """Distance from a point to the edge of a disc; negative inside."""
+    """Return the distance from a point to the edge of a disc; negative inside."""
     return float(np.hypot(row - disc.row, col - disc.col)) - disc.radius_px
 
 
@@ -206,7 +225,7 @@ def _count_inside(discs: Sequence[_Disc], height_px: int, width_px: int) -> int:
 
 
 def _find_windows(shape: tuple[int, ...], side_px: int, disc: _Disc) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a patch lies in the field, and which part of the patch that is; both may be empty."""
+    """Return where a patch lies in the field, and which part of the patch that is; both may be empty."""
     top, left = round(disc.row) - side_px // 2, round(disc.col) - side_px // 2
     rows = slice(max(top, 0), max(min(top + side_px, shape[0]), 0))
     cols = slice(max(left, 0), max(min(left + side_px, shape[1]), 0))
@@ -221,7 +240,7 @@ def _add_patch(od: np.ndarray, patch: np.ndarray, disc: _Disc) -> None:
 
 
 def _lay_white_cell(rng: np.random.Generator, od: np.ndarray, stain: Stain, name: str, disc: _Disc) -> Box:
-    """Lay a white cell over what is there; its box in the field."""
+    """Draw a white cell over what is there, and return its box in the field."""
     patch, inside = draw_white_cell(rng, stain, name, disc.radius_px)
     place, part = _find_windows(od.shape, patch.shape[0], disc)
     cover = inside[part][..., None]
@@ -232,7 +251,7 @@ def _lay_white_cell(rng: np.random.Generator, od: np.ndarray, stain: Stain, name
 
 
 def _develop(rng: np.random.Generator, od: np.ndarray, stain: Stain, scale: float) -> np.ndarray:
-    """Light through the slide onto the sensor: uneven lamp, slight blur, noise."""
+    """Simulate the light through the slide onto the sensor: uneven lamp, slight blur, noise."""
     height_px, width_px = od.shape[:2]
     rows, cols = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j].astype(np.float32)
     tilt = rng.uniform(-0.02, 0.02, 2)
@@ -242,4 +261,4 @@ def _develop(rng: np.random.Generator, od: np.ndarray, stain: Stain, scale: floa
     light = np.array(stain.background, np.float32) * lamp[..., None] * np.exp(-od * uneven_stain[..., None])
     light = cv2.GaussianBlur(light, (0, 0), max(rng.uniform(0.9, 1.5) * scale, 0.4))
     light += rng.normal(0, 1.6, light.shape).astype(np.float32)
-    return np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(light), 0, 255).astype(np.uint8))

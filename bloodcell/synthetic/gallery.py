@@ -1,4 +1,4 @@
-"""Drawn pictures for trying the app and for tests: fields with their truth, a sample set, and what is no smear."""
+"""Drawn images for trying the app and for tests: fields with their truth, a sample set, and images that are not smears."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from bloodcell.synthetic.non_smears import N_NON_SMEARS, draw_non_smears
 
 __all__ = ["N_NON_SMEARS", "DrawnField", "draw_field", "draw_non_smears", "draw_sample_set"]
 
-# (what, white cells, height, width, scale); the first is what a lab's microscope gives most often.
+# (kind, white cells, height, width, scale); the first is what a laboratory's microscope gives most often.
 _SAMPLES: Final = (
     ("field", 1, 480, 640, None),
     ("field", 2, 480, 640, None),
@@ -27,24 +27,26 @@ _SAMPLES: Final = (
 
 
 def draw_sample_set(n: int = 12, seed: int = 0) -> list[tuple[str, bytes]]:
-    """Draw what a first-time user tries: fields with none to three white cells, in several sizes.
+    """Draw a set for first-time users: fields with none to three white cells, in several sizes.
 
     Parameters
     ----------
-    n : int, how many; from 3 on, one has no white cell
-    seed : int
+    n : int, default 12
+        Number of images; if it is at least 3, one of them has no white cell.
+    seed : int, default 0
+        The same seed gives the same images.
 
     Returns
     -------
-    list of (name, bytes)
-        JPEG, every fourth a PNG; the names tell the kind of picture, not the class of its cells.
+    list of (str, bytes)
+        Name and file. JPEG, every fourth a PNG; the names tell the kind of image, not the class of its cells.
     """
     images = []
     for index in range(n):
-        what, n_white, height_px, width_px, scale = _SAMPLES[index % len(_SAMPLES)]
+        kind, n_white, height_px, width_px, scale = _SAMPLES[index % len(_SAMPLES)]
         stain = tuple(STAINS)[index % len(STAINS)]
         field = draw_field(seed * 1000 + index, n_white, height_px, width_px, scale=scale, stain=stain)
-        stem = f"drawn-{index + 1:02d}-{what}"
+        stem = f"drawn-{index + 1:02d}-{kind}"
         if index % 4 == 3:
             images.append((f"{stem}.png", encode_png(field.rgb)))
         else:

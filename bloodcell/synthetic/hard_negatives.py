@@ -1,4 +1,4 @@
-"""Crops that show no white cell of a known class, drawn to teach a model to say so."""
+"""Draw hard negatives: crops that show no white cell of a known class, for training a model to recognise that."""
 
 import cv2
 import numpy as np
@@ -7,19 +7,21 @@ from bloodcell.imaging.crop import BACKGROUND_LEVEL, crop_middle
 
 
 def draw_hard_negative(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw one crop that is no known cell.
+    """Draw one crop that is not a known cell.
 
     Parameters
     ----------
-    side_px : int, side of the result
-    wide : uint8 array of shape (S, S, 3), a real crop with its surroundings; some kinds are made from it
-    rng : numpy Generator
+    side_px : int
+        Side of the result.
+    wide : ndarray of uint8, shape (S, S, 3)
+        A real crop with its surroundings; some kinds are made from it.
+    rng : numpy.random.Generator
 
     Returns
     -------
-    uint8 array of shape (side_px, side_px, 3)
+    ndarray of uint8, shape (side_px, side_px, 3)
     """
-    makers = (
+    drawers = (
         _draw_noise,
         _draw_clouds,
         _draw_shapes,
@@ -32,14 +34,14 @@ def draw_hard_negative(side_px: int, wide: np.ndarray, rng: np.random.Generator)
         _draw_glow,
     )
     chances = (1, 1, 1, 1, 5, 1, 1, 4, 2, 1)
-    return makers[rng.choice(len(makers), p=np.array(chances) / sum(chances))](side_px, wide, rng)
+    return drawers[rng.choice(len(drawers), p=np.array(chances) / sum(chances))](side_px, wide, rng)
 
 
 def _draw_colour(rng: np.random.Generator) -> tuple[float, ...]:
     return tuple(float(level) for level in rng.uniform(0, 255, 3))
 
 
-def _draw_noise(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_noise(side_px: int, _wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     coarse = int(rng.integers(2, side_px))
     noise = np.array(_draw_colour(rng)) + rng.normal(0, rng.uniform(5, 90), (coarse, coarse, 3))
     return _resize(np.clip(noise, 0, 255).astype(np.uint8), side_px, rng)
@@ -50,18 +52,18 @@ def _resize(small: np.ndarray, side_px: int, rng: np.random.Generator) -> np.nda
     return cv2.resize(small, (side_px, side_px), interpolation=how)
 
 
-def _draw_clouds(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Smooth colour fields in several scales, as out-of-focus photographs have."""
+def _draw_clouds(side_px: int, _wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw smooth colour fields at several scales, as in out-of-focus photographs."""
     total = np.zeros((side_px, side_px, 3), np.float32)
     for cells in (2, 4, 8, 16, 32):
         layer = rng.normal(0, 1, (cells, cells, 3)).astype(np.float32)
         smooth = cv2.resize(layer, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
         total += np.asarray(smooth, np.float32) / cells ** rng.uniform(0.2, 1)
     tint = np.array(_draw_colour(rng))
-    return np.clip(tint + total * rng.uniform(20, 90), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(tint + total * rng.uniform(20, 90), 0, 255).astype(np.uint8))
 
 
-def _draw_shapes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_shapes(side_px: int, _wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     image = np.full((side_px, side_px, 3), _draw_colour(rng), np.uint8)
     if rng.random() < 0.5:
         image[:] = BACKGROUND_LEVEL
@@ -76,18 +78,18 @@ def _draw_shapes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np
     return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 2.5))
 
 
-def _draw_stripes(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_stripes(side_px: int, _wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rows, cols = np.mgrid[:side_px, :side_px]
     angle, period = rng.uniform(0, np.pi), rng.uniform(3, side_px)
     wave = np.sin((rows * np.cos(angle) + cols * np.sin(angle)) * 2 * np.pi / period)[..., None]
     if rng.random() < 0.5:
         wave = np.sign(wave)
     mean, swing = np.array(_draw_colour(rng)), np.array(_draw_colour(rng)) / 2
-    return np.clip(mean + wave * swing, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mean + wave * swing, 0, 255).astype(np.uint8))
 
 
 def _cut_surroundings(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A piece of the wide crop's rim, zoomed and turned: red cells, platelets and background beside the white cell."""
+    """Cut a piece from the edge of the wide crop, zoomed and rotated: red cells, platelets and background."""
     part = max(8, int(wide.shape[0] * rng.uniform(0.12, 0.26)))
     far = wide.shape[0] - part
     along = int(rng.integers(0, far + 1))
@@ -100,14 +102,14 @@ def _cut_surroundings(side_px: int, wide: np.ndarray, rng: np.random.Generator) 
 
 
 def _sample_stain_colours(wide: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Colours of a real cell, changed a little: float array (n, 3)."""
+    """Sample the colours of a real cell, slightly changed: float array (n, 3)."""
     side = wide.shape[0]
     rows, cols = rng.integers(side // 3, side - side // 3, (2, n))
-    return np.clip(wide[rows, cols] + rng.normal(0, 18, (n, 3)), 0, 255)
+    return np.asarray(np.clip(wide[rows, cols] + rng.normal(0, 18, (n, 3)), 0, 255))
 
 
 def _draw_blot(centre: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """A closed wavy curve: a blot, a petal flower, a pebble; int32 points (P, 2)."""
+    """Draw a closed wavy curve: a blot, a flower, a pebble; int32 points (P, 2)."""
     angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     reach = np.ones_like(angle)
     for waves in range(2, 9):
@@ -120,7 +122,7 @@ def _draw_blot(centre: np.ndarray, radius: float, rng: np.random.Generator) -> n
 
 
 def _draw_blots(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Flat blots and flowers in a cell's colours, without its structure."""
+    """Draw flat blots and flowers in a cell's colours, without its structure."""
     colours = _sample_stain_colours(wide, 8, rng)
     ground = np.full(3, BACKGROUND_LEVEL) if rng.random() < 0.7 else np.array(_draw_colour(rng))
     image = np.full((side_px, side_px, 3), ground, np.float32)
@@ -135,7 +137,7 @@ def _draw_blots(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.
 
 
 def _draw_tissue(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Many small nuclei on a mottled ground, in a cell's colours."""
+    """Draw many small nuclei on a mottled background, in a cell's colours."""
     colours = _sample_stain_colours(wide, 6, rng)
     coarse = int(rng.integers(4, max(6, side_px // 2)))
     mottled = colours[0] + rng.normal(0, rng.uniform(4, 30), (coarse, coarse, 3))
@@ -145,11 +147,11 @@ def _draw_tissue(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np
         axes = tuple(int(value) for value in rng.integers(1, max(3, side_px // 8), 2))
         colour = tuple(float(level) for level in colours[rng.integers(1, 6)])
         cv2.ellipse(image, centre, axes, rng.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
-    return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.5))
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.5)))
 
 
 def _draw_glow(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One colour that fades into another, from a point or along a line."""
+    """Draw one colour that fades into another, from a point or along a line."""
     first, second = _sample_stain_colours(wide, 2, rng)
     rows, cols = np.mgrid[:side_px, :side_px] / side_px
     if rng.random() < 0.5:
@@ -157,11 +159,11 @@ def _draw_glow(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.n
     else:
         way = rows * rng.uniform(-1, 1) + cols * rng.uniform(-1, 1)
     share = np.clip(way, 0, 1)[..., None]
-    return np.clip(first * (1 - share) + second * share, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(first * (1 - share) + second * share, 0, 255).astype(np.uint8))
 
 
 def _change_colours(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A cell under a stain that no laboratory uses: channels swapped, inverted or grey."""
+    """Recolour a cell as no laboratory stains it: channels swapped, inverted or grey."""
     cell = crop_middle(wide, side_px, side_px)
     kind = rng.integers(4)
     if kind == 0:
@@ -173,15 +175,15 @@ def _change_colours(side_px: int, wide: np.ndarray, rng: np.random.Generator) ->
 
 
 def _shuffle_tiles(side_px: int, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The colours of a cell without its form: tiles in random order."""
+    """Show the colours of a cell without its shape: tiles in random order."""
     cell = crop_middle(wide, side_px, side_px)
     tiles = int(rng.choice([3, 4, 6, 8]))
     size = side_px // tiles
-    out = np.full_like(cell, BACKGROUND_LEVEL)
-    for place, taken in enumerate(rng.permutation(tiles * tiles)):
+    shuffled = np.full_like(cell, BACKGROUND_LEVEL)
+    for place, source in enumerate(rng.permutation(tiles * tiles)):
         row, col = divmod(place, tiles)
-        from_row, from_col = divmod(int(taken), tiles)
-        out[row * size : (row + 1) * size, col * size : (col + 1) * size] = cell[
+        from_row, from_col = divmod(int(source), tiles)
+        shuffled[row * size : (row + 1) * size, col * size : (col + 1) * size] = cell[
             from_row * size : (from_row + 1) * size, from_col * size : (from_col + 1) * size
         ]
-    return out
+    return shuffled

@@ -1,6 +1,6 @@
-"""Drawn pictures that show no white blood cell, many of them purple or pink on purpose.
+"""Draw images that show no white blood cell, many of them purple or pink on purpose.
 
-They are the bar for unfamiliar images: none may come out as a cell that the model is confident of.
+They are the standard for unfamiliar images: the model may not be confident of a cell in any of them.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,10 +10,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from bloodcell.synthetic.cells import STAINS, Stain, draw_cloud, draw_outline, fill_outline
+from bloodcell.synthetic.cells import STAINS, Colour, Stain, draw_cloud, draw_outline, fill_outline
 from bloodcell.synthetic.fields import draw_field
 
-Colour = tuple[int, int, int]
 Drawer = Callable[[np.random.Generator, int, int], np.ndarray]
 
 _SIZES: Final = ((480, 640), (240, 320), (360, 360), (575, 575), (120, 120))
@@ -41,16 +40,19 @@ _WORDS: Final = ("sample", "count", "result", "blood", "film", "stain", "total",
 
 
 def draw_non_smears(seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Draw `N_NON_SMEARS` pictures without a white cell.
+    """Draw `N_NON_SMEARS` images without a white cell.
 
     Parameters
     ----------
-    seed : int, the same seed gives the same pictures
+    seed : int
+        The same seed gives the same images.
 
     Yields
     ------
-    name : str, kind and number, as "flower 07"
-    rgb : uint8 array of shape (H, W, 3), of five sizes
+    name : str
+        Kind and number, as "flower 07".
+    rgb : ndarray of uint8, shape (H, W, 3)
+        Of five sizes.
     """
     for kind_index, (kind, (drawer, count)) in enumerate(KINDS.items()):
         for number in range(count):
@@ -77,20 +79,20 @@ def _pick_position(rng: np.random.Generator, height_px: int, width_px: int) -> t
 
 
 def _add_camera_noise(rng: np.random.Generator, rgb: np.ndarray, noise: float = 3.0) -> np.ndarray:
-    """Camera blur and noise."""
+    """Add camera blur and noise."""
     soft = cv2.GaussianBlur(rgb, (0, 0), 0.8).astype(np.float32)
     return np.clip(np.rint(soft + rng.normal(0, noise, rgb.shape)), 0, 255).astype(np.uint8)
 
 
 def _mix_colours(share: np.ndarray, first: Colour, second: Colour) -> np.ndarray:
-    """Blend two colours by a share (H, W) clipped to 0..1."""
+    """Blend two colours by a share (H, W), clipped to 0..1."""
     share = np.clip(share, 0, 1)[..., None]
     blended = np.array(first, np.float32) * (1 - share) + np.array(second, np.float32) * share
-    return np.rint(blended).astype(np.uint8)
+    return np.asarray(np.rint(blended).astype(np.uint8))
 
 
 def _stamp(rgb: np.ndarray, mask: np.ndarray, x: int, y: int, colour: Colour) -> None:
-    """Paint a square mask (S, S) of 0..1 with its middle at (x, y); what falls outside is cut off."""
+    """Paint a square mask (S, S) of 0..1 with its middle at (x, y); what lies outside the image is cut off."""
     side = mask.shape[0]
     top, left = y - side // 2, x - side // 2
     rows = slice(max(top, 0), min(top + side, rgb.shape[0]))
@@ -217,7 +219,7 @@ def _draw_purple_blots(rng: np.random.Generator, height_px: int, width_px: int) 
 
 
 def _draw_tissue(rng: np.random.Generator, height_px: int, width_px: int) -> np.ndarray:
-    """Like a slice stained with haematoxylin and eosin: pink fibres, crowded violet nuclei, no plasma between."""
+    """Draw tissue stained with haematoxylin and eosin: pink fibres, crowded violet nuclei, no plasma in between."""
     fibres = draw_cloud(rng, height_px, width_px, 5) * 0.25 + draw_cloud(rng, height_px, width_px, 40) * 0.25
     rgb = _mix_colours(0.5 + fibres, (205, 120, 170), (245, 200, 220))
     size = float(rng.uniform(4, 13))
@@ -239,7 +241,7 @@ def _draw_stripes(rng: np.random.Generator, height_px: int, width_px: int) -> np
 
 
 def _draw_balls(rng: np.random.Generator, height_px: int, width_px: int) -> np.ndarray:
-    """Grapes, coins, beads: shaded discs on a surface that is no slide."""
+    """Draw grapes, coins, beads: shaded discs on a surface that is not a slide."""
     rgb = _mix_colours(
         0.5 + 0.2 * draw_cloud(rng, height_px, width_px, 20), _random_colour(rng, 40), _random_colour(rng, 90)
     )

@@ -121,7 +121,7 @@ def test_split_with_groups_and_test_part(grouped, out, tmp_path, capsys):
     of = {row[0]: row[3] for row in rows_of(out)[1:]}
     assert of["A/0_0.png"] == "test"
     assert of["A/0_1.png"] == of["B/0_0.png"] == "excluded"
-    assert "warning: 3 images share a group with a fixed test image and are left out as excluded." in said(capsys)
+    assert "warning: Excluded because they share a group with a fixed test image: 3 images." in said(capsys)
     assert run("split", folder, "--leaky", "--folds", 2, "--test", "B/", "--out", out) == 0
     assert {row[0][0] for row in rows_of(out)[1:] if row[3] == "test"} == {"B"}
 
@@ -168,7 +168,7 @@ def test_leaks_of_a_split(dataset, out, tmp_path, capsys):
     ("args", "message"),
     [
         (["groups", "{set}", "--csv", "x.csv"], "--csv and --column go together"),
-        (["groups", "{set}", "--pattern", "("], "is no regular expression"),
+        (["groups", "{set}", "--pattern", "("], "is not a regular expression"),
         (["groups", "{set}/nothing"], "There is no dataset at"),
         (["split", "{set}", "--folds", "9"], "9 folds need at least 9 groups"),
         (["split", "{set}", "--folds", "2", "--test", "1.5"], "The share of --test must be above 0 and below 1"),
@@ -180,7 +180,7 @@ def test_leaks_of_a_split(dataset, out, tmp_path, capsys):
             ["split", "{set}", "--folds", "2", "--groups", "each"],
             "--groups each would separate copies of the same cell",
         ),
-        (["split", "{set}", "--folds", "2", "--groups", "{groups}"], "It gives none for A/C1P1.png and 5 others"),
+        (["split", "{set}", "--folds", "2", "--groups", "{groups}"], "There is none for A/C1P1.png and 5 others"),
         (["split", "{set}/A", "--folds", "2", "--leaky"], "The labels of A are not clear; choose with an option"),
         (
             ["leaks", "{set}"],

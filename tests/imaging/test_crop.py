@@ -107,7 +107,7 @@ def test_one_pixel_cell():
     ],
 )
 def test_a_box_outside_is_refused(box):
-    with pytest.raises(ImageError, match=r"must lie in the picture of 100x100 px\. Received: \("):
+    with pytest.raises(ImageError, match=r"must lie in the image of 100 x 100 px\. Received: \("):
         crop_cell(slide(), box, 32, 1.0)
 
 

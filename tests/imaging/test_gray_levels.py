@@ -58,8 +58,8 @@ def test_by_class():
 
 def test_presets_and_levels():
     rgb = flat(180)
-    assert [find_threshold_level(rgb, name) for name in ("target cell", "cells", "background", 7)] == [150, 180, 200, 7]
-    assert not mask_by_threshold(rgb, "target cell").any()
+    assert [find_threshold_level(rgb, name) for name in ("white cell", "cells", "background", 7)] == [150, 180, 200, 7]
+    assert not mask_by_threshold(rgb, "white cell").any()
     assert mask_by_threshold(rgb, "cells").all()  # at the threshold is dark
 
 

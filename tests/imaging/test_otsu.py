@@ -91,11 +91,13 @@ def test_overlay_tints_the_marked_pixels_only():  # 100 * 0.5 + (0, 200, 50) * 0
 def test_wrong_arrays_are_refused():
     rgb, inside = disc()
     for function in (find_otsu_threshold, lambda channel: mask_below(channel, 9)):
-        with pytest.raises(ImageError, match=r"A channel must be uint8 \(H, W\). Received: uint8 \(40, 60, 3\)"):
+        with pytest.raises(
+            ImageError, match=r"A channel must be uint8 of shape \(H, W\). Received: uint8 \(40, 60, 3\)"
+        ):
             function(rgb)
     with pytest.raises(ImageError, match="An RGB image must be uint8"):
         mask_by_otsu(rgb[..., 0])
-    with pytest.raises(ImageError, match=r"`mask` must be bool \(40, 60\). Received: bool \(39, 60\)"):
+    with pytest.raises(ImageError, match=r"`mask` must be bool of shape \(40, 60\). Received: bool \(39, 60\)"):
         overlay_mask(rgb, inside[1:])
     with pytest.raises(ImageError, match=r"`mask` must be bool .* Received: int64"):
         overlay_mask(rgb, inside.astype(np.int64))

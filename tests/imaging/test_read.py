@@ -191,7 +191,7 @@ def test_16_bit_orientation_is_applied():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint32])
 def test_32_bit_values_are_refused(dtype):
-    with pytest.raises(ImageError, match="TIFF picture holds 32-bit values, of unknown white level"):
+    with pytest.raises(ImageError, match="TIFF image has 32-bit values, whose white level is unknown"):
         read_rgb(tiff(np.ones((20, 20), dtype)))
 
 
@@ -199,7 +199,7 @@ def test_16_bit_kind_that_opencv_cannot_read(monkeypatch):
     values = np.full((16, 16, 3), 1000, np.uint16)
     data = tiff(values, photometric="rgb")
     monkeypatch.setattr(read.cv2, "imdecode", lambda *args: None)
-    with pytest.raises(ImageError, match="16-bit picture is of a kind that cannot be decoded"):
+    with pytest.raises(ImageError, match="This kind of 16-bit image cannot be decoded"):
         read_rgb(data)
 
 
@@ -214,12 +214,12 @@ def test_empty_file(read_it):
 
 @pytest.mark.parametrize("data", [b"hello, this is text", b"GIF89a" + bytes(50), b"%PDF-1.4", b"PK\x03\x04", b"\xff"])
 def test_other_content_names_what_is_allowed(data):
-    with pytest.raises(ImageError, match=r"no picture Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF"):
+    with pytest.raises(ImageError, match=r"not an image that Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF"):
         read_rgb(data)
 
 
 def test_huge_picture_is_refused_from_its_header():
-    sentence = r"too large: 50,000,000 pixels are allowed. Received: 20000 x 20000 = 400,000,000"
+    sentence = r"too large: at most 50,000,000 pixels are allowed. Received: 20000 x 20000 = 400,000,000"
     with pytest.raises(ImageError, match=sentence):
         read_rgb(png_header(20_000, 20_000))
     with pytest.raises(ImageError, match=sentence):
@@ -252,7 +252,7 @@ def test_all_black_picture_is_read():
 def test_jpeg_cut_short_is_refused(share, progressive):
     rgb = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     data = saved(Image.fromarray(rgb), "JPEG", progressive=progressive)
-    with pytest.raises(ImageError, match=r"JPEG picture is (cut short|damaged)"):
+    with pytest.raises(ImageError, match=r"JPEG image is (cut short|damaged)"):
         read_rgb(data[: int(len(data) * share)])
 
 
@@ -264,25 +264,25 @@ def test_jpeg_with_bytes_after_its_end_is_read():
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_other_formats_cut_short_are_refused(kind):
     data = saved(Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)), kind)
-    with pytest.raises(ImageError, match=f"{kind} picture is (cut short|damaged)"):
+    with pytest.raises(ImageError, match=f"{kind} image is (cut short|damaged)"):
         read_rgb(data[: len(data) // 2])
 
 
 def test_jpeg_without_a_picture_is_damaged():
     for data in (b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xe0\x00\x04ab\xff\xd9"):
-        with pytest.raises(ImageError, match="JPEG picture is damaged"):
+        with pytest.raises(ImageError, match="JPEG image is damaged"):
             read_rgb(data)
 
 
 def test_jpeg_that_opencv_gives_up_on_is_damaged(monkeypatch):
     data = encode_jpeg(picture())
     monkeypatch.setattr(read.cv2, "imdecode", lambda *args: None)
-    with pytest.raises(ImageError, match="JPEG picture is damaged and cannot be decoded"):
+    with pytest.raises(ImageError, match="JPEG image is damaged and cannot be decoded"):
         read_rgb(data)
 
 
 def test_several_pages_are_refused():
-    with pytest.raises(ImageError, match="TIFF holds several pages; save each page as a file of its own"):
+    with pytest.raises(ImageError, match="TIFF has several pages; save each page as a separate file"):
         read_rgb(tiff(np.zeros((3, 20, 20), np.uint8), photometric="minisblack"))
 
 

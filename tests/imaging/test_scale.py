@@ -136,7 +136,7 @@ def test_crops_need_not_be_square():
 
 @pytest.mark.parametrize("batches", [[], [np.zeros((0, 4, 4, 3), np.uint8)]])
 def test_nothing_to_fit_on(batches):
-    with pytest.raises(DatasetError, match="The scaling 'global' needs at least one crop to be fitted on"):
+    with pytest.raises(DatasetError, match="The scaling 'global' needs at least one crop to fit"):
         fit_scaling("global", batches)
 
 

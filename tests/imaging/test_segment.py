@@ -29,7 +29,7 @@ def test_dice(a, b, expected):
 
 
 def test_dice_takes_masks_of_one_shape_only():
-    with pytest.raises(ImageError, match=r"bool arrays of one shape. Received: bool \(1, 8\) and bool \(1, 9\)"):
+    with pytest.raises(ImageError, match=r"bool arrays of the same shape. Received: bool \(1, 8\) and bool \(1, 9\)"):
         dice(mask(), mask(n=9))
     with pytest.raises(ImageError, match=r"Received: uint8"):
         dice(mask().astype(np.uint8), mask())
@@ -53,7 +53,7 @@ def test_a_mask_of_two_values_is_the_whole_cell():
 
 @pytest.mark.parametrize("wrong", [three_levels(0, 7, 255), three_levels(0, 0), np.array([[[0, 128, 255]]], np.uint8)])
 def test_other_pictures_are_no_masks(wrong):
-    with pytest.raises(ImageError, match="must hold the values 0, 128 and 255 only"):
+    with pytest.raises(ImageError, match="must have only the values 0, 128 and 255"):
         decode_true_mask(wrong)
 
 

@@ -5,8 +5,9 @@ import shutil
 import pytest
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, open_split, read_stored_groups
+from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, read_stored_groups
 from bloodcell.datasets.catalog.library import list_datasets
+from bloodcell.datasets.splits.split_file import read_split
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
 from tests.pages.conftest import new_app, own_workspace
@@ -124,7 +125,7 @@ def test_patients_from_the_names_then_a_split_that_keeps_them_together(page):
     widget(page.button, "datasets-split-go").click().run()
     assert not page.exception
     (file,) = list_stored_splits(registered()).values()
-    split = open_split(file)
+    split = read_split(file)
     assert not split.leaky
     assert (split.table.groupby("group")["split"].nunique() == 1).all()
 
@@ -140,7 +141,7 @@ def test_a_split_is_named_by_what_it_is_and_its_warnings_are_shown(page):
         assert not page.exception
         assert widget(page.selectbox, f"datasets-split-{registered().id}").value == f"{n_folds}-folds-seed-0"
     assert list(list_stored_splits(registered())) == ["2-folds-seed-0", "5-folds-seed-0"]
-    assert any("has 4 groups for 5 folds" in warning.value for warning in page.warning)
+    assert any("has only 4 groups for 5 folds" in warning.value for warning in page.warning)
 
 
 def test_a_split_of_single_images_must_be_confirmed_and_stays_marked(page):
@@ -150,7 +151,7 @@ def test_a_split_of_single_images_must_be_confirmed_and_stays_marked(page):
     widget(page.checkbox, "datasets-split-leaky").check().run()
     widget(page.button, "datasets-split-go").click().run()
     (file,) = list_stored_splits(registered()).values()
-    assert open_split(file).leaky
+    assert read_split(file).leaky
     assert any("leaky" in error.value for error in page.error)
 
 

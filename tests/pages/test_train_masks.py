@@ -104,7 +104,7 @@ def test_the_training_masks_are_shown(app, spots, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "key", "value", "said"),
     [
-        ("text_input", "train-masks-folder", "nowhere", "None of the 8 images has a mask in nowhere"),
+        ("text_input", "train-masks-folder", "nowhere", "At least one image must have a mask in nowhere"),
         (
             "text_input",
             "train-masks-values",

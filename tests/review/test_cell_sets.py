@@ -9,7 +9,7 @@ from bloodcell.core.errors import DatasetError, StoppedError, StoreError
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
 from bloodcell.datasets.catalog.library import list_datasets, read_images_table, register_dataset, remove_dataset
-from bloodcell.datasets.copies.groups_file import read_groups
+from bloodcell.datasets.copies.known_groups import read_groups
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.boxes import Box

@@ -85,11 +85,11 @@ def test_scale_sets_the_size():
 
 
 def test_wrong_wishes_are_refused():
-    with pytest.raises(DatasetError, match=r"9 white cells do not fit into 320 x 240 px at scale 1.00"):
+    with pytest.raises(DatasetError, match=r"A field of 320 x 240 px has no room for 9 white cells at scale 1.00"):
         draw_field(0, 9, 240, 320, scale=1.0)
-    with pytest.raises(DatasetError, match="1 white cells do not fit into 64 x 64 px"):
+    with pytest.raises(DatasetError, match="A field of 64 x 64 px has no room for 1 white cell at"):
         draw_field(0, 1, 64, 64, scale=1.0)
-    with pytest.raises(DatasetError, match=r"at least 16 px a side. Received: 640 x 15"):
+    with pytest.raises(DatasetError, match=r"at least 16 px. Received: 640 x 15"):
         draw_field(0, 0, 15, 640)
     with pytest.raises(DatasetError, match=r"`stain` must be one of \['grey', 'cream', 'rose'\]. Received: 'blue'"):
         draw_field(0, stain="blue")

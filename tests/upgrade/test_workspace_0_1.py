@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from bloodcell.datasets.catalog.changes import check_dataset_state
-from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, open_split, read_stored_groups
+from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, read_stored_groups
 from bloodcell.datasets.catalog.label_errors import read_label_errors
 from bloodcell.datasets.catalog.library import list_datasets, list_problems, read_images_table
+from bloodcell.datasets.splits.split_file import read_split
 from bloodcell.db.database import begin_read, open_database
 from bloodcell.db.schema import audit, metadata
 from bloodcell.evaluation.evaluation_folder import read_evaluation
@@ -162,7 +163,7 @@ def test_groups_splits_and_marked_labels_of_a_dataset_are_there(settings, number
     dataset = list_datasets(settings)[number]
     groups = read_stored_groups(dataset)
     assert (None if groups is None else asdict(groups)) == expected["groups"]
-    splits = {name: open_split(path) for name, path in list_stored_splits(dataset).items()}
+    splits = {name: read_split(path) for name, path in list_stored_splits(dataset).items()}
     if isinstance(expected["splits"], dict):
         assert splits.keys() == expected["splits"].keys()
     for name, split in splits.items():

@@ -15,8 +15,12 @@ from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.datasets.catalog.groups_and_splits import read_stored_groups
 from bloodcell.datasets.catalog.library import read_images_table
 from bloodcell.datasets.copies.groups import group_images
-from bloodcell.datasets.copies.groups_file import encode_groups_csv, read_complete_groups
-from bloodcell.datasets.copies.name_groups import group_by_name, read_column_groups
+from bloodcell.datasets.copies.known_groups import (
+    encode_groups_csv,
+    group_by_name,
+    read_column_groups,
+    read_complete_groups,
+)
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.read import read_rgb

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         sets = _list_own_parts(opened[0])
     with tqdm(total=3 * sum(len(images.records) for images in sets), unit="step", desc="leaks") as bar:
         report = find_leaks(sets, lambda done, total: update_bar(bar, done, total))
-    write_output(out, report.csv())
+    write_output(out, report.encode_csv())
     for line in _summarise_leaks(report):
         print_info(line)
     print_info(f"written to {out}")

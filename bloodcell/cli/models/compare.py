@@ -22,7 +22,7 @@ from bloodcell.cli.shared.output import print_info, to_printable, write_output
 from bloodcell.core.errors import DatasetError, ModelError
 from bloodcell.core.io import encode_csv
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.labels.layouts import normalise_label
+from bloodcell.datasets.labels.records import normalise_label
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.evaluation.compare import ALL_DISAGREEMENTS, compare_evaluations, find_disagreements
 from bloodcell.evaluation.confident_errors import read_crops_by_file

@@ -19,8 +19,7 @@ from bloodcell.cli.shared.output import print_info, to_printable, update_bar, wr
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.copies.groups import renumber_by_first
-from bloodcell.datasets.labels.layouts import normalise_label
-from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.labels.records import Record, normalise_label
 from bloodcell.evaluation.evaluate import evaluate_model
 from bloodcell.evaluation.evaluation_folder import Evaluation, write_evaluation
 from bloodcell.evaluation.leak_check import find_training_datasets

@@ -1,7 +1,6 @@
-"""Whether a registered dataset still is what it was: files added, removed or changed since it was looked at."""
+"""Whether a registered dataset has changed: files added, removed or changed since it was scanned."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,18 +14,23 @@ from bloodcell.datasets.sources.contents import Contents, StoredFile
 UNCHANGED: Final = "unchanged"
 CHANGED: Final = "changed"
 MISSING: Final = "missing"
-# Of files that got new dates from a copy or backup: a page asks again and again, and reading thousands takes seconds.
+# Hashes of files that got new dates from a copy or backup: a page asks often, and reading thousands takes seconds.
 MAX_HASHES: Final = 200_000
 _HASH_CACHE: dict[tuple[str, str, int, int], str] = {}
 
 
 @dataclass(frozen=True)
 class DatasetState:
-    """What became of a dataset since it was registered or refreshed.
+    """What has happened to a dataset since it was last scanned.
 
-    kind : "unchanged", "changed" or "missing"
-    added, removed, changed : files; empty where the dataset is missing
-    message : one plain sentence
+    Attributes
+    ----------
+    kind : str
+        `UNCHANGED`, `CHANGED` or `MISSING`.
+    added, removed, changed : tuple of str, default ()
+        Files; empty if the dataset is missing.
+    message : str
+        One plain sentence.
     """
 
     kind: str
@@ -37,17 +41,21 @@ class DatasetState:
 
 
 def check_dataset_state(dataset: Dataset, reads_bytes: bool = False) -> DatasetState:
-    """Compare a dataset's pictures and its table of labels with what they were.
+    """Compare a dataset's images and its table of labels with those of its last scan.
 
-    A file counts as changed if its size or date differs; in a zip, its size or CRC-32. No picture is opened, unless
-    `reads_bytes`: then a picture of the same size with another date counts only if its SHA-256 differs too (a folder
-    that was copied, or got new dates from a backup). A picture whose bytes were changed while size and date stayed is
-    not noticed.
+    A file counts as changed if its size or date differs; in a zip, its size or CRC-32. An image whose bytes were
+    changed while its size and date stayed the same is not noticed.
 
     Parameters
     ----------
     dataset : Dataset
-    reads_bytes : bool
+    reads_bytes : bool, default False
+        Read images of the same size with another date, and count them only if their SHA-256 differs too (a folder
+        that was copied, or got new dates from a backup). Without it, no image is opened.
+
+    Returns
+    -------
+    DatasetState
 
     Raises
     ------
@@ -58,7 +66,7 @@ def check_dataset_state(dataset: Dataset, reads_bytes: bool = False) -> DatasetS
     try:
         contents = Contents(dataset.path)
     except DatasetError as error:
-        return DatasetState(MISSING, f"The images of {dataset.name} are not to be had. {error}")
+        return DatasetState(MISSING, f"The images of {dataset.name} cannot be found. {error}")
     with contents:
         now = {file: contents.files[file] for file in list_image_files(contents)}
         table = _stat_table(contents, dataset)
@@ -79,10 +87,10 @@ def check_dataset_state(dataset: Dataset, reads_bytes: bool = False) -> DatasetS
             ]
     added, removed = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
     if not added and not removed and not differing:
-        return DatasetState(UNCHANGED, f"{dataset.name} is as it was.")
+        return DatasetState(UNCHANGED, f"{dataset.name} has not changed.")
     message = (
-        f"{dataset.name} has changed since {dataset.scanned_at}: {len(added)} files added, {len(removed)} removed, "
-        f"{len(differing)} changed."
+        f"{dataset.name} has changed since {dataset.scanned_at}. Files added: {len(added)}, removed: {len(removed)}, "
+        f"changed: {len(differing)}."
     )
     return DatasetState(CHANGED, message, tuple(added), tuple(removed), tuple(sorted(differing)))
 
@@ -94,14 +102,14 @@ def _stat_table(contents: Contents, dataset: Dataset) -> StoredFile | None:
     if not csv or not Path(csv).is_absolute():
         return None
     try:
-        status = os.stat(csv)
+        status = Path(csv).stat()
     except OSError:
         return None
     return StoredFile(csv, status.st_size, status.st_mtime_ns)
 
 
 def _hash_file(contents: Contents, file: StoredFile) -> str:
-    """SHA-256 of a file, "" where it cannot be read; read anew only where its size or date is another than last time."""
+    """Return a file's SHA-256, "" if it cannot be read; reads again only if its size or date differs from last time."""
     key = (str(contents.path), file.file, file.n_bytes, file.stamp)
     if key not in _HASH_CACHE:
         try:

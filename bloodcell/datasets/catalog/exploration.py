@@ -1,4 +1,4 @@
-"""Look into a sample of a labelled set: grey levels, pictures to show, and the ways to segment compared."""
+"""Explore a sample of a labelled set: grey levels, images to show, and a comparison of segmentation methods."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +25,14 @@ COLUMNS = ("method", "label", "file", "area_px", "area_share", "dice_nucleus", "
 class SampledLevels:
     """Grey levels of the images of a sample.
 
-    records, levels : one of each an image that could be read, in one order
-    problems : (file, reason) of those that could not
+    Attributes
+    ----------
+    records : list of Record
+        The images that could be read.
+    levels : list of GrayLevels
+        Grey levels of each, in the same order.
+    problems : list of (str, str)
+        File and reason of each image that could not be read.
     """
 
     records: list[Record]
@@ -41,13 +47,19 @@ class SampledLevels:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The ways to segment, compared on a sample.
+    """Segmentation methods, compared on a sample.
 
-    table : one row an image and method; the columns of `COLUMNS`. area_px is int; area_share (0 to 1) counts no
-        black border; dice_nucleus and dice_cell are NaN where there is no true mask
-    n_images : images in the table
-    n_masks : those of them with a true mask
-    problems : (file, reason) of images and masks that could not be used
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each image and method; the columns of `COLUMNS`. area_px is int; area_share (0 to 1) does not
+        count black borders; dice_nucleus and dice_cell are NaN where there is no true mask.
+    n_images : int
+        Images in the table.
+    n_masks : int
+        Images with a true mask.
+    problems : list of (str, str)
+        File and reason of each image or mask that could not be used.
     """
 
     table: pd.DataFrame
@@ -63,8 +75,10 @@ def measure_sample_levels(
 
     Parameters
     ----------
-    sample : from `sampling.sample_records`, or all records of a small set
-    on_progress : called with (done, total) after every image
+    sample : sequence of Record
+        From `sampling.sample_records`, or all records of a small set.
+    on_progress : callable, optional
+        Called with (done, total) after every image.
     """
     read, levels, problems = [], [], []
     for done, record in enumerate(sample, 1):
@@ -84,18 +98,21 @@ def compare_methods(
     mask_by_image: Mapping[str, str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Comparison:
-    """Segment every image of a sample by every method; where it has a true mask, measure how well.
+    """Segment every image of a sample by every method, and compare with its true mask if it has one.
 
     Parameters
     ----------
-    sample : from `sampling.sample_records`, or all records of a small set
-    mask_of : file of an image -> file of its true mask, as `true_masks.pair_masks` gives it
-    on_progress : called with (done, total) after every image
+    sample : sequence of Record
+        From `sampling.sample_records`, or all records of a small set.
+    mask_by_image : mapping of str to str, optional
+        File of an image -> file of its true mask, as `true_masks.pair_masks` returns it.
+    on_progress : callable, optional
+        Called with (done, total) after every image.
 
     Returns
     -------
     Comparison
-        An image whose mask cannot be used is compared by area alone, and is among the problems.
+        An image whose mask cannot be used is compared by area only, and is among the problems.
     """
     rows: list[tuple[str, str, str, int, float, float, float]] = []
     problems: Problems = []
@@ -128,16 +145,20 @@ def compare_methods(
 def iterate_example_images(
     images: Contents, sample: Sequence[Record], n_per_class: int
 ) -> Iterator[tuple[Record, np.ndarray]]:
-    """Give the first readable pictures of each class, one at a time: a sample's order within a class is random.
+    """Yield the first readable images of each class, one at a time; within a class, a sample's order is random.
 
     Parameters
     ----------
-    sample : from `sampling.sample_records`
-    n_per_class : pictures of each class at most
+    sample : sequence of Record
+        From `sampling.sample_records`.
+    n_per_class : int
+        Images of each class at most.
 
     Yields
     ------
-    (Record, uint8 array of shape (H, W, 3)), in the order of the sample
+    record : Record
+        In the order of the sample.
+    rgb : ndarray of uint8, shape (H, W, 3)
     """
     n_by_class: dict[str, int] = {}
     for record in sample:
@@ -151,13 +172,14 @@ def iterate_example_images(
 
 
 def summarise_methods(table: pd.DataFrame) -> pd.DataFrame:
-    """Sum up `Comparison.table` by method.
+    """Summarise `Comparison.table` by method.
 
     Returns
     -------
-    DataFrame with the methods as index, in the order of `METHODS`
-        n_images; area_median, area_low, area_high (median and quartiles of the share of the picture, 0 to 1);
-        dice_nucleus, dice_cell (means, NaN without true masks).
+    DataFrame
+        With the methods as index, in the order of `METHODS`, and the columns n_images; area_median, area_low,
+        area_high (median and quartiles of the share of the image, 0 to 1); dice_nucleus, dice_cell (means, NaN without
+        true masks).
     """
     by_method = table.groupby("method", sort=False)
     area = by_method["area_share"]

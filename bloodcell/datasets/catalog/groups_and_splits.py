@@ -1,4 +1,4 @@
-"""What was found and decided about a registered dataset, kept beside its registration: source cells and splits."""
+"""Source cells and splits of a registered dataset, stored beside its registration."""
 
 import json
 import re
@@ -12,9 +12,9 @@ import pandas as pd
 from bloodcell.core.errors import DatasetError, StoreError
 from bloodcell.core.io import write_atomic
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.copies.groups_file import encode_groups_csv, read_groups
+from bloodcell.datasets.copies.known_groups import encode_groups_csv, read_groups
 from bloodcell.datasets.splits.split import Split
-from bloodcell.datasets.splits.split_file import encode_split_csv, read_split
+from bloodcell.datasets.splits.split_file import encode_split_csv
 
 _GROUPS: Final = "groups.csv"
 _GROUPS_ABOUT: Final = "groups.json"
@@ -26,9 +26,14 @@ MAX_SPLIT_NAME_CHARS: Final = 80
 class StoredGroups:
     """Groups of a dataset.
 
-    group_of : file -> group
-    how : plain words on how they were found
-    is_current : False if the dataset's images have changed since
+    Attributes
+    ----------
+    group_of : dict of str to str
+        File -> group.
+    how : str
+        How they were found, in plain words.
+    is_current : bool
+        False if the dataset's images have changed since.
     """
 
     group_of: dict[str, str]
@@ -41,26 +46,26 @@ class StoredGroups:
 
 
 def store_groups(dataset: Dataset, group_of: Mapping[str, str], how: str) -> None:
-    """Keep the groups of a dataset, in place of those it had; StoreError if the workspace cannot be written to."""
+    """Store the groups of a dataset in place of earlier ones; StoreError if the workspace cannot be written to."""
     about = {"how": how, "fingerprint": dataset.fingerprint}
     _write(dataset.folder / _GROUPS, encode_groups_csv(group_of))
     _write(dataset.folder / _GROUPS_ABOUT, json.dumps(about).encode())
 
 
 def read_stored_groups(dataset: Dataset) -> StoredGroups | None:
-    """The groups that were kept last; None if there are none, DatasetError if they are damaged."""
+    """Read the groups that were stored last; None if there are none, DatasetError if they are damaged."""
     if not (dataset.folder / _GROUPS_ABOUT).is_file():
         return None
     try:
         about = json.loads((dataset.folder / _GROUPS_ABOUT).read_text(encoding="utf-8"))
         how, fingerprint = str(about["how"]), about["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"The groups kept for {dataset.name} are damaged: find them again.") from error
+        raise DatasetError(f"The stored groups of {dataset.name} are damaged; find its copies again.") from error
     return StoredGroups(read_groups(dataset.folder / _GROUPS), how, fingerprint == dataset.fingerprint)
 
 
 def store_split(dataset: Dataset, name: str, split: Split) -> Path:
-    """Keep a split under a name, in place of one of that name; returns its file.
+    """Store a split under a name, in place of an earlier one of that name; return its file.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def store_split(dataset: Dataset, name: str, split: Split) -> Path:
     slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
     if not slug or len(name) > MAX_SPLIT_NAME_CHARS:
         raise DatasetError(
-            f"The name of a split must have 1 to {MAX_SPLIT_NAME_CHARS} characters, a letter or digit among them. "
+            f"The name of a split must have 1 to {MAX_SPLIT_NAME_CHARS} characters with at least one letter or digit. "
             f"Received: {name[:100]!r}."
         )
     file = dataset.folder / _SPLITS / f"{slug}.csv"
@@ -81,17 +86,12 @@ def store_split(dataset: Dataset, name: str, split: Split) -> Path:
 
 
 def list_stored_splits(dataset: Dataset) -> dict[str, Path]:
-    """Name -> file of the splits kept for a dataset, by name."""
+    """List the stored splits of a dataset: name -> file, sorted by name."""
     return {file.stem: file for file in sorted((dataset.folder / _SPLITS).glob("*.csv"))}
 
 
-def open_split(file: Path) -> Split:
-    """Read a kept split; DatasetError if it is damaged."""
-    return read_split(file)
-
-
 def remove_split(file: Path) -> None:
-    """Forget a kept split; nothing happens if it is gone."""
+    """Delete a stored split; nothing happens if it is gone."""
     file.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Wrong labels that people have marked in a registered dataset, kept beside its registration; the data stay as they are."""
+"""Label errors that people have marked in a registered dataset, stored beside its registration; the data stay unchanged."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,12 +15,20 @@ HEADER: Final = ("file", "label", "suggested", "who", "when")
 
 @dataclass(frozen=True)
 class LabelError:
-    """A picture whose label somebody holds to be wrong.
+    """An image whose label a person has marked as wrong.
 
-    file : of the picture in the dataset
-    label : as the dataset has it
-    suggested : the right class, "" where nobody said
-    who, when : by whom and when it was marked, ISO in UTC
+    Attributes
+    ----------
+    file : str
+        The image's path in the dataset.
+    label : str
+        Its label in the dataset.
+    suggested : str
+        The correct class, "" if none was suggested.
+    who : str
+        Who marked it.
+    when : str
+        When it was marked, ISO in UTC.
     """
 
     file: str
@@ -31,7 +39,7 @@ class LabelError:
 
 
 def read_label_errors(dataset: Dataset) -> dict[str, LabelError]:
-    """File -> mark, in the order in which they were made; DatasetError if they are damaged."""
+    """Read the marks: file -> mark, in the order in which they were made; DatasetError if they are damaged."""
     try:
         rows = json.loads((dataset.folder / _FILE).read_text(encoding="utf-8"))
         return {row["file"]: LabelError(**row) for row in rows}
@@ -42,20 +50,20 @@ def read_label_errors(dataset: Dataset) -> dict[str, LabelError]:
 
 
 def mark_label_error(dataset: Dataset, file: str, label: str, suggested: str, who: str) -> None:
-    """Mark a label as wrong, in place of an earlier mark; StoreError if the workspace cannot be written to."""
+    """Mark a label as wrong, replacing an earlier mark; StoreError if the workspace cannot be written to."""
     when = now_utc()
     _write(dataset, read_label_errors(dataset) | {file: LabelError(file, label, suggested, who, when)})
 
 
 def unmark_label_error(dataset: Dataset, file: str) -> None:
-    """Take a mark back; nothing happens where there is none."""
-    _write(
-        dataset, {marked_file: mark for marked_file, mark in read_label_errors(dataset).items() if marked_file != file}
-    )
+    """Remove a mark; nothing happens if there is none."""
+    marks = read_label_errors(dataset)
+    marks.pop(file, None)
+    _write(dataset, marks)
 
 
 def encode_label_errors_csv(dataset: Dataset) -> bytes:
-    """A row a mark, with the columns of `HEADER`; UTF-8 with BOM, for spreadsheets."""
+    """Write one row for each mark, with the columns of `HEADER`; UTF-8 with BOM, for spreadsheets."""
     return encode_csv(HEADER, [tuple(asdict(mark).values()) for mark in read_label_errors(dataset).values()], bom=True)
 
 

@@ -1,7 +1,7 @@
-"""Datasets registered in the workspace: by reference, with what was found in them, and whether they have changed.
+"""The datasets registered in the workspace, by reference, with what was found in them.
 
-A registration is a folder `datasets/<id>` of the workspace (`registration`). The images stay where they are. What
-other parts keep about a dataset (groups, splits) may lie in the same folder and goes with it.
+A registration is a folder `datasets/<id>` of the workspace (`registration`). The images stay where they are. What other
+modules store about a dataset (groups, splits) is in the same folder and is removed with it.
 """
 
 import hashlib
@@ -47,21 +47,49 @@ def register_dataset(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Dataset:
-    """List, scan and register a folder or zip; the errors of `list_images`, `scan_images` and `register_listing`."""
+    """List, scan and register a folder or zip.
+
+    Parameters
+    ----------
+    name : str
+        See `register_listing`.
+    path : Path
+        A folder or zip.
+    choice : LayoutChoice or None
+        How to read it; None if there is only one way.
+    settings : Settings
+    on_progress, should_stop : callable, optional
+        See `scan_images`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError, StoppedError, StoreError
+        See `list_images`, `scan_images` and `register_listing`.
+    """
     check_dataset_name(name, settings)
     listing = list_images(path, choice)
     return register_listing(name, listing, scan_images(listing, on_progress, should_stop), settings)
 
 
 def register_listing(name: str, listing: Listing, table: pd.DataFrame, settings: Settings) -> Dataset:
-    """Keep a dataset by reference, all or nothing.
+    """Register a dataset by reference, completely or not at all.
 
     Parameters
     ----------
-    name : str, up to `MAX_NAME_CHARS` characters
+    name : str
+        Up to `MAX_NAME_CHARS` characters.
     listing : Listing
-    table : DataFrame of `scan_images` for this listing
+    table : DataFrame
+        Result of `scan_images` for this listing.
     settings : Settings
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
@@ -93,14 +121,14 @@ def register_listing(name: str, listing: Listing, table: pd.DataFrame, settings:
 def rescan_dataset(
     dataset: Dataset, on_progress: OnProgress | None = None, should_stop: ShouldStop | None = None
 ) -> Dataset:
-    """Look at the images again, read in the same way, and keep the new state under the old id.
+    """Scan the images again, read in the same way, and store the new state under the same id.
 
     Raises
     ------
     DatasetError
-        As `list_images`: the folder is gone, or its layout no longer is the chosen one. The old state stays.
+        As `list_images`: the folder is gone, or can no longer be read in the chosen way. The old state stays.
     StoppedError
-        If `should_stop` said so. The old state stays.
+        If `should_stop` returned True. The old state stays.
     """
     listing = list_images(dataset.path, dataset.choice)
     table = scan_images(listing, on_progress, should_stop)
@@ -117,17 +145,17 @@ def rescan_dataset(
 
 
 def list_datasets(settings: Settings) -> list[Dataset]:
-    """Every registered dataset by name; a damaged registration is left out (`read_dataset` tells why)."""
-    found = []
+    """List every registered dataset by name, without damaged registrations (`read_dataset` says what is wrong)."""
+    datasets = []
     for file in settings.datasets_dir.glob(f"*/{DESCRIPTION}"):
         if not file.parent.name.startswith("."):
             with suppress(DatasetError):
-                found.append(read_dataset(file.parent))
-    return sorted(found, key=lambda dataset: (dataset.name.casefold(), dataset.id))
+                datasets.append(read_dataset(file.parent))
+    return sorted(datasets, key=lambda dataset: (dataset.name.casefold(), dataset.id))
 
 
 def get_dataset(name: str, settings: Settings) -> Dataset:
-    """The dataset of that id or name; DatasetError names those there are, or what is wrong with it."""
+    """Return the dataset with this id or name; DatasetError lists the registered ones, or says what is wrong with it."""
     datasets = list_datasets(settings)
     for dataset in datasets:
         if dataset.id == name or dataset.name.casefold() == name.strip().casefold():
@@ -139,21 +167,21 @@ def get_dataset(name: str, settings: Settings) -> Dataset:
 
 
 def read_images_table(dataset: Dataset) -> pd.DataFrame:
-    """The table of `scan_images` as it was registered; DatasetError if it is gone or damaged."""
+    """Read the table of `scan_images` as it was registered; DatasetError if it is gone or damaged."""
     return read_dataset_table(dataset, "images")[list(COLUMNS)]
 
 
 def list_problems(dataset: Dataset) -> list[Problem]:
-    """All that is wrong: unreadable images first, then files and rows that give no labelled image."""
+    """List all problems: unreadable images first, then files and rows without a labelled image."""
     images = read_images_table(dataset)
     unreadable = images.loc[images["problem"] != "", ["file", "problem"]]
     stored_problems = read_dataset_table(dataset, "problems")
-    found = pd.concat([unreadable.set_axis(["file", "reason"], axis=1), stored_problems])
-    return [Problem(*row) for row in found.itertuples(index=False, name=None)]
+    problems = pd.concat([unreadable.set_axis(["file", "reason"], axis=1), stored_problems])
+    return [Problem(*row) for row in problems.itertuples(index=False, name=None)]
 
 
 def rename_dataset(dataset: Dataset, name: str, settings: Settings) -> Dataset:
-    """Give a dataset another name, its id stays; the errors of `register_listing`."""
+    """Rename a dataset, whose id stays; the errors are those of `register_listing`."""
     name = check_dataset_name(name, settings, except_id=dataset.id)
     values = read_description(dataset.folder)
     values["dataset"]["name"] = name
@@ -165,7 +193,7 @@ def rename_dataset(dataset: Dataset, name: str, settings: Settings) -> Dataset:
 
 
 def remove_dataset(dataset: Dataset) -> None:
-    """Forget a dataset: its registration and what is kept beside it; the images stay where they are."""
+    """Remove a dataset: its registration and what is stored beside it; the images stay where they are."""
     gone = dataset.folder.with_name(f".removed-{dataset.id}-{secrets.token_hex(4)}")
     try:
         dataset.folder.rename(gone)
@@ -177,13 +205,13 @@ def remove_dataset(dataset: Dataset) -> None:
 
 
 def check_dataset_name(name: str, settings: Settings, except_id: str = "") -> str:
-    """The name without blanks at its ends; DatasetError if it is blank, too long or another dataset's."""
+    """Return the name without blanks at its ends; DatasetError if it is blank, too long or already taken."""
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
         raise DatasetError(f"A name must have 1 to {MAX_NAME_CHARS} printable characters. Received: {name[:200]!r}.")
     taken = {dataset.name.casefold() for dataset in list_datasets(settings) if dataset.id != except_id}
     if name.casefold() in taken:
-        raise DatasetError(f"Each dataset needs a name of its own, and there is a dataset {name!r} already.")
+        raise DatasetError(f"Every dataset needs a name of its own. There already is a dataset {name!r}.")
     return name
 
 
@@ -191,7 +219,10 @@ def _build_dataset(
     listing: Listing, table: pd.DataFrame, dataset_id: str, name: str, created_at: str, scanned_at: str
 ) -> Dataset:
     if table["file"].tolist() != [image.file for image in listing.images]:
-        raise DatasetError(f"The table must have the {len(listing.images)} images of the listing, in its order.")
+        raise DatasetError(
+            f"The table must have the images of the listing, in its order ({len(listing.images)}). "
+            f"Received: a table of {len(table)} others."
+        )
     return Dataset(
         id=dataset_id,
         name=name,
@@ -211,7 +242,7 @@ def _build_dataset(
 
 
 def hash_content(table: pd.DataFrame) -> str:
-    """SHA-256 in hexadecimal over file, label, split and SHA-256 of the images, whatever their order."""
+    """Return the SHA-256 in hexadecimal over file, label, split and SHA-256 of the images, whatever their order."""
     rows = sorted(table[["file", "label", "split", "sha256"]].itertuples(index=False, name=None))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 

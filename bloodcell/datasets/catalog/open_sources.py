@@ -1,4 +1,4 @@
-"""Open the sources of a run: files, labels, source cells and parts, in a folder or of a registered dataset."""
+"""Open the sources of a training run: images, labels, source cells and splits of a folder or a registered dataset."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,26 +19,27 @@ from bloodcell.datasets.catalog.source_spec import (
     SourceSpec,
     assign_source_cells,
     list_source_records,
+    number_groups,
 )
-from bloodcell.datasets.copies.name_groups import group_by_name
-from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.copies.known_groups import group_by_name
+from bloodcell.datasets.labels.records import Record, name_files
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.datasets.splits.split import Split
 from bloodcell.datasets.splits.split_file import read_split
 
 
 def resolve_source_path(source: SourceSpec, data_dir: Path) -> Path:
-    """Where the images of a source lie; DatasetError if it names a dataset that is not registered."""
+    """Return where the images of a source lie; DatasetError if it names a dataset that is not registered."""
     return _get_source_dataset(source).path if source.layout == DATASET else data_dir / source.path
 
 
 def open_source(source: SourceSpec, data_dir: Path) -> tuple[Contents, list[Record]]:
-    """Open the images of a source and list the labelled ones, their labels in capitals.
+    """Open the images of a source and list the labelled ones, with labels in capitals.
 
     Raises
     ------
     DatasetError
-        If the images are not there, are not as described, or have changed since their dataset was registered.
+        If the images are missing, are not as described, or have changed since their dataset was scanned.
     """
     if source.layout != DATASET:
         images = Contents(data_dir / source.path)
@@ -46,7 +47,7 @@ def open_source(source: SourceSpec, data_dir: Path) -> tuple[Contents, list[Reco
     dataset = _get_source_dataset(source)
     state = check_dataset_state(dataset, reads_bytes=True)
     if state.kind != UNCHANGED:
-        raise DatasetError(f"{state.message} Look at the images of {dataset.name} anew on the page Datasets.")
+        raise DatasetError(f"{state.message} Rescan {dataset.name} on the Datasets page.")
     table = read_images_table(dataset)
     usable = table.loc[table["problem"] == "", ["file", "label"]].sort_values("file")
     labels = dict(source.labels)
@@ -61,24 +62,29 @@ def resolve_source_cells(
     records: Sequence[Record],
     on_progress: OnProgress | None = None,
 ) -> np.ndarray:
-    """Source cell of each image as `datasets.catalog.source_spec.assign_source_cells` gives it; int64 (N,).
+    """Return the source cell of each image; copies of one cell share a number.
+
+    Returns
+    -------
+    ndarray of int64, shape (N,)
 
     Raises
     ------
     DatasetError
-        If groups that were kept are not there, older than the images, or lack one of them.
+        If stored groups are missing, are older than the images, or do not cover every image; or as for
+        `source_spec.assign_source_cells`.
     """
     if source.groups == STORED:
         return _read_stored_cells(_get_source_dataset(source), records)
     if source.groups.startswith(BY_NAME):
         group_of = group_by_name(source.groups.removeprefix(BY_NAME), [record.file for record in records])
-        return np.unique([group_of[record.file] for record in records], return_inverse=True)[1].astype(np.int64)
-    how = source.groups if source.groups in ("pixels", "each") else str(data_dir / source.groups)
-    return assign_source_cells(how, images, records, on_progress)
+        return number_groups(group_of, records)
+    method = source.groups if source.groups in ("pixels", "each") else str(data_dir / source.groups)
+    return assign_source_cells(method, images, records, on_progress)
 
 
 def read_source_split(source: SourceSpec, data_dir: Path) -> Split | None:
-    """The split that a source names; None where it names none, DatasetError if it cannot be read."""
+    """Read the split that a source names; None if it names none, DatasetError if it cannot be read."""
     if not source.split:
         return None
     if source.layout != DATASET:
@@ -87,7 +93,7 @@ def read_source_split(source: SourceSpec, data_dir: Path) -> Split | None:
     splits = list_stored_splits(dataset)
     if source.split not in splits:
         split_names = ", ".join(splits) or "none"
-        raise DatasetError(f"There is no split {source.split!r} of {dataset.name}. Kept: {split_names}.")
+        raise DatasetError(f"{dataset.name} has no split {source.split!r}. Stored: {split_names}.")
     return read_split(splits[source.split])
 
 
@@ -98,12 +104,12 @@ def _get_source_dataset(source: SourceSpec) -> Dataset:
 def _read_stored_cells(dataset: Dataset, records: Sequence[Record]) -> np.ndarray:
     stored_groups = read_stored_groups(dataset)
     if stored_groups is None:
-        raise DatasetError(f"No groups are kept for {dataset.name}: find its copies first, on the page Datasets.")
+        raise DatasetError(f"{dataset.name} has no stored groups; find its copies first, on the Datasets page.")
     if not stored_groups.is_current:
-        raise DatasetError(f"The groups kept for {dataset.name} are older than its images: find them anew.")
+        raise DatasetError(f"The stored groups of {dataset.name} are older than its images; find its copies again.")
     missing = [record.file for record in records if record.file not in stored_groups.group_of]
     if missing:
-        raise DatasetError(f"The groups kept for {dataset.name} lack {missing[0]} and {len(missing) - 1} other images.")
-    return np.unique([stored_groups.group_of[record.file] for record in records], return_inverse=True)[1].astype(
-        np.int64
-    )
+        raise DatasetError(
+            f"The stored groups of {dataset.name} must cover every image. Missing: {name_files(missing)}."
+        )
+    return number_groups(stored_groups.group_of, records)

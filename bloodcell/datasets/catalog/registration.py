@@ -1,7 +1,6 @@
-"""The files of a registered dataset: what stands in `dataset.json`, and the tables beside it.
+"""The files of a registered dataset: `dataset.json`, and the tables beside it.
 
-`dataset.json` is written last and names the tables, so that a reader sees the old state or the new one and never half
-of it.
+`dataset.json` is written last and names the tables, so that a reader sees either the old state or the new one.
 """
 
 import json
@@ -9,7 +8,7 @@ import os
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 
@@ -24,19 +23,34 @@ DESCRIPTION: Final = "dataset.json"
 
 @dataclass(frozen=True)
 class Dataset:
-    """One registered dataset, as of the last time its images were looked at.
+    """One registered dataset, as of its last scan.
 
-    id : the name of its folder in the workspace
-    name : what people call it; no two datasets have the same, whatever the capitals
-    path : Path of the folder or zip that holds the images
-    choice : how it is read
-    class_names, splits : sorted
-    n_images : labelled ones, unreadable ones included
-    n_unreadable : of them
-    n_problems : other problems: files and rows of a table that give no labelled image
-    fingerprint : SHA-256 over file, label, split and SHA-256 of each image; equal wherever the same dataset lies
-    created_at, scanned_at : ISO in UTC
-    folder : Path of its registration
+    Attributes
+    ----------
+    id : str
+        Name of its folder in the workspace.
+    name : str
+        Its name for people; unique in the workspace without regard to case.
+    path : Path
+        Folder or zip with the images.
+    is_zip : bool
+        Whether `path` is a zip.
+    choice : LayoutChoice
+        How it is read.
+    class_names, splits : tuple of str
+        Sorted.
+    n_images : int
+        Labelled images, including unreadable ones.
+    n_unreadable : int
+        Unreadable images.
+    n_problems : int
+        Other problems: files and rows of a table without a labelled image.
+    fingerprint : str
+        SHA-256 over file, label, split and SHA-256 of each image; equal wherever the same dataset lies.
+    created_at, scanned_at : str
+        ISO in UTC.
+    folder : Path
+        Folder of its registration.
     """
 
     id: str
@@ -56,7 +70,7 @@ class Dataset:
 
 
 def read_dataset(folder: Path) -> Dataset:
-    """Read a registration; DatasetError if it is damaged or of another Bloodcell."""
+    """Read a registration; DatasetError if it is damaged or of another version of Bloodcell."""
     values = read_description(folder)
     try:
         described = dict(values["dataset"])
@@ -73,26 +87,32 @@ def read_dataset(folder: Path) -> Dataset:
             }
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"The registration {folder.name} is damaged; remove it and register it again.") from error
+        raise DatasetError(
+            f"The registration {folder.name} is damaged; remove it and register the dataset again."
+        ) from error
 
 
-def read_dataset_table(dataset: Dataset, what: str) -> pd.DataFrame:
-    """One of the tables of a registration: "images", "problems" or "stored"; DatasetError if it cannot be read."""
+def read_dataset_table(dataset: Dataset, name: Literal["images", "problems", "stored"]) -> pd.DataFrame:
+    """Read one of the tables of a registration; DatasetError if it cannot be read."""
     try:
-        return pd.read_parquet(dataset.folder / Path(read_description(dataset.folder)["tables"][what]).name)
+        return pd.read_parquet(dataset.folder / Path(read_description(dataset.folder)["tables"][name]).name)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"The registration {dataset.id} is damaged; remove it and register it again.") from error
+        raise DatasetError(
+            f"The registration {dataset.id} is damaged; remove it and register the dataset again."
+        ) from error
 
 
 def write_dataset(folder: Path, dataset: Dataset, listing: Listing, table: pd.DataFrame) -> Dataset:
     """Write the tables under new names, then the description that names them."""
     stamp = secrets.token_hex(4)
     problems = pd.DataFrame([asdict(problem) for problem in listing.problems], columns=["file", "reason"], dtype="str")
-    stored = pd.DataFrame([asdict(stored_file) for stored_file in listing.stored], columns=["file", "n_bytes", "stamp"])
+    stored_files = pd.DataFrame(
+        [asdict(stored_file) for stored_file in listing.stored_files], columns=["file", "n_bytes", "stamp"]
+    )
     tables = {}
-    for what, rows in (("images", table), ("problems", problems), ("stored", stored)):
-        tables[what] = f"{what}-{stamp}.parquet"
-        rows.to_parquet(folder / tables[what], index=False)
+    for name, rows in (("images", table), ("problems", problems), ("stored", stored_files)):
+        tables[name] = f"{name}-{stamp}.parquet"
+        rows.to_parquet(folder / tables[name], index=False)
     values: dict[str, Any] = asdict(dataset) | {"path": os.fspath(dataset.path)}
     del values["folder"]
     text = json.dumps({"version": VERSION, "dataset": values, "tables": tables}, indent=2)
@@ -101,13 +121,15 @@ def write_dataset(folder: Path, dataset: Dataset, listing: Listing, table: pd.Da
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Contents of dataset.json: version, dataset, tables; DatasetError if it is not there or makes no sense."""
+    """Read the contents of dataset.json: version, dataset, tables; DatasetError if it is missing or damaged."""
     try:
         values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DatasetError(f"There is no registered dataset in {folder}.") from error
     except (OSError, ValueError) as error:
-        raise DatasetError(f"The registration {folder.name} is damaged; remove it and register it again.") from error
+        raise DatasetError(
+            f"The registration {folder.name} is damaged; remove it and register the dataset again."
+        ) from error
     if not isinstance(values, dict) or values.get("version") != VERSION or not isinstance(values.get("tables"), dict):
-        raise DatasetError(f"The registration {folder.name} must be of version {VERSION}; register the dataset again.")
+        raise DatasetError(f"The registration {folder.name} must have version {VERSION}; register the dataset again.")
     return values

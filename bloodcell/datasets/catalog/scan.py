@@ -1,4 +1,4 @@
-"""Look once at every image of a dataset: size, format, SHA-256, and what is wrong with it."""
+"""Scan every image of a dataset once: size, format, SHA-256, and what is wrong with it."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ N_THREADS: Final = 2
 _END_MARKS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 _TAIL_BYTES: Final = 4096  # cameras write a few zeros or a note behind the end
 _NUMBER_COLUMNS: Final = ("width_px", "height_px", "n_bytes")
-_N_AHEAD: Final = 64  # images handed to the threads before their turn
+_N_AHEAD: Final = 64  # images given to the threads before their turn
 
 
 def scan_images(
@@ -30,31 +30,33 @@ def scan_images(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> pd.DataFrame:
-    """Read every listed image once, two at a time; memory holds the bytes of a few.
+    """Read every listed image once, two at a time, with the bytes of only a few in memory.
 
-    Checked are the bytes (readable, at most 200 MB), the header (JPEG, PNG, BMP or TIFF of one picture, size within
-    the limits of `imaging.read`) and, of pictures up to `MAX_DECODED_PX` pixels and of larger JPEG and PNG files
-    without the mark of their end, that `read_rgb` decodes them. Not checked: damage inside a larger picture (and a
-    larger BMP or TIFF that is cut short), and damage that a JPEG decoder does not notice.
+    Checked are the bytes (readable, at most 200 MB), the header (JPEG, PNG, BMP or TIFF with one image, size within the
+    limits of `imaging.read`) and, for images up to `MAX_DECODED_PX` pixels and for larger JPEG and PNG files without
+    an end mark, that `read_rgb` decodes them. Not checked: damage inside a larger image (and a larger BMP or TIFF that
+    is cut short), and damage that a JPEG decoder does not notice.
 
     Parameters
     ----------
     listing : Listing
-    on_progress : called as (done, total) images, in the calling thread
-    should_stop : asked before every image, in the calling thread; True ends the pass
+    on_progress : callable, optional
+        Called with (done, total) images, in the calling thread.
+    should_stop : callable, optional
+        Asked before every image, in the calling thread; True ends the pass.
 
     Returns
     -------
     DataFrame
-        One row an image in the listing's order: file, label, split, width_px, height_px (0 where unknown), format
-        ("" where unknown), n_bytes (0 where unreadable), sha256 ("" likewise), problem ("" or plain sentences).
+        One row for each image in the listing's order: file, label, split, width_px, height_px (0 if unknown), format
+        ("" if unknown), n_bytes (0 if unreadable), sha256 ("" if unreadable), problem ("" or plain sentences).
 
     Raises
     ------
     StoppedError
-        If `should_stop` said so; there is no partial table, so that nothing can be registered by half.
+        If `should_stop` returned True; there is no partial table, so that no dataset is half registered.
     DatasetError
-        If the folder or zip is gone or cannot be used any more.
+        If the folder or zip is gone or can no longer be used.
     """
     total = len(listing.images)
     rows: list[dict[str, Any]] = []
@@ -69,7 +71,7 @@ def scan_images(
         try:
             for done in range(total):
                 if should_stop is not None and should_stop():
-                    raise StoppedError(f"The scan was stopped after {done} of {total} images; nothing was kept.")
+                    raise StoppedError(f"The scan was stopped after {done} of {total} images; nothing was stored.")
                 rows.append(waiting[done % _N_AHEAD].result())
                 if done + _N_AHEAD < total:
                     waiting[done % _N_AHEAD] = pool.submit(scan_unless_over, listing.images[done + _N_AHEAD])

@@ -1,7 +1,7 @@
-"""A labelled dataset as settings describe it, and the images it lists."""
+"""A labelled dataset as described by a spec, and the images it lists."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Final, Literal
@@ -12,17 +12,16 @@ from bloodcell.core.errors import DatasetError
 from bloodcell.core.progress import OnProgress
 from bloodcell.core.spec import Spec, require, require_range, require_unique
 from bloodcell.datasets.copies.groups import find_source_cells
-from bloodcell.datasets.copies.groups_file import read_complete_groups
+from bloodcell.datasets.copies.known_groups import read_complete_groups
 from bloodcell.datasets.labels.csv_tables import read_table
-from bloodcell.datasets.labels.layouts import get_suffix
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES
+from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES, get_suffix
 from bloodcell.imaging.read import read_rgb
 
 DATASET: Final = "dataset"
 STORED: Final = "kept"
-# Before a regular expression: groups are what its round brackets hold in a file's name, such as the patient.
+# Prefix of a regular expression: groups are what its round brackets match in a file's name, such as the patient.
 BY_NAME = "name:"
 Layout = Literal["folders", "csv", "dataset"]
 Unlisted = Literal["unknown", "skip"]
@@ -30,26 +29,41 @@ Unlisted = Literal["unknown", "skip"]
 
 @dataclass(frozen=True)
 class SourceSpec(Spec):
-    """One labelled dataset, below the folder given as --data.
+    """One labelled dataset, inside the folder given as --data.
 
-    name : short name for logs and cards
-    path : folder or zip, relative to the data folder; in the layout "dataset" the id or name of a registered dataset
-    layout : "folders" (the folder's name is the label), "csv" (a table lists the labels) or "dataset" (registered in
-        the workspace, read as it was there)
-    csv, id_column, label_column : the table inside `path` and its columns, for the layout "csv"
-    file_pattern : file of a row, as in "images/{id:0>3}.bmp", for the layout "csv"
-    labels : label in the data -> class name; labels not named are taken as they are, in capitals
-    unlisted : what becomes of labels outside the model's classes: "unknown" teaches the model to say so, "skip"
-    groups : file of source cells (columns file, group) relative to the data folder; "pixels" finds copies from
-        the pixels; "each" where every image is a cell of its own; "kept" for those kept with a registered dataset;
-        "name:" and a regular expression for what its round brackets hold in a file's name, such as the patient
-    split : CSV of `splits.split_file` relative to the data folder, or the name of a split kept with a registered dataset.
-        Its parts fold0, fold1, ... are the folds of the run; "validation" is what is held out and "train" what is
-        learned from; all else, "test" too, is left out. "" for folds that are made anew, closed over groups
-    weight : share of the drawn training images, relative to the other sources
-    limits : class name -> most images to learn from, taken from as few source cells as hold so many; what is held out
-        is not limited, so that a class made rare can still be judged
-    limit_seed : which cells and images a limit leaves, see `training.samples.imbalance`
+    Attributes
+    ----------
+    name : str
+        Short name for logs and cards.
+    path : str
+        Folder or zip, relative to the data folder; in the layout "dataset" the id or name of a registered dataset.
+    layout : {"folders", "csv", "dataset"}, default "folders"
+        "folders" (the folder's name is the label), "csv" (a table lists the labels) or "dataset" (registered in the
+        workspace, read as it was there).
+    csv, id_column, label_column : str, default ""
+        The table inside `path` and its columns, for the layout "csv".
+    file_pattern : str, default ""
+        File of a row, as in "images/{id:0>3}.bmp", for the layout "csv".
+    labels : tuple of (str, str), default ()
+        Label in the data and class name; other labels are used as they are, in capitals.
+    unlisted : {"unknown", "skip"}, default "unknown"
+        What happens to labels outside the model's classes: "unknown" trains the model on them as unknown cells, "skip"
+        leaves them out.
+    groups : str, default "pixels"
+        File of source cells (columns file, group) relative to the data folder; "pixels" finds copies from the pixels;
+        "each" treats every image as a cell of its own; "kept" takes the groups stored with a registered dataset;
+        "name:" and a regular expression takes what its round brackets match in a file's name, such as the patient.
+    split : str, default ""
+        CSV of `splits.split_file` relative to the data folder, or the name of a split stored with a registered dataset.
+        Its parts fold0, fold1, ... are the folds of the run; "validation" is held out and "train" is trained on; all
+        other parts, including "test", are left out. "" for new folds, with groups kept whole.
+    weight : float, default 1.0
+        Share of the training images that are drawn, relative to the other sources; above 0.
+    limits : tuple of (str, int), default ()
+        Class name and the maximum number of images to train on, from as few source cells as possible. What is held out
+        is not limited, so that a class made rare can still be evaluated.
+    limit_seed : int, default 0
+        Decides which cells and images a limit leaves, see `training.samples.imbalance`.
     """
 
     name: str
@@ -73,13 +87,13 @@ class SourceSpec(Spec):
         super().__post_init__()
         require(self.weight > 0, f"`weight` must be above 0. Received: {self.weight}.")
         for class_name, n_images in self.limits:
-            require(n_images >= 1, f"A limit must be 1 image or more. Received: {n_images} of {class_name}.")
+            require(n_images >= 1, f"A limit must be at least 1 image. Received: {n_images} of {class_name}.")
         require_unique("Classes of `limits`", tuple(class_name for class_name, _ in self.limits))
         require_range(self, 0, float("inf"), "limit_seed")
         is_registered = self.layout == DATASET
         require(
             self.groups != STORED or is_registered,
-            f"The groups {STORED!r} are those of a registered dataset: `layout` must be {DATASET!r}."
+            f"The groups {STORED!r} are those of a registered dataset, so `layout` must be {DATASET!r}."
             f" Received: {self.layout!r}.",
         )
         if self.layout == "csv":
@@ -88,12 +102,12 @@ class SourceSpec(Spec):
 
 
 def format_source_name(name: str) -> str:
-    """The name of a dataset as that of a source: for logs and names of files."""
+    """Turn the name of a dataset into that of a source, for logs and file names."""
     return re.sub(r"[^\w .-]+", "-", name)
 
 
 def open_source_file(path: Path) -> tuple[Contents, list[Record]]:
-    """Open the images that a JSON file describes by the settings of a `SourceSpec`; its path starts from that file.
+    """Open the images that a JSON file describes as a `SourceSpec`, whose path is relative to that file.
 
     Raises
     ------
@@ -109,12 +123,13 @@ def open_source_file(path: Path) -> tuple[Contents, list[Record]]:
 
 
 def list_source_records(source: SourceSpec, images: Contents) -> list[Record]:
-    """The labelled images of one source, their labels translated to class names, in capitals.
+    """List the labelled images of one source, with labels translated to class names, in capitals.
 
     Returns
     -------
     list of Record
-        In the layout "folders", sorted by file, those that lie in a folder; in the layout "csv", as in the table.
+        In the layout "folders", the images that lie in a folder, sorted by file; in the layout "csv", in the order of
+        the table.
 
     Raises
     ------
@@ -128,7 +143,7 @@ def list_source_records(source: SourceSpec, images: Contents) -> list[Record]:
     folders = {file: PurePosixPath(file).parent.name.upper() for file in files}
     records = [Record(file, labels.get(folder, folder)) for file, folder in folders.items() if folder]
     if not records:
-        raise DatasetError(f"{images.path} holds no folder of images: expected one folder per class.")
+        raise DatasetError(f"{images.path} must have one folder of images per class. Received: no folder with images.")
     return records
 
 
@@ -137,7 +152,7 @@ def _list_table_records(source: SourceSpec, images: Contents, labels: dict[str, 
     if not {source.id_column, source.label_column} <= set(table.columns):
         raise DatasetError(
             f"{source.csv} must have the columns {source.id_column!r} and {source.label_column!r}. "
-            f"Found: {list(table.columns)}."
+            f"Received: {list(table.columns)}."
         )
     if table.problems:
         raise DatasetError(f"{table.problems[0].file}: {table.problems[0].reason}")
@@ -152,30 +167,41 @@ def _list_table_records(source: SourceSpec, images: Contents, labels: dict[str, 
 
 
 def assign_source_cells(
-    how: str,
+    method: str,
     images: Contents,
     records: Sequence[Record],
     on_progress: OnProgress | None = None,
 ) -> np.ndarray:
-    """Source cell of each image: copies of one cell share a number.
+    """Assign every image to its source cell; copies of one cell share a number.
 
     Parameters
     ----------
-    how : "pixels" to find copies from the pixels, "each" to take every image as a cell of its own, or the path of a
-        CSV with the columns file and group
+    method : str
+        "pixels" to find copies from the pixels, "each" to treat every image as a cell of its own, or the path of a CSV
+        with the columns file and group.
+    images : Contents
+        Where the images are.
+    records : sequence of Record
+        The images.
+    on_progress : callable, optional
+        Called with (done, total) while copies are searched for.
 
     Returns
     -------
-    int64 array of shape (len(records),)
+    ndarray of int64, shape (len(records),)
 
     Raises
     ------
     DatasetError
         If the CSV cannot be read or lacks one of the images.
     """
-    if how == "each":
+    if method == "each":
         return np.arange(len(records))
-    if how == "pixels":
+    if method == "pixels":
         return find_source_cells(lambda row: read_rgb(images.read(records[row].file)), len(records), on_progress)
-    by_file = read_complete_groups(Path(how), [record.file for record in records])
-    return np.unique([by_file[record.file] for record in records], return_inverse=True)[1].astype(np.int64)
+    return number_groups(read_complete_groups(Path(method), [record.file for record in records]), records)
+
+
+def number_groups(group_of: Mapping[str, str], records: Sequence[Record]) -> np.ndarray:
+    """Return a number for the group of each image, in the order of the names of groups; int64 (N,)."""
+    return np.unique([group_of[record.file] for record in records], return_inverse=True)[1].astype(np.int64)

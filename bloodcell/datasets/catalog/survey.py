@@ -1,5 +1,6 @@
-"""What a labelled set holds, from the headers of its files alone: sizes, formats, and what cannot be read."""
+"""Survey a labelled set by the headers of its files alone: sizes, formats, and what cannot be read."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -14,21 +15,25 @@ COLUMNS = ("file", "label", "format", "height_px", "width_px", "problem")
 
 
 def survey_images(images: Contents, records: Sequence[Record], on_progress: OnProgress | None = None) -> pd.DataFrame:
-    """Look at the header of every image; none is decoded, and no more than one file is in memory.
+    """Read the header of every image; no image is decoded, and only one file is in memory at a time.
 
-    Damage behind the header is therefore not seen here.
+    Damage after the header is therefore not noticed here.
 
     Parameters
     ----------
-    images : where the files are
-    records : the labelled images
-    on_progress : called with (done, total) after every image
+    images : Contents
+        Where the files are.
+    records : sequence of Record
+        The labelled images.
+    on_progress : callable, optional
+        Called with (done, total) after every image.
 
     Returns
     -------
-    DataFrame, one row an image in the order of `records`
-        file, label, format (JPEG, PNG, BMP, TIFF), height_px, width_px (as shown, EXIF applied), problem. Where the
-        header cannot be used, problem says why, format is "" and the sizes are 0; else problem is "".
+    DataFrame
+        One row for each image in the order of `records`: file, label, format (JPEG, PNG, BMP, TIFF), height_px, width_px
+        (as shown, EXIF applied), problem. If the header cannot be used, problem says why, format is "" and the sizes
+        are 0; else problem is "".
     """
     rows: list[tuple[str, str, str, int, int, str]] = []
     for done, record in enumerate(records, 1):
@@ -42,8 +47,11 @@ def survey_images(images: Contents, records: Sequence[Record], on_progress: OnPr
 
 
 def count_classes(records: Sequence[Record]) -> dict[str, int]:
-    """Images of each class, in alphabetical order."""
-    counts: dict[str, int] = {}
-    for record in records:
-        counts[record.label] = counts.get(record.label, 0) + 1
-    return dict(sorted(counts.items()))
+    """Count the images of each class, in alphabetical order.
+
+    Examples
+    --------
+    >>> count_classes([Record("1.png", "MONOCYTE"), Record("2.png", "EOSINOPHIL"), Record("3.png", "MONOCYTE")])
+    {'EOSINOPHIL': 1, 'MONOCYTE': 2}
+    """
+    return dict(sorted(Counter(record.label for record in records).items()))

@@ -1,8 +1,9 @@
-"""Files with the same bytes: which there are, and which of them are labelled differently."""
+"""Exact duplicates: files with identical bytes, and which of them have different labels."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
@@ -11,18 +12,21 @@ from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 
-COLUMNS = ("file", "label", "sha256")
+COLUMNS: Final = ("file", "label", "sha256")
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Two or more files with the same bytes, sorted by name.
+    """Two or more files with identical bytes, sorted by name.
 
     Attributes
     ----------
     sha256 : str
+        The hash that the files share.
     files : tuple of str
-    labels : tuple of str, one a file; "" where there is none
+        Paths in the dataset.
+    labels : tuple of str
+        Label of each file; "" where there is none.
     """
 
     sha256: str
@@ -31,26 +35,34 @@ class Duplicates:
 
     @property
     def has_conflict(self) -> bool:
-        """True if the same picture has two labels; a missing label contradicts none."""
+        """True if the image has two labels; a missing label contradicts none."""
         return len(set(self.labels) - {""}) > 1
 
 
 def find_exact_duplicates(table: pd.DataFrame) -> list[Duplicates]:
-    """Find files with the same bytes.
+    """Find exact duplicates.
 
     Parameters
     ----------
-    table : DataFrame with the columns file, label and sha256, all of text; rows without a hash are passed over
+    table : DataFrame
+        With the text columns file, label and sha256; rows without a hash are passed over.
 
     Returns
     -------
     list of Duplicates
-        Those with conflicting labels first, then those of most files, then by the first file's name.
+        Conflicting labels first, then the most files first, then by the first file's name.
 
     Raises
     ------
     DatasetError
         If a column is missing.
+
+    Examples
+    --------
+    >>> rows = [("a.png", "MONOCYTE", "f0"), ("b.png", "MONOCYTE", "77"), ("c.png", "LYMPHOCYTE", "f0")]
+    >>> for duplicates in find_exact_duplicates(pd.DataFrame(rows, columns=["file", "label", "sha256"])):
+    ...     print(duplicates.files, duplicates.has_conflict)
+    ('a.png', 'c.png') True
     """
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
@@ -72,21 +84,33 @@ def hash_files(
 ) -> pd.DataFrame:
     """Hash the bytes of every file, one at a time.
 
+    Parameters
+    ----------
+    source : Contents
+        Where the files are.
+    records : sequence of Record
+        The files to hash.
+    on_progress : callable, optional
+        Called with (done, total) after every file.
+    should_stop : callable, optional
+        Asked before every file.
+
     Returns
     -------
-    DataFrame with the columns file, label and sha256, in the order of `records`
+    DataFrame
+        The columns file, label and sha256, in the order of `records`.
 
     Raises
     ------
     DatasetError
         If a file is gone.
     StoppedError
-        If `should_stop` says so.
+        If `should_stop` returns True.
     """
     rows = []
     for done, record in enumerate(records, start=1):
         if should_stop is not None and should_stop():
-            raise StoppedError(f"Stopped after {done - 1} of {len(records)} files were hashed.")
+            raise StoppedError(f"Hashing was stopped after {done - 1} of {len(records)} files.")
         rows.append((record.file, record.label, hashlib.sha256(source.read(record.file)).hexdigest()))
         if on_progress is not None:
             on_progress(done, len(records))

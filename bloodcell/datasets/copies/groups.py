@@ -1,7 +1,7 @@
-"""Group the images of a dataset by the photograph they were made from, by their pixels alone.
+"""Group the images of a dataset by the photograph they were made from, using their pixels alone.
 
-Every picture becomes a finger print (`extract_signature`). The most similar ones by a cheap vector (`retrieval`) are
-compared in full (`matching`). Pictures that agree are joined, and so are whole groups, until nothing more can be.
+Every image gets a keypoint signature (`signatures`). The most similar images by a cheap vector (`retrieval`) are
+compared in full (`matching`). Images that agree are joined, and so are whole groups, until no more can be joined.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
 from threadpoolctl import threadpool_limits
 
 from bloodcell.core.errors import BloodcellError, DatasetError, StoppedError
@@ -23,7 +24,7 @@ from bloodcell.datasets.copies.signatures import KeypointSignature, extract_sign
 NEAREST_IMAGES: Final = 8
 NEAREST_GROUPS: Final = 15
 PAIRS_PER_GROUP: Final = 4
-MAX_MEMBERS: Final = 60  # of a group, looked at when groups are compared
+MAX_MEMBERS: Final = 60  # of a group that are considered when groups are compared
 MAX_PASSES: Final = 6
 _CHUNK: Final = 256
 
@@ -32,7 +33,15 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class HashedImage:
-    """What is kept of an image that was read: a hash of its pixels and its finger print."""
+    """What is remembered of an image that was read.
+
+    Attributes
+    ----------
+    digest : str
+        SHA-256 of the image's shape and pixels.
+    signature : KeypointSignature
+        What the image is compared by.
+    """
 
     digest: str
     signature: KeypointSignature
@@ -44,8 +53,10 @@ class Grouping:
 
     Attributes
     ----------
-    groups : int64 array of shape (n,), 0..G-1, numbered by first occurrence
-    compared : (image, image) with the smaller first -> what the full comparison said
+    groups : ndarray of int64, shape (n,)
+        Group of each image, 0..G-1, numbered by first occurrence.
+    compared : dict of (int, int) to Likeness
+        Result of each full comparison, by the numbers of the two images, the smaller first.
     """
 
     groups: np.ndarray
@@ -58,28 +69,40 @@ def find_source_cells(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> np.ndarray:
-    """Group copies of one source photograph: turned, flipped, shifted, sheared, zoomed, relit or cropped.
+    """Group copies of one source photograph: rotated, flipped, shifted, sheared, zoomed, relit or cropped.
 
-    Two photographs of one white cell are joined as well. The partition does not depend on the order of the images.
+    Two photographs of the same white cell are joined as well. The partition does not depend on the order of the images.
 
     Parameters
     ----------
-    read : called with 0..n-1 from several threads, gives uint8 (H, W, 3); each image is read once
-    n : int, number of images
-    on_progress : called with (done, total), total being 2 * n: reading, then comparing
-    threads : int
+    read : callable
+        Called with 0..n-1 from several threads; returns a uint8 array (H, W, 3). Each image is read once.
+    n : int
+        Number of images.
+    on_progress : callable, optional
+        Called with (done, total), where total is 2 * n: reading, then comparing.
+    threads : int, default 2
+        Threads that read and compare.
 
     Returns
     -------
-    int64 array of shape (n,)
-        Group of every image, 0..G-1, numbered by first occurrence. An image without a like is a group of its own.
+    ndarray of int64, shape (n,)
+        Group of each image, 0..G-1, numbered by first occurrence. An image without a copy is a group of its own.
 
     Raises
     ------
     DatasetError
         If `n` is negative or `threads` is below 1.
     ImageError
-        If `read` gives something that is not a picture.
+        If `read` returns something that is not an RGB image.
+
+    Examples
+    --------
+    >>> from bloodcell.synthetic.fields import draw_field
+    >>> fields = [draw_field(seed, height_px=240, width_px=320).rgb for seed in (1, 2)]
+    >>> images = [fields[0], fields[1], fields[0][::-1].copy()]
+    >>> find_source_cells(images.__getitem__, 3)
+    array([0, 1, 0])
     """
     return group_images(read, n, on_progress, threads).groups
 
@@ -92,22 +115,32 @@ def group_images(
     should_stop: ShouldStop | None = None,
     on_problem: Callable[[int, BloodcellError], None] | None = None,
 ) -> Grouping:
-    """Do what `find_source_cells` does and keep the comparisons, for a report.
+    """Group images as `find_source_cells` does, and return the comparisons too, for a report.
 
     Parameters
     ----------
-    should_stop : asked before every image and every chunk of comparisons
-    on_problem : told of an image that `read` cannot give, which is then a group of its own; without it, that is an
-        error
+    read, n, on_progress, threads
+        See `find_source_cells`.
+    should_stop : callable, optional
+        Asked before every image and every chunk of comparisons.
+    on_problem : callable, optional
+        Called with the number and the error of an image that cannot be read, which is then a group of its own.
+        Without it, the error is raised.
+
+    Returns
+    -------
+    Grouping
 
     Raises
     ------
+    DatasetError, ImageError
+        See `find_source_cells`.
     StoppedError
-        If `should_stop` says so.
+        If `should_stop` returns True.
     """
     if n < 0 or threads < 1:
         raise DatasetError(f"`n` must not be negative and `threads` at least 1. Received: {n}, {threads}.")
-    report = on_progress or (lambda done, total: None)
+    report = on_progress or (lambda *_: None)
     with start_matching_threads(threads) as pool:
         images = extract_signatures(read, n, pool, lambda done, _: report(done, 2 * n), should_stop, on_problem)
         return group_signatures(images, pool, lambda done, _: report(n + done, 2 * n), should_stop)[0]
@@ -115,9 +148,9 @@ def group_images(
 
 @contextmanager
 def start_matching_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for reading and comparing, with BLAS kept to one thread.
+    """Start threads for reading and comparing, with BLAS limited to one thread.
 
-    The products are small and run in our own threads; BLAS threads on top of them cost five times the time.
+    The matrix products are small and run in our own threads; BLAS threads on top of them take five times as long.
     """
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         yield pool
@@ -131,7 +164,7 @@ def extract_signatures(
     should_stop: ShouldStop | None = None,
     on_problem: Callable[[int, BloodcellError], None] | None = None,
 ) -> list[HashedImage | None]:
-    """Read n images in the threads of `pool`; None for those that went to `on_problem`.
+    """Read n images in the threads of `pool`; an image that went to `on_problem` is None.
 
     `on_progress` is called with (done, n).
     """
@@ -154,16 +187,16 @@ def group_signatures(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> tuple[Grouping, np.ndarray]:
-    """Group images whose finger prints are taken; None is a group of its own.
+    """Group images by their signatures; None is a group of its own.
 
     Returns
     -------
-    Grouping
-    float32 array of shape (n, D)
-        The vectors by which alike images were looked for (`retrieval`); 0 for None.
+    grouping : Grouping
+    vectors : ndarray of float32, shape (n, D)
+        The vectors by which similar images were looked for (`retrieval`); 0 for None.
     """
     n = len(images)
-    report = on_progress or (lambda done, total: None)
+    report = on_progress or (lambda *_: None)
     # From here on the images stand in the order of their pixels' hashes, whatever order they came in.
     readable = sorted((image.digest, i, image.signature) for i, image in enumerate(images) if image is not None)
     if not readable:
@@ -172,7 +205,7 @@ def group_signatures(
     joiner = _Joiner([signature for _, _, signature in readable], pool, should_stop)
     for k in range(1, len(readable)):
         if readable[k][0] == readable[k - 1][0]:
-            joiner.sets.join(k - 1, k)
+            joiner.sets.merge(k - 1, k)
     words = cluster_visual_words([signature.descriptors for signature in joiner.signatures])
     vectors = np.stack(
         list(pool.map(lambda signature: encode_image_vector(signature.descriptors, words), joiner.signatures))
@@ -183,18 +216,18 @@ def group_signatures(
         report((rank + 1) * n // (nearest.shape[1] + 1), n)
     _join_groups(joiner, vectors)
     report(n, n)
-    roots = np.arange(n) + n  # unlike any root
-    roots[order] = joiner.sets.roots()
+    groups = np.arange(n) + n  # unlike the number of any set
+    groups[order] = number_sets(joiner.sets)
     in_order = np.zeros((n, vectors.shape[1]), np.float32)
     in_order[order] = vectors
     compared = {
         (min(order[a], order[b]), max(order[a], order[b])): likeness for (a, b), likeness in joiner.compared.items()
     }
-    return Grouping(renumber_by_first(roots), compared), in_order
+    return Grouping(renumber_by_first(groups), compared), in_order
 
 
 def check_stop(should_stop: ShouldStop | None) -> None:
-    """Raise StoppedError if the user has asked for it."""
+    """Raise StoppedError if the user has asked to stop."""
     if should_stop is not None and should_stop():
         raise StoppedError("The search for copies was stopped.")
 
@@ -207,24 +240,9 @@ def renumber_by_first(labels: np.ndarray) -> np.ndarray:
     return number[index]
 
 
-class DisjointSets:
-    """Disjoint sets of 0..n-1."""
-
-    def __init__(self, n: int) -> None:
-        self._parent = list(range(n))
-
-    def root(self, i: int) -> int:
-        while self._parent[i] != i:
-            self._parent[i] = self._parent[self._parent[i]]
-            i = self._parent[i]
-        return i
-
-    def join(self, i: int, j: int) -> None:
-        i, j = self.root(i), self.root(j)
-        self._parent[max(i, j)] = min(i, j)
-
-    def roots(self) -> np.ndarray:
-        return np.array([self.root(i) for i in range(len(self._parent))], dtype=np.int64)
+def number_sets(sets: DisjointSet) -> np.ndarray:
+    """Return the number of each item's set, for sets of 0..n-1: 0..G-1 by first occurrence, int64 (n,)."""
+    return renumber_by_first(np.array([sets[i] for i in range(len(sets))], np.int64))
 
 
 class _Joiner:
@@ -235,7 +253,7 @@ class _Joiner:
     ) -> None:
         self.signatures = signatures
         self._should_stop = should_stop
-        self.sets = DisjointSets(len(signatures))
+        self.sets = DisjointSet(range(len(signatures)))
         self.compared: dict[Pair, Likeness] = {}
         self._pool = pool
 
@@ -252,25 +270,26 @@ class _Joiner:
             for pair, likeness in zip(chunk, self._pool.map(self._compare, chunk), strict=True):
                 self.compared[pair] = likeness
                 if likeness.is_same_source:
-                    self.sets.join(*pair)
+                    self.sets.merge(*pair)
                     n_joined += 1
         return n_joined
 
     def _is_open(self, i: int, j: int) -> bool:
-        return self.sets.root(i) != self.sets.root(j)
+        return not self.sets.connected(i, j)
 
     def _compare(self, pair: Pair) -> Likeness:
         return compare_signatures(self.signatures[pair[0]], self.signatures[pair[1]])
 
 
 def _join_groups(joiner: _Joiner, vectors: np.ndarray) -> None:
-    """Compare the most similar members of the most similar groups until no groups are joined any more."""
+    """Compare the most similar members of the most similar groups until no more groups are joined."""
     for _ in range(MAX_PASSES):
-        roots, index = np.unique(joiner.sets.roots(), return_inverse=True)
-        means = np.zeros((len(roots), vectors.shape[1]), np.float32)
+        index = number_sets(joiner.sets)
+        n_groups = int(index.max()) + 1
+        means = np.zeros((n_groups, vectors.shape[1]), np.float32)
         np.add.at(means, index, vectors)
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
-        members = [np.flatnonzero(index == group)[:MAX_MEMBERS] for group in range(len(roots))]
+        members = [np.flatnonzero(index == group)[:MAX_MEMBERS] for group in range(n_groups)]
         pairs = []
         for group, others in enumerate(find_nearest_rows(means, NEAREST_GROUPS)):
             for other in others:
@@ -296,6 +315,6 @@ def _read_signature(read: Callable[[int], np.ndarray], i: int) -> HashedImage | 
 def _map_in_chunks(
     pool: ThreadPoolExecutor, job: Callable[[int], HashedImage | BloodcellError], n: int
 ) -> Iterator[HashedImage | BloodcellError]:
-    """Run `job` on 0..n-1 in the pool, a chunk at a time, so that few decoded pictures are held."""
+    """Run `job` on 0..n-1 in the pool, a chunk at a time, so that few decoded images are in memory."""
     for start in range(0, n, _CHUNK):
         yield from pool.map(job, range(start, min(n, start + _CHUNK)))

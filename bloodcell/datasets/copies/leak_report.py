@@ -1,4 +1,4 @@
-"""What sets of images share, as `leaks` found it: the pairs, how much of each set they touch, and both as a table."""
+"""What sets of images share, as found by `leaks`: the pairs, and how much of each set they affect."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,10 +9,10 @@ from bloodcell.core.io import encode_csv
 from bloodcell.datasets.copies.matching import Likeness
 from bloodcell.datasets.labels.records import Record
 
-SAME_BYTES: Final = "same bytes"
+SAME_BYTES: Final = "exact duplicate"
 SAME_PIXELS: Final = "same pixels"
 NEAR_COPY: Final = "near copy"  # a copy of the photograph, or a second photograph of the same cell
-LINKED: Final = "by other copies"  # in one group with the other, but not like it enough by itself
+LINKED: Final = "linked by other copies"  # in one group with the other, but not similar enough by itself
 KINDS: Final = (SAME_BYTES, SAME_PIXELS, NEAR_COPY, LINKED)
 HEADER: Final = (
     *("set_a", "file_a", "label_a", "set_b", "file_b", "label_b"),
@@ -22,9 +22,18 @@ HEADER: Final = (
 
 @dataclass(frozen=True)
 class LeakPair:
-    """An image (b) and one of a set before its own (a), from one source cell; both are places in `LeakReport.records`.
+    """An image and one of an earlier set that come from the same source cell.
 
-    `likeness` is all 0 for files of the same bytes or pixels, and for kinds `LINKED` what was found, if anything.
+    Attributes
+    ----------
+    a : int
+        Place in `LeakReport.records` of the image of the earlier set.
+    b : int
+        Place of the image of the later set.
+    kind : str
+        One of `KINDS`.
+    likeness : Likeness
+        All 0 for exact duplicates and the same pixels; for `LINKED`, what was measured, if anything.
     """
 
     a: int
@@ -35,7 +44,17 @@ class LeakPair:
 
 @dataclass(frozen=True)
 class SharedCounts:
-    """How much of a set is from source cells that another set holds too."""
+    """How much of a set comes from source cells that another set holds too.
+
+    Attributes
+    ----------
+    name : str
+        The set's name.
+    images, source_cells : int
+        All of the set.
+    images_shared, source_cells_shared : int
+        Those of source cells that another set holds too.
+    """
 
     name: str
     images: int
@@ -50,14 +69,21 @@ class LeakReport:
 
     Attributes
     ----------
-    names : names of the sets, in the order given
-    set_of : int64 array of shape (n,), number of the set of every image
-    records : tuple of Record, all images, set after set
-    groups : int64 array of shape (n,), source cell of every image, numbered over all sets
-    pairs : tuple of LeakPair; every pair of files with the same bytes, and for any other touched image of a later
-        set one pair, with the likest image of the sets before. Different labels first, then by kind and name.
-    touched : tuple of Touched, one a set
-    unreadable : tuple of (set, file, reason); such an image is compared by its bytes alone
+    names : tuple of str
+        Names of the sets, in the order given.
+    set_of : ndarray of int64, shape (n,)
+        Number of each image's set.
+    records : tuple of Record
+        All images, set after set.
+    groups : ndarray of int64, shape (n,)
+        Source cell of each image, numbered over all sets.
+    pairs : tuple of LeakPair
+        Every pair of exact duplicates, and for any other shared image of a later set one pair, with the most similar
+        image of the earlier sets. Different labels first, then by kind and name.
+    shared_counts : tuple of SharedCounts
+        One for each set.
+    unreadable : tuple of (str, str, str)
+        Set, file and reason; such an image is compared by its bytes alone.
     """
 
     names: tuple[str, ...]
@@ -69,14 +95,14 @@ class LeakReport:
     unreadable: tuple[tuple[str, str, str], ...]
 
     def pick_clearest_pairs(self) -> list[LeakPair]:
-        """The clearest pair of every source cell that sets share, for showing."""
+        """Pick the clearest pair of each source cell that sets share, for display."""
         best: dict[int, LeakPair] = {}
         for pair in sorted(self.pairs, key=lambda pair: (KINDS.index(pair.kind), -pair.likeness.n_inliers)):
             best.setdefault(int(self.groups[pair.b]), pair)
         return list(best.values())
 
-    def csv(self) -> bytes:
-        """One row a pair, with the columns of `HEADER`; UTF-8 without BOM."""
+    def encode_csv(self) -> bytes:
+        """Write one row for each pair, with the columns of `HEADER`; UTF-8 without BOM."""
         rows = []
         for pair in self.pairs:
             row: list[str | int] = []

@@ -1,4 +1,4 @@
-"""Tell whether two pictures were made from one photograph, whatever was done to the copies."""
+"""Decide whether two images were made from one photograph, whatever was done to the copies."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -24,12 +24,24 @@ MIN_CELL_PX: Final = 60  # of purple, in a thumbnail: a nucleus has 150 and more
 
 @dataclass(frozen=True)
 class Likeness:
-    """How well the second of two pictures lies on the first after registration; all 0 when it does not."""
+    """How well the second of two images fits on the first after registration; all 0 if it does not fit.
+
+    Attributes
+    ----------
+    n_inliers : int, default 0
+        Matched key points that the map explains.
+    correlation : float, default 0.0
+        Pearson's r of the grey values on the shared area, -1 to 1.
+    overlap : float, default 0.0
+        Shared area over the area of the smaller image, 0 to 1.
+    shared_cell : float, default 0.0
+        Purple of both images over that of the image that shows less, as the edge may cut a cell; 0 to 1.
+    """
 
     n_inliers: int = 0
     correlation: float = 0.0
-    overlap: float = 0.0  # shared area / area of the smaller picture
-    shared_cell: float = 0.0  # purple in both / purple of the picture that shows less, as the rim may cut a cell
+    overlap: float = 0.0
+    shared_cell: float = 0.0
 
     @property
     def is_same_source(self) -> bool:
@@ -45,11 +57,10 @@ class Likeness:
 
 
 def compare_signatures(first: KeypointSignature, second: KeypointSignature) -> Likeness:
-    """Register two pictures by an affine map, found by RANSAC [1]_ among matched key points, and see how they agree.
+    """Register two images by an affine map, found by RANSAC [1]_ among matched key points, and measure their agreement.
 
-    Key points are matched as they are and mirrored; the better of the two is registered. Correlation (Pearson's r
-    of the grey values on the shared area) does not mind new lighting, and turns down maps that few points agree on
-    by chance or through the same dust on the camera.
+    Key points are matched as they are and mirrored; the better match is registered. Correlation of the grey values is
+    not affected by new lighting, and rejects maps that few points agree on by chance or through dust on the camera.
 
     Returns
     -------
@@ -125,7 +136,7 @@ def _correlate(first: np.ndarray, second: np.ndarray) -> float:
 def _normalise_descriptors(descriptors: np.ndarray) -> np.ndarray:
     """Square roots, scaled to length 1, so that a dot product tells likeness; float32."""
     roots = np.sqrt(descriptors.astype(np.float32))
-    return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-6)
+    return np.asarray(roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-6))
 
 
 def _match_mutually(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Take from a picture what is needed to find its copies: key points, a small grey picture, where the nucleus lies.
+"""Extract from an image what is needed to find its copies: key points, a small grey image, and where the nucleus lies.
 
-In a smear the red cells around a white cell are as telling as a finger print, and they turn, flip and shift with it.
+In a smear the red cells around a white cell identify it, and they rotate, flip and shift with it.
 """
 
 from dataclasses import dataclass
@@ -9,31 +9,36 @@ from typing import Final
 import cv2
 import numpy as np
 
-from bloodcell.core.errors import ImageError
+from bloodcell.imaging.read import require_rgb
 
-WORK_SIDE_PX: Final = 256  # every picture is compared at this longest side
+WORK_SIDE_PX: Final = 256  # every image is compared at this longest side
 MAX_POINTS: Final = 300
-MIN_CONTRAST: Final = 0.02  # half of Lowe's 0.04: pale red cells are part of the finger print
-BORDER_LEVEL: Final = 24  # filling around a turned copy is black; JPEG lifts it to about 20
+MIN_CONTRAST: Final = 0.02  # half of Lowe's 0.04: pale red cells are part of the signature
+BORDER_LEVEL: Final = 24  # the filling around a rotated copy is black; JPEG lifts it to about 20
 BORDER_MARGIN_PX: Final = 3
 THUMBNAIL_SCALE: Final = 0.5
 
 _BINS = np.arange(128).reshape(4, 4, 8)
-# A mirrored picture gives the same descriptors with the rows of their 4 x 4 grid swapped and the angles negated.
+# A mirrored image gives the same descriptors with the rows of their 4 x 4 grid swapped and the angles negated.
 MIRROR_ORDER: Final = _BINS[::-1, :, (-np.arange(8)) % 8].reshape(128)
 
 
 @dataclass(frozen=True)
 class KeypointSignature:
-    """What is kept of one picture for comparing it, about 60 kB.
+    """What an image is compared by, about 60 kB.
 
     Attributes
     ----------
-    points : float32 array of shape (K, 2), (x, y) of key points at the working size
-    descriptors : uint8 array of shape (K, 128)
-    thumb : uint8 array of shape (h, w), grey picture at half the working size
-    inside : bool array of shape (h, w), False on black filling
-    nucleus : bool array of shape (h, w), True on the purple of a white cell
+    points : ndarray of float32, shape (K, 2)
+        (x, y) of key points at the working size.
+    descriptors : ndarray of uint8, shape (K, 128)
+        SIFT descriptors of these points.
+    thumbnail : ndarray of uint8, shape (h, w)
+        Grey image at half the working size.
+    inside : ndarray of bool, shape (h, w)
+        False on black filling.
+    nucleus : ndarray of bool, shape (h, w)
+        True on the purple of a white cell.
     """
 
     points: np.ndarray
@@ -44,16 +49,16 @@ class KeypointSignature:
 
 
 def extract_signature(rgb: np.ndarray) -> KeypointSignature:
-    """Take the SIFT key points [1]_ of a picture, leaving out black filling and what its edges make.
+    """Extract the SIFT key points [1]_ of an image, leaving out black filling and its edges.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
+    rgb : ndarray of uint8, shape (H, W, 3)
 
     Returns
     -------
-    Fingerprint
-        With K = 0 points for a picture of one colour.
+    KeypointSignature
+        With K = 0 points for an image of one colour.
 
     Raises
     ------
@@ -64,8 +69,7 @@ def extract_signature(rgb: np.ndarray) -> KeypointSignature:
     ----------
     .. [1] Lowe (2004), IJCV 60(2):91-110, doi:10.1023/B:VISI.0000029664.99615.94
     """
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
-        raise ImageError(f"A picture must be uint8 (H, W, 3). Received: {rgb.dtype} {rgb.shape}.")
+    require_rgb(rgb)
     scale = WORK_SIDE_PX / max(rgb.shape[:2])
     rgb = _resize(rgb, scale)
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
@@ -87,14 +91,14 @@ def _resize(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _mask_content(gray: np.ndarray) -> np.ndarray:
-    """Mark with 1 all but the black areas that touch the rim of the picture; uint8, shape of `gray`."""
+    """Mark with 1 everything but the black areas that touch the edge of the image; uint8, shape of `gray`."""
     n_areas, labels = cv2.connectedComponents((gray <= BORDER_LEVEL).astype(np.uint8), connectivity=4)
     touches_rim = np.zeros(n_areas, dtype=bool)
     for rim in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         touches_rim[rim] = True
     touches_rim[0] = False  # label 0 is everything that is not black
-    kept = (~touches_rim[labels]).astype(np.uint8)
-    return cv2.morphologyEx(kept, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))  # JPEG ringing along the edge
+    content = (~touches_rim[labels]).astype(np.uint8)
+    return cv2.morphologyEx(content, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))  # JPEG ringing along the edge
 
 
 def _find_key_points(gray: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -111,12 +115,12 @@ def _find_key_points(gray: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, n
     cols = np.clip(np.rint(points[:, 0]).astype(int), 0, depth.shape[1] - 1)
     strength = np.array([key.response for key in keys])
     strongest = np.lexsort((points[:, 0], points[:, 1], -strength))
-    kept = strongest[(depth[rows, cols] > reach)[strongest]][:MAX_POINTS]
-    return points[kept], descriptors[kept].astype(np.uint8)
+    chosen = strongest[(depth[rows, cols] > reach)[strongest]][:MAX_POINTS]
+    return points[chosen], descriptors[chosen].astype(np.uint8)
 
 
 def _mask_nucleus(rgb: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Mark the purple of nuclei: once the light is taken out, green is low and far below blue."""
+    """Mark the purple of nuclei: relative to the light, green is low and far below blue."""
     if not inside.any():
         return np.zeros(inside.shape, dtype=bool)
     light = np.maximum(np.percentile(rgb[inside].T.copy(), 90, axis=1), 1)

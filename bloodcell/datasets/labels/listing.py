@@ -1,4 +1,4 @@
-"""List the labelled images of a folder or zip, and what gives none, without opening an image."""
+"""List the labelled images of a folder or zip, and its problems, without opening an image."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,18 +13,16 @@ from bloodcell.datasets.labels.layouts import (
     Listing,
     extract_class_folders,
     extract_split,
-    get_suffix,
     list_image_files,
     list_readable_images,
-    normalise_label,
 )
 from bloodcell.datasets.labels.recognition import recognise_contents
-from bloodcell.datasets.labels.records import Record
+from bloodcell.datasets.labels.records import Record, normalise_label
 from bloodcell.datasets.labels.tables import read_table_labels
 from bloodcell.datasets.sources.contents import Contents, Problem, StoredFile
-from bloodcell.datasets.sources.uploads import UNSUPPORTED_IMAGE, UNSUPPORTED_IMAGE_SUFFIXES, ZIP_SUFFIX
+from bloodcell.datasets.sources.uploads import UNSUPPORTED_IMAGE, UNSUPPORTED_IMAGE_SUFFIXES, ZIP_SUFFIX, get_suffix
 
-_NESTED_ZIP: Final = "A zip inside a folder or zip is not opened; register it as a dataset of its own."
+_NESTED_ZIP: Final = "A zip inside a dataset is not opened; register it as a separate dataset."
 
 
 def list_images(path: Path, choice: LayoutChoice | None = None) -> Listing:
@@ -32,14 +30,20 @@ def list_images(path: Path, choice: LayoutChoice | None = None) -> Listing:
 
     Parameters
     ----------
-    path : Path of a folder or zip
-    choice : how to read it; None if there is one way only
+    path : Path
+        A folder or zip.
+    choice : LayoutChoice, optional
+        How to read it; None if there is only one way.
+
+    Returns
+    -------
+    Listing
 
     Raises
     ------
     DatasetError
-        As `recognise`; or there are several ways to read it and none is chosen, or none at all; or what is chosen is
-        not there or gives no labelled image.
+        As `recognise_layout`; if there are several ways to read it and none is chosen, or no way at all; or if the
+        chosen way does not apply or gives no labelled image.
     """
     with Contents(path) as contents:
         image_files = list_readable_images(contents)
@@ -52,9 +56,9 @@ def list_images(path: Path, choice: LayoutChoice | None = None) -> Listing:
 
 
 def list_sorted_records(path: Path) -> list[Record]:
-    """The labelled images of a folder or zip that can be read in one way only, sorted by file, as commands take them.
+    """List the labelled images of a folder or zip that can be read in only one way, sorted by file.
 
-    Group numbers and random draws follow this order, so it stays what it is.
+    Group numbers and random draws of the commands depend on this order, so it must not change.
     """
     return sorted(list_images(path).images, key=lambda record: record.file)
 
@@ -64,9 +68,9 @@ def _list_contents(contents: Contents, image_files: Sequence[str], choice: Layou
     if choice.layout == TABLE and choice.table is not None:
         suffix = choice.table.suffix.lower()
         image_files = [file for file in image_files if file.lower().endswith(suffix)]
-        labels, found = read_table_labels(contents, image_files, choice.table)
+        labels, table_problems = read_table_labels(contents, image_files, choice.table)
         images = [Record(f, labels[f][0], labels[f][1] or extract_split(f)) for f in image_files if f in labels]
-        problems += found
+        problems += table_problems
     elif choice.layout == FOLDERS and choice.level >= 1:
         images = []
         for file in image_files:
@@ -75,18 +79,18 @@ def _list_contents(contents: Contents, image_files: Sequence[str], choice: Layou
             if label:
                 images.append(Record(file, label, extract_split(file)))
             else:
-                problems.append(Problem(file, "It lies in no class folder."))
+                problems.append(Problem(file, "It is not in a class folder."))
     else:
-        raise DatasetError(f"A layout must be folders with a level from 1, or a table. Received: {choice}.")
+        raise DatasetError(f"A layout must be folders with a level of at least 1, or a table. Received: {choice}.")
     images, spellings = _unify_spellings(images)
     if not images:
         first = "; ".join(problem.reason for problem in problems[:2])
-        raise DatasetError(f"{contents.path.name} gives no labelled image that way. {first}")
+        raise DatasetError(f"{contents.path.name} has no labelled images when read in this way. {first}")
     problems += [*spellings, *_list_unsupported_files(contents)]
     csv_name = choice.table.csv if choice.table else ""
-    stored = [contents.files[file] for file in sorted(list_image_files(contents))]
-    stored += _stat_table_files(contents, csv_name)
-    n_other = len(contents.files) - len(stored) + (csv_name not in contents.files and csv_name != "")
+    stored_files = [contents.files[file] for file in sorted(list_image_files(contents))]
+    stored_files += _stat_table_files(contents, csv_name)
+    n_other = len(contents.files) - len(stored_files) + (csv_name not in contents.files and csv_name != "")
     return Listing(
         path=contents.path,
         is_zip=contents.is_zip,
@@ -95,7 +99,7 @@ def _list_contents(contents: Contents, image_files: Sequence[str], choice: Layou
         problems=tuple(problems),
         class_names=tuple(sorted({image.label for image in images})),
         splits=tuple(sorted({image.split for image in images} - {""})),
-        stored=tuple(stored),
+        stored_files=tuple(stored_files),
         n_other_files=n_other,
     )
 
@@ -108,20 +112,20 @@ def _stat_table_files(contents: Contents, csv_name: str) -> list[StoredFile]:
 
 
 def _unify_spellings(images: Sequence[Record]) -> tuple[list[Record], list[Problem]]:
-    """Call each class by its most frequent spelling; of equally frequent ones, by the first in sorted order."""
+    """Name each class by its most frequent spelling; of equally frequent ones, by the first in sorted order."""
     spellings: dict[str, Counter[str]] = {}
     for image in images:
         spellings.setdefault(normalise_label(image.label), Counter())[image.label] += 1
-    chosen = {key: min(found, key=lambda label: (-found[label], label)) for key, found in spellings.items()}
+    chosen = {key: min(counts, key=lambda label: (-counts[label], label)) for key, counts in spellings.items()}
     problems = [
-        Problem("", f"{' and '.join(map(repr, sorted(found)))} are taken as one class, {chosen[key]!r}.")
-        for key, found in sorted(spellings.items())
-        if len(found) > 1
+        Problem("", f"{' and '.join(map(repr, sorted(counts)))} are treated as one class, {chosen[key]!r}.")
+        for key, counts in sorted(spellings.items())
+        if len(counts) > 1
     ]
     return [Record(image.file, chosen[normalise_label(image.label)], image.split) for image in images], problems
 
 
 def _list_unsupported_files(contents: Contents) -> list[Problem]:
-    foreign = sorted(file for file in contents.files if get_suffix(file) in UNSUPPORTED_IMAGE_SUFFIXES)
+    unsupported = sorted(file for file in contents.files if get_suffix(file) in UNSUPPORTED_IMAGE_SUFFIXES)
     zips = sorted(file for file in contents.files if get_suffix(file) == ZIP_SUFFIX)
-    return [Problem(file, UNSUPPORTED_IMAGE) for file in foreign] + [Problem(file, _NESTED_ZIP) for file in zips]
+    return [Problem(file, UNSUPPORTED_IMAGE) for file in unsupported] + [Problem(file, _NESTED_ZIP) for file in zips]

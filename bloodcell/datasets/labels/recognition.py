@@ -1,4 +1,4 @@
-"""Recognise how a folder or zip of images is laid out, without opening an image; ask where it could mean two things."""
+"""Recognise how a folder or zip of images is laid out, without opening an image; ask if it is ambiguous."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,21 +13,31 @@ from bloodcell.datasets.labels.layouts import (
     LayoutChoice,
     extract_class_folders,
     list_readable_images,
-    normalise_label,
 )
+from bloodcell.datasets.labels.records import normalise_label
 from bloodcell.datasets.labels.tables import TableOption, list_table_options, read_table_labels
 from bloodcell.datasets.sources.contents import Contents
 
-# Folders called so hold kinds of files, not classes of cells.
+# Folders with these names hold kinds of files, not classes of cells.
 _NON_CLASS_FOLDERS: Final = frozenset(
     ("image", "images", "imgs", "img", "jpegimages", "pictures", "masks", "mask", "labels", "annotations")
 )
-_MIN_LEVEL_SHARE: Final = 0.9  # of the pictures; the others are listed as problems
+_MIN_LEVEL_SHARE: Final = 0.9  # of the images; the rest are listed as problems
 
 
 @dataclass(frozen=True)
 class FolderLevel:
-    """The folders at one depth: `level` as in `LayoutChoice`, their names, and how many images lie in or below one."""
+    """The folders at one depth.
+
+    Attributes
+    ----------
+    level : int
+        As in `LayoutChoice`.
+    names : tuple of str
+        The folders' names, sorted.
+    n_images : int
+        How many images lie in or below one of them.
+    """
 
     level: int
     names: tuple[str, ...]
@@ -36,13 +46,26 @@ class FolderLevel:
 
 @dataclass(frozen=True)
 class Recognition:
-    """What a folder or zip may be.
+    """How a folder or zip may be read.
 
-    choice : the one reading that makes sense, or None
-    question : where `choice` is None, what to tell the user: one plain text
-    levels : all depths of folders, for the user to choose from
-    tables : likewise the tables of labels
-    likely_levels, likely_tables : those of them that make sense as labels; both empty where nothing says what they are
+    Attributes
+    ----------
+    path : Path
+        The folder or zip.
+    n_images : int
+        Readable images in it, by name.
+    choice : LayoutChoice or None
+        The only reading that makes sense, or None.
+    question : str
+        If `choice` is None, what to ask the user.
+    levels : tuple of FolderLevel
+        All depths of folders, for the user to choose from.
+    tables : tuple of TableOption
+        All tables of labels, for the user to choose from.
+    likely_levels : tuple of FolderLevel
+        Those that make sense as labels; may be empty.
+    likely_tables : tuple of TableOption
+        Those that make sense as labels; may be empty.
     """
 
     path: Path
@@ -56,32 +79,38 @@ class Recognition:
 
 
 def recognise_layout(path: Path, csv: str | None = None) -> Recognition:
-    """Say what a folder or zip may be.
+    """Recognise how a folder or zip may be read.
 
     Parameters
     ----------
-    path : Path of a folder or zip
-    csv : a table of the dataset, or the whole path of one elsewhere, if the user named one
+    path : Path
+        A folder or zip.
+    csv : str, optional
+        A table of the dataset, or the whole path of one elsewhere, if the user named one.
+
+    Returns
+    -------
+    Recognition
 
     Raises
     ------
     DatasetError
-        If there is no folder or zip, it cannot be used, holds no pictures, or `csv` cannot be read.
+        If there is no such folder or zip, it cannot be used, it has no images, or `csv` cannot be read.
     """
     with Contents(path) as contents:
         return recognise_contents(contents, list_readable_images(contents), csv)
 
 
 def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str | None) -> Recognition:
-    """`recognise_layout` for an opened folder or zip and its readable pictures."""
+    """Do the same as `recognise_layout` for an open folder or zip and its readable images."""
     levels = _list_folder_levels(image_files)
     tables = tuple(list_table_options(contents, image_files, csv))
     choice, question = None, ""
     by_folder = [level for level in levels if csv is None and _may_be_classes(level, len(image_files))]
-    # Beside class folders many a CSV lists sizes or boxes: there it counts only if it speaks of labels.
+    # Beside class folders, CSVs often list sizes or boxes: there a table counts only if a column is named for labels.
     by_table = [table for table in tables if not by_folder or table.n_label_names]
-    chosen = [table.get_only_choice() for table in by_table]
-    clear = [LayoutChoice(TABLE, table=one) for one in chosen if one is not None]
+    only_choices = [table.get_only_choice() for table in by_table]
+    clear = [LayoutChoice(TABLE, table=table_choice) for table_choice in only_choices if table_choice is not None]
     is_clear = len(clear) == len(by_table)
     as_folders = [LayoutChoice(FOLDERS, level.level) for level in by_folder]
     if len(as_folders) == 1 and is_clear and _table_agrees(contents, image_files, as_folders[0], clear):
@@ -90,13 +119,13 @@ def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str 
         choice = clear[0]
     elif by_folder or by_table:
         ways = [*map(_describe_level, by_folder), *map(_describe_table, by_table)]
-        question = f"{contents.path.name} can be read in more than one way; choose one: {'; '.join(ways)}."
+        question = f"{contents.path.name} can be read in more than one way. Choose one: {'; '.join(ways)}."
     elif levels and csv is None:
         ways = [_describe_level(level) for level in levels]
-        question = f"{contents.path.name} shows no clear labels. If they are the folders, choose which: "
+        question = f"{contents.path.name} has no clear labels. If folders are the labels, choose which: "
         question += f"{'; '.join(ways)}. {SUPPORTED_LAYOUTS}"
     else:
-        question = f"{contents.path.name} holds {len(image_files)} pictures without labels. {SUPPORTED_LAYOUTS}"
+        question = f"{contents.path.name} has no labels for its images ({len(image_files)}). {SUPPORTED_LAYOUTS}"
     return Recognition(
         contents.path, len(image_files), choice, question, tuple(levels), tables, tuple(by_folder), tuple(by_table)
     )
@@ -120,9 +149,9 @@ def _may_be_classes(level: FolderLevel, n_images: int) -> bool:
 def _table_agrees(
     contents: Contents, image_files: Sequence[str], folders: LayoutChoice, by_table: Sequence[LayoutChoice]
 ) -> bool:
-    """True if no table gives an image another label than its folder."""
-    for one in by_table:
-        labels, _ = read_table_labels(contents, image_files, one.table) if one.table else ({}, [])
+    """Return True if no table gives an image another label than its folder."""
+    for choice in by_table:
+        labels, _ = read_table_labels(contents, image_files, choice.table) if choice.table else ({}, [])
         for file, (label, _) in labels.items():
             names = extract_class_folders(file)
             if len(names) >= folders.level and normalise_label(names[folders.level - 1]) != normalise_label(label):
@@ -132,10 +161,10 @@ def _table_agrees(
 
 def _describe_level(level: FolderLevel) -> str:
     more = f" and {len(level.names) - 3} more" if len(level.names) > 3 else ""
-    return f"folders of level {level.level} ({', '.join(level.names[:3])}{more})"
+    return f"folders at level {level.level} ({', '.join(level.names[:3])}{more})"
 
 
 def _describe_table(table: TableOption) -> str:
-    files = " or ".join(table.file_columns) or "none that fits"
+    files = " or ".join(table.file_columns) or "none"
     words = f"table {table.csv} (file column {files}, label column {' or '.join(table.label_columns) or 'none'}"
-    return f"{words}, ending {' or '.join(table.suffixes)})" if table.suffixes else f"{words})"
+    return f"{words}, suffix {' or '.join(table.suffixes)})" if table.suffixes else f"{words})"

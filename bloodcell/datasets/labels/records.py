@@ -1,5 +1,7 @@
-"""One labelled image of a dataset, as every part of the package hands it on."""
+"""One labelled image of a dataset, as every part of the package passes it on."""
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -7,11 +9,39 @@ from dataclasses import dataclass
 class Record:
     """One labelled image.
 
-    file : its path inside the dataset, with `/`
-    label : as written, "" where it has none
-    split : train, test and so on, as written, "" where nothing says so
+    Attributes
+    ----------
+    file : str
+        Its path inside the dataset, with `/`.
+    label : str
+        As written; "" where it has none.
+    split : str, default ""
+        Train, test and so on, as written; "" where nothing says so.
     """
 
     file: str
     label: str
     split: str = ""
+
+
+def name_files(files: Sequence[str]) -> str:
+    """Name the first of some files and count the others, for a message.
+
+    Examples
+    --------
+    >>> name_files(["a.png"]), name_files(["a.png", "b.png"]), name_files(["a.png", "b.png", "c.png"])
+    ('a.png', 'a.png and 1 other', 'a.png and 2 others')
+    """
+    n_others = len(files) - 1
+    return files[0] + (f" and {n_others} other{'s' if n_others > 1 else ''}" if n_others else "")
+
+
+def normalise_label(label: str) -> str:
+    """Return the form in which labels and file names are compared: NFC, without regard to case.
+
+    Examples
+    --------
+    >>> normalise_label("Neutrophil") == normalise_label("NEUTROPHIL")
+    True
+    """
+    return unicodedata.normalize("NFC", label).casefold()

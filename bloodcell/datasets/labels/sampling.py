@@ -9,19 +9,23 @@ from bloodcell.datasets.labels.records import Record
 
 
 def sample_records(records: Sequence[Record], n_images: int, seed: int) -> list[Record]:
-    """Draw images at random, from every class about as many.
+    """Draw images at random, about as many from every class.
 
-    A class with fewer images than its share gives all it has, and the others fill up.
+    A class with fewer images than its share gives all it has, and the other classes fill up.
 
     Parameters
     ----------
-    records : labelled images; their order does not matter
-    n_images : images to draw at most; every class gives one at least, even if there are more classes than that
-    seed : the same seed draws the same images, whatever other classes there are
+    records : sequence of Record
+        Labelled images; their order does not matter.
+    n_images : int
+        Images to draw at most; every class gives one at least, even if there are more classes than that.
+    seed : int
+        The same seed draws the same images, whatever other classes there are.
 
     Returns
     -------
-    list of Record, by label and then in the order drawn: the first k of a class are a sample as well
+    list of Record
+        By label and then in the order drawn: the first k of a class are a sample as well.
 
     Raises
     ------
@@ -42,11 +46,17 @@ def sample_records(records: Sequence[Record], n_images: int, seed: int) -> list[
 
 
 def share_quotas(sizes: dict[str, int], n_images: int) -> dict[str, int]:
-    """Share out `n_images` over classes of given sizes, evenly, no class more than it has and none less than one.
+    """Divide `n_images` evenly over classes of given sizes: at most what a class has, and at least one.
 
     Returns
     -------
-    dict, class -> images to draw, in the order of `sizes`
+    dict of str to int
+        Images to draw of each class, in the order of `sizes`.
+
+    Examples
+    --------
+    >>> share_quotas({"EOSINOPHIL": 2, "LYMPHOCYTE": 50, "NEUTROPHIL": 50}, 20)
+    {'EOSINOPHIL': 2, 'LYMPHOCYTE': 9, 'NEUTROPHIL': 9}
     """
     quotas: dict[str, int] = {}
     left = n_images

@@ -1,7 +1,7 @@
-"""Tables of labels (CSV): which there are, which columns may be meant, and what each row says of which picture.
+"""Tables of labels (CSV): which tables there are, which columns may be meant, and which label each row gives which image.
 
-Nothing is guessed: a row without a label, with several labels, or that fits no picture or more than one is a problem
-and gives no label.
+Nothing is guessed: a row without a label, with several labels, or that fits no image or several is a problem and gives
+no label.
 """
 
 import re
@@ -29,13 +29,20 @@ _SPLIT_NAMES: Final = frozenset(("split", "subset", "partition"))
 
 @dataclass(frozen=True)
 class TableChoice:
-    """Which table gives the labels, and how it is read.
+    """Which table gives the labels, and how to read it.
 
-    csv : a file of the dataset, or the whole path of one elsewhere
-    file_column, label_column : of the picture's name or number, and of its label
-    split_column : of train, test and so on; "" takes the split from the folders
-    suffix : such as ".bmp": only files that end so are the dataset's pictures; "" takes all
-    may_hold_commas : a label such as "NEUTROPHIL, BAND" is one label, not two
+    Attributes
+    ----------
+    csv : str
+        A file of the dataset, or the whole path of one elsewhere.
+    file_column, label_column : str
+        Columns with the image's name or number, and with its label.
+    split_column : str, default ""
+        Column with train, test and so on; "" takes the split from the folders.
+    suffix : str, default ""
+        Such as ".bmp": only files with this suffix are images of the dataset; "" takes all.
+    may_hold_commas : bool, default False
+        Whether a label such as "NEUTROPHIL, BAND" is one label, not two.
     """
 
     csv: str
@@ -48,15 +55,26 @@ class TableChoice:
 
 @dataclass(frozen=True)
 class TableOption:
-    """A table that could be meant, for the user to choose from.
+    """A table that may hold the labels, for the user to choose from.
 
-    n_rows : below its header
-    columns : all of them, in the table's order
-    file_columns : those that name at least half of the pictures (or fill half of the rows with names of pictures)
-    label_columns : the other columns that are not blank throughout; those that say "label" in some way first
-    n_label_names : how many of `label_columns` say so
-    split_column : the one called split, subset or partition, else ""
-    suffixes : to choose one from, where a row fits pictures that differ in their suffix alone; else ()
+    Attributes
+    ----------
+    csv : str
+        A file of the dataset, or the whole path of one elsewhere.
+    n_rows : int
+        Rows below the header.
+    columns : tuple of str
+        All of them, in the table's order.
+    file_columns : tuple of str
+        Those that name at least half of the images (or fill half of the rows with names of images).
+    label_columns : tuple of str
+        The other columns that are not entirely blank; those whose name means "label" first.
+    n_label_names : int
+        How many of `label_columns` have such a name.
+    split_column : str
+        The column named split, subset or partition, else "".
+    suffixes : tuple of str
+        To choose from, if a row fits images that differ only in their suffix; else ().
     """
 
     csv: str
@@ -69,7 +87,7 @@ class TableOption:
     suffixes: tuple[str, ...]
 
     def get_only_choice(self) -> TableChoice | None:
-        """The one way to read the table; None where its columns or suffix could mean several things."""
+        """Return the only way to read the table; None if its columns or suffix are ambiguous."""
         is_clear = self.n_label_names == 1 or len(self.label_columns) == 1
         if len(self.file_columns) != 1 or not is_clear or self.suffixes:
             return None
@@ -79,10 +97,27 @@ class TableOption:
 def list_table_options(
     contents: Contents, image_files: Sequence[str], csv_name: str | None = None
 ) -> list[TableOption]:
-    """The tables that name pictures, in order of their names; with `csv_name`, that one alone, whatever it names.
+    """List the tables that name images, in order of their names.
 
-    Tables of the dataset that cannot be read are passed over (DatasetError if it is the one asked for), and so are
-    those behind the first `MAX_TABLES`, the ones nearest to the dataset's own folder coming first.
+    Parameters
+    ----------
+    contents : Contents
+        The dataset.
+    image_files : sequence of str
+        Its images.
+    csv_name : str, optional
+        List this table alone, whatever it names.
+
+    Returns
+    -------
+    list of TableOption
+        Without tables that cannot be read, and without those after the first `MAX_TABLES`; tables nearest to the
+        dataset's own folder come first.
+
+    Raises
+    ------
+    DatasetError
+        If `csv_name` cannot be read.
     """
     if csv_name is not None:
         return [_build_option(read_table(contents, csv_name), image_files)]
@@ -101,20 +136,21 @@ def list_table_options(
 def read_table_labels(
     contents: Contents, image_files: Sequence[str], choice: TableChoice
 ) -> tuple[dict[str, tuple[str, str]], list[Problem]]:
-    """Take the labels of pictures from a table.
+    """Read the labels of images from a table.
 
     Returns
     -------
-    dict of picture -> (label, split)
-        Split is "" without `choice.split_column`. Labels are as written, blanks around them taken off.
-    list of Problem
-        Rows without a name or label, with several labels in one cell, that fit no picture or several; pictures that
-        no row names, that rows give different labels or splits (left out) or the same twice (counted once).
+    labels : dict of str to (str, str)
+        Label and split of each image. The split is "" without `choice.split_column`. Labels are as written, without
+        blanks around them.
+    problems : list of Problem
+        Rows without a name or label, with several labels in one cell, or that fit no image or several; images that
+        no row names, or that rows give different labels or splits (left out) or the same label twice (counted once).
 
     Raises
     ------
     DatasetError
-        As `read_table`, or if a column is not there.
+        As `read_table`, or if a column is missing.
     """
     table = read_table(contents, choice.csv)
     matched, problems = _match_rows(table, image_files, choice)
@@ -123,8 +159,8 @@ def read_table_labels(
     for number, file, row in matched:
         label = row[choice.label_column]
         if label.casefold() in _BLANK_LABELS:
-            said = f" It says {label!r}." if label else ""
-            problems.append(Problem(file, f"Row {number} of {Path(choice.csv).name} gives no label.{said}"))
+            received = f" Received: {label!r}." if label else ""
+            problems.append(Problem(file, f"Row {number} of {Path(choice.csv).name} gives no label.{received}"))
         elif not choice.may_hold_commas and _BETWEEN_LABELS.search(label):
             reason = f"Row {number} of {Path(choice.csv).name} gives more than one label: {label!r}."
             problems.append(Problem(file, reason))
@@ -137,25 +173,28 @@ def read_table_labels(
             problems.append(_describe_repeated_rows(file, rows))
         if file not in doubtful and len({(label.casefold(), split.casefold()) for _, label, split in rows}) == 1:
             labels[file] = rows[0][1:]
-    named = {file for _, file, _ in matched}
+    named_files = {file for _, file, _ in matched}
     unnamed_reason = f"No row of {Path(choice.csv).name} names it."
-    problems += [Problem(file, unnamed_reason) for file in image_files if file not in named]
+    problems += [Problem(file, unnamed_reason) for file in image_files if file not in named_files]
     return labels, problems
 
 
 def read_table_column(
     contents: Contents, image_files: Sequence[str], choice: TableChoice, column: str
 ) -> dict[str, str]:
-    """What another column of the table says of each picture (patient, slide); pictures without a word are left out.
+    """Read another column of the table, such as the patient or slide; images without a value are left out.
 
-    DatasetError if two rows say different things of one picture, or the column is not there.
+    Raises
+    ------
+    DatasetError
+        If two rows have different values for one image, or the column is missing.
     """
     table = read_table(contents, choice.csv)
     values: dict[str, str] = {}
     for number, file, row in _match_rows(table, image_files, choice, column)[0]:
         if row[column] and values.setdefault(file, row[column]) != row[column]:
             raise DatasetError(
-                f"{column!r} must have one value for a picture. Received for {file}: {values[file]!r} and, in row "
+                f"{column!r} must have one value for each image. Received for {file}: {values[file]!r} and, in row "
                 f"{number}, {row[column]!r}."
             )
     return values
@@ -190,7 +229,7 @@ def _build_option(table: Table, image_files: Sequence[str]) -> TableOption:
 def _match_rows(
     table: Table, image_files: Sequence[str], choice: TableChoice, *more_columns: str
 ) -> tuple[list[tuple[int, str, dict[str, str]]], list[Problem]]:
-    """Rows that fit just one picture, as (row number, picture, row), and the table's problems with the others."""
+    """Return the rows that fit just one image, as (row number, image, row), and the problems of the others."""
     columns = (choice.file_column, choice.label_column, *filter(None, [choice.split_column]), *more_columns)
     missing = [column for column in columns if column not in table.columns]
     if missing:
@@ -204,21 +243,21 @@ def _match_rows(
             matched.append((number, next(iter(files)), row))
             continue
         if not text:
-            reason = f"The row names no picture: {choice.file_column!r} is blank."
+            reason = f"The row names no image: {choice.file_column!r} is blank."
         elif not files:
-            reason = f"The row names {text!r}, and there is no such picture."
+            reason = f"The row names {text!r}, but there is no such image."
         else:
-            reason = f"The row names {text!r}, which fits {len(files)} pictures: {', '.join(sorted(files)[:3])}."
+            reason = f"The row names {text!r}, which fits {len(files)} images: {', '.join(sorted(files)[:3])}."
         problems.append(Problem(format_row_name(table.csv, number), reason))
     return matched, problems
 
 
 def _describe_repeated_rows(file: str, rows: list[tuple[int, str, str]]) -> Problem:
     numbers = ", ".join(str(number) for number, _, _ in rows)
-    said = sorted({" in ".join(filter(None, (label, split))) for _, label, split in rows})
-    if len({text.casefold() for text in said}) == 1:
-        return Problem(file, f"Rows {numbers} name it, all as {said[0]}; it is counted once.")
-    return Problem(file, f"Rows {numbers} contradict each other ({' / '.join(said)}); it is left out.")
+    readings = sorted({" in ".join(filter(None, (label, split))) for _, label, split in rows})
+    if len({text.casefold() for text in readings}) == 1:
+        return Problem(file, f"Rows {numbers} all name it as {readings[0]}; it is counted once.")
+    return Problem(file, f"Rows {numbers} contradict each other ({' / '.join(readings)}); it is left out.")
 
 
 def _normalise_column_name(column: str) -> str:

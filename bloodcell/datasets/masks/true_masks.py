@@ -1,19 +1,18 @@
-"""Pictures of true masks that lie beside the images of a labelled set.
+"""True masks that lie beside the images of a labelled set.
 
-A mask has the name of its image but for the ending, and lies in the same folder (`images/001.bmp`, `images/001.png`)
+A mask has the name of its image except for the suffix, and lies in the same folder (`images/001.bmp`, `images/001.png`)
 or in a folder `masks` or `mask` that takes the place of one part of the image's path or is added to it
 (`images/001.png` and `masks/001.png`; `EOSINOPHIL/1.jpg` and `masks/EOSINOPHIL/1.png` or `EOSINOPHIL/masks/1.png`).
-Whether it is a mask is told by its pixels (`segment.decode_true_mask`), not by its name.
+Whether it is a mask is decided by its pixels (`segment.decode_true_mask`), not by its name.
 """
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from bloodcell.core.errors import DatasetError, ImageError
-from bloodcell.datasets.labels.layouts import get_suffix
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES
+from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES, get_suffix
 from bloodcell.imaging.read import read_rgb
 from bloodcell.imaging.segment import TrueMask, decode_true_mask
 
@@ -21,17 +20,21 @@ MASK_FOLDERS = ("masks", "mask")
 
 
 def pair_masks(images: Contents, records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
-    """Find the true masks of labelled images, and take masks out of the list of images.
+    """Find the true masks of labelled images, and remove masks from the list of images.
 
     Parameters
     ----------
-    images : where the files are
-    records : the labelled images; a folder that holds images and their masks lists both
+    images : Contents
+        Where the files are.
+    records : sequence of Record
+        The labelled images; a folder that holds images and their masks lists both.
 
     Returns
     -------
-    records : those that are images, in the same order
-    mask_of : dict, file of an image -> file of its mask; images without one are not in it
+    records : list of Record
+        Those that are images, in the same order.
+    mask_by_image : dict of str to str
+        File of an image -> file of its mask, for images that have one.
 
     Raises
     ------
@@ -53,23 +56,32 @@ def pair_masks(images: Contents, records: Sequence[Record]) -> tuple[list[Record
     masks = set(mask_by_image.values())
     image_records = [record for record in records if record.file not in masks]
     if records and not image_records:
-        raise DatasetError(f"{images.path.name} holds masks but no image that they belong to.")
+        raise DatasetError(f"{images.path.name} has masks but no images that they belong to.")
     return image_records, {
         record.file: mask_by_image[record.file] for record in image_records if record.file in mask_by_image
     }
 
 
 def read_true_mask(images: Contents, file: str, shape: tuple[int, int]) -> TrueMask:
-    """Read a mask and hold it against its image.
+    """Read a mask and check its size.
 
     Parameters
     ----------
-    shape : (height, width) in pixels of the image
+    images : Contents
+        Where the file is.
+    file : str
+        The mask.
+    shape : tuple of 2 int
+        Height and width of the image in pixels.
+
+    Returns
+    -------
+    TrueMask
 
     Raises
     ------
     ImageError
-        If it is no mask, or of another size than its image.
+        If it is not a mask, or has another size than its image.
     """
     mask = decode_true_mask(read_rgb(images.read(file)))
     if mask.cell.shape != shape:
@@ -93,7 +105,7 @@ def _make_place(file: str) -> tuple[str, ...]:
 
 
 def _list_mask_places(file: str) -> list[tuple[str, ...]]:
-    """Where the mask of an image may lie: folders and stem, the image's own folder first."""
+    """List where the mask of an image may lie: folders and stem, the image's own folder first."""
     *folders, stem = _make_place(file)
     places = [(*folders, stem)]
     for name in MASK_FOLDERS:

@@ -1,12 +1,11 @@
-"""Fetch a public image set: download with resume, check its SHA-256, unpack it as a zip from a stranger.
+"""Download a public image set: resume, check its SHA-256, and unpack it as an untrusted zip.
 
-Where no trustworthy source states a checksum, the first download's is noted beside the file, and every later
-use is checked against it: a changed file is noticed, the first one is taken on trust.
+If no trustworthy source states a checksum, that of the first download is noted beside the file, and every later use is
+checked against it: a changed file is noticed, but the first one is trusted.
 """
 
 import hashlib
 import io
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,16 +28,17 @@ MAX_MEMBER_BYTES: Final = 2**30
 
 
 def get_public_set(name: str) -> PublicSet:
-    """The set of that name; DatasetError names those there are."""
-    for public in PUBLIC_SETS:
-        if public.name == name:
-            return public
-    raise DatasetError(f"There is no public set {name!r}. Known: {[public.name for public in PUBLIC_SETS]}.")
+    """Return the set with this name; DatasetError lists the available ones."""
+    for public_set in PUBLIC_SETS:
+        if public_set.name == name:
+            return public_set
+    available = ", ".join(public_set.name for public_set in PUBLIC_SETS)
+    raise DatasetError(f"There is no public set {name!r}. Available: {available}.")
 
 
-def get_zip_path(public: PublicSet, settings: Settings) -> Path:
-    """Where the set's zip is kept, and where to put it by hand."""
-    return settings.datasets_dir / "downloads" / public.file_name
+def get_zip_path(public_set: PublicSet, settings: Settings) -> Path:
+    """Return where the set's zip is stored, and where to put it by hand."""
+    return settings.datasets_dir / "downloads" / public_set.file_name
 
 
 def download_public_set(
@@ -47,16 +47,19 @@ def download_public_set(
     on_progress: OnProgress | None = None,
     on_message: Callable[[str], None] | None = None,
 ) -> Path:
-    """Download, check and unpack one public set, unless that is done already.
+    """Download, check and unpack one public set, unless that has been done already.
 
-    A download that was cut off goes on where it stopped. A zip put by hand at `get_zip_path` is checked and used.
+    An interrupted download continues where it stopped. A zip put by hand at `get_zip_path` is checked and used.
 
     Parameters
     ----------
-    name : of `PUBLIC_SETS`
+    name : str
+        A name from `PUBLIC_SETS`.
     settings : Settings
-    on_progress : called as (done_bytes, total_bytes) while downloading; total is 0 if the server does not tell
-    on_message : called with a sentence on how the file was checked
+    on_progress : callable, optional
+        Called with (done_bytes, total_bytes) while downloading; the total is 0 if the server does not give it.
+    on_message : callable, optional
+        Called with a sentence on how the file was checked.
 
     Returns
     -------
@@ -66,18 +69,18 @@ def download_public_set(
     Raises
     ------
     DatasetError
-        If the name is unknown, the file cannot be had, its checksum is wrong, or it cannot be unpacked.
+        If the name is unknown, the file cannot be downloaded, its checksum is wrong, or it cannot be unpacked.
     """
-    public = get_public_set(name)
-    folder = settings.datasets_dir / public.name
+    public_set = get_public_set(name)
+    folder = settings.datasets_dir / public_set.name
     if folder.is_dir() and any(folder.iterdir()):
-        return folder  # it came there whole, by a rename, or was put there by hand
-    archive = get_zip_path(public, settings)
+        return folder  # it was renamed when complete, or put there by hand
+    archive = get_zip_path(public_set, settings)
     try:
         archive.parent.mkdir(parents=True, exist_ok=True)
         if not archive.exists():
-            _download(public, archive, on_progress)
-        message = _check_sha256(public, archive)
+            _download(public_set, archive, on_progress)
+        message = _check_sha256(public_set, archive)
         if on_message is not None:
             on_message(message)
         _unpack(archive, folder)
@@ -86,31 +89,31 @@ def download_public_set(
     return folder
 
 
-def _download(public: PublicSet, archive: Path, on_progress: OnProgress | None) -> None:
-    if not public.url:
+def _download(public_set: PublicSet, archive: Path, on_progress: OnProgress | None) -> None:
+    if not public_set.url:
         raise DatasetError(
-            f"The set {public.name} needs an account at its source: download it from {public.source} in the browser "
-            f"and put the zip at {archive}, then run this again."
+            f"{public_set.source} asks for an account before it gives out {public_set.name}. Download it there in the browser, "
+            f"put the zip at {archive} and try again."
         )
     pooch.get_logger().setLevel("WARNING")
     part = archive.with_name(archive.name + ".part")
     try:
         pooch.retrieve(
-            public.url,
-            known_hash=public.sha256 or _read_noted_sha256(archive),
+            public_set.url,
+            known_hash=public_set.sha256 or _read_noted_sha256(archive),
             fname=archive.name,
             path=archive.parent,
             downloader=ResumingDownloader(part, on_progress),
         )
     except requests.exceptions.RequestException as error:
         raise DatasetError(
-            f"{public.file_name} could not be downloaded from {public.url} ({_name_cause(error)}): try again later, or "
-            f"download it from {public.source} in the browser and put it at {archive}."
+            f"{public_set.file_name} could not be downloaded from {public_set.url} ({_name_cause(error)}). Try again later, or "
+            f"download it from {public_set.source} in the browser and put it at {archive}."
         ) from error
     except ValueError as error:  # pooch: the hash does not match
         raise DatasetError(
-            f"{public.file_name} from {public.url} is not the file expected (its SHA-256 differs) and was thrown "
-            f"away: try again, or see {public.source} and put a right one at {archive}."
+            f"{public_set.file_name} from {public_set.url} is not the expected file (its SHA-256 differs), so it was deleted. "
+            f"Try again, or download it from {public_set.source} in the browser and put it at {archive}."
         ) from error
 
 
@@ -131,30 +134,30 @@ def _read_noted_sha256(archive: Path) -> str | None:
     return note.read_text().split()[0] if note.exists() else None
 
 
-def _check_sha256(public: PublicSet, archive: Path) -> str:
-    """Compare the zip with the stated or noted SHA-256, or note it; the sentence to tell the user."""
+def _check_sha256(public_set: PublicSet, archive: Path) -> str:
+    """Compare the zip with the stated or noted SHA-256, or note it; return the message for the user."""
     with archive.open("rb") as stream:
         received = hashlib.file_digest(stream, "sha256").hexdigest()
-    expected = public.sha256 or _read_noted_sha256(archive)
+    expected = public_set.sha256 or _read_noted_sha256(archive)
     if expected is None:
         _get_checksum_path(archive).write_text(f"{received}  {archive.name}\n")
         return (
-            f"No source states a checksum for {archive.name}; its SHA-256 {received} is noted and will be checked "
+            f"No source states a checksum for {archive.name}. Its SHA-256 {received} was noted and will be checked "
             "from now on."
         )
     if received != expected:
         raise DatasetError(
-            f"{archive} is not the file expected: SHA-256 {expected[:12]}... is allowed. Received: "
-            f"{received[:12]}...; delete it"
-            + ("" if public.sha256 else f" (and {_get_checksum_path(archive).name}, if the change is meant)")
-            + " and run this again."
+            f"{archive} is not the expected file: its SHA-256 must be {expected[:12]}... Received: "
+            f"{received[:12]}... Delete it"
+            + ("" if public_set.sha256 else f" (and {_get_checksum_path(archive).name}, if the change is intended)")
+            + " and try again."
         )
-    source = public.sha256_source if public.sha256 else "noted at the first download"
-    return f"The SHA-256 of {archive.name} is right ({source})."
+    source = public_set.sha256_source if public_set.sha256 else "noted at the first download"
+    return f"The SHA-256 of {archive.name} is correct ({source})."
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack into a folder beside, then rename: a folder that is there is whole."""
+    """Unpack into a temporary folder, then rename it, so that an existing folder is complete."""
     waiting = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(waiting, ignore_errors=True)
     try:
@@ -168,7 +171,7 @@ def _unpack(archive: Path, folder: Path) -> None:
         raise
     if folder.is_dir():
         folder.rmdir()  # an empty one, as `download_public_set` has seen
-    os.replace(waiting, folder)
+    waiting.replace(folder)
 
 
 def _write_members(stream: io.RawIOBase, waiting: Path) -> None:
@@ -179,7 +182,7 @@ def _write_members(stream: io.RawIOBase, waiting: Path) -> None:
 
 def _write_plain_members(safe_zip: SafeZip, waiting: Path) -> None:
     for info in safe_zip.members:
-        problem = safe_zip.problem(info)
+        problem = safe_zip.find_problem(info)
         if problem:
             raise IntakeError(f"{info.filename!r}: {problem}")
         parts = [part for part in info.filename.replace("\\", "/").split("/") if part not in ("", ".")]

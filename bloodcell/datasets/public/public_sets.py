@@ -1,4 +1,4 @@
-"""The public image sets that Bloodcell can fetch: what they are, whose, under which licence, and from where."""
+"""The public image sets that Bloodcell can download: contents, licence and source."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,15 +8,26 @@ from typing import Final
 class PublicSet:
     """One public set.
 
-    name : what to call it on the command line
-    what : one line on its content
-    licence : as its source states it
-    source : where to read about it, and to download it by hand
-    url : the zip; "" where the source asks for an account
-    file_name : the zip's name in the workspace
-    size_mb : roughly how much is downloaded
-    sha256 : of the zip; None where no trustworthy source states one: it is then noted at the first download
-    sha256_source : who states it
+    Attributes
+    ----------
+    name : str
+        Its name on the command line.
+    what : str
+        One line on its contents.
+    licence : str
+        As its source states it.
+    source : str
+        Where to read about it and download it by hand.
+    url : str
+        The zip; "" if the source requires an account.
+    file_name : str
+        The zip's name in the workspace.
+    size_mb : int
+        Approximate size of the download.
+    sha256 : str, optional
+        SHA-256 of the zip; None if no trustworthy source states one, so that it is noted at the first download.
+    sha256_source : str, default ""
+        Who states it.
     """
 
     name: str
@@ -44,7 +55,7 @@ PUBLIC_SETS: Final = (
     ),
     PublicSet(
         name="kaggle-wbc",
-        what="12,515 pictures 320x240 of 4 classes of white cells, augmented copies of about 350 source cells",
+        what="12,515 images 320x240 of 4 classes of white cells, augmented copies of about 350 source cells",
         licence="MIT",
         source="https://www.kaggle.com/datasets/paultimothymooney/blood-cells",
         url="",

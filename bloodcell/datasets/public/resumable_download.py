@@ -1,4 +1,4 @@
-"""Downloading over HTTP in a way that goes on where it stopped, after a dropped connection or another day."""
+"""Download over HTTP in a way that continues where it stopped, after a dropped connection or on another day."""
 
 import os
 import re
@@ -23,16 +23,19 @@ _CONNECTION_ERRORS: Final = (
 
 
 class ResumingDownloader:
-    """A downloader for `pooch` that keeps what has arrived in a `.part` file and asks only for the rest.
+    """A downloader for `pooch` that stores what has arrived in a `.part` file and requests only the rest.
 
-    The server's ETag is kept beside it, so that a file that has changed meanwhile starts anew instead of becoming
-    half old, half new.
+    The server's ETag is stored beside it, so that the download of a file that has changed in the meantime starts again
+    instead of becoming half old, half new.
 
     Parameters
     ----------
-    part : Path of the unfinished file
-    on_progress : called as (done_bytes, total_bytes); total is 0 while the server does not tell
-    pause_s : float, wait before each new try
+    part : Path
+        The unfinished file.
+    on_progress : callable, optional
+        Called with (done_bytes, total_bytes); the total is 0 if the server does not give it.
+    pause_s : float, default 1.0
+        Pause before each new attempt.
     """
 
     def __init__(self, part: Path, on_progress: OnProgress | None = None, pause_s: float = 1.0) -> None:
@@ -41,7 +44,7 @@ class ResumingDownloader:
         self.on_progress = on_progress
         self.pause_s = pause_s
 
-    def __call__(self, url: str, output_file: str | os.PathLike[str], pooch: object = None) -> None:
+    def __call__(self, url: str, output_file: str | os.PathLike[str], pooch: object = None) -> None:  # noqa: ARG002 pooch passes it
         """Download `url` to `output_file`; the signature is pooch's.
 
         Raises
@@ -60,7 +63,7 @@ class ResumingDownloader:
                 if failures >= MAX_TRIES_WITHOUT_PROGRESS:
                     raise
                 time.sleep(self.pause_s)
-        os.replace(self.part, output_file)
+        self.part.replace(output_file)
         self.etag_file.unlink(missing_ok=True)
 
     def _count_arrived_bytes(self) -> int:
@@ -73,11 +76,11 @@ class ResumingDownloader:
             headers |= {"Range": f"bytes={arrived_bytes}-", "If-Range": self.etag_file.read_text()}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
-                # What is there is as long as the file or longer: only the former can be kept.
+                # The part is as long as the file, and then complete, or longer, and then useless.
                 if response.headers.get("Content-Range") == f"bytes */{arrived_bytes}":
                     return
                 self.part.unlink()
-                raise requests.exceptions.ConnectionError("The unfinished file does not fit; starting anew.")
+                raise requests.exceptions.ConnectionError("The unfinished file does not fit; starting again.")
             response.raise_for_status()
             is_partial = response.status_code == requests.codes.partial_content
             start, total = _parse_extent(response.headers, arrived_bytes if is_partial else 0)
@@ -97,7 +100,7 @@ class ResumingDownloader:
             raise requests.exceptions.ConnectionError(f"{done:,} of {total:,} bytes arrived.")
 
     def _store_etag(self, etag: str) -> None:
-        """Only a strong ETag promises the same bytes; without one the download starts anew each time."""
+        """Store a strong ETag, the only kind that promises the same bytes; without one, each download starts again."""
         if etag and not etag.startswith("W/"):
             self.etag_file.write_text(etag)
         else:
@@ -105,11 +108,11 @@ class ResumingDownloader:
 
 
 def _parse_extent(headers: Mapping[str, str], expected_start: int) -> tuple[int, int]:
-    """(first byte, bytes in all, 0 if unknown) of what the server sends."""
+    """Return the first byte and the total size (0 if unknown) of what the server sends."""
     whole = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", headers.get("Content-Range", ""))
     if whole is None:
         return 0, int(headers.get("Content-Length", "0") or 0)
     start, total = int(whole[1]), int(whole[2])
     if start != expected_start:
-        raise DatasetError(f"The server sent byte {start:,} onwards where {expected_start:,} was asked for.")
+        raise DatasetError(f"The server must send bytes from {expected_start:,}. Received: from {start:,}.")
     return start, total

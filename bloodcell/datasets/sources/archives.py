@@ -1,4 +1,4 @@
-"""Zips from strangers: what is refused, and reading a member without trusting what the zip says of itself."""
+"""Untrusted zips: what is refused, and how a member is read without trusting what the zip says about itself."""
 
 import io
 import re
@@ -15,10 +15,10 @@ MAX_ZIP_MEMBERS: Final = 50_000
 MAX_ZIP_TOTAL_BYTES: Final = 8 * 2**30
 MAX_ZIP_DIRECTORY_BYTES: Final = 8 * 2**20
 MAX_ZIP_RATIO: Final = 200
-RATIO_FREE_BYTES: Final = 2**20  # a smaller member may have any ratio: a blank picture packs very well
+RATIO_FREE_BYTES: Final = 2**20  # a smaller member may have any ratio: a blank image compresses very well
 
 _CHUNK_BYTES: Final = 2**18
-# The other ways (bzip2, LZMA) unpack a chunk of any size at once.
+# The other methods (bzip2, LZMA) unpack a chunk of any size at once.
 _SUPPORTED_COMPRESSION: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 
@@ -44,18 +44,26 @@ class _CappedReader(io.BufferedReader):
 
 
 class SafeZip:
-    """A zip opened for reading, to be used in a `with` block; members come out one at a time.
+    """A zip that is open for reading, for use in a `with` block; members come out one at a time.
 
     Parameters
     ----------
-    raw : the zip's bytes, unbuffered; closed at the end of the block, or at once if the zip is refused
-    members : tuple of ZipInfo, those that are no folders
-    max_member_bytes, max_total_bytes : int, limits on what is unpacked, counted as it comes out
+    raw : RawIOBase or BytesIO
+        The zip's bytes, unbuffered; closed at the end of the block, or at once if the zip is refused.
+    max_member_bytes : int, default 200 MB
+        Limit on one member, counted as it is unpacked.
+    max_total_bytes : int, default 8 GB
+        Limit on all members together, counted as they are unpacked.
+
+    Attributes
+    ----------
+    members : tuple of ZipInfo
+        Members that are not folders.
 
     Raises
     ------
     IntakeError
-        If this is no zip, it is damaged, or it lists more members or bytes than allowed.
+        If this is not a zip, it is damaged, or it lists more members or bytes than allowed.
     """
 
     def __init__(
@@ -96,36 +104,36 @@ class SafeZip:
             raise IntakeError(_describe_too_much(self.max_total_bytes, f"{listed / 2**30:.1f} GB"))
         return members
 
-    def problem(self, info: zipfile.ZipInfo) -> str:
-        """Why this member is refused, seen from the list alone; "" where nothing speaks against it."""
+    def find_problem(self, info: zipfile.ZipInfo) -> str:
+        """Say why this member is refused, judging by the zip's list alone; "" if it is not refused."""
         if stat.S_ISLNK(info.external_attr >> 16):
             return "It is a link inside a zip, and links are not followed."
         if not is_plain_path(info.filename):
-            return "Its path leads out of the zip and is refused."
+            return "Its path leads out of the zip, so it is refused."
         if info.flag_bits & 0x1:
             return "It is encrypted; unpack the zip with its password first."
         if info.compress_type not in _SUPPORTED_COMPRESSION:
-            return "It is packed in an unusual way; make the zip anew with the usual method (deflate)."
+            return "Its compression method is not supported; create the zip again with the usual method (deflate)."
         if info.file_size > self.max_member_bytes:
             return describe_too_large(info.file_size, self.max_member_bytes)
         if info.file_size > RATIO_FREE_BYTES and info.file_size > MAX_ZIP_RATIO * info.compress_size:
-            return f"It unpacks to more than {MAX_ZIP_RATIO} times its size, as a zip bomb does, and is refused."
+            return f"It unpacks to more than {MAX_ZIP_RATIO} times its size, like a zip bomb, so it is refused."
         return ""
 
     def read(self, info: zipfile.ZipInfo) -> bytes:
-        """Unpack one member, stopping at the limits whatever the list said of its size.
+        """Unpack one member, stopping at the limits whatever the list says about its size.
 
         Raises
         ------
         IntakeError
-            If it is refused (see `problem`), damaged, or exceeds a limit while it is unpacked.
+            If it is refused (see `find_problem`), damaged, or exceeds a limit while it is unpacked.
         """
-        problem = self.problem(info)
+        problem = self.find_problem(info)
         if problem:
             raise IntakeError(problem)
         chunks = []
         size = 0
-        self._read_bytes -= self._unpacked.pop(info.header_offset, 0)  # to read a member again is no bomb
+        self._read_bytes -= self._unpacked.pop(info.header_offset, 0)  # reading a member again is not a bomb
         try:
             with self._archive.open(info) as stream:
                 while chunk := stream.read(_CHUNK_BYTES):
@@ -138,24 +146,24 @@ class SafeZip:
                         raise IntakeError(_describe_too_much(self.max_total_bytes, "more"))
                     chunks.append(chunk)
         except _ZIP_ERRORS as error:
-            raise IntakeError("It is damaged inside the zip and cannot be unpacked.") from error
+            raise IntakeError("It is damaged inside the zip, so it cannot be unpacked.") from error
         return b"".join(chunks)
 
 
 def is_plain_path(name: str) -> bool:
-    """True for a relative path that stays where it is: no `..`, no leading slash, no drive letter."""
+    """Return True for a relative path that stays inside its folder: no `..`, no leading slash, no drive letter."""
     name = name.replace("\\", "/")
     return bool(name) and not name.startswith("/") and not _DRIVE.match(name) and ".." not in name.split("/")
 
 
 def describe_too_large(size: int, allowed: int) -> str:
-    """The sentence for a file above the limit; sizes in bytes."""
-    return f"The file is too large: {allowed / 2**20:.0f} MB are allowed. Received: {size / 2**20:.0f} MB."
+    """Describe a file above the limit; sizes in bytes."""
+    return f"The file is too large: at most {allowed / 2**20:.0f} MB are allowed. Received: {size / 2**20:.0f} MB."
 
 
 def _describe_too_many(received: str) -> str:
-    return f"The zip holds too many files: {MAX_ZIP_MEMBERS:,} are allowed. Received: {received}."
+    return f"The zip has too many files: at most {MAX_ZIP_MEMBERS:,} are allowed. Received: {received}."
 
 
 def _describe_too_much(allowed: int, received: str) -> str:
-    return f"The zip unpacks to too much: {allowed / 2**30:.1f} GB are allowed. Received: {received}."
+    return f"The zip is too large when unpacked: at most {allowed / 2**30:.1f} GB are allowed. Received: {received}."

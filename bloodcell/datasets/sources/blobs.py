@@ -1,4 +1,4 @@
-"""Uploaded bytes kept under their SHA-256: the same bytes are stored once, and a damaged file is noticed."""
+"""Uploaded bytes stored under their SHA-256: identical bytes are stored once, and a damaged file is noticed."""
 
 import errno
 import hashlib
@@ -18,27 +18,28 @@ class BlobStore:
 
     Parameters
     ----------
-    folder : Path, made when the first bytes arrive
+    folder : Path
+        Created when the first bytes arrive.
 
     Notes
     -----
-    Several processes may use one folder: a file is written under a temporary name and then renamed, so a
-    reader never sees half of it.
+    Several processes may use one folder: a file is written under a temporary name and then renamed, so a reader never
+    sees half of it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
     def put(self, data: bytes) -> str:
-        """Keep the bytes; return their SHA-256 as 64 hexadecimal digits.
+        """Store the bytes; return their SHA-256 as 64 hexadecimal digits.
 
-        A file that is already there with the right length is kept; one of another length (left by a failing
-        disk) is replaced.
+        A file that already exists with the right length stays; one of another length (left by a failing disk) is
+        replaced.
 
         Raises
         ------
         StoreError
-            If the disk is full or refuses; nothing half-written stays behind.
+            If the disk is full or not writable; nothing half-written stays behind.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._path(sha256)
@@ -52,12 +53,12 @@ class BlobStore:
         return sha256
 
     def get(self, sha256: str) -> bytes:
-        """Give back the bytes.
+        """Return the bytes.
 
         Raises
         ------
         StoreError
-            If there are none, they cannot be read, or they no longer match their SHA-256.
+            If they are not stored, cannot be read, or no longer match their SHA-256.
         """
         path = self._path(sha256)
         try:

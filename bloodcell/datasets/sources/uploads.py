@@ -1,8 +1,8 @@
-"""What a user hands over (files, folders, zips, uploads) as a stream of named bytes, one at a time.
+"""What a user hands over (files, folders, zips, uploads) as a stream of named bytes, one file at a time.
 
-One bad file never stops the rest: it comes out with a plain reason in place of its bytes. Names are for
-showing only and never used as paths; nothing is unpacked to the disk. Whether the bytes are a picture is
-found when they are read (`imaging.read`); here are only checks that cost nothing.
+One bad file never stops the rest: it comes out with a plain reason instead of its bytes. Names are only for display and
+never used as paths; nothing is unpacked to the disk. Whether the bytes are an image is found when they are decoded
+(`imaging.read`); here are only checks that cost nothing.
 """
 
 import io
@@ -24,8 +24,7 @@ from bloodcell.datasets.sources.archives import MAX_FILE_BYTES, SafeZip, describ
 MAX_NAME_CHARS: Final = 400
 
 IMAGE_SUFFIXES: Final = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff"))
-# Pictures that Bloodcell cannot read: in a folder they get a row with the reason, other files are passed
-# over.
+# Image formats that Bloodcell cannot read: in a folder they get a row with the reason; other files are skipped.
 _CAMERA_SUFFIXES: Final = (".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".raw", ".dng")
 _SCANNER_SUFFIXES: Final = (".dcm", ".svs", ".ndpi", ".czi", ".nd2", ".lif", ".vsi", ".scn")
 UNSUPPORTED_IMAGE_SUFFIXES: Final = frozenset((*_CAMERA_SUFFIXES, *_SCANNER_SUFFIXES))
@@ -33,18 +32,23 @@ ZIP_SUFFIX: Final = ".zip"
 
 _IMAGE_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06")
-UNSUPPORTED_IMAGE: Final = "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."
-_NO_IMAGES: Final = "There are no pictures (JPEG, PNG, BMP or TIFF) in it."
-_NESTED_ZIP: Final = "A zip inside a zip is not opened; unpack it and add its pictures."
+UNSUPPORTED_IMAGE: Final = "This image format is not supported; save the image as JPEG, PNG, BMP or TIFF."
+_NO_IMAGES: Final = "There are no images (JPEG, PNG, BMP or TIFF) in it."
+_NESTED_ZIP: Final = "A zip inside a zip is not opened; unpack it and add its images."
 
 
 @dataclass(frozen=True)
 class IncomingFile:
     """One file as it arrived.
 
-    name : what to show; the relative path with `/`, control characters replaced, never to be used as a path
-    data : its bytes, None where there is a problem
-    problem : "" or one plain sentence
+    Attributes
+    ----------
+    name : str
+        The relative path with `/`, control characters replaced; only for display, never to be used as a path.
+    data : bytes or None
+        Its bytes, None if there is a problem.
+    problem : str, default ""
+        "" or one plain sentence.
     """
 
     name: str
@@ -54,7 +58,7 @@ class IncomingFile:
 
 @dataclass(frozen=True)
 class _FoundFile:
-    """A file seen but not yet read: either a problem or a way to load it, which may raise IntakeError."""
+    """A file that was found but not yet read: either a problem or a way to load it, which may raise IntakeError."""
 
     name: str
     problem: str = ""
@@ -64,12 +68,12 @@ class _FoundFile:
 def read_paths(paths: Sequence[Path]) -> Iterator[IncomingFile]:
     """Read files, folders (with all folders in them) and zips, in natural order of names (img2 before img10).
 
-    Names are relative to the deepest folder that holds everything given: one folder alone gives names
-    relative to itself, `a/x.jpg` and `b/x.jpg` keep `a/` and `b/`. Members of a zip are named after the zip
-    and their path in it, those of a zip given alone by their path only.
+    Names are relative to the deepest folder that contains all `paths`: a single folder gives names relative to itself;
+    `a/x.jpg` and `b/x.jpg` keep `a/` and `b/`. Members of a zip are named by the zip and their path in it, those of a
+    single zip by their path only.
 
-    In folders and zips hidden files and files that are no pictures by name are passed over; a file given
-    itself always comes out. Links that lead out of the folder given are refused.
+    In folders and zips, hidden files and files that are not images by name are skipped; a file that is itself in
+    `paths` always comes out. Links that lead out of a folder are refused.
 
     Parameters
     ----------
@@ -85,19 +89,20 @@ def read_paths(paths: Sequence[Path]) -> Iterator[IncomingFile]:
 
 
 def count_paths(paths: Sequence[Path]) -> int:
-    """Count what `read_paths` will yield, without reading pictures; for the total of a progress bar."""
+    """Count what `read_paths` will yield, without reading images, for the total of a progress bar."""
     return sum(1 for _ in _find_in_paths(paths))
 
 
 def read_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
-    """Take uploaded (name, bytes) pairs, opening zips; the same rules as `read_paths`.
+    """Read uploaded (name, bytes) pairs and open zips among them, by the same rules as `read_paths`.
 
-    A name with a folder in it comes from an uploaded folder: hidden files and files that are no pictures by
-    name are passed over.
+    A name with a folder in it comes from an uploaded folder: hidden files and files that are not images by name are
+    skipped.
 
     Parameters
     ----------
-    files : iterable of (name, bytes), used once and lazily
+    files : iterable of (str, bytes)
+        Iterable of (name, bytes), used once and lazily.
 
     Yields
     ------
@@ -108,7 +113,7 @@ def read_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
     is_alone = len(ahead) == 1
     for name, data in chain(ahead, incoming):
         name = name.replace("\\", "/")
-        if "/" in name and _is_passed_over(name, data[:8]):
+        if "/" in name and _is_skipped(name, data[:8]):
             continue
         if _is_zip(name, data[:4]):
             members = _find_in_zip(io.BytesIO(data), "" if is_alone else f"{name}/", name)
@@ -118,7 +123,13 @@ def read_uploads(files: Iterable[tuple[str, bytes]]) -> Iterator[IncomingFile]:
 
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
-    """Sort key in which numbers count by value and case comes last: img2 before IMG10, img1 before img01."""
+    """Return a sort key in which numbers count by value and case comes last: img2 before IMG10, img1 before img01.
+
+    Examples
+    --------
+    >>> sorted(["img10.png", "IMG2.png", "img1.png"], key=natural_key)
+    ['img1.png', 'IMG2.png', 'img10.png']
+    """
     keys = []
     for part in re.split(r"([0-9]+)", name.casefold()):
         digits = part.lstrip("0") if part[:1].isdigit() and part.isascii() else None
@@ -128,7 +139,7 @@ def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
 
 
 def make_display_name(name: str) -> str:
-    """A name that is safe to show, store and export: control and direction characters become U+FFFD."""
+    """Make a name safe to show, store and export: control and direction characters become U+FFFD."""
     shown = "".join("\ufffd" if _is_unsafe_letter(letter) else letter for letter in name)
     if not shown:
         return "(no name)"
@@ -138,8 +149,7 @@ def make_display_name(name: str) -> str:
 
 
 def _is_unsafe_letter(letter: str) -> bool:
-    # Right-to-left overrides can make exe.gpj look like a picture; half surrogates cannot be written as
-    # UTF-8.
+    # Right-to-left overrides can make exe.gpj look like an image; half surrogates cannot be written as UTF-8.
     if letter in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff":
         return True
     return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
@@ -164,34 +174,42 @@ def _check_bytes(data: bytes) -> bytes:
 
 
 def is_hidden(name: str) -> bool:
-    """True for files that begin with a dot or lie in such a folder, and for what macOS adds to a zip."""
+    """Return True for files that begin with a dot or lie in such a folder, and for what macOS adds to a zip."""
     parts = name.split("/")
     return any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts)
 
 
-def _is_passed_over(name: str, start: bytes) -> bool:
-    """Tell whether a file in a folder or zip is left out without a word."""
+def _is_skipped(name: str, start: bytes) -> bool:
+    """Return True if a file in a folder or zip is left out without a message."""
     if is_hidden(name):
         return True
-    suffix = _get_suffix(name)
+    suffix = get_suffix(name)
     if suffix in IMAGE_SUFFIXES or suffix in UNSUPPORTED_IMAGE_SUFFIXES or suffix == ZIP_SUFFIX:
         return False
     return bool(suffix) or not start.startswith(_IMAGE_SIGNATURES)
 
 
-def _get_suffix(name: str) -> str:
-    return os.path.splitext(name.rsplit("/", 1)[-1])[1].lower()
+def get_suffix(name: str) -> str:
+    """Return the suffix of a file's name or path in lower case, such as ".png"; "" if it has none.
+
+    Examples
+    --------
+    >>> get_suffix("patient.7/IMG_1.PNG"), get_suffix("patient.7/IMG_1")
+    ('.png', '')
+    """
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 `Path.suffix` of "a." is "" in some versions of Python
 
 
 def _is_zip(name: str, start: bytes) -> bool:
-    return _get_suffix(name) == ZIP_SUFFIX or start.startswith(_ZIP_SIGNATURES)
+    return get_suffix(name) == ZIP_SUFFIX or start.startswith(_ZIP_SIGNATURES)
 
 
 # Files and folders
 
 
 def _find_in_paths(paths: Sequence[Path]) -> Iterator[_FoundFile]:
-    whole = [Path(os.path.abspath(path)) for path in paths]
+    # Path.resolve would follow links, and the names are those that the user knows.
+    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
     try:
         root = os.path.commonpath([path if path.is_dir() else path.parent for path in whole]) if whole else ""
     except ValueError:  # two drives on Windows
@@ -207,7 +225,7 @@ def _find_in_paths(paths: Sequence[Path]) -> Iterator[_FoundFile]:
 
 
 def _find_in_folder(folder: Path, prefix: str) -> Iterator[_FoundFile]:
-    """Everything below `folder`, depth first; a stack, not recursion, for folders nested without end."""
+    """Find the files below `folder`, depth first; with a stack, not recursion, for deeply nested folders."""
     inside = os.path.realpath(folder)
     waiting = [(os.fspath(folder), prefix)]
     is_empty = True
@@ -234,19 +252,19 @@ def _find_in_folder(folder: Path, prefix: str) -> Iterator[_FoundFile]:
 
 
 def _find_in_entry(path: str, name: str, inside: str) -> Iterator[_FoundFile]:
-    """One file or link met in a folder."""
-    if os.path.islink(path):
+    """Find one file or link of a folder."""
+    if Path(path).is_symlink():
         target = os.path.realpath(path)
         if os.path.commonpath([inside, target]) != inside:
-            yield _FoundFile(name, "The link leads out of the folder and is not followed.")
+            yield _FoundFile(name, "The link leads out of the folder, so it is not followed.")
             return
-        if os.path.isdir(target):
-            return  # its pictures are met in their own place
+        if Path(target).is_dir():
+            return  # its images are found in their own place
     start = b""
-    if not _get_suffix(name):
+    if not get_suffix(name):
         start = _read_first_bytes(path)
-    if not _is_passed_over(os.path.basename(path), start):
-        if _get_suffix(name) in UNSUPPORTED_IMAGE_SUFFIXES:
+    if not _is_skipped(Path(path).name, start):
+        if get_suffix(name) in UNSUPPORTED_IMAGE_SUFFIXES:
             yield _FoundFile(name, UNSUPPORTED_IMAGE)
         else:
             yield from _find_file(Path(path), name, f"{name}/")
@@ -254,9 +272,9 @@ def _find_in_entry(path: str, name: str, inside: str) -> Iterator[_FoundFile]:
 
 def _read_first_bytes(path: str) -> bytes:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not Path(path).is_file():
             return b""
-        with open(path, "rb", buffering=0) as stream:
+        with Path(path).open("rb", buffering=0) as stream:
             return stream.read(8)
     except OSError:
         return b""
@@ -277,7 +295,7 @@ def _read_file(path: Path) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise IntakeError("This is no ordinary file.")
+            raise IntakeError("This is not an ordinary file.")
         if status.st_size > MAX_FILE_BYTES:
             raise IntakeError(describe_too_large(status.st_size, MAX_FILE_BYTES))
         with path.open("rb") as stream:
@@ -290,7 +308,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _find_in_zip(raw: io.RawIOBase | io.BytesIO, prefix: str, zip_name: str) -> Iterator[_FoundFile]:
-    """The members of a zip, or one row that says why it is refused."""
+    """Find the members of a zip, or one row that says why it is refused."""
     try:
         archive = SafeZip(raw)
     except IntakeError as error:
@@ -300,11 +318,11 @@ def _find_in_zip(raw: io.RawIOBase | io.BytesIO, prefix: str, zip_name: str) -> 
         is_empty = True
         for info in sorted(archive.members, key=lambda info: natural_key(info.filename)):
             name = info.filename.replace("\\", "/")
-            # A member without a suffix would have to be unpacked to tell what it is; it is passed over.
-            if _is_passed_over(name, b""):
+            # A member without a suffix would have to be unpacked to see what it is; it is skipped.
+            if _is_skipped(name, b""):
                 continue
             is_empty = False
-            problem = archive.problem(info) or _find_kind_problem(name)
+            problem = archive.find_problem(info) or _find_format_problem(name)
             if problem:
                 yield _FoundFile(f"{prefix}{name}", problem)
             else:
@@ -318,7 +336,7 @@ def _read_member(archive: SafeZip, info: ZipInfo) -> bytes:
     return _check_bytes(archive.read(info))
 
 
-def _find_kind_problem(name: str) -> str:
-    if _get_suffix(name) == ZIP_SUFFIX:
+def _find_format_problem(name: str) -> str:
+    if get_suffix(name) == ZIP_SUFFIX:
         return _NESTED_ZIP
-    return UNSUPPORTED_IMAGE if _get_suffix(name) in UNSUPPORTED_IMAGE_SUFFIXES else ""
+    return UNSUPPORTED_IMAGE if get_suffix(name) in UNSUPPORTED_IMAGE_SUFFIXES else ""

@@ -1,4 +1,4 @@
-"""Splits of a labelled dataset that can be trusted: all images of a source cell or patient lie in one part."""
+"""Splits of a labelled dataset without leaks: all images of a source cell or patient lie in one part."""
 
 import warnings
 from collections.abc import Collection
@@ -11,11 +11,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.datasets.copies.groups import renumber_by_first
+from bloodcell.datasets.labels.records import name_files
 
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
 TEST: Final = "test"
-EXCLUDED: Final = "excluded"  # shares a cell with a fixed test image, so it may be neither learned from nor scored
+EXCLUDED: Final = "excluded"  # shares a cell with a fixed test image, so it is neither trained on nor scored
 COLUMNS: Final = ("file", "group", "label")
 
 
@@ -25,9 +26,12 @@ class Split:
 
     Attributes
     ----------
-    table : DataFrame with the text columns file, group, label, split, sorted by file
-    leaky : True if copies of one cell may lie in two parts; all that follows from it has to say so
-    warnings : plain sentences about what could not be done as asked
+    table : DataFrame
+        With the text columns file, group, label, split, sorted by file.
+    leaky : bool, default False
+        True if copies of one cell may lie in two parts; every result based on the split has to say so.
+    warnings : tuple of str, default ()
+        Plain sentences about what could not be done as requested.
     """
 
     table: pd.DataFrame
@@ -36,12 +40,12 @@ class Split:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the parts, those to learn from first."""
+        """Names of the parts, the training part first."""
         return tuple(sorted(set(self.table["split"]), key=order_part))
 
 
 def order_part(part: str) -> tuple[int, int, str]:
-    """Sort key: train, validation, folds by number, test, excluded, then other names."""
+    """Return a sort key: train, validation, folds by number, test, excluded, then other names."""
     ranks = {TRAIN: 0, VALIDATION: 1, TEST: 3, EXCLUDED: 4}
     number = part.removeprefix("fold")
     if part.startswith("fold") and number.isdecimal():
@@ -63,18 +67,22 @@ def split(
     Parameters
     ----------
     table : DataFrame
-        With the columns file, group and label; see `split_folds`.
+        With the columns file, group and label; see `split_into_folds`.
     n_folds : int, optional
         For parts fold0, fold1, ...; at least 2.
     validation_share : float, optional
         For parts train and validation, in place of `n_folds`; above 0 and below 1.
     seed, test_share, test_files, leaky
-        See `split_folds`.
+        See `split_into_folds`.
+
+    Returns
+    -------
+    Split
 
     Raises
     ------
     DatasetError
-        If both or neither of `n_folds` and `validation_share` are given, or as of `split_folds`.
+        If both or neither of `n_folds` and `validation_share` are given, or as for `split_into_folds`.
 
     Examples
     --------
@@ -99,24 +107,30 @@ def split_into_folds(
     test_files: Collection[str] = (),
     leaky: bool = False,
 ) -> Split:
-    """Split into folds named fold0, fold1, ..., and a test part where one is asked for.
+    """Split into folds named fold0, fold1, ..., and a test part if requested.
 
     Parameters
     ----------
-    table : DataFrame with the columns file, group and label; the order of its rows is irrelevant, and so are the
-        names of its groups. Without the column group, `leaky` must be True.
-    n_folds : int, at least 2
-    seed : int
-    test_share : float in [0, 1), share of the images to draw as part test before the folds
-    test_files : files that are the part test, in place of `test_share`. Other images of their groups are left out
-        as part excluded.
-    leaky : True for a random split of images, whatever their group; the result is marked
+    table : DataFrame
+        With the columns file, group and label; neither the order of its rows nor the names of its groups matter.
+        Without the column group, `leaky` must be True.
+    n_folds : int
+        At least 2.
+    seed : int, default 0
+        Decides where the split is free to choose.
+    test_share : float, default 0.0
+        Share of the images, 0 to below 1, to draw as the test part before the folds.
+    test_files : collection of str, default ()
+        Files that make up the test part, in place of `test_share`. Other images of their groups become the part
+        excluded.
+    leaky : bool, default False
+        True for a random split of images, whatever their group; the result is marked.
 
     Raises
     ------
     DatasetError
-        If the table cannot be split so: columns or labels missing, a file twice, unknown test files, fewer groups
-        than parts.
+        If the table cannot be split in this way: columns or labels missing, a file twice, unknown test files, fewer
+        groups than parts.
     """
     if n_folds < 2:
         raise DatasetError(f"`n_folds` must be at least 2. Received: {n_folds}.")
@@ -126,8 +140,8 @@ def split_into_folds(
     n_groups = len(np.unique(groups[rest]))
     if n_groups < n_folds:
         what = "images" if leaky else "groups (source cells or patients)"
-        raise DatasetError(f"{n_folds} folds need at least {n_folds} {what}. There are {n_groups}.")
-    notes += _describe_thin_classes(labels[rest], groups[rest], n_folds, "folds", "fold")
+        raise DatasetError(f"{n_folds} folds need at least {n_folds} {what}. Received: {n_groups}.")
+    notes += _describe_thin_classes(labels[rest], groups[rest], n_folds, "folds")
     folds = assign_folds(labels[rest], groups[rest], n_folds, seed)
     parts[rest] = [f"fold{fold}" for fold in folds]
     return _build_split(rows, parts, leaky, notes)
@@ -141,9 +155,24 @@ def split_holdout(
     test_files: Collection[str] = (),
     leaky: bool = False,
 ) -> Split:
-    """Split into train, validation and, where asked for, test; arguments and errors as for `split_into_folds`.
+    """Split into train, validation and, if requested, test.
 
-    Shares are of all images; test is drawn before validation. How near they are met: `draw_groups`.
+    Parameters
+    ----------
+    table, seed, test_share, test_files, leaky
+        See `split_into_folds`.
+    validation_share : float
+        Share of all images that become the validation part, above 0; drawn after the test part. `draw_groups` tells
+        how closely it is met.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    DatasetError
+        If the shares do not leave a part for training, or as for `split_into_folds`.
     """
     if not (0 < validation_share < 1 and validation_share + test_share < 1):
         raise DatasetError(
@@ -155,25 +184,28 @@ def split_holdout(
     share = validation_share / (1 - test_share)  # of what test has left
     labels = rows["label"].to_numpy()
     parts[rest] = np.where(draw_groups(labels[rest], groups[rest], share, seed), VALIDATION, TRAIN)
-    notes += _describe_thin_classes(labels[rest], groups[rest], 2, "parts train and validation", "part")
+    notes += _describe_thin_classes(labels[rest], groups[rest], 2, "parts")
     return _build_split(rows, parts, leaky, notes)
 
 
 def assign_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
-    """Spread rows over folds by scikit-learn's StratifiedGroupKFold, which balances classes and keeps groups whole.
+    """Assign rows to folds by scikit-learn's StratifiedGroupKFold, which balances classes and keeps groups whole.
 
-    Rows are taken in the order given. The largest groups are dealt first, so the seed decides among groups of like
-    size and content only.
+    Rows are taken in the order given. The largest groups are assigned first, so the seed only decides among groups of
+    similar size and content.
 
     Parameters
     ----------
-    labels, groups : arrays of shape (N,)
-    n_folds : int, at most the number of groups
+    labels, groups : ndarray
+        Arrays of shape (N,).
+    n_folds : int
+        At most the number of groups.
     seed : int
 
     Returns
     -------
-    int64 array of shape (N,), 0 to n_folds - 1
+    ndarray of int64, shape (N,)
+        0 to n_folds - 1.
 
     Raises
     ------
@@ -186,7 +218,9 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     encoded = np.unique(labels, return_inverse=True)[1]
     largest = int(np.bincount(encoded).max())
     if largest < n_folds:
-        raise DatasetError(f"{n_folds} folds need a class with {n_folds} images or more. The largest has {largest}.")
+        raise DatasetError(
+            f"{n_folds} folds need a class with at least {n_folds} images. The largest class has {largest}."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         for fold, (_, fold_rows) in enumerate(splitter.split(encoded, encoded, groups)):
@@ -195,22 +229,25 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
 
 
 def draw_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Draw whole groups that make up a share of every class; scikit-learn has folds of equal size only.
+    """Draw whole groups that make up a share of every class; scikit-learn only has folds of equal size.
 
-    Groups come in random order, those twice as large as others before them. Each goes where it adds least to
-    Pearson's chi-square between images had and images due, over classes. The last two groups of a class see to it
-    that it is on both sides. If each group is of one class, neither side gets more of a class than it is due and
-    one group of the class.
+    Groups come in random order, groups twice as large as others before them. Each goes to the side where it adds least
+    to Pearson's chi-square between actual and due images, over classes. The last two groups of a class make sure that
+    it is on both sides. If each group has one class, neither side gets more of a class than it is due plus one group
+    of the class.
 
     Parameters
     ----------
-    labels, groups : arrays of shape (N,)
-    share : float between 0 and 1
+    labels, groups : ndarray
+        Arrays of shape (N,).
+    share : float
+        Float between 0 and 1.
     seed : int
 
     Returns
     -------
-    bool array of shape (N,), True for the rows of drawn groups
+    ndarray of bool, shape (N,)
+        True for the rows of drawn groups.
 
     Raises
     ------
@@ -221,7 +258,7 @@ def draw_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int)
     label_index = np.unique(labels, return_inverse=True)[1]
     n_groups = len(np.unique(group_index))
     if n_groups < 2:
-        raise DatasetError(f"Two parts need at least 2 groups (source cells or patients). There are {n_groups}.")
+        raise DatasetError(f"Two parts need at least 2 groups (source cells or patients). Received: {n_groups}.")
     counts = np.zeros((n_groups, int(label_index.max()) + 1))
     np.add.at(counts, (group_index, label_index), 1)
     n_of_class = counts.sum(axis=0)
@@ -251,7 +288,7 @@ def draw_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int)
 
 
 def find_leaking_groups(table: pd.DataFrame) -> list[str]:
-    """Groups with images in more than one part, sorted; excluded images count for none."""
+    """List the groups with images in more than one part, sorted; excluded images do not count."""
     included = table[(table["split"] != EXCLUDED) & (table["group"] != "")]
     n_parts = included.groupby("group")["split"].nunique()
     return sorted(str(group) for group in n_parts.index[n_parts > 1])
@@ -260,7 +297,7 @@ def find_leaking_groups(table: pd.DataFrame) -> list[str]:
 def _prepare_rows(
     table: pd.DataFrame, seed: int, test_share: float, test_files: Collection[str], leaky: bool
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, list[str]]:
-    """Rows sorted by file, their group as a number, their part ("" or test or excluded), and warnings."""
+    """Return rows sorted by file, their groups as numbers, their parts ("" or test or excluded), and warnings."""
     _check_table(table, test_share, test_files, leaky)
     rows = table.sort_values("file", kind="stable").reset_index(drop=True)
     if "group" not in rows:
@@ -277,42 +314,50 @@ def _prepare_rows(
         parts[fixed] = TEST
         n_excluded = int((parts == EXCLUDED).sum())
         if n_excluded:
-            notes.append(f"{n_excluded} images share a group with a fixed test image and are left out as excluded.")
+            notes.append(
+                f"Excluded because they share a group with a fixed test image: {n_excluded} "
+                f"image{'s' if n_excluded > 1 else ''}."
+            )
     elif test_share:
         parts[draw_groups(labels, groups, test_share, seed)] = TEST
-        notes += _describe_thin_classes(labels, groups, 2, "parts, test and the rest", "part")
+        notes += _describe_thin_classes(labels, groups, 2, "parts (test and the rest)")
     return rows, groups, parts, notes
 
 
 def _check_table(table: pd.DataFrame, test_share: float, test_files: Collection[str], leaky: bool) -> None:
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing == ["group"] and not leaky:
-        raise DatasetError("A split needs groups (source cells or patients), or `leaky=True` for one that may leak.")
+        raise DatasetError(
+            "A split needs groups (source cells or patients), or `leaky=True` for a split that may leak."
+        )
     if missing not in ([], ["group"]):
         raise DatasetError(f"A split needs the columns {', '.join(COLUMNS)}. Missing: {', '.join(missing)}.")
     for name in ("file", "label") if leaky else COLUMNS:
         empty = table["file"][table[name].isna() | (table[name].astype(str) == "")]
         if len(empty):
-            raise DatasetError(f"Every image must have a {name}. There is none for {empty.iloc[0]!r}.")
+            raise DatasetError(f"Every image must have a {name}. There is none for {name_files(list(empty))}.")
     twice = table["file"][table["file"].duplicated()]
     if len(twice):
-        raise DatasetError(f"Every file must stand in the table once. Twice: {twice.iloc[0]}.")
+        raise DatasetError(f"Every file must be in the table once. In it twice: {name_files(list(twice))}.")
     if not 0 <= test_share < 1 or (test_share and len(test_files)):
         raise DatasetError(
-            "A test part is a share from 0 to below 1, or fixed files, not both. Received: "
+            "A test part is either a share from 0 to below 1 or fixed files, not both. Received: "
             f"{test_share:g} and {len(test_files)} files."
         )
     unknown = sorted(set(test_files) - set(table["file"]))
     if unknown:
-        raise DatasetError(f"Test files must be in the dataset. Unknown: {unknown[0]} and {len(unknown) - 1} others.")
+        raise DatasetError(f"Test files must be in the dataset. Unknown: {name_files(unknown)}.")
 
 
-def _describe_thin_classes(labels: np.ndarray, groups: np.ndarray, n_parts: int, parts: str, part: str) -> list[str]:
+def _describe_thin_classes(labels: np.ndarray, groups: np.ndarray, n_parts: int, parts: str) -> list[str]:
     notes = []
     for label in np.unique(labels):
         n_groups = len(np.unique(groups[labels == label]))
         if n_groups < n_parts:
-            notes.append(f"{label} has {n_groups} groups for {n_parts} {parts}: some {part} has none of it.")
+            notes.append(
+                f"{label} has only {n_groups} group{'s' if n_groups > 1 else ''} for {n_parts} {parts}, so it is "
+                "missing from at least one of them."
+            )
     return notes
 
 

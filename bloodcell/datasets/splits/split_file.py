@@ -1,4 +1,4 @@
-"""A split as a CSV: file, group, label, split; and a fifth column, leaky, in a split whose figures are not honest."""
+"""A split as a CSV: file, group, label, split; and a fifth column, leaky, in a split whose metrics are too good."""
 
 from pathlib import Path
 from typing import Final
@@ -7,10 +7,11 @@ import pandas as pd
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.io import encode_csv, read_csv
+from bloodcell.datasets.labels.records import name_files
 from bloodcell.datasets.splits.split import Split, find_leaking_groups
 
 HEADER: Final = ("file", "group", "label", "split")
-LEAKY: Final = "leaky"  # name of the column, and its word in every row
+LEAKY: Final = "leaky"  # name of the column, and its value in every row
 
 
 def encode_split_csv(split: Split) -> bytes:
@@ -22,16 +23,19 @@ def encode_split_csv(split: Split) -> bytes:
 
 
 def read_split(path: Path, leaky: bool = False) -> Split:
-    """Read a split, made here or elsewhere.
+    """Read a split, whether Bloodcell wrote it or not.
 
     Parameters
     ----------
-    path : Path of a CSV with the columns of `HEADER`, and leaky where it is marked so
-    leaky : True to take a file that has groups in two parts, or no groups, without being marked; the result is
+    path : Path
+        A CSV with the columns of `HEADER`, and leaky if it is marked as leaky.
+    leaky : bool, default False
+        Accept a file that has groups in two parts, or no groups, without being marked; the result is marked.
 
     Returns
     -------
-    Split, its table sorted by file
+    Split
+        Its table sorted by file.
 
     Raises
     ------
@@ -40,30 +44,31 @@ def read_split(path: Path, leaky: bool = False) -> Split:
     """
     rows = read_csv(path, HEADER)
     if not rows:
-        raise DatasetError(f"The split {path.name} holds no file.")
+        raise DatasetError(f"The split {path.name} must name at least one file. Received: none.")
     table = pd.DataFrame(rows, dtype=str)
     is_marked = LEAKY in table and bool((table[LEAKY] != "").any())
     table = table[list(HEADER)].sort_values("file", kind="stable").reset_index(drop=True)
     twice = table["file"][table["file"].duplicated()]
     if len(twice):
-        raise DatasetError(f"{path.name} must name every file once. Twice: {twice.iloc[0]}.")
+        raise DatasetError(f"{path.name} must name every file once. Named twice: {name_files(list(twice))}.")
     for name in ("file", "split"):
         if (table[name] == "").any():
             raise DatasetError(
-                f"{path.name} must give every row a {name}. There is none in row {_describe_first_empty(table, name)}."
+                f"{path.name} must give every row a {name}. There is none in the row "
+                f"{_describe_first_empty(table, name)}."
             )
     if not (is_marked or leaky):
         leaks = find_leaking_groups(table)
         if leaks:
             raise DatasetError(
-                f"{path.name} leaks: {len(leaks)} groups lie in two parts, {leaks[0]!r} among them, and the file is not"
-                " marked leaky."
+                f"{path.name} leaks and is not marked leaky. Groups in more than one part: "
+                f"{name_files([repr(group) for group in leaks])}."
             )
         if (table["group"] == "").any():
-            raise DatasetError(f"{path.name} has rows without a group, so it may leak, and is not marked leaky.")
+            raise DatasetError(f"{path.name} has rows without a group, so it may leak, but is not marked leaky.")
     return Split(table, is_marked or leaky)
 
 
 def _describe_first_empty(table: pd.DataFrame, name: str) -> str:
     row = table[table[name] == ""].iloc[0]
-    return ", ".join(str(value) for value in row if value) or "with nothing in it"
+    return repr(", ".join(str(value) for value in row if value))

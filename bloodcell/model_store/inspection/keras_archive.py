@@ -131,7 +131,7 @@ def _read_config(raw: io.RawIOBase | io.BytesIO) -> dict[str, Any]:
 
 def _check_members(archive: SafeZip, names: list[str]) -> None:
     for info in archive.members:
-        problem = archive.problem(info)
+        problem = archive.find_problem(info)
         if problem:
             raise make_refusal(f"{info.filename[:80]}: {problem.rstrip('.')}")
     if "saved_model.pb" in {name.rsplit("/", 1)[-1] for name in names}:

@@ -14,9 +14,9 @@ from bloodcell.datasets.catalog.groups_and_splits import StoredGroups, read_stor
 from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.copies.groups import group_images
+from bloodcell.datasets.copies.known_groups import group_by_name, preview_name_groups, read_column_groups
 from bloodcell.datasets.copies.leak_report import LeakReport
 from bloodcell.datasets.copies.leaks import ImageSet, find_leaks
-from bloodcell.datasets.copies.name_groups import group_by_name, preview_name_groups, read_column_groups
 from bloodcell.datasets.labels.records import Record
 from bloodcell.imaging.read import read_rgb
 from bloodcell.plots.theme import format_label
@@ -131,7 +131,7 @@ def _ask_name_groups(dataset: Dataset, files: list[str]) -> None:
     )
     left, right = st.columns(2)
     left.dataframe(
-        pd.DataFrame(preview.examples(), columns=["File", "Group"]), hide_index=True, key="datasets-examples"
+        pd.DataFrame(preview.pick_examples(), columns=["File", "Group"]), hide_index=True, key="datasets-examples"
     )
     sizes = pd.DataFrame(list(preview.sizes.items())[:100], columns=["Group", "Files"])
     right.dataframe(sizes, hide_index=True, key="datasets-name-sizes")
@@ -221,7 +221,7 @@ def _show_report(report: LeakReport, sets: list[ImageSet]) -> None:
         return
     st.download_button(
         "Download all pairs (CSV)",
-        report.csv(),
+        report.encode_csv(),
         "shared_cells.csv",
         "text/csv",
         key="datasets-leaks-csv",

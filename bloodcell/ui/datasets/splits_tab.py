@@ -8,7 +8,6 @@ import streamlit as st
 
 from bloodcell.datasets.catalog.groups_and_splits import (
     list_stored_splits,
-    open_split,
     read_stored_groups,
     remove_split,
     store_split,
@@ -38,7 +37,7 @@ def show(dataset: Dataset) -> None:
         for warning in warnings:
             st.warning(escape_md(warning), icon=":material/warning:")
         with show_errors():
-            _show_split(open_split(stored[name]), stored[name])
+            _show_split(read_split(stored[name]), stored[name])
     with st.expander("Create a split", expanded=not stored), show_errors():
         _ask_split(dataset)
     with st.expander("Import a split"), show_errors():

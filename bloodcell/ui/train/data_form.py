@@ -7,11 +7,12 @@ import streamlit as st
 
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.changes import UNCHANGED, check_dataset_state
-from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, open_split, read_stored_groups
+from bloodcell.datasets.catalog.groups_and_splits import list_stored_splits, read_stored_groups
 from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.source_spec import DATASET, STORED, SourceSpec, Unlisted, format_source_name
 from bloodcell.datasets.splits.split import TRAIN, VALIDATION, Split
+from bloodcell.datasets.splits.split_file import read_split
 from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.adapt_spec import find_reviewed_groups
@@ -167,7 +168,7 @@ def _ask_fold(folds: int) -> int:
 
 def _load_split(dataset: Dataset, name: str) -> Split:
     file = list_stored_splits(dataset)[name]
-    return get_or_compute(("split", str(file), file.stat().st_mtime_ns), lambda: open_split(file))
+    return get_or_compute(("split", str(file), file.stat().st_mtime_ns), lambda: read_split(file))
 
 
 def ask_groups(dataset: Dataset) -> str:

@@ -54,7 +54,7 @@ def test_report_is_whole_and_asks_nobody(dataset, tmp_path, capsys):
     assert policy.startswith("default-src 'none'")
     told = capsys.readouterr().err
     assert "9 images, 4 classes, 0 true masks" in told
-    assert "unreadable (1): plain/broken.png (The PNG picture is damaged" in told
+    assert "unreadable (1): plain/broken.png (The PNG image is damaged" in told
     assert "plain/broken.png" in text
     assert sorted(os.listdir(tmp_path)) == ["report.html", "set"]
 

@@ -71,7 +71,7 @@ def test_blank_and_double_labels_and_missing_files_are_named(tmp_path, capsys):
         "problems (1): BloodImage_00002.png (Row 4 of labels.csv gives no label.)",
         "problems (1): BloodImage_00003.png (Row 5 of labels.csv gives more than one label: 'Eo, Mono'.)",
         "problems (1): BloodImage_00004.png (Rows 6, 7 contradict each other (Eo / Mono); it is left out.)",
-        "problems (1): labels.csv, row 8 (The row names '9', and there is no such picture.)",
+        "problems (1): labels.csv, row 8 (The row names '9', but there is no such image.)",
     ):
         assert words in told
 
@@ -196,7 +196,7 @@ def test_a_dataset_that_has_changed_is_refused(tmp_path, capsys):
     store_groups(dataset, dict.fromkeys(CELLS, "one"), "by hand")
     (path / "train" / "A" / "new.png").write_bytes(png(99))
     assert run("split", "cells", "--folds", 2, "--out", "out.csv") == 1
-    assert "1 files added, 0 removed, 0 changed. Rescan it on the page Datasets" in error(capsys)
+    assert "Files added: 1, removed: 0, changed: 0. Rescan it on the page Datasets" in error(capsys)
     rescan_dataset(get_dataset("cells", load_settings()))
     assert run("split", "cells", "--folds", 2, "--out", "out.csv") == 1
     assert "The groups stored with cells were found before its images changed" in error(capsys)

@@ -26,7 +26,7 @@ def kinds(state):
 def test_nothing_changed(stored, tmp_path, settings):
     state = check_dataset_state(register_dataset("Mine", stored(tmp_path, FILES), None, settings))
     assert kinds(state) == (UNCHANGED, (), (), ())
-    assert state.message == "Mine is as it was."
+    assert state.message == "Mine has not changed."
 
 
 def test_files_added_removed_and_changed(tmp_path, settings):
@@ -35,7 +35,7 @@ def test_files_added_removed_and_changed(tmp_path, settings):
     in_folder(tmp_path, {"A/1.png": png(9, 40, 40), "C/new.png": png(4), "more.txt": b"no picture"})
     state = check_dataset_state(dataset)
     assert kinds(state) == (CHANGED, ("C/new.png",), ("B/2.png",), ("A/1.png",))
-    assert state.message.endswith("1 files added, 1 removed, 1 changed.")
+    assert state.message.endswith("Files added: 1, removed: 1, changed: 1.")
     assert kinds(check_dataset_state(rescan_dataset(dataset)))[0] == UNCHANGED
 
 
@@ -87,4 +87,4 @@ def test_images_that_are_gone(stored, tmp_path, settings):
         shutil.rmtree(dataset.path)
     state = check_dataset_state(dataset)
     assert kinds(state) == (MISSING, (), (), ())
-    assert state.message.startswith("The images of Mine are not to be had.")
+    assert state.message.startswith("The images of Mine cannot be found.")

@@ -69,7 +69,7 @@ def test_survey_reads_headers_and_tells_problems(folder):
     assert (good["label"], good["format"], good["height_px"], good["width_px"]) == ("A", "JPEG", 60, 80)
     bad = table[table["file"] == "B/bad.jpg"].iloc[0]
     assert (bad["format"], bad["width_px"]) == ("", 0)
-    assert "JPEG picture is damaged" in bad["problem"]
+    assert "JPEG image is damaged" in bad["problem"]
     assert seen[-1] == (7, 7)
 
 

@@ -55,8 +55,8 @@ def test_a_dataset_is_kept_as_it_was_found(dataset, tmp_path, settings):
     pd.testing.assert_frame_equal(read_images_table(dataset), expected)
     assert dataset.fingerprint == hash_content(expected)
     assert list_problems(dataset) == [
-        Problem("test/A/3.png", "The file is no picture Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF."),
-        Problem("loose.gif", "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."),
+        Problem("test/A/3.png", "The file is not an image that Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF."),
+        Problem("loose.gif", "This image format is not supported; save the image as JPEG, PNG, BMP or TIFF."),
     ]
     assert list(settings.home.rglob("*.png")) == []  # by reference
 
@@ -106,7 +106,9 @@ def test_names_that_cannot_be(name, dataset, tmp_path, settings):
 
 
 def test_names_are_given_once(dataset, tmp_path, settings):
-    with pytest.raises(DatasetError, match="Each dataset needs a name of its own, and there is a dataset 'my CELLS'"):
+    with pytest.raises(
+        DatasetError, match=r"Every dataset needs a name of its own\. There already is a dataset 'my CELLS'"
+    ):
         register_dataset(" my CELLS", tmp_path / "set", None, settings)
 
 
@@ -143,7 +145,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, settings, monkeypatch):
 
 def test_the_table_of_another_listing_is_refused(tmp_path, settings):
     listing = list_images(in_folder(tmp_path, FILES))
-    with pytest.raises(DatasetError, match="The table must have the 3 images of the listing, in its order"):
+    with pytest.raises(DatasetError, match=r"The table must have the images of the listing, in its order \(3\)"):
         register_listing("x", listing, scan_images(listing)[::-1], settings)
 
 
@@ -171,9 +173,9 @@ def test_a_stopped_refresh_keeps_the_old_state(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is damaged; remove it and register it again"),
-        ("[]", "must be of version 1; register the dataset again"),
-        (json.dumps({"version": 2, "dataset": {}, "tables": {}}), "must be of version 1"),
+        ("{", "is damaged; remove it and register the dataset again"),
+        ("[]", "must have version 1; register the dataset again"),
+        (json.dumps({"version": 2, "dataset": {}, "tables": {}}), "must have version 1"),
         (json.dumps({"version": 1, "dataset": {}, "tables": {}}), "is damaged; remove it"),
         (json.dumps({"version": 1, "dataset": {"choice": {"table": {"x": 1}}}, "tables": {}}), "is damaged"),
     ],
@@ -188,7 +190,7 @@ def test_a_damaged_registration_is_left_out_and_says_why(text, message, dataset,
 def test_damaged_tables_say_so(dataset):
     for path in dataset.folder.glob("*.parquet"):
         path.write_bytes(b"PAR1 damaged")
-    with pytest.raises(DatasetError, match="is damaged; remove it and register it again"):
+    with pytest.raises(DatasetError, match="is damaged; remove it and register the dataset again"):
         read_images_table(dataset)
     with pytest.raises(DatasetError, match="is damaged"):
         read_dataset_table(dataset, "other")

@@ -55,12 +55,12 @@ def test_a_turned_photograph_has_the_size_that_is_shown(tmp_path):
 
 
 BROKEN = {
-    "A/1.png": (png(1)[:-100], "The PNG picture is cut short: the end of the file is missing."),
-    "A/2.jpg": (jpeg(2)[:-100], "The JPEG picture is cut short: the end of the file is missing."),
+    "A/1.png": (png(1)[:-100], "The PNG image is cut short: the end of the file is missing."),
+    "A/2.jpg": (jpeg(2)[:-100], "The JPEG image is cut short: the end of the file is missing."),
     "A/3.png": (b"", "The file is empty (0 bytes)."),
-    "A/4.jpg": (b"no picture", "The file is no picture Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF."),
-    "A/5.png": (png(5, 15, 15), "The picture is too small: each side must have at least 16 pixels. Received: 15 x 15."),
-    "A/6.png": (png(6)[:60] + b"\0" * 9 + png(6)[69:], "The PNG picture is damaged and cannot be decoded."),
+    "A/4.jpg": (b"no picture", "The file is not an image that Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF."),
+    "A/5.png": (png(5, 15, 15), "The image is too small: each side must have at least 16 pixels. Received: 15 x 15."),
+    "A/6.png": (png(6)[:60] + b"\0" * 9 + png(6)[69:], "The PNG image is damaged and cannot be decoded."),
 }
 
 
@@ -104,7 +104,7 @@ def test_a_member_that_is_damaged(tmp_path):
     data[200] ^= 0xFF
     path.write_bytes(data)
     table = scan_images(list_images(path))
-    assert table["problem"].tolist() == ["It is damaged inside the zip and cannot be unpacked.", ""]
+    assert table["problem"].tolist() == ["It is damaged inside the zip, so it cannot be unpacked.", ""]
 
 
 def many(tmp_path, n_images):
@@ -129,7 +129,7 @@ def test_stopping_leaves_no_table(tmp_path):
     def on_progress(done, total):
         seen.append(done)
 
-    with pytest.raises(StoppedError, match="The scan was stopped after 7 of 100 images; nothing was kept"):
+    with pytest.raises(StoppedError, match="The scan was stopped after 7 of 100 images; nothing was stored"):
         scan_images(listing, on_progress, should_stop=lambda: len(seen) == 7)
     assert seen == list(range(1, 8))
 

@@ -44,7 +44,7 @@ def test_the_folder_is_the_label(stored, tmp_path):
 def test_a_set_without_class_folders(stored, tmp_path):
     with (
         Contents(stored(tmp_path, {"1.png": b"", "a/readme.txt": b""})) as images,
-        pytest.raises(DatasetError, match="expected one folder per class"),
+        pytest.raises(DatasetError, match="must have one folder of images per class"),
     ):
         list_source_records(FOLDERS, images)
 
@@ -69,8 +69,11 @@ def test_a_table_of_labels(stored, tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, r"The table classes\.csv is not in"),
-        ({"classes.csv": b"image,kind\n1,2\n"}, r"must have the columns 'image' and 'class'. Found: \['image', 'kind'"),
+        ({}, r"There is no table classes\.csv in"),
+        (
+            {"classes.csv": b"image,kind\n1,2\n"},
+            r"must have the columns 'image' and 'class'. Received: \['image', 'kind'",
+        ),
         ({"classes.csv": b"image,class\n1,2,3\n4,5\n"}, r"classes\.csv, row 2: The row has 3 cells"),
         ({"classes.csv": b"image,class\n7,2\n"}, r"names images/007\.bmp, which is not in set"),
     ],
@@ -125,5 +128,5 @@ def test_source_cells_from_a_file(tmp_path):
         records = list_source_records(FOLDERS, images)
         assert assign_source_cells(str(path), images, records).tolist() == [0, 0]
         path.write_text("file,group\nb/Monocyte/2.JPG,x\n")
-        with pytest.raises(DatasetError, match=r"It gives none for a/eosinophil/1\.png\."):
+        with pytest.raises(DatasetError, match=r"There is none for a/eosinophil/1\.png\."):
             assign_source_cells(str(path), images, records)

@@ -60,5 +60,5 @@ def test_files_are_hashed(tmp_path):
     assert hashed["sha256"].tolist() == [hashlib.sha256(b"one").hexdigest()] * 2
     assert calls == [(1, 2), (2, 2)]
     assert find_exact_duplicates(hashed)[0].has_conflict
-    with pytest.raises(StoppedError, match="Stopped after 1 of 2 files"):
+    with pytest.raises(StoppedError, match="Hashing was stopped after 1 of 2 files"):
         hash_files(Contents(tmp_path), records, should_stop=iter([False, True]).__next__)

@@ -216,7 +216,7 @@ def test_numbers_out_of_range(n, threads):
 
 @pytest.mark.parametrize("picture", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])
 def test_not_a_picture(picture):
-    with pytest.raises(ImageError, match=r"must be uint8 \(H, W, 3\)"):
+    with pytest.raises(ImageError, match=r"must be uint8 of shape \(H, W, 3\)"):
         groups_of([picture])
 
 

@@ -43,7 +43,7 @@ def test_drawn_copies_are_found_across_two_sets(fields, tmp_path):
     expected = {("A/0.png", file) for file in copies} | {("A/1.png", "A/of 1.png")}
     assert {pair[:2] for pair in named_pairs(report)} == expected
     kinds = {file: kind for _, file, kind in named_pairs(report)}
-    assert kinds.pop("A/exact.png") == "same bytes"
+    assert kinds.pop("A/exact.png") == "exact duplicate"
     assert set(kinds.values()) == {"near copy"}
     in_train, in_test = report.shared_counts
     assert (in_train.images, in_train.images_shared, in_train.source_cells, in_train.source_cells_shared) == (
@@ -68,7 +68,7 @@ def test_nothing_shared(fields, tmp_path):
     )
     assert report.pairs == ()
     assert [one.images_shared for one in report.shared_counts] == [0, 0]
-    assert report.csv().decode() == ",".join(HEADER) + "\r\n"
+    assert report.encode_csv().decode() == ",".join(HEADER) + "\r\n"
 
 
 def test_a_chain_of_copies_is_one_cell(tmp_path):
@@ -77,7 +77,10 @@ def test_a_chain_of_copies_is_one_cell(tmp_path):
     train = image_set(tmp_path / "train", {"1.png": first})
     report = find_leaks([train, image_set(tmp_path / "test", {"2.png": relit(middle), "3.png": last})])
     assert report.groups.tolist() == [0, 0, 0]
-    assert {pair[1]: pair[2] for pair in named_pairs(report)} == {"2.png": "near copy", "3.png": "by other copies"}
+    assert {pair[1]: pair[2] for pair in named_pairs(report)} == {
+        "2.png": "near copy",
+        "3.png": "linked by other copies",
+    }
 
 
 def test_different_labels_come_first_and_bytes_count_where_pixels_cannot_be_read(fields, tmp_path):
@@ -87,9 +90,9 @@ def test_different_labels_come_first_and_bytes_count_where_pixels_cannot_be_read
     other = {"A/9.png": png, "B/8.png": png, "A/2.png": fields[1][..., ::-1], "A/worse.png": b"no picture"}
     report = find_leaks([train, image_set(tmp_path / "test", other)])
     assert named_pairs(report) == [
-        ("A/1.png", "B/8.png", "same bytes"),
-        ("A/1.png", "A/9.png", "same bytes"),
-        ("A/bad.png", "A/worse.png", "same bytes"),
+        ("A/1.png", "B/8.png", "exact duplicate"),
+        ("A/1.png", "A/9.png", "exact duplicate"),
+        ("A/bad.png", "A/worse.png", "exact duplicate"),
         ("A/2.bmp", "A/2.png", "same pixels"),
     ]
     assert [one[:2] for one in report.unreadable] == [("train", "A/bad.png"), ("test", "A/worse.png")]
@@ -111,7 +114,7 @@ def turned_10(rgb):
 
 def test_the_table_names_both_files_and_how_alike_they_are(fields, tmp_path):
     sets = [image_set(tmp_path / "=a", {"A/1.png": fields[0]}), image_set(tmp_path / "b", {"@.png": relit(fields[0])})]
-    header, row = csv.reader(io.StringIO(find_leaks(sets).csv().decode()))
+    header, row = csv.reader(io.StringIO(find_leaks(sets).encode_csv().decode()))
     assert tuple(header) == HEADER
     assert row[:8] == ["'=a", "A/1.png", "A", "b", "'@.png", "", "near copy", "0"]
     assert int(row[8]) > 50

@@ -69,7 +69,7 @@ def test_capitals_make_no_class(tmp_path):  # two images say Mono, one says MONO
     names = ("train/Mono/1.png", "train/Mono/2.png", "test/MONO/3.png", "test/b/4.png")
     listing = list_images(in_folder(tmp_path, empty(*names)))
     assert listing.class_names == ("Mono", "b")
-    assert listing.problems == (Problem("", "'MONO' and 'Mono' are taken as one class, 'Mono'."),)
+    assert listing.problems == (Problem("", "'MONO' and 'Mono' are treated as one class, 'Mono'."),)
 
 
 def test_what_lies_beside_the_class_folders_is_listed(tmp_path):
@@ -77,11 +77,11 @@ def test_what_lies_beside_the_class_folders_is_listed(tmp_path):
     listing = list_images(in_folder(tmp_path, empty(*names, "loose.png", "A/x.gif", "more.zip", "A/deep/11.png")))
     assert len(listing.images) == 21  # A/deep/11.png is one of class A
     assert listing.problems == (
-        Problem("loose.png", "It lies in no class folder."),
-        Problem("A/x.gif", "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."),
-        Problem("more.zip", "A zip inside a folder or zip is not opened; register it as a dataset of its own."),
+        Problem("loose.png", "It is not in a class folder."),
+        Problem("A/x.gif", "This image format is not supported; save the image as JPEG, PNG, BMP or TIFF."),
+        Problem("more.zip", "A zip inside a dataset is not opened; register it as a separate dataset."),
     )
-    assert len(listing.stored) == 23  # 22 readable by name and the GIF
+    assert len(listing.stored_files) == 23  # 22 readable by name and the GIF
     assert listing.n_other_files == 1
 
 
@@ -92,7 +92,7 @@ def test_images_with_a_table(stored, tmp_path):
     assert listing.choice == LayoutChoice(TABLE, table=TableChoice("labels.csv", "Filename", "label"))
     assert listing.images == (Record("1.png", "Eo"),)
     assert listing.problems == (Problem("2.png", "Row 3 of labels.csv gives no label."),)
-    assert [one.file for one in listing.stored] == ["1.png", "2.png", "labels.csv"]
+    assert [one.file for one in listing.stored_files] == ["1.png", "2.png", "labels.csv"]
     assert listing.n_other_files == 1
 
 
@@ -104,7 +104,7 @@ def test_a_table_from_elsewhere_and_splits_from_the_folders(tmp_path):
     assert choice == LayoutChoice(TABLE, table=TableChoice(str(table), "file", "label"))
     listing = list_images(path, choice)
     assert [(image.label, image.split) for image in listing.images] == [("B", "test"), ("A", "train")]
-    assert str(table) in [one.file for one in listing.stored]
+    assert str(table) in [one.file for one in listing.stored_files]
     assert listing.n_other_files == 0
 
 
@@ -112,7 +112,7 @@ def test_one_suffix_leaves_the_masks_out(tmp_path):
     files = empty("images/1.bmp", "images/1.png", "images/2.bmp", "images/2.png")
     path = in_folder(tmp_path, files | {"classes.csv": b"id,class\n1,A\n2,B\n"})
     assert recognise_layout(path).choice is None
-    assert "ending .bmp or .png" in recognise_layout(path).question
+    assert "suffix .bmp or .png" in recognise_layout(path).question
     listing = list_images(path, LayoutChoice(TABLE, table=TableChoice("classes.csv", "id", "class", suffix=".bmp")))
     assert listing.images == (Record("images/1.bmp", "A"), Record("images/2.bmp", "B"))
     assert listing.problems == ()
@@ -123,7 +123,7 @@ NESTED = empty("s1/A/1.png", "s1/B/2.png", "s2/A/3.png", "s2/B/4.png")
 
 def test_nested_folders_are_the_users_choice(tmp_path):
     path = in_folder(tmp_path, NESTED)
-    with pytest.raises(DatasetError, match=r"more than one way; choose one: folders of level 1 \(s1, s2\); .*2 \(A, B"):
+    with pytest.raises(DatasetError, match=r"more than one way. Choose one: folders at level 1 \(s1, s2\); .*2 \(A, B"):
         list_images(path)
     assert [(level.level, level.names, level.n_images) for level in recognise_layout(path).levels] == [
         (1, ("s1", "s2"), 4),
@@ -139,7 +139,7 @@ FOLDERS_OF_PATIENTS = empty("p1/1.png", "p2/2.png")
 def test_folders_and_a_table_that_disagree_are_the_users_choice(tmp_path):
     path = in_folder(tmp_path, FOLDERS_OF_PATIENTS | {"labels.csv": b"file,label\n1.png,A\n2.png,B\n"})
     with pytest.raises(
-        DatasetError, match=r"choose one: folders of level 1 \(p1, p2\); table labels.csv \(file column f"
+        DatasetError, match=r"Choose one: folders at level 1 \(p1, p2\); table labels.csv \(file column f"
     ):
         list_images(path)
     table = TableChoice("labels.csv", "file", "label")
@@ -155,7 +155,7 @@ def test_folders_stand_where_the_table_agrees_or_says_nothing_of_labels(table, t
 @pytest.mark.parametrize("names", [("1.png", "2.png"), ("train/1.png", "test/2.png")])
 def test_no_labels_at_all(names, tmp_path):
     with pytest.raises(
-        DatasetError, match=r"set holds 2 pictures without labels\. Understood are: a folder per class; "
+        DatasetError, match=r"set has no labels for its images \(2\)\. Supported layouts: a folder per class; "
     ):
         list_images(in_folder(tmp_path, empty(*names)))
 
@@ -164,7 +164,7 @@ def test_no_labels_at_all(names, tmp_path):
 def test_folders_that_may_be_no_classes(names, tmp_path):
     path = in_folder(tmp_path, empty(*names))
     with pytest.raises(
-        DatasetError, match=r"shows no clear labels\. If they are the folders, choose which: folders of"
+        DatasetError, match=r"has no clear labels\. If folders are the labels, choose which: folders at"
     ):
         list_images(path)
     assert len(list_images(path, LayoutChoice(FOLDERS, level=1)).images) == 2
@@ -172,23 +172,28 @@ def test_folders_that_may_be_no_classes(names, tmp_path):
 
 @stored
 def test_an_empty_one(stored, tmp_path):
-    with pytest.raises(DatasetError, match=r"holds no pictures \(JPEG, PNG, BMP or TIFF\)\. Understood are"):
+    with pytest.raises(
+        DatasetError, match=r"There are no images \(JPEG, PNG, BMP or TIFF\) in .*set.*\. Supported layouts"
+    ):
         list_images(stored(tmp_path, {"notes.txt": b""}))
 
 
 def test_a_zip_of_nothing_but_a_bomb_says_so(tmp_path):
-    with pytest.raises(DatasetError, match=r"holds no pictures .*bomb\.bmp: It unpacks to more than 200 times"):
+    with pytest.raises(DatasetError, match=r"There are no images .*bomb\.bmp: It unpacks to more than 200 times"):
         list_images(in_zip(tmp_path, {"A/bomb.bmp": bytes(4 * 2**20)}))
 
 
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (LayoutChoice("yolo"), "A layout must be folders with a level from 1, or a table. Received"),
-        (LayoutChoice(FOLDERS), "A layout must be folders with a level from 1"),
+        (LayoutChoice("yolo"), "A layout must be folders with a level of at least 1, or a table. Received"),
+        (LayoutChoice(FOLDERS), "A layout must be folders with a level of at least 1"),
         (LayoutChoice(TABLE), "A layout must be folders"),
-        (LayoutChoice(FOLDERS, level=3), r"set gives no labelled image that way\. It lies in no class folder\."),
-        (LayoutChoice(TABLE, table=TableChoice("x.csv", "a", "b")), r"The table x\.csv is not in"),
+        (
+            LayoutChoice(FOLDERS, level=3),
+            r"set has no labelled images when read in this way\. It is not in a class folder\.",
+        ),
+        (LayoutChoice(TABLE, table=TableChoice("x.csv", "a", "b")), r"There is no table x\.csv in"),
     ],
 )
 def test_choices_that_cannot_be(choice, message, tmp_path):
@@ -219,7 +224,7 @@ def test_labels_of_bccd(shared_data):
     assert recognition.choice is not None
     listing = list_images(shared_data / "bccd", recognition.choice)
     reasons = [problem.reason for problem in listing.problems]
-    assert sum("there is no such picture" in reason for reason in reasons) == 411 - 364
+    assert sum("there is no such image" in reason for reason in reasons) == 411 - 364
     doubtful = sum("gives no label" in reason or "more than one label" in reason for reason in reasons)
     assert len(listing.images) == 364 - doubtful == 348
     assert listing.class_names == ("BASOPHIL", "EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")

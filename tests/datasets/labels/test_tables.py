@@ -55,12 +55,12 @@ def test_our_own_exports_lose_the_quote_before_a_formula(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"file,label\n\xff,1\n", "labels.csv must be text in UTF-8; save it as CSV UTF-8"),
-        (b"", r"at least two columns of different names: the columns \[\], 0 rows"),
+        (b"file,label\n\xff,1\n", "labels.csv must be UTF-8 text; save it as CSV UTF-8"),
+        (b"", r"at least two columns of different names. Received: the columns \[\], 0 rows"),
         (b"label\nx\n", r"the columns \['label'\], 1 rows"),
         (b"file,label\n", r"the columns \['file', 'label'\], 0 rows"),
-        (b"a,b,a\n1,2,3\n", "two columns called 'a'"),
-        (b'a,b\n1,2\n"3,4\n', r"labels\.csv cannot be read as a CSV from line 3 on"),
+        (b"a,b,a\n1,2,3\n", "two columns named 'a'"),
+        (b'a,b\n1,2\n"3,4\n', r"labels\.csv is not a valid CSV from line 3 on"),
     ],
 )
 def test_tables_that_cannot_be_read(data, message, tmp_path):
@@ -70,10 +70,10 @@ def test_tables_that_cannot_be_read(data, message, tmp_path):
 
 def test_a_table_that_is_too_large_or_not_there(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_tables, "MAX_TABLE_BYTES", 3)
-    with pytest.raises(DatasetError, match=r"A table may have 3 bytes. Received: labels.csv with 4\."):
+    with pytest.raises(DatasetError, match=r"A table may have at most 3 bytes. Received: labels.csv with 4\."):
         table_of(tmp_path, b"a,b\n")
     with Contents(tmp_path / "set") as contents:
-        with pytest.raises(DatasetError, match=r"The table other\.csv is not in"):
+        with pytest.raises(DatasetError, match=r"There is no table other\.csv in"):
             read_table(contents, "other.csv")
         with pytest.raises(DatasetError, match=r"other\.csv cannot be read: No such file"):
             read_table(contents, str(tmp_path / "other.csv"))
@@ -105,7 +105,7 @@ def test_blank_quoted_and_double_labels_are_reported_as_in_the_labels_of_bccd(tm
     labels, problems = labels_of(tmp_path, data)
     assert labels == {"img/Blood_00000.jpg": ("NEUTROPHIL", "")}
     assert problems == [
-        Problem("labels.csv, row 5", "The row names '3', and there is no such picture."),
+        Problem("labels.csv, row 5", "The row names '3', but there is no such image."),
         Problem("img/Blood_00001.jpg", "Row 3 of labels.csv gives more than one label: 'NEUTROPHIL, NEUTROPHIL'."),
         Problem("img/Blood_00002.jpg", "Row 4 of labels.csv gives no label."),
     ]
@@ -123,7 +123,7 @@ def test_rows_that_name_a_picture_twice(tmp_path):
     assert labels == {"img/Blood_00000.jpg": ("A", "")}
     assert problems == [
         Problem("img/Blood_00002.jpg", "Row 7 of labels.csv gives more than one label: 'A;B'."),
-        Problem("img/Blood_00000.jpg", "Rows 2, 3 name it, all as A; it is counted once."),
+        Problem("img/Blood_00000.jpg", "Rows 2, 3 all name it as A; it is counted once."),
         Problem("img/Blood_00001.jpg", "Rows 4, 5 contradict each other (A / B); it is left out."),
     ]
 
@@ -132,8 +132,8 @@ def test_rows_without_a_name_or_with_two_pictures_and_pictures_without_a_row(tmp
     labels, problems = labels_of(tmp_path, b"Image,Category\n,A\nx,B\n", pictures=["a/x.png", "b/x.png"])
     assert labels == {}
     assert problems == [
-        Problem("labels.csv, row 2", "The row names no picture: 'Image' is blank."),
-        Problem("labels.csv, row 3", "The row names 'x', which fits 2 pictures: a/x.png, b/x.png."),
+        Problem("labels.csv, row 2", "The row names no image: 'Image' is blank."),
+        Problem("labels.csv, row 3", "The row names 'x', which fits 2 images: a/x.png, b/x.png."),
         Problem("a/x.png", "No row of labels.csv names it."),
         Problem("b/x.png", "No row of labels.csv names it."),
     ]
@@ -158,7 +158,7 @@ def test_patients_of_a_column(tmp_path):
         found = read_table_column(contents, PICTURES, CHOICE, "patient")
     assert found == {"img/Blood_00000.jpg": "p1", "img/Blood_00001.jpg": "p2"}
     with Contents(in_folder(tmp_path, {"labels.csv": data.replace(b"0,A,p1\n1", b"0,A,p3\n1")})) as contents:
-        with pytest.raises(DatasetError, match=r"one value for a picture.* 'p1' and, in row 3, 'p3'"):
+        with pytest.raises(DatasetError, match=r"one value for each image.* 'p1' and, in row 3, 'p3'"):
             read_table_column(contents, PICTURES, CHOICE, "patient")
         with pytest.raises(DatasetError, match="has no column 'slide'"):
             read_table_column(contents, PICTURES, CHOICE, "slide")

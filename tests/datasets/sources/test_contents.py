@@ -47,8 +47,8 @@ def test_links_out_of_the_folder_are_problems(tmp_path):
         assert sorted(contents.files) == ["a/1.png", "in.png"]
         reasons = {problem.file: problem.reason for problem in contents.problems}
     assert reasons == {
-        "above": "The link leads out of the folder and is not followed.",
-        "out.png": "The link leads out of the folder and is not followed.",
+        "above": "The link leads out of the folder, so it is not followed.",
+        "out.png": "The link leads out of the folder, so it is not followed.",
         "broken.png": "The file cannot be read: No such file or directory.",
     }
 
@@ -61,7 +61,7 @@ def test_names_and_kinds_that_cannot_be_used(tmp_path):
         assert list(contents.files) == ["ä 😀,\n.png"]
         assert sorted(contents.problems, key=lambda problem: problem.reason) == [
             Problem("?.png", "Its name is not UTF-8 text; rename it."),
-            Problem("pipe.png", "This is no ordinary file."),
+            Problem("pipe.png", "This is not an ordinary file."),
         ]
 
 
@@ -87,19 +87,19 @@ def test_hostile_members_are_problems_and_the_rest_is_read(tmp_path):
         assert sorted(contents.files) == ["a/b.png", "twice.png"]
         assert contents.read("twice.png") == b"first"
         reasons = {problem.file: problem.reason for problem in contents.problems}
-    assert reasons["../out.png"] == "Its path leads out of the zip and is refused."
+    assert reasons["../out.png"] == "Its path leads out of the zip, so it is refused."
     assert reasons["bomb.bmp"].startswith("It unpacks to more than 200 times its size")
-    assert reasons["twice.png"] == "The zip holds this name more than once; its first file is taken."
+    assert reasons["twice.png"] == "The zip has this name more than once; its first file is used."
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(DatasetError, match=r"There is no dataset at .*nothing: give a folder or a zip"):
+    with pytest.raises(DatasetError, match=r"There is no dataset at .*nothing; give a folder or a zip"):
         Contents(tmp_path / "nothing")
 
 
 def test_no_zip(tmp_path):
     (tmp_path / "set.zip").write_bytes(b"no zip")
-    with pytest.raises(DatasetError, match=r"set\.zip is neither a folder nor a zip that can be used\. The zip is dam"):
+    with pytest.raises(DatasetError, match=r"set\.zip is neither a folder nor a usable zip\. The zip is dam"):
         Contents(tmp_path / "set.zip")
 
 
@@ -123,7 +123,7 @@ def test_a_file_above_the_limit(tmp_path, monkeypatch):
 
 def test_more_files_than_a_dataset_may_hold(tmp_path, monkeypatch):
     monkeypatch.setattr(contents_module, "MAX_FILES", 2)
-    with pytest.raises(DatasetError, match=r"A dataset may hold 2 files\. Received: more"):
+    with pytest.raises(DatasetError, match=r"A dataset may have at most 2 files\. Received: more"):
         _ = Contents(in_folder(tmp_path, {f"{number}.png": b"" for number in range(3)})).files
 
 
@@ -133,7 +133,11 @@ def test_what_is_no_file_of_the_folder_is_not_read(tmp_path):
     (path / "out.png").symlink_to(tmp_path / "secret.png")
     os.mkfifo(path / "pipe.png")
     contents = Contents(path)  # not listed: to read one file of many must cost nothing
-    for file, reason in {"out.png": "The link leads out", "pipe.png": "no ordinary file", "a": "no ordin"}.items():
+    for file, reason in {
+        "out.png": "The link leads out",
+        "pipe.png": "not an ordinary file",
+        "a": "not an ordin",
+    }.items():
         with pytest.raises(DatasetError, match=reason):
             contents.read(file)
 

@@ -104,13 +104,13 @@ def test_file_without_a_suffix_counts_if_it_starts_like_a_picture(tmp_path):
 def test_pictures_of_other_kinds_get_a_row(tmp_path):
     fill_folder(tmp_path, ["phone.HEIC", "slide.svs"])
     assert set(problems(read_paths([tmp_path])).values()) == {
-        "Pictures of this kind cannot be read; save it as JPEG, PNG, BMP or TIFF."
+        "This image format is not supported; save the image as JPEG, PNG, BMP or TIFF."
     }
 
 
 def test_empty_folder_gets_a_row(tmp_path):
     (tmp_path / "empty" / "inside").mkdir(parents=True)
-    sentence = "There are no pictures (JPEG, PNG, BMP or TIFF) in it."
+    sentence = "There are no images (JPEG, PNG, BMP or TIFF) in it."
     assert problems(read_paths([tmp_path / "empty"])) == {"empty": sentence}
     fill_folder(tmp_path, ["full/a.png"])
     assert problems(read_paths([tmp_path / "empty", tmp_path / "full"])) == {"empty": sentence, "full/a.png": ""}
@@ -134,7 +134,7 @@ def test_large_file_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "big.tif").write_bytes(bytes(3 * 2**20))
     monkeypatch.setattr(uploads, "MAX_FILE_BYTES", 2**20)
     (found,) = read_paths([tmp_path])
-    assert found == IncomingFile("big.tif", None, "The file is too large: 1 MB are allowed. Received: 3 MB.")
+    assert found == IncomingFile("big.tif", None, "The file is too large: at most 1 MB are allowed. Received: 3 MB.")
     (uploaded,) = read_uploads([("big.tif", bytes(3 * 2**20))])
     assert uploaded == found
 
@@ -147,7 +147,7 @@ def test_links_that_lead_out_are_refused(tmp_path):
     (folder / "d.png").symlink_to(folder / "a.png")
     (folder / "e").symlink_to(folder)
     (folder / "f.png").symlink_to("gone.png")
-    sentence = "The link leads out of the folder and is not followed."
+    sentence = "The link leads out of the folder, so it is not followed."
     assert problems(read_paths([folder])) == {
         "a.png": "",
         "b.png": sentence,
@@ -160,7 +160,7 @@ def test_links_that_lead_out_are_refused(tmp_path):
 def test_what_is_no_ordinary_file(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     os.mkfifo(tmp_path / "pipe")
-    assert problems(read_paths([tmp_path])) == {"pipe.png": "This is no ordinary file."}
+    assert problems(read_paths([tmp_path])) == {"pipe.png": "This is not an ordinary file."}
 
 
 def test_folder_that_cannot_be_listed(tmp_path, monkeypatch):
@@ -242,14 +242,14 @@ def test_one_bad_member_does_not_stop_the_rest():
         name: problem.split(";")[0] for name, problem in problems(read_uploads([("z", buffer.getvalue())])).items()
     }
     assert found == {
-        "../evil.png": "Its path leads out of the zip and is refused.",
-        "/abs.png": "Its path leads out of the zip and is refused.",
-        "bomb.bmp": "It unpacks to more than 200 times its size, as a zip bomb does, and is refused.",
+        "../evil.png": "Its path leads out of the zip, so it is refused.",
+        "/abs.png": "Its path leads out of the zip, so it is refused.",
+        "bomb.bmp": "It unpacks to more than 200 times its size, like a zip bomb, so it is refused.",
         "empty.png": "The file is empty (0 bytes).",
         "good.png": "",
         "inner.zip": "A zip inside a zip is not opened",
         "link.png": "It is a link inside a zip, and links are not followed.",
-        "movie.gif": "Pictures of this kind cannot be read",
+        "movie.gif": "This image format is not supported",
     }
 
 
@@ -262,8 +262,8 @@ def test_bad_zip_gets_a_row_and_the_rest_goes_on(tmp_path, monkeypatch):
     assert problems(read_paths([tmp_path])) == {
         "a.png": "",
         "broken.zip": "The zip is damaged and cannot be opened.",
-        "empty.zip": "There are no pictures (JPEG, PNG, BMP or TIFF) in it.",
-        "many.zip": "The zip holds too many files: 3 are allowed. Received: 4.",
+        "empty.zip": "There are no images (JPEG, PNG, BMP or TIFF) in it.",
+        "many.zip": "The zip has too many files: at most 3 are allowed. Received: 4.",
     }
 
 

@@ -111,29 +111,29 @@ def test_fixed_test_files_stay_and_their_copies_are_left_out():
     of = parts_of(split)
     assert [file for file, part in of.items() if part == "test"] == ["A/0_1.png", "A/1_0.png", "A/1_1.png", "A/1_2.png"]
     assert [file for file, part in of.items() if part == "excluded"] == ["A/0_0.png", "A/0_2.png"]
-    assert split.warnings == ("2 images share a group with a fixed test image and are left out as excluded.",)
+    assert split.warnings == ("Excluded because they share a group with a fixed test image: 2 images.",)
     assert split.parts == ("fold0", "fold1", "fold2", "test", "excluded")
     assert find_leaking_groups(split.table) == []
 
 
 def test_too_few_groups():
     rows = table([("A", 9), ("B", 9)])
-    with pytest.raises(DatasetError, match=r"3 folds need at least 3 groups \(source cells or patients\). There are 2"):
+    with pytest.raises(DatasetError, match=r"3 folds need at least 3 groups \(source cells or patients\). Received: 2"):
         split_into_folds(rows, 3)
-    with pytest.raises(DatasetError, match=r"Two parts need at least 2 groups .* There are 1"):
+    with pytest.raises(DatasetError, match=r"Two parts need at least 2 groups .* Received: 1"):
         split_holdout(table([("A", 9)]), 0.2)
-    with pytest.raises(DatasetError, match=r"3 folds need at least 3 images. There are 2"):
+    with pytest.raises(DatasetError, match=r"3 folds need at least 3 images. Received: 2"):
         split_into_folds(table([("A", 2)]), 3, leaky=True)
-    with pytest.raises(DatasetError, match=r"5 folds need a class with 5 images or more. The largest has 2"):
+    with pytest.raises(DatasetError, match=r"5 folds need a class with at least 5 images. The largest class has 2"):
         split_into_folds(table([("A", 1), ("A", 1), ("B", 1), ("B", 1), ("C", 1), ("C", 1)]), 5)
 
 
 def test_a_class_of_few_groups_is_told():
     split = split_into_folds(table([("A", 2)] * 6 + [("B", 5)] * 2), 3)
-    assert split.warnings == ("B has 2 groups for 3 folds: some fold has none of it.",)
+    assert split.warnings == ("B has only 2 groups for 3 folds, so it is missing from at least one of them.",)
     assert len({part for file, part in parts_of(split).items() if file.startswith("B")}) == 2
     split = split_holdout(table([("A", 2)] * 6 + [("B", 5)]), 0.3)
-    assert split.warnings == ("B has 1 groups for 2 parts train and validation: some part has none of it.",)
+    assert split.warnings == ("B has only 1 group for 2 parts, so it is missing from at least one of them.",)
 
 
 def test_a_random_split_must_be_asked_for_and_is_marked(tmp_path):
@@ -163,10 +163,10 @@ def test_empty_cells(name):
     ("change", "options", "message"),
     [
         (lambda rows: rows.drop(columns="label"), {}, "needs the columns file, group, label. Missing: label"),
-        (lambda rows: pd.concat([rows, rows[:1]]), {}, "must stand in the table once. Twice: A/0_0.png"),
-        (lambda rows: rows, {"test_share": 1.0}, r"a share from 0 to below 1, .* Received: 1 and 0 files"),
+        (lambda rows: pd.concat([rows, rows[:1]]), {}, "must be in the table once. In it twice: A/0_0.png"),
+        (lambda rows: rows, {"test_share": 1.0}, r"a share from 0 to below 1 or .* Received: 1 and 0 files"),
         (lambda rows: rows, {"test_share": 0.2, "test_files": ["A/0_0.png"]}, "not both. Received: 0.2 and 1 files"),
-        (lambda rows: rows, {"test_files": ["no.png"]}, "Unknown: no.png and 0 others"),
+        (lambda rows: rows, {"test_files": ["no.png"]}, r"Unknown: no\.png\."),
     ],
 )
 def test_what_cannot_be_split(change, options, message):
@@ -198,10 +198,13 @@ def test_a_split_goes_out_and_comes_back(tmp_path):
     ("text", "message"),
     [
         ("file,split\na,train\n", r"must have the columns file, group, label, split\. Received: file, split"),
-        ("file,group,label,split\n", "holds no file"),
-        ("file,group,label,split\na,1,A,train\na,1,A,train\n", "must name every file once. Twice: a"),
-        ("file,group,label,split\na,1,A,\n", "must give every row a split. There is none in row a, 1, A"),
-        ("file,group,label,split\na,1,A,train\nb,1,A,test\n", r"leaks: 1 groups lie in two parts, '1' among them"),
+        ("file,group,label,split\n", "must name at least one file. Received: none"),
+        ("file,group,label,split\na,1,A,train\na,1,A,train\n", "must name every file once. Named twice: a"),
+        ("file,group,label,split\na,1,A,\n", "must give every row a split. There is none in the row 'a, 1, A'"),
+        (
+            "file,group,label,split\na,1,A,train\nb,1,A,test\n",
+            r"leaks and is not marked leaky. Groups in more than one part: '1'",
+        ),
         ("file,group,label,split\na,1,A,train\nb,,A,test\n", "has rows without a group, so it may leak"),
     ],
 )

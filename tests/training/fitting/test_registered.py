@@ -13,7 +13,7 @@ from bloodcell.datasets.catalog.groups_and_splits import store_groups, store_spl
 from bloodcell.datasets.catalog.library import read_images_table, register_dataset
 from bloodcell.datasets.catalog.open_sources import read_source_split
 from bloodcell.datasets.catalog.source_spec import SourceSpec
-from bloodcell.datasets.copies.groups_file import read_groups
+from bloodcell.datasets.copies.known_groups import read_groups
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.datasets.splits.split import split_holdout, split_into_folds
 from bloodcell.training.fitting.run_setup import find_leaky_sources
@@ -112,18 +112,18 @@ def test_a_split_without_parts_to_learn_from_and_to_hold_out(dataset, tmp_path):
 
 
 def test_what_is_not_kept_is_named(dataset, tmp_path):
-    with pytest.raises(DatasetError, match=r"There is no split 'five' of Drawn\. Kept: none"):
+    with pytest.raises(DatasetError, match=r"Drawn has no split 'five'\. Stored: none"):
         read_source_split(run_of(dataset, split="five").sources[0], tmp_path)
     store_groups(dataset, {"NEUTROPHIL/0-0.png": "a"}, "by hand")
-    with pytest.raises(DatasetError, match=r"The groups kept for Drawn lack .* and 46 other images"):
+    with pytest.raises(DatasetError, match=r"The stored groups of Drawn must cover every image. Missing: .* and 46 others"):
         load(run_of(dataset), tmp_path)
     (dataset.folder / "groups.json").unlink()
-    with pytest.raises(DatasetError, match="No groups are kept for Drawn: find its copies first"):
+    with pytest.raises(DatasetError, match="Drawn has no stored groups; find its copies first"):
         load(run_of(dataset), tmp_path)
 
 
 def test_images_that_have_changed_are_refused(dataset, tmp_path):
     (dataset.path / "NEUTROPHIL" / "0-0.png").unlink()
     assert check_dataset_state(dataset).kind == "changed"
-    with pytest.raises(DatasetError, match="Look at the images of Drawn anew on the page Datasets"):
+    with pytest.raises(DatasetError, match="Rescan Drawn on the Datasets page"):
         load(run_of(dataset), tmp_path)

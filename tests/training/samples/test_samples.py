@@ -173,7 +173,7 @@ def test_a_file_of_groups_that_lacks_images(data_dir):
     (data_dir / "groups.csv").write_text("file,group\nA/1.png,x\n")
     grouped = spec(sources=(SourceSpec("s", "s", groups="groups.csv"),))
     with pytest.raises(
-        DatasetError, match=r"groups\.csv must give every image a group\. It gives none for B/1\.png and 1 others"
+        DatasetError, match=r"groups\.csv must give every image a group\. There is none for B/1\.png and 1 other"
     ):
         load_samples(grouped, data_dir, data_dir / "cache")
 
