@@ -17,7 +17,8 @@ import numpy as np
 from bloodcell.core.errors import DatasetError, RunError
 from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control, raise_if_stopped
-from bloodcell.datasets.splits.split import EXCLUDED, TEST, draw_groups
+from bloodcell.datasets.splits.assignment import draw_groups
+from bloodcell.datasets.splits.split import EXCLUDED, TEST
 from bloodcell.evaluation.metrics.bootstrap import cluster_bootstrap
 from bloodcell.evaluation.metrics.class_metrics import balanced_accuracy
 from bloodcell.evaluation.metrics.measure import summarise_metrics

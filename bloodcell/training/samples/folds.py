@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.splits.split import assign_folds as assign_group_folds
+from bloodcell.datasets.splits.assignment import assign_folds as assign_group_folds
 from bloodcell.training.samples.samples import OOD, Samples
 from bloodcell.training.specs.train_spec import TrainSpec
 

@@ -18,7 +18,8 @@ from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.datasets.masks.annotated_masks import AnnotatedMasks, find_annotated_masks
 from bloodcell.datasets.masks.true_masks import pair_masks
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.datasets.splits.split import TRAIN, VALIDATION, draw_groups
+from bloodcell.datasets.splits.assignment import draw_groups
+from bloodcell.datasets.splits.split import TRAIN, VALIDATION
 from bloodcell.imaging.crop import resize_image
 from bloodcell.imaging.threshold import mask_cell_by_otsu
 from bloodcell.training.samples.crop_store import CropWriter, StoredCrops, read_ahead

@@ -84,7 +84,7 @@ def test_sample_size_is_said_and_repeats(dataset, tmp_path):
     ("args", "message"),
     [
         (["nowhere"], "There is no dataset at"),
-        (["empty"], "holds no pictures"),
+        (["empty"], "There are no images"),
         (["broken", "--level", "1"], "None of the images can be read. The first: The file is empty"),
         (["set", "--sample", "0"], "at least 1 image. Received: 0"),
         (["set", "--seed", "-1"], "The seed must be 0 or more. Received: -1"),

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.datasets.splits.split import draw_groups, find_leaking_groups, split_holdout, split_into_folds
+from bloodcell.datasets.splits.assignment import draw_groups
+from bloodcell.datasets.splits.split import find_leaking_groups, split_holdout, split_into_folds
 from bloodcell.datasets.splits.split_file import encode_split_csv, read_split
 
 
