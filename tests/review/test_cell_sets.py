@@ -155,7 +155,7 @@ def test_a_damaged_image_leaves_nothing(db, batch_id, settings):
 def test_a_taken_name_is_refused_before_anything_is_cut(db, batch_id, settings):
     add_correction(db, cell_ids(db, batch_id)[0], "MONOCYTE", "Ada")
     dataset = create_cell_set(db, batch_id, "Mine", settings)
-    with pytest.raises(DatasetError, match="there is a dataset 'mine' already"):
+    with pytest.raises(DatasetError, match="There already is a dataset 'mine'"):
         create_cell_set(db, batch_id, "mine", settings)
     assert os.listdir(settings.cells_dir) == [dataset.path.name]
     register_dataset("Other", dataset.path, dataset.choice, settings)  # names are free again elsewhere

@@ -71,7 +71,7 @@ def scan_images(
         try:
             for done in range(total):
                 if should_stop is not None and should_stop():
-                    raise StoppedError(f"The scan was stopped after {done} of {total} images; nothing was stored.")
+                    raise StoppedError(f"The scan was stopped after {done} of {total} images; nothing was kept.")
                 rows.append(waiting[done % _N_AHEAD].result())
                 if done + _N_AHEAD < total:
                     waiting[done % _N_AHEAD] = pool.submit(scan_unless_over, listing.images[done + _N_AHEAD])

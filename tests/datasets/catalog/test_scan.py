@@ -129,7 +129,7 @@ def test_stopping_leaves_no_table(tmp_path):
     def on_progress(done, total):
         seen.append(done)
 
-    with pytest.raises(StoppedError, match="The scan was stopped after 7 of 100 images; nothing was stored"):
+    with pytest.raises(StoppedError, match="The scan was stopped after 7 of 100 images; nothing was kept"):
         scan_images(listing, on_progress, should_stop=lambda: len(seen) == 7)
     assert seen == list(range(1, 8))
 
