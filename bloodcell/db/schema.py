@@ -38,7 +38,7 @@ class CleanText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy calls it
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
         """Clean a value before it is written."""
         return None if value is None else clean_text(value)
 

@@ -245,7 +245,7 @@ def test_a_workspace_folder_that_cannot_be_made(tmp_path):
         open_database(f"sqlite:///{tmp_path / 'ws' / 'bloodcell.db'}")
 
 
-def test_write_protected_database(db, db_path):
+def test_write_protected_database(db):
     with begin_write(db) as connection:  # as root, permissions do not stop SQLite; its own switch does
         connection.exec_driver_sql("PRAGMA query_only = ON")
         with (

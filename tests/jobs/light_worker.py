@@ -80,7 +80,7 @@ def count(task, spec):
     return "counted"
 
 
-def deaf(task, spec):
+def deaf(task, _spec):
     """Hears neither the flag nor SIGTERM, nor does its child."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", SLEEPING_CHILD])
@@ -88,7 +88,7 @@ def deaf(task, spec):
     time.sleep(300)
 
 
-def fill_disk(task, spec):
+def fill_disk(task, _spec):
     """Meet a real full disk: the device that is one."""
     (task.folder / "kept").write_text("what there was")
     with Path("/dev/full").open("w") as stream:
@@ -96,7 +96,7 @@ def fill_disk(task, spec):
 
 
 KINDS = tuple(
-    JobKind(work.__name__, LightSpec, lambda spec: "a light job", lambda spec: "it", work)
+    JobKind(work.__name__, LightSpec, lambda _: "a light job", lambda _: "it", work)
     for work in (count, deaf, fill_disk)
 )
 

@@ -77,9 +77,9 @@ def test_a_process_that_stops_by_itself_is_left_to_it(start):
 
 
 def test_a_process_that_got_the_id_is_never_touched(start):
-    stranger = start(STUBBORN.format(own=False))
-    child = find_process(int(stranger.stdout.readline()))
-    me = find_process(stranger.pid)
+    other = start(STUBBORN.format(own=False))
+    child = find_process(int(other.stdout.readline()))
+    me = find_process(other.pid)
     stop_process(ProcessId(me.pid, me.created - 60), asked_at=0)
     assert is_alive(me)
     assert is_alive(child)

@@ -110,8 +110,8 @@ def test_a_job_outlives_who_submitted_it(queue):
 
 def test_a_process_that_got_the_workers_id_is_never_touched(queue):
     """The row names a live process that is not the worker: its id with another creation time."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True) as stranger:
-        me = find_process(stranger.pid)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True) as other:
+        me = find_process(other.pid)
         add_job(queue.db, new_job())
         job = claim_next(queue.db, 1)
         register_process(queue.db, job, local.get_host_name(), me.pid, me.created - 60)
@@ -120,7 +120,7 @@ def test_a_process_that_got_the_workers_id_is_never_touched(queue):
         with pytest.raises(JobError, match="Job 1 is interrupted"):
             queue.cancel(job.id)
         assert is_alive(me)
-        stranger.kill()
+        other.kill()
 
 
 def test_a_job_whose_starter_died_before_starting_it_is_given_up(queue):

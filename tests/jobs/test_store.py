@@ -1,7 +1,6 @@
 """Jobs as rows: what each step changes, who may take it, and two processes that want the same job."""
 
 import multiprocessing
-import os
 
 import pytest
 
@@ -169,6 +168,6 @@ def test_a_running_job_is_not_deleted(db):
 
 
 def test_the_process_that_only_reads_writes_nothing(db, db_path):
-    before = os.stat(db_path).st_mtime_ns
+    before = db_path.stat().st_mtime_ns
     assert claim_next(db, 1) is None
-    assert os.stat(db_path).st_mtime_ns == before
+    assert db_path.stat().st_mtime_ns == before

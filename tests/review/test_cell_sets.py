@@ -1,6 +1,5 @@
 import csv
 import io
-import os
 
 import numpy as np
 import pytest
@@ -27,17 +26,17 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def pictures():
+def fields():
     """Two images of 480 x 640."""
     return [np.random.default_rng(seed).integers(0, 256, (480, 640, 3), dtype=np.uint8) for seed in range(2)]
 
 
 @pytest.fixture
-def batch_id(db, settings, pictures):
-    """=a.jpg with two cells, b.jpg with two, all predicted, none decided."""
+def batch_id(db, settings, fields):
+    """=a.jpg with two cells, b.jpg with two, all predicted, none reviewed."""
     batch_id = new_batch(db)
     blobs = BlobStore(settings.blobs_dir)
-    for name, rgb in zip(("=a.jpg", "b.jpg"), pictures, strict=True):
+    for name, rgb in zip(("=a.jpg", "b.jpg"), fields, strict=True):
         added = add_images(db, batch_id, [Arrival(name, blobs.put(encode_png(rgb)))])[0]
         store_result(db, added.image_id, image(cell("MONOCYTE"), cell("NEUTROPHIL", SMALL_BOX)), MODEL, MODEL_SHA)
     return batch_id
@@ -52,7 +51,7 @@ def rows_of(dataset):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_only_what_a_person_decided(db, batch_id):
+def test_only_what_a_person_reviewed(db, batch_id):
     first, second, third, fourth = cell_ids(db, batch_id)
     add_correction(db, first, "MONOCYTE", "Ada")  # confirmed
     add_correction(db, second, "EOSINOPHIL", "Ada")
@@ -65,7 +64,7 @@ def test_only_what_a_person_decided(db, batch_id):
     assert read_reviewed_cells(db, batch_id, with_extra=True)["cell_id"].tolist() == [first]
 
 
-def test_the_cells_become_a_dataset(db, batch_id, settings, pictures):
+def test_the_cells_become_a_dataset(db, batch_id, settings, fields):
     first, second, third, _ = cell_ids(db, batch_id)
     for cell_id, label in ((first, "LYMPHOCYTE"), (second, "NEUTROPHIL"), (third, "MONOCYTE")):
         add_correction(db, cell_id, label, "Ada")
@@ -89,7 +88,7 @@ def test_the_cells_become_a_dataset(db, batch_id, settings, pictures):
     with Contents(dataset.path) as contents:
         crop = read_rgb(contents.read(rows[1]["file"]))
     # 40 px * 2.25 = 90 px around (215, 320): rows 170..260, columns 275..365
-    np.testing.assert_array_equal(crop, pictures[0][170:260, 275:365])
+    np.testing.assert_array_equal(crop, fields[0][170:260, 275:365])
 
 
 def test_cells_of_one_image_are_one_group(db, batch_id, settings):
@@ -113,7 +112,7 @@ def test_later_decisions_and_removing_leave_the_crops_alone(db, batch_id, settin
     assert [path.suffix for path in sorted(dataset.path.rglob("*.*"))] == [".png", ".csv"]
 
 
-def test_nobody_decided(db, batch_id, settings):
+def test_nobody_reviewed(db, batch_id, settings):
     add_correction(db, cell_ids(db, batch_id)[0], "NOT_A_CELL", "Ada")
     with pytest.raises(DatasetError, match=r"A dataset needs cells that a person confirmed or corrected. 'Monday' has"):
         create_cell_set(db, batch_id, "Mine", settings)
@@ -157,7 +156,7 @@ def test_a_taken_name_is_refused_before_anything_is_cut(db, batch_id, settings):
     dataset = create_cell_set(db, batch_id, "Mine", settings)
     with pytest.raises(DatasetError, match="There already is a dataset 'mine'"):
         create_cell_set(db, batch_id, "mine", settings)
-    assert os.listdir(settings.cells_dir) == [dataset.path.name]
+    assert list(settings.cells_dir.iterdir()) == [dataset.path]
     register_dataset("Other", dataset.path, dataset.choice, settings)  # names are free again elsewhere
 
 

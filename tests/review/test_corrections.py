@@ -38,14 +38,16 @@ def test_confirming_counts_as_looked_at(db, batch_id):
     assert list_batches(db)[0].n_corrected == 1
 
 
+@pytest.mark.usefixtures("batch_id")
 @pytest.mark.parametrize("label", ["", "monocyte", "BASOPHIL", "=cmd"])
-def test_labels_that_are_not_allowed(db, batch_id, label):
+def test_labels_that_are_not_allowed(db, label):
     with pytest.raises(StoreError, match=f"must be one of EOSINOPHIL, .*NOT_A_CELL. Received: '{label}'"):
         add_correction(db, 1, label, "Ada")
     assert list_corrections(db, 1) == []
 
 
-def test_no_such_cell(db, batch_id):
+@pytest.mark.usefixtures("batch_id")
+def test_no_such_cell(db):
     with pytest.raises(StoreError, match="There is no cell 99 in this workspace"):
         add_correction(db, 99, "OTHER", "Ada")
 

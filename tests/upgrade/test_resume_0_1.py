@@ -23,7 +23,7 @@ def settings(tmp_path_factory):
 class NoProcesses:
     """A runner that starts nothing: the test itself does the work of the one job that it claims."""
 
-    def is_gone(self, job):
+    def is_gone(self, _job):
         return False
 
 
@@ -36,7 +36,7 @@ def test_an_unfinished_job_goes_on(settings, monkeypatch, title):
     (before,) = (job for job in expect("jobs", settings) if job["title"] == title)
     db = open_database(settings.db_url)
     queue = JobQueue(db, settings, NoProcesses())
-    monkeypatch.setattr(worker, "_tee_output", lambda log: None)
+    monkeypatch.setattr(worker, "_tee_output", lambda _: None)
     assert requeue_job(db, before["id"])
     job = claim_next(db, 1)
     assert job.id == before["id"]
@@ -50,7 +50,7 @@ def test_an_unfinished_job_goes_on(settings, monkeypatch, title):
     assert Engine(settings.runs_dir / job.result).class_names
 
 
-def test_a_stopped_command_goes_on(settings, capsys):
+def test_a_stopped_command_goes_on(settings):
     data, out = settings.home / "data", settings.runs_dir / "by-command"
     assert main(["train", str(data / "by-command.json"), "--data", str(data), "--out", str(out), "--resume"]) == 0
     assert Engine(out).class_names

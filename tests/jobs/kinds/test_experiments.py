@@ -33,7 +33,7 @@ def task_of(db, settings, kind, spec, data_dir):
     return Task(job, settings, folder)
 
 
-def test_trials_that_were_done_leave_a_folder_of_figures_in_runs(db, settings, tmp_path_factory):
+def test_trials_that_were_done_leave_a_folder_of_metrics_in_runs(db, settings, tmp_path_factory):
     """Both trials stand in the checkpoint, so that nothing is trained: one always right, one always wrong."""
     data_dir, _ = trained(tmp_path_factory)
     task = task_of(db, settings, "trials", TrialsSpec(SPEC, 2), data_dir)

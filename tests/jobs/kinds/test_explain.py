@@ -29,7 +29,7 @@ pytestmark = FOREIGN_WARNINGS
 
 @pytest.fixture
 def nucleus(settings, tmp_path_factory):
-    """The model on the shelf of the workspace."""
+    """The model in the library of the workspace."""
     shutil.copytree(nucleus_model(tmp_path_factory), settings.runs_dir / "nucleus")
     return get_model("nucleus", settings)
 
@@ -49,7 +49,7 @@ def waiting(own_queue, monkeypatch):
 
 
 def claimed(queue):
-    """The task of the job that waits or was just begun."""
+    """The task of the job that waits or was just started."""
     job = store.claim_next(queue.db, 9) or store.list_jobs(queue.db)[0]
     return Task(job, queue.settings, job_dir(queue.settings, job.id))
 
@@ -140,7 +140,7 @@ def test_one_that_is_cancelled_keeps_nothing(waiting, nucleus, settings):
     assert explanations.find_explanation(settings, spec) is None
 
 
-def test_one_that_failed_is_begun_anew(waiting, nucleus):
+def test_one_that_failed_is_started_again(waiting, nucleus):
     spec = explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,))
     first = explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
     store.end_attempt(waiting.db, store.get_job(waiting.db, first.id), store.FAILED, error="no room")

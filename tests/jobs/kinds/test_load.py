@@ -1,4 +1,4 @@
-"""The work of the kind load: a zip in, a model on the shelf out; a hostile file leaves its reason and nothing else."""
+"""The work of the kind load: a zip in, a model in the library out; a hostile file leaves its reason and nothing else."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def task_of(db, settings, data):
     return Task(job, settings, job_dir(settings, job.id))
 
 
-def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
+def test_a_zip_becomes_a_model_of_the_library(db, settings, tmp_path, capsys):
     folder = write_tiny_model(tmp_path / "source" / "tiny")
     task = task_of(db, settings, pack_model(folder))
     assert LOAD.run_job(task) == "tiny"
@@ -38,7 +38,7 @@ def test_a_zip_becomes_a_model_of_the_shelf(db, settings, tmp_path, capsys):
     assert not list(task.folder.iterdir())
 
 
-def test_a_hostile_file_leaves_its_reason_and_nothing_else(db, settings, tmp_path):
+def test_a_hostile_file_leaves_its_reason_and_nothing_else(db, settings):
     task = task_of(db, settings, b"PK no zip")
     with pytest.raises(ModelError, match="This zip file cannot be imported as a model"):
         LOAD.run_job(task)

@@ -78,7 +78,7 @@ def test_a_killed_and_cancelled_run_ends_with_the_same_epochs_and_the_same_weigh
     assert weights(queue, resumed) == weights(queue, alone)
 
 
-def test_the_models_are_on_the_shelf_under_names_of_their_own(queue, story):
+def test_the_models_are_in_the_library_under_names_of_their_own(queue, story):
     assert [story[0].result, story[3].result] == ["drawn", "drawn-2"]
     assert {"drawn", "drawn-2"} <= {model.name for model in list_models(queue.settings)}
     assert Engine(queue.settings.runs_dir / "drawn-2").class_names == SPEC.class_names
@@ -102,7 +102,8 @@ def test_the_progress_says_all_that_is_shown(story):
     assert {"val_loss", "val_accuracy", "val_balanced", "rate"} <= progress["last_epoch"].keys()
 
 
-def test_a_new_process_lists_and_follows(queue, story):
+@pytest.mark.usefixtures("story")
+def test_a_new_process_lists_and_follows(queue):
     listed = bloodcell(queue, "jobs").splitlines()
     assert [line.split()[:2] for line in listed[1:3]] == [["2", "done"], ["1", "done"]]
     followed = bloodcell(queue, "jobs", "follow", 2)

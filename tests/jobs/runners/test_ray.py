@@ -105,7 +105,8 @@ def wait_step(queue, job_id, step):
 
 @pytest.mark.slow
 @needs_ray
-def test_jobs_run_one_after_the_other_and_are_followed(queue, on_ray, capfd):
+@pytest.mark.usefixtures("on_ray")
+def test_jobs_run_one_after_the_other_and_are_followed(queue, capfd):
     queue = light_queue(queue.db, replace(queue.settings, jobs_at_once=1))
     first, second = queue.submit(new_job(steps=2, step_s=0.2)), queue.submit(new_job("fill_disk"))
     assert (first.status, second.status) == (RUNNING, QUEUED)
@@ -156,7 +157,8 @@ def test_a_killed_worker_is_interrupted_and_goes_on(queue):
 
 @pytest.mark.slow
 @needs_ray
-def test_a_node_that_does_not_see_the_workspace_says_so_and_its_log_comes_from_ray(queue, on_ray, capfd):
+@pytest.mark.usefixtures("on_ray")
+def test_a_node_that_does_not_see_the_workspace_says_so_and_its_log_comes_from_ray(queue, capfd):
     job_id = add_job(queue.db, new_job())  # without the folder that `submit` makes
     queue.dispatch()
     failed = wait_status(queue, job_id, FAILED, timeout_s=LONG_S)
@@ -235,8 +237,8 @@ class RecordingClient:
 def test_what_ray_is_asked_to_start(db, settings, monkeypatch):
     """Without Ray itself: the names of the keywords are Ray's."""
     client = RecordingClient()
-    monkeypatch.setattr(ray_cluster.RayRunner, "__init__", lambda runner, settings: None)
-    monkeypatch.setattr(ray_cluster.RayRunner, "_connect_client", lambda runner: nullcontext(client))
+    monkeypatch.setattr(ray_cluster.RayRunner, "__init__", lambda *_: None)
+    monkeypatch.setattr(ray_cluster.RayRunner, "_connect_client", lambda _: nullcontext(client))
     runner = ray_cluster.RayRunner(settings)
     runner.settings, runner.worker = settings, "worker.module"
     add_job(db, new_job())
