@@ -3,8 +3,8 @@
 import streamlit as st
 
 from bloodcell.ui.datasets import (
-    copies_tab,
     dataset_library,
+    duplicates_tab,
     gray_levels_tab,
     overview_tab,
     segmentation_tab,
@@ -19,7 +19,7 @@ VIEWS = {
     "Images": overview_tab.show_images,
     "Gray levels": gray_levels_tab.show,
     "Segmentation": segmentation_tab.show,
-    "Duplicates": copies_tab.show,
+    "Duplicates": duplicates_tab.show,
     "Splits": splits_tab.show,
     "Problems": overview_tab.show_problems,
 }
@@ -29,8 +29,8 @@ RENAMED_VIEWS = {"Pictures": "Images", "Copies": "Duplicates"}  # since version 
 layout.ensure_run_by_app()
 st.header("Datasets", anchor=False)
 with show_errors(stop=True):
-    dataset = dataset_library.choose()
-    dataset_library.add(is_first=dataset is None)
+    dataset = dataset_library.choose_dataset()
+    dataset_library.add_dataset(is_first=dataset is None)
 if dataset is None:
     show_stop_notice()
     st.stop()

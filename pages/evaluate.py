@@ -25,8 +25,8 @@ layout.ensure_run_by_app()
 st.header("Evaluate", anchor=False)
 evaluation_library.open_scheduled()
 with show_errors(stop=True):
-    info = evaluation_library.choose()
-    evaluation_form.ask(is_first=info is None)
+    info = evaluation_library.choose_evaluation()
+    evaluation_form.ask_evaluation(is_first=info is None)
     evaluation_form.show_pending_jobs()
 if info is None:
     st.stop()

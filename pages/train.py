@@ -9,8 +9,8 @@ from bloodcell.ui.train.job_request import ADAPT_WAY, MASKS_WAY, WAY_KEY
 
 WAYS = {
     "New model": train_form.ask_training,
-    ADAPT_WAY: adapt_form.ask,
-    MASKS_WAY: masks_form.ask,
+    ADAPT_WAY: adapt_form.ask_adaptation,
+    MASKS_WAY: masks_form.ask_masks,
     "From a file": train_form.ask_spec_file,
 }
 

@@ -31,7 +31,7 @@ _OTHER_PATH = "Another folder or zip on this computer"
 _BY_FOLDER, _BY_TABLE = "Folder names: ", "Label table: "
 
 
-def choose() -> Dataset | None:
+def choose_dataset() -> Dataset | None:
     """Ask for one dataset of the library; None while there is none."""
     datasets = list_datasets(load_settings())
     if not datasets:
@@ -55,7 +55,7 @@ def choose() -> Dataset | None:
     return by_id.get(chosen)
 
 
-def add(*, is_first: bool) -> None:
+def add_dataset(*, is_first: bool) -> None:
     """Ask for a folder or zip, say how its labels are read, and register it."""
     with st.expander("Add a dataset", expanded=is_first, icon=":material/add:"):
         path = _ask_path()

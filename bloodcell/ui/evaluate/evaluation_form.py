@@ -32,7 +32,7 @@ NO_DATASET_TEXT = (
 )
 
 
-def ask(is_first: bool) -> None:
+def ask_evaluation(is_first: bool) -> None:
     """Show the form that asks for an evaluation and submits it as a job."""
     if is_first:
         st.session_state[_FORM_KEY] = True  # nothing else is on the page

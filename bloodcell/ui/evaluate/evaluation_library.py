@@ -26,7 +26,7 @@ from bloodcell.ui.shared.messages import escape_md, format_local_time
 PARAM, CHOICE_KEY = "evaluation", "evaluation-chosen"
 
 
-def choose() -> EvaluationInfo | None:
+def choose_evaluation() -> EvaluationInfo | None:
     """Ask for an evaluation, which the address may name; None where there is none yet."""
     by_name = {info.name: info for info in list_evaluations(load_settings())}
     if not by_name:
@@ -151,7 +151,7 @@ def _show_actions(info: EvaluationInfo) -> None:
             key="evaluation-csv",
             on_click="ignore",
         )
-        report_download.offer(info)
+        report_download.offer_reports(info)
         with st.popover("Delete", icon=":material/delete:", key="evaluation-delete"):
             st.write("Deletes the predictions and metrics of this evaluation. The model and the images stay.")
             if st.button("Delete evaluation", type="primary", key="evaluation-delete-sure"):

@@ -12,7 +12,7 @@ from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.reports.document import Document
 
 
-def offer(info: EvaluationInfo) -> None:
+def offer_reports(info: EvaluationInfo) -> None:
     """Offer the report as HTML and as PDF; the browser shows that it waits."""
     for kind, render, mime in (("HTML", render_html, "text/html"), ("PDF", render_pdf, "application/pdf")):
         st.download_button(

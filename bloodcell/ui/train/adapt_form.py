@@ -50,7 +50,7 @@ def show_link(dataset: Dataset, model_name: str) -> None:
     )
 
 
-def ask() -> JobRequest | None:
+def ask_adaptation() -> JobRequest | None:
     """Ask for a model and cells; None where there is no model to adapt, or no cells."""
     if not list_datasets(load_settings()):
         st.info(

@@ -35,7 +35,7 @@ _SLIDERS = (
 )
 
 
-def ask(fields: Fields) -> Augmentation:
+def ask_augmentation(fields: Fields) -> Augmentation:
     """Ask how strongly images are augmented."""
     base = fields.base.augment
     columns = st.columns(4)

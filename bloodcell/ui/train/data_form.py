@@ -95,7 +95,7 @@ def describe_dataset(dataset: Dataset) -> str:
     return f"{dataset.name} ({format_count(dataset.n_images, 'image')})"
 
 
-def ask(dataset: Dataset) -> TrainingData | None:
+def ask_training_data(dataset: Dataset) -> TrainingData | None:
     """Ask for split, duplicate groups and classes; None where the chosen split cannot be trained with."""
     class_names, unlisted = _ask_classes(dataset)
     split_choice = _ask_split(dataset)

@@ -28,7 +28,7 @@ from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.shared.model_choice import show_model_link
 from bloodcell.ui.train.results import adapt, kfold, masks, search, trials
 from bloodcell.ui.train.results.adapt import is_refused
-from bloodcell.ui.train.results.fits import describe_run, summarise_runs
+from bloodcell.ui.train.results.runs import describe_run, summarise_runs
 
 LOG_LINES = 14
 MAX_RUNS = 8  # in one chart

@@ -31,7 +31,7 @@ SIDE_STEP_PX = 8
 _TARGETS = {DRAWN: "masks drawn by people", OTSU: "masks by Otsu's threshold"}
 
 
-def ask() -> JobRequest | None:
+def ask_masks() -> JobRequest | None:
     """Ask for everything; None where there is nothing to train on."""
     if data_form.warn_if_empty():
         return None

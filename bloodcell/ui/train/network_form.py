@@ -12,7 +12,7 @@ _FILE = "file"
 _STARTS = {FROM_SCRATCH: "random", IMAGENET: "ImageNet", _FILE: "a weights file"}
 
 
-def ask() -> tuple[Network, str]:
+def ask_network() -> tuple[Network, str]:
     """Ask for a family of networks and its starting weights: "none", "imagenet" or the path of a file."""
     by_name = {row.network.name: row for row in _list_rows()}
     name = st.selectbox("Model", list(by_name), format_func=lambda name: by_name[name].network.title, key="train-model")

@@ -38,9 +38,9 @@ def ask_training() -> JobRequest | None:
     if dataset is None:
         return None
     with left:
-        training_data = data_form.ask(dataset)
+        training_data = data_form.ask_training_data(dataset)
     with right:
-        family, weights = network_form.ask()
+        family, weights = network_form.ask_network()
         name = st.text_input(
             "Name of the model",
             f"{make_slug(dataset.name)}-{family.name}",
@@ -57,7 +57,7 @@ def ask_training() -> JobRequest | None:
     with st.expander("Input: cell or whole image, size, background", icon=":material/crop:"):
         input_settings = settings_form.ask_input(fields)
     with st.expander("Augmentation", icon=":material/flip:", key="train-variation", on_change="rerun") as expander:
-        augmentation = augmentation_form.ask(fields)
+        augmentation = augmentation_form.ask_augmentation(fields)
         if expander.open:
             with show_errors(), st.spinner("Reading images …"):
                 augmentation_form.show_examples(

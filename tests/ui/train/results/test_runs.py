@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bloodcell.ui.train.results.fits import describe_run, summarise_runs
+from bloodcell.ui.train.results.runs import describe_run, summarise_runs
 
 
 def job(kind, **spec):
