@@ -98,7 +98,8 @@ def show_problems(dataset: Dataset) -> None:
     n_conflicts = sum(group.has_conflict for group in duplicates)
     if n_conflicts:
         st.warning(
-            f"{format_count(n_conflicts, 'image has', 'images have')} conflicting labels, listed first.",
+            f"{format_count(n_conflicts, 'image has', 'images have')} conflicting labels. "
+            f"{'It is' if n_conflicts == 1 else 'They are'} listed first.",
             icon=":material/warning:",
         )
     rows = [

@@ -31,7 +31,7 @@ from bloodcell.ui.shared.tiles import Tile
 
 INCORRECT_COLOUR, CORRECT_COLOUR = "#c0392b", "#00725a"
 _LEAK_WORDS = {
-    TRAINED_ON: "The model was trained on this very image.",
+    TRAINED_ON: "The model was trained on this image.",
     SAME_CELL: "The model was trained on another image of this cell.",
     NEAR_COPY: "The model was trained on a near copy of this image.",
     CHOSEN_ON: "Thresholds or the best checkpoint of the model were chosen on this image.",

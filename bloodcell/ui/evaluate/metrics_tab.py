@@ -13,7 +13,7 @@ from bloodcell.ui.shared.image_grid import NO_MODEBAR
 def show(info: EvaluationInfo) -> None:
     """Show the chart of intervals, the tables of all metrics and of each class, and the curves."""
     report = info.report
-    chart, table = st.columns([6, 5], gap="medium")
+    chart, table = st.columns([5, 6], gap="medium")
     with chart:
         st.plotly_chart(
             plot_metric_intervals(words.select_main_metrics(report)),
