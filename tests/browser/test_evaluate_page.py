@@ -55,7 +55,7 @@ def test_evaluating_two_models_and_comparing_them(server, settings, page):
     page.get_by_text("Evaluate a model").wait_for(timeout=WAIT_MS)
     evaluate(page, "tiny")
     assert (
-        "The model has learned from 1 of these 12 pictures" in page.get_by_test_id("stAlertContentError").inner_text()
+        "The model was trained on 1 of these 12 images" in page.get_by_test_id("stAlertContentError").inner_text()
     )
 
     # A click on a number of the matrix shows exactly those images.
@@ -81,7 +81,7 @@ def test_evaluating_two_models_and_comparing_them(server, settings, page):
     page.get_by_role("button", name="Mark as label error").click()
     page.get_by_text("1 label error marked").wait_for(timeout=WAIT_MS)
     page.get_by_role("button", name="Evaluate without it").click()
-    page.get_by_text("1 picture marked as label errors left out").wait_for(timeout=WAIT_MS)
+    page.get_by_text("1 image marked as label errors left out").wait_for(timeout=WAIT_MS)
     settle(page)
 
     for view, words in (("Metrics", "Each class"), ("Calibration", "Errors that the statuses catch and miss")):

@@ -148,7 +148,7 @@ def test_two_trials_by_mouse(server, page, queue, tmp_path):
     page.wait_for_url("**/train?job=1", timeout=WAIT_MS)
 
     page.get_by_text("of 2 trials", exact=False).wait_for(timeout=TRAINED_MS)
-    page.get_by_text("A trial has converged if at its end").wait_for(timeout=WAIT_MS)
+    page.get_by_text("A trial has converged if its final balanced accuracy").wait_for(timeout=WAIT_MS)
     page.locator(".js-plotly-plot").nth(2).wait_for(timeout=WAIT_MS)  # the trials' dots, and the curves
     settle(page)
     (job,) = list_jobs(queue.db)
