@@ -177,7 +177,7 @@ def test_a_name_that_cannot_be_is_said_at_the_click(app, dataset, queue):
     at(app)
     next(one for one in app.text_input if one.key.startswith("train-name")).set_value("../up").run()
     train(app)
-    assert "must begin with a letter or digit" in app.error[0].value
+    assert "must start with a letter or digit" in app.error[0].value
     assert store.list_jobs(queue.db) == []
 
 
