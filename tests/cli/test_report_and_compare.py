@@ -59,7 +59,7 @@ def test_report_as_html_and_pdf(home, kept, tmp_path, capsys):
     text = (tmp_path / "it.html").read_text(encoding="utf-8")
     assert "data:image/jpeg;base64," in text
     command = read_evaluation(kept).protocol.command
-    assert command == f"python -m bloodcell evaluate tiny {home / 'set'} --groups each --out {kept}"
+    assert command == f"bloodcell evaluate tiny {home / 'set'} --groups each --out {kept}"
     assert command in text
     assert run("report", kept, "--out", tmp_path / "it.PDF") == 0
     assert (tmp_path / "it.PDF").read_bytes().startswith(b"%PDF-")
@@ -134,8 +134,8 @@ def test_compare_keeps_the_labels_common_to_all(home, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("models", "data", "message"),
     [
-        (["tiny"], "set", "Two models or more are compared. Received: 1."),
-        (["tiny", "tiny"], "set", "Received twice: tiny"),
+        (["tiny"], "set", "A comparison needs two or more models. Received: 1."),
+        (["tiny", "tiny"], "set", "Each model must have its own name. Received more than once: tiny"),
         (["tiny", "nowhere"], "set", "There is no model 'nowhere'"),
         (["tiny", "others"], "set", "The models have no class in common. tiny: EOSINOPHIL"),
         (["tiny", "pixel"], "nowhere", "There is no dataset at"),

@@ -4,32 +4,33 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bloodcell.cli.datasets.groups import find_groups
-from bloodcell.cli.models.evaluate import (
+from bloodcell.cli.shared.arguments import DATASET_HELP, add_evaluation_options
+from bloodcell.cli.shared.evaluation import (
     evaluate_records,
-    find_model,
     format_command,
     make_output_folder,
     select_records,
     write_results,
 )
-from bloodcell.cli.shared.arguments import DATASET_HELP, add_evaluation_options
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import print_info, to_printable, write_output
 from bloodcell.core.errors import DatasetError, ModelError
 from bloodcell.core.io import encode_csv
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.labels.records import normalise_label
+from bloodcell.datasets.labels.records import Record, normalise_label
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.evaluation.compare import ALL_DISAGREEMENTS, compare_evaluations, find_disagreements
+from bloodcell.evaluation.compare import ALL_DISAGREEMENTS, Comparison, compare_evaluations, find_disagreements
 from bloodcell.evaluation.confident_errors import read_crops_by_file
+from bloodcell.evaluation.evaluation_folder import Evaluation
 from bloodcell.evaluation.leaderboard import build_leaderboard
 from bloodcell.evaluation.library import EvaluationInfo
 from bloodcell.evaluation.predict import match_records_to_classes
-from bloodcell.model_store.library import ModelInfo
+from bloodcell.model_store.library import ModelInfo, find_model
 from bloodcell.reports.compare_report import MAX_DISAGREEMENTS, ModelComparison, build_comparison_document
 from bloodcell.reports.html_writer import write_html
 from bloodcell.reports.numbers import format_count
@@ -64,72 +65,79 @@ def run(args: argparse.Namespace) -> int:
         If a model, the dataset or the output folder cannot be used.
     """
     models = _read_models(args.models)
-    settings = load_settings()
     opened = open_images(args.dataset, args)
-    part_records = select_records(opened, args.part)
+    records = select_records(opened, args.part)
     labels = _find_common_labels(models)
     known = match_records_to_classes(
-        part_records, [name for name in models[0].class_names if normalise_label(name) in labels]
+        records, [name for name in models[0].class_names if normalise_label(name) in labels]
     )
-    files = {record.file for record in known}
-    left_out = Counter(record.label for record in part_records if record.file not in files)
-    if left_out:
-        some = ", ".join(f"{to_printable(label)} {n}" for label, n in sorted(left_out.items()))
-        print_info(f"left out: {format_count(left_out.total(), 'image')} of classes that not all models know: {some}")
+    _print_left_out(records, known)
     out = make_output_folder(Path(args.out))
     group_of, how = find_groups(args.groups, opened, known)
     command = format_command("compare", args.models, ["--data"], opened, args)
     about = {"part": args.part or "", "groups": how, "command": command}
     evaluations = []
     for model in models:
-        # Judging closes what it reads from.
-        images = replace(opened, contents=Contents(opened.contents.path))
-        found = evaluate_records(model, images, part_records, group_of, about, labels)
-        known_to_it = match_records_to_classes(known, model.class_names)
-        write_results(make_output_folder(out / model.name), found, known_to_it)
-        evaluations.append(found)
-    infos = [
-        EvaluationInfo(model.name, out / model.name, found.protocol, found.report)
-        for model, found in zip(models, evaluations, strict=True)
-    ]
-    board = build_leaderboard(infos, settings)
+        reopened = replace(opened, contents=Contents(opened.contents.path))  # an evaluation closes what it reads from
+        evaluation = evaluate_records(model, reopened, records, group_of, about, labels)
+        records_of_model = match_records_to_classes(known, model.class_names)  # in the order of its classes
+        write_results(make_output_folder(out / model.name), evaluation, records_of_model)
+        evaluations.append(evaluation)
     comparisons = [compare_evaluations(evaluations[0], other) for other in evaluations[1:]]
-    differ = find_disagreements(evaluations)[ALL_DISAGREEMENTS]
-    crops, problem = read_crops_by_file(differ[:MAX_DISAGREEMENTS], evaluations[0], settings)
-    rows = board.drop(columns="evaluation")
-    values = rows.astype(object).where(rows.notna(), "").to_numpy().tolist()
-    write_output(out / "leaderboard.csv", encode_csv(rows.columns, values))
-    write_output(
-        out / "comparison.json",
-        (json.dumps([comparison.to_dict() for comparison in comparisons], indent=2) + "\n").encode(),
-    )
-    content = ModelComparison(board, evaluations, comparisons, len(differ), crops, problem)
-    page = write_html(build_comparison_document(content))
-    write_output(out / "compare.html", page)
-    for found in evaluations:
-        leak = found.protocol.leak
-        print_info(f"{to_printable(found.protocol.model)}: {leak.describe()[0]}")
-    for one in comparisons:
-        sys.stdout.write(to_printable(one.pair_sentence) + "\n")
+    _write_comparison(out, models, evaluations, comparisons)
+    for evaluation in evaluations:
+        print_info(f"{to_printable(evaluation.protocol.model)}: {evaluation.protocol.leak.describe()[0]}")
+    for comparison in comparisons:
+        sys.stdout.write(to_printable(comparison.pair_sentence) + "\n")
     print_info(f"written to {out}")
     return 0
 
 
+def _print_left_out(records: Sequence[Record], known: Sequence[Record]) -> None:
+    files = {record.file for record in known}
+    left_out = Counter(record.label for record in records if record.file not in files)
+    if left_out:
+        counts = ", ".join(f"{to_printable(label)} {n}" for label, n in sorted(left_out.items()))
+        print_info(f"left out: {format_count(left_out.total(), 'image')} of classes that not all models know: {counts}")
+
+
+def _write_comparison(
+    out: Path, models: Sequence[ModelInfo], evaluations: Sequence[Evaluation], comparisons: Sequence[Comparison]
+) -> None:
+    """Write leaderboard.csv, comparison.json and compare.html."""
+    settings = load_settings()
+    infos = [
+        EvaluationInfo(model.name, out / model.name, evaluation.protocol, evaluation.report)
+        for model, evaluation in zip(models, evaluations, strict=True)
+    ]
+    board = build_leaderboard(infos, settings)
+    rows = board.drop(columns="evaluation")
+    values = rows.astype(object).where(rows.notna(), "").to_numpy().tolist()
+    write_output(out / "leaderboard.csv", encode_csv(rows.columns, values))
+    text = json.dumps([comparison.to_dict() for comparison in comparisons], indent=2) + "\n"
+    write_output(out / "comparison.json", text.encode())
+    differing = find_disagreements(evaluations)[ALL_DISAGREEMENTS]
+    crops, problem = read_crops_by_file(differing[:MAX_DISAGREEMENTS], evaluations[0], settings)
+    content = ModelComparison(board, evaluations, comparisons, len(differing), crops, problem)
+    page = write_html(build_comparison_document(content))
+    write_output(out / "compare.html", page)
+
+
 def _read_models(names: list[str]) -> list[ModelInfo]:
-    """Two models or more, whose names are those of folders."""
+    """Read two or more models, which must have different names: a folder is written for each."""
     if len(names) < 2:
-        raise ModelError(f"Two models or more are compared. Received: {len(names)}.")
-    models = [find_model(name) for name in names]
-    twice = [name for name, n in Counter(model.name.casefold() for model in models).items() if n > 1]
-    if twice:
+        raise ModelError(f"A comparison needs two or more models. Received: {len(names)}.")
+    models = [find_model(name, load_settings()) for name in names]
+    repeated = [name for name, n in Counter(model.name.casefold() for model in models).items() if n > 1]
+    if repeated:
         raise ModelError(
-            f"Each model must have a name of its own. Received twice: {', '.join(map(to_printable, twice))}."
+            f"Each model must have its own name. Received more than once: {', '.join(map(to_printable, repeated))}."
         )
     return models
 
 
 def _find_common_labels(models: list[ModelInfo]) -> set[str]:
-    """The folded labels that all models know."""
+    """Return the normalised labels that all models know."""
     sets = [{normalise_label(name) for name in model.class_names} for model in models]
     common = set.intersection(*sets)
     if not common:

@@ -1,4 +1,4 @@
-"""``explain_crops``: a model and a cell, or the cells of a class, in; a picture of where the model looks out."""
+"""``explain``: a model and a cell, or the cells of a class, in; an image of what the model relies on out."""
 
 import argparse
 
@@ -6,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bloodcell.cli.shared.arguments import DATASET_HELP, MODEL_HELP, add_reading_options
+from bloodcell.cli.shared.evaluation import select_records
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import (
     check_output_file,
@@ -16,7 +17,7 @@ from bloodcell.cli.shared.output import (
     write_output,
 )
 from bloodcell.cli.shared.run_folder import announce_training_library
-from bloodcell.core.errors import DatasetError, ExplainError, ImageError
+from bloodcell.core.errors import ExplainError, ImageError
 from bloodcell.core.labels import HAS_CELLS
 from bloodcell.core.settings import load_settings
 from bloodcell.explain.class_cells import average_crops, cut_class_crops, find_class_index
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain what ``args.model`` says of ``args.image``, or of a class of ``args.dataset``, into ``args.out``.
+    """Explain what ``args.model`` predicts for ``args.image``, or of a class of ``args.dataset``, into ``args.out``.
 
     Raises
     ------
@@ -74,9 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """
     is_mean = args.dataset is not None or args.mean_of is not None
     if is_mean == (args.image is not None) or (args.dataset is None) != (args.mean_of is None):
-        raise ExplainError(
-            "Either an IMAGE is explained, or --dataset and --mean-of together say what to take the mean of."
-        )
+        raise ExplainError("`explain` takes either an IMAGE, or --dataset and --mean-of together.")
     if args.layer and args.method != "gradcam":
         raise ExplainError(f"--layer is for --method gradcam. Received: --method {args.method}.")
     model = find_model(args.model, load_settings())
@@ -107,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _crop_largest_cell(engine: Engine, path: str) -> tuple[np.ndarray, np.ndarray, str, int]:
-    """The crop of the largest cell, (1, H, W, 3), the same enlarged, what it was named, and its class's place."""
+    """Return the crop of the largest cell, (1, H, W, 3), the same enlarged, its title, and the index of its class."""
     (file,) = check_paths([path])
     try:
         data = file.read_bytes()
@@ -116,7 +115,7 @@ def _crop_largest_cell(engine: Engine, path: str) -> tuple[np.ndarray, np.ndarra
     (result,) = analyse(engine, [data])
     if result.status != HAS_CELLS:
         raise ImageError(f"{to_printable(file.name)}: {result.message}")
-    cell = max(result.cells, key=lambda one: one.box.area_px)
+    cell = max(result.cells, key=lambda cell: cell.box.area_px)
     rgb = read_rgb(data)
     crop = crop_model_input(engine.framing, rgb, cell.box)
     large = crop_model_input(engine.framing, rgb, cell.box, compute_magnification(engine.framing, SIDE_PX))
@@ -125,12 +124,9 @@ def _crop_largest_cell(engine: Engine, path: str) -> tuple[np.ndarray, np.ndarra
 
 
 def _crop_class(engine: Engine, args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, str, int]:
-    """The crops of a class, (N, H, W, 3), their mean, what it is the mean of, and the class's place."""
+    """Return the crops of a class, (N, H, W, 3), their mean, its title, and the index of the class."""
     opened = open_images(args.dataset, args)
-    records = opened.records if args.part is None else opened.select_part(args.part)
-    if not records:
-        there = ", ".join(opened.parts) or "none"
-        raise DatasetError(f"{opened.name} has no part {args.part!r}. Its parts: {there}.")
+    records = opened.records if args.part is None else select_records(opened, args.part)
     with tqdm(unit="image", desc="read") as bar:
         crops = cut_class_crops(
             engine,
@@ -148,7 +144,7 @@ def _crop_class(engine: Engine, args: argparse.Namespace) -> tuple[np.ndarray, n
 
 def _draw_sheet(found: Explanation, large: np.ndarray, title: str, chosen: int) -> np.ndarray:
     if found.layers:
-        how = "What convolution and pooling layers put out: their most active channels, white is most."
+        how = "Outputs of the convolution and pooling layers: the most active channels, white is highest."
         return draw_layer_sheet(found.layers, [title, how, NOT_A_MEDICAL_REASON])
     name = found.class_names[chosen]
     if found.occlusion is not None:
@@ -156,7 +152,7 @@ def _draw_sheet(found: Explanation, large: np.ndarray, title: str, chosen: int) 
         lines = [title, f"Occlusion for {name}; largest drop {values.max():.3f}.", NOT_A_MEDICAL_REASON]
         return draw_map_sheet(large, values, find_map_range(values), signed=True, lines=lines, unit=OCCLUSION_UNIT)
     if found.gradcam is None:
-        raise ExplainError("Nothing was found to draw.")
+        raise ExplainError("There is nothing to draw.")
     places = " x ".join(map(str, found.gradcam_places))
     lines = [
         title,

@@ -1,4 +1,4 @@
-"""``export-model``: a model of the shelf as one zip."""
+"""``export-model``: a model of the model library as one zip."""
 
 import argparse
 
@@ -27,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     """
     out = check_output_file(args.out)
     write_output(out, pack_model(get_model(args.model, load_settings()).folder))
-    print_info(f"written to {out}; `load-model` takes it in anywhere")
+    print_info(f"written to {out}; `bloodcell load-model` reads it on any computer")
     return 0

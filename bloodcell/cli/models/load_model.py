@@ -1,4 +1,4 @@
-"""``load-model``: a `.keras` file or a zipped model folder in, a model on the shelf out."""
+"""``load-model``: a `.keras` file or a zipped model folder in, a model in the model library out."""
 
 import argparse
 import shutil
@@ -51,12 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load ``args.file`` and put it on the shelf as ``args.name``.
+    """Load ``args.file`` and add it to the model library as ``args.name``.
 
     Raises
     ------
     BloodcellError
-        If the file is refused, or its network does not fit the class names.
+        If the file is refused, or its network does not match the class names.
     """
     path, settings = Path(args.file).resolve(), load_settings()
     if not path.is_file():
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         require_training("Loading a Keras model")
     names = parse_class_names(args.classes or "")
     if format_ != KERAS and names:
-        raise IntakeError("A zipped model folder says its classes itself: leave out --classes.")
+        raise IntakeError("A zipped model folder names its classes itself: leave out --classes.")
     if format_ == KERAS:
         check_class_names(names, inspect_keras(path.open("rb", buffering=0)).n_outputs)
         name = args.name or make_model_name(path.name)
@@ -82,13 +82,14 @@ def run(args: argparse.Namespace) -> int:
         shutil.rmtree(work_dir, ignore_errors=True)
     print_info(f"tried on {smoke_test.n_cells} drawn cells: {smoke_test.ms_per_cell} ms per cell")
     if not loaded.io_spec.has_thresholds:
-        print_info("no thresholds were measured for it: every cell will be marked check")
-    print_info(f"the model {loaded.name} is on the shelf: {loaded.folder}")
+        print_info("it has no measured thresholds: every cell will be marked check")
+    print_info(f"added to the model library as {loaded.name}: {loaded.folder}")
     return 0
 
 
 class _Lines(Control):
-    """Tells each step as a line."""
+    """Prints each step as a line."""
 
     def log(self, line: str) -> None:
+        """Print the step."""
         print_info(f"{line} ...")

@@ -1,4 +1,4 @@
-"""``report``: a kept evaluation in, one self-contained HTML file or PDF out."""
+"""``report``: an evaluation in, one self-contained HTML file or PDF out."""
 
 import argparse
 from pathlib import Path
@@ -55,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _find_folder(text: str, settings: Settings) -> Path:
-    """A folder that `evaluate` wrote, or that of an evaluation of the workspace."""
+    """Return a folder that `evaluate` wrote, or that of an evaluation in the workspace."""
     path = Path(text)
     if (path / EVALUATION_FILE).is_file():
         return path
     if path.is_dir():
-        raise RunError(f"The folder {to_printable(text)} holds no evaluation: give what `evaluate --out` wrote.")
+        raise RunError(
+            f"The folder {to_printable(text)} holds no evaluation: name the folder that `evaluate --out` wrote."
+        )
     return get_evaluation(text, settings).folder

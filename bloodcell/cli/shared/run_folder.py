@@ -136,15 +136,18 @@ class TerminalProgress(Control):
         self.bars: dict[str, tqdm] = {}
 
     def on_reading(self, source: str, done: int, total: int) -> None:
+        """Move the bar of a source."""
         self._show(source, done, total)
 
     def on_batch(self, progress: Progress) -> None:
+        """Move the bar of an epoch."""
         fit = f"fit {progress.fit} of {progress.fits}, " if progress.fits > 1 else ""
         name = f"{fit}epoch {progress.epoch} of {progress.epochs}"
         done = progress.batch * progress.images // progress.batches
         self._show(name, done, progress.images, f"loss {progress.loss}, accuracy {progress.accuracy}")
 
     def log(self, line: str) -> None:
+        """Print a line above the bars."""
         tqdm.write(line)
 
     def _show(self, name: str, done: int, total: int, metrics: str = "") -> None:

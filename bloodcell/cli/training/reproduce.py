@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bloodcell.cli.shared.arguments import DATA_HELP
+from bloodcell.cli.shared.evaluation import make_output_folder
 from bloodcell.cli.shared.output import print_info, print_table
-from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library
-from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library, find_data_dir
 from bloodcell.core.io import write_atomic
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.measure import summarise_metrics
@@ -49,57 +49,54 @@ def run(args: argparse.Namespace) -> int:
         If there is no such recipe, or the data or the folder cannot be used.
     """
     if args.name == "list":
-        print_table(("name", "what", "published"), [(one.name, one.title, one.published) for one in RECIPES])
+        print_table(
+            ("NAME", "WHAT", "PUBLISHED"), [(recipe.name, recipe.title, recipe.published) for recipe in RECIPES]
+        )
         return 0
-    chosen, data_dir = get_recipe(args.name), Path(args.data)
-    if not data_dir.is_dir():
-        raise DatasetError(f"There is no data folder {data_dir}.")
-    out = Path(args.out or load_settings().home / "reproduced" / chosen.name)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"The folder {out} cannot be made: {error.strerror}.") from error
-    measured = reproduce(chosen, data_dir, out)
-    for line in _format_table(chosen, measured):
+    recipe, data_dir = get_recipe(args.name), find_data_dir(args.data)
+    out = Path(args.out or load_settings().home / "reproduced" / recipe.name)
+    make_output_folder(out)
+    measured = reproduce(recipe, data_dir, out)
+    for line in _format_results(recipe, measured):
         print_info(line)
     print_info(f"written to {out / RESULT_FILE}")
     return 0
 
 
-def reproduce(chosen: Recipe, data_dir: Path, out: Path) -> list[dict[str, Any]]:
-    """Train what is not there yet, and write reproduced.json.
+def reproduce(recipe: Recipe, data_dir: Path, out: Path) -> list[dict[str, Any]]:
+    """Train the runs that are missing, score all, and write reproduced.json.
 
     Parameters
     ----------
-    data_dir : folder that the sources' paths start from
-    out : folder of the runs, one a variant and split
+    recipe : Recipe
+    data_dir : Path
+        Folder that the paths of the sources start from.
+    out : Path
+        Folder of the runs, one per variant and split.
 
     Returns
     -------
-    list of dict, one a run
-        variant, split, protocol, parameters, revision, and `METRICS` of `summarise_metrics`; intervals are over
-        source cells or patients in both splits
+    list of dict
+        One per run: variant, split, protocol, parameters, revision, and `METRICS` of `summarise_metrics`. Intervals are over
+        source cells or patients in both splits.
     """
     measured = [
-        _train_and_score(out, (name, split), spec, chosen.variants[name], data_dir)
-        for (name, split), spec in chosen.list_runs().items()
+        _train_and_score(out, (name, split), spec, recipe.variants[name], data_dir)
+        for (name, split), spec in recipe.list_runs().items()
     ]
-    result = {"name": chosen.name, "title": chosen.title, "published": chosen.published, "shortened": chosen.shortened}
+    result = {"name": recipe.name, "title": recipe.title, "published": recipe.published, "shortened": recipe.shortened}
     write_atomic(out / RESULT_FILE, (json.dumps(result | {"runs": measured}, indent=2) + "\n").encode())
     return measured
 
 
 def _train_and_score(
-    out: Path, called: tuple[str, str], spec: TrainSpec, honest: TrainSpec, data_dir: Path
+    out: Path, variant_and_split: tuple[str, str], spec: TrainSpec, honest: TrainSpec, data_dir: Path
 ) -> dict[str, Any]:
-    """Train one run, or take it as it lies there, and ask its model about the images that were held out.
+    """Train one run unless it exists, and score its model on the images that were held out.
 
-    Parameters
-    ----------
-    called : variant and split
-    honest : the same run on the honest split, over whose groups the intervals are drawn
+    `honest` is the same run on the honest split: the intervals are over its groups.
     """
-    name, split = called
+    name, split = variant_and_split
     cache_dir, folder = load_settings().home / "cache", out / spec.name
     if not (folder / CARD_FILE).is_file():
         print_info(f"{name}, {split} split")
@@ -116,9 +113,9 @@ def _train_and_score(
         "parameters": model_folder.read_metrics()["parameters"],
         "revision": model_folder.read_description().document["revision"],
         **{
-            figure: value
-            for figure, value in summarise_metrics(predict_with_engine(Engine(folder), held_out)).items()
-            if figure in METRICS
+            metric: value
+            for metric, value in summarise_metrics(predict_with_engine(Engine(folder), held_out)).items()
+            if metric in METRICS
         },
     }
 
@@ -133,12 +130,11 @@ def _load_held_out(spec: TrainSpec, honest: TrainSpec, data_dir: Path, cache_dir
     return replace(samples, group=load_samples(honest, data_dir, cache_dir).group).take(rows)
 
 
-def _format_table(chosen: Recipe, measured: list[dict[str, Any]]) -> list[str]:
-    lines = [f"{chosen.title}. Published: {chosen.published}."]
-    for one in measured:
-        low, high = one["interval"]
-        mark = "" if one["split"] == HONEST else " (leaky: too good)"
-        lines.append(
-            f"  {one['variant']}, {one['split']} split: accuracy {one['accuracy']:.3f} [{low:.3f}, {high:.3f}]{mark}"
-        )
+def _format_results(recipe: Recipe, measured: list[dict[str, Any]]) -> list[str]:
+    lines = [f"{recipe.title}. Published: {recipe.published}."]
+    for result in measured:
+        low, high = result["interval"]
+        mark = "" if result["split"] == HONEST else " (leaky: too good)"
+        accuracy = f"accuracy {result['accuracy']:.3f} [{low:.3f}, {high:.3f}]"
+        lines.append(f"  {result['variant']}, {result['split']} split: {accuracy}{mark}")
     return lines

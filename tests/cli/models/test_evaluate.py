@@ -73,7 +73,7 @@ def test_a_model_folder_and_a_file_of_groups_will_do(dataset, tmp_path):
         ("pixel", "nowhere", "each", "There is no dataset at"),
         ("pixel", "ws", "each", "There are no images"),
         ("pixel", "others", "each", "No image is labelled EOSINOPHIL"),
-        ("pixel", "parts", "each", "parts has the parts test, train; say by --part which one to score"),
+        ("pixel", "parts", "each", "parts has the parts test, train: choose one with --part."),
         ("pixel", "set", "none.csv", "The table none.csv cannot be read"),
     ],
 )

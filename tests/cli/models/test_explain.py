@@ -75,9 +75,9 @@ def test_the_mean_over_a_class(nucleus, tmp_path, capsys, method):
         (("pixel", "cell.png", "--class", "MONOCYTE"), "must be one of RED, GREEN, BLUE. Received: 'MONOCYTE'"),
         (("pixel", "cell.png", "--method", "gradcam"), "has no model.keras to look into. A map by occlusion works"),
         (("pixel", "cell.png", "--layer", "conv"), "--layer is for --method gradcam"),
-        (("pixel",), "Either an IMAGE is explained, or --dataset and --mean-of"),
-        (("pixel", "cell.png", "--mean-of", "RED"), "Either an IMAGE is explained"),
-        (("pixel", "--mean-of", "RED"), "Either an IMAGE is explained"),
+        (("pixel",), "`explain` takes either an IMAGE, or --dataset and --mean-of"),
+        (("pixel", "cell.png", "--mean-of", "RED"), "`explain` takes either an IMAGE"),
+        (("pixel", "--mean-of", "RED"), "`explain` takes either an IMAGE"),
         (("pixel", "cell.png", "--method", "lime"), "invalid choice"),
     ],
 )

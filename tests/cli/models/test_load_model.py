@@ -36,7 +36,7 @@ def test_a_keras_file_becomes_a_model_and_its_zip_the_same_model(home, tmp_path,
     assert main.main(args) == 0
     said = capsys.readouterr().err
     assert "Exporting it to ONNX and comparing the predictions ..." in said
-    assert "no thresholds were measured for it: every cell will be marked check" in said
+    assert "it has no measured thresholds: every cell will be marked check" in said
     settings = load_settings()
     folder = get_model("loaded", settings).folder
     assert folder == home / "runs" / "loaded"
@@ -69,7 +69,7 @@ def test_what_is_refused_is_one_line(home, tmp_path, capsys):
     assert "old HDF5 format" in error(capsys, file("net.h5", b"x"), "--classes", "A,B")
     assert "needs 2 to 1,000 class names. Received: 0" in error(capsys, plain)
     assert "has 4 classes. Received: 2 class names" in error(capsys, plain, "--classes", "A,B")
-    assert "must begin with a letter" in error(capsys, plain, "--classes", "A,B,C,D", "--name", "../evil")
+    assert "must start with a letter" in error(capsys, plain, "--classes", "A,B,C,D", "--name", "../evil")
     hostile = file("code.keras", keras_bytes(network(layer("Lambda", function="os.system"))))
     assert "Lambda is not allowed" in error(capsys, hostile, "--classes", "A,B,C,D")
     assert "leave out --classes" in error(capsys, file("a.zip", b"PK"), "--classes", "A,B")
