@@ -60,7 +60,6 @@ SMALL_MODULES = {
     "bloodcell.networks.builders.freeze",
     "bloodcell.networks.builders.scaling",
     "bloodcell.training.specs.choices",
-    "bloodcell.ui.classify.tour",
 }
 
 

@@ -100,13 +100,13 @@ def test_upload_correct_download_refresh_restart(server, chromium, files):
     assert badges(page) == ["✎ corrected"] * 3
     chosen = page.locator(".tile.chosen").get_attribute("data-cell")
 
-    plain = download(page, "CSV per image")
+    plain = download(page, "Image CSV")
     assert plain[0] == ["Filename", "Prediction"]
     assert len(plain) == 1 + 7
     words = dict(plain[1:])
     assert words["broken.jpg"] == "UNREADABLE"
     assert words["more.zip/inside/empty field.jpg"] == "NO_WHITE_CELL"
-    full = download(page, "CSV per cell")
+    full = download(page, "Cell CSV")
     rows = [dict(zip(full[0], row, strict=True)) for row in full[1:]]
     assert len(rows) == n_cells + 2
     decided = {row["correction"]: row["who"] for row in rows if row["correction"]}
@@ -129,6 +129,6 @@ def test_upload_correct_download_refresh_restart(server, chromium, files):
     assert page.locator(".tile").count() == n_cells
     assert badges(page) == ["✎ corrected"] * 3
     assert page.locator(".tile.chosen").get_attribute("data-cell") == chosen
-    assert download(page, "CSV per cell") == full
+    assert download(page, "Cell CSV") == full
     assert seen == []
     page.context.close()

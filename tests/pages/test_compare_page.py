@@ -123,7 +123,7 @@ def test_one_image_through_both(app, two):
     assert not app.exception
     table = app.dataframe[0].value
     assert len(table) == 2
-    assert {"tiny", "pixel", "Models"} <= set(table.columns)
+    assert {"tiny", "pixel", "Agreement"} <= set(table.columns)
     drop(app, "bad.png", b"not an image")
     assert not app.exception
     assert "Bloodcell can read" in texts(app)

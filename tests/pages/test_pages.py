@@ -87,10 +87,10 @@ def test_uploads_are_stored_as_they_arrive_and_bad_ones_are_listed(app, model, w
     images = read_images_table(database(workspace), 1)
     assert images["file_name"].tolist() == [name, "broken.jpg", "=cmd|' /C calc'!A0.jpg"]
     assert images["image_status"].tolist() == ["cells", "unreadable", "unreadable"]
-    odd = app.dataframe[0].value
-    assert odd["file"].tolist() == ["broken.jpg", "=cmd|' /C calc'!A0.jpg"]
-    assert all(odd["why"])
-    assert not any("[" in why for why in odd["why"])
+    without_cells = app.dataframe[0].value
+    assert without_cells["file"].tolist() == ["broken.jpg", "=cmd|' /C calc'!A0.jpg"]
+    assert all(without_cells["reason"])
+    assert not any("[" in reason for reason in without_cells["reason"])
 
 
 def test_a_batch_of_bad_files_only_says_so(app, model):

@@ -163,9 +163,9 @@ def _offer_downloads(batch: Batch) -> None:
     db, person = resources.get_database(), state.get_initials()
     stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in batch.name)[:60]
     for label, key, ending, export, content in (
-        ("CSV per image", "plain", "", export_per_image, "One row per image: file name and class."),
+        ("Image CSV", "plain", "", export_per_image, "One row per image: file name and class."),
         (
-            "CSV per cell",
+            "Cell CSV",
             "full",
             "_full",
             export_per_cell,

@@ -83,10 +83,10 @@ def show_images_without_cells(images: pd.DataFrame) -> None:
 
 
 _REASONS_COLUMNS = {
-    "picture": st.column_config.ImageColumn("Image", width="small"),
+    "image": st.column_config.ImageColumn("Image", width="small"),
     "file": st.column_config.TextColumn("File", width="medium"),
-    "what": st.column_config.TextColumn("Result", width="small"),
-    "why": st.column_config.TextColumn("Reason", width="large"),
+    "result": st.column_config.TextColumn("Result", width="small"),
+    "reason": st.column_config.TextColumn("Reason", width="large"),
 }
 
 
@@ -94,12 +94,12 @@ def _make_reasons_table(rows: pd.DataFrame) -> pd.DataFrame:
     cache, blobs = thumbnails.get_shared_cache(), resources.get_blob_store()
     return pd.DataFrame(
         {
-            "picture": [
+            "image": [
                 (image.sha256 and thumbnails.make_thumbnail(cache, blobs, image.sha256)) or ""
                 for image in rows.itertuples()
             ],
             "file": rows["file_name"].to_list(),
-            "what": [_STATUS_TITLES.get(status, status) for status in rows["image_status"]],
-            "why": [image.message or _REASONS.get(image.image_status, "") for image in rows.itertuples()],
+            "result": [_STATUS_TITLES.get(status, status) for status in rows["image_status"]],
+            "reason": [image.message or _REASONS.get(image.image_status, "") for image in rows.itertuples()],
         }
     )

@@ -80,7 +80,7 @@ def _show_predictions(data: bytes, results: dict[str, ImageResult]) -> None:
         for name, result in results.items():
             cell = next((cell for cell in result.cells if cell.box == box), None)
             row[name] = "-" if cell is None else _format_prediction(cell.class_name, max(cell.probs), cell.status)
-        rows.append(row | {"Models": _describe_agreement(results, box)})
+        rows.append(row | {"Agreement": _describe_agreement(results, box)})
     right.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -97,4 +97,4 @@ def _format_prediction(class_name: str, prob: float, status: str) -> str:
 
 def _describe_agreement(results: dict[str, ImageResult], box: Box) -> str:
     class_names = {cell.class_name for result in results.values() for cell in result.cells if cell.box == box}
-    return "agree" if len(class_names) == 1 else "differ"
+    return "yes" if len(class_names) == 1 else "no"

@@ -3,7 +3,7 @@
 from bloodcell.core.labels import CELL_STATUSES, PER_IMAGE_WORDS
 from bloodcell.plots import theme
 
-_OUTCOME_WORDS = " or ".join(PER_IMAGE_WORDS.values())
+*_FIRST_WORDS, _LAST_WORD = PER_IMAGE_WORDS.values()
 
 KEYS = (
     ("1, 2, 3, 4", "The cell is of the first, second, third, fourth class of the model"),
@@ -32,11 +32,10 @@ LIMITS = f"""
 - A model that you train on the Train page is only as good as its images: each cell once, or its copies marked as a
   group; enough cells of each class; more than one slide. Its metrics on held-out cells are on the Models page.
 - The Evaluate page measures a model on your own labelled images. Before any metric, read its first line, which says how
-  many of these images the model was trained on. To tell two models apart, use the Compare page; often no difference is
-  shown.
+  many of these images the model was trained on. The Compare page compares two models; often it shows no difference.
 - A model that looks at whole images classifies only the largest white cell of each.
-- The CSV per image has one row per image: its largest white cell. The CSV per cell has one row per cell.
-- An image without a class gets {_OUTCOME_WORDS} in the CSV per image.
+- The image CSV has one row per image: its largest white cell. The cell CSV has one row per cell.
+- An image without a class gets {", ".join(_FIRST_WORDS)} or {_LAST_WORD} in the image CSV.
 - Text in a CSV that begins with = + - @ gets a quote in front, so that a spreadsheet does not run it.
 """
 
