@@ -1,10 +1,10 @@
-"""What is to be explained, and whether a model can be looked into; loads no Keras."""
+"""What is to be explained, and whether a network can be looked into; loads no Keras."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from bloodcell.core.errors import ExplainError, SpecError
 from bloodcell.core.spec import Spec, require
@@ -12,18 +12,32 @@ from bloodcell.explain.explanation import METHODS, OCCLUSION, USE_OCCLUSION
 from bloodcell.model_store.folder import ModelFolder
 from bloodcell.networks.registry import BY_STEPS, get_network
 
-FORMAT_VERSION = 1  # of what is kept; another number makes all be worked out anew
+FORMAT_VERSION: Final = 1  # of what is kept; with another number all explanations are created again
 
 
 @dataclass(frozen=True)
 class ExplainSpec(Spec):
-    """One explanation of a model's answers to a crop, or to the crops of a class together.
+    """One explanation of a model's prediction for a crop, or for the crops of a class together.
 
-    model, model_sha256 : name on the shelf, and the hash of the model that is meant
-    crops_sha256 : `stored_crops.hash_crops` of the crops as the network sees them, which are kept for the job
-    methods : of `explain.explanation.METHODS`
-    of_class : the class that several crops belong to, "" for one crop
-    layer : whose maps Grad-CAM weighs; "" for the last
+    Attributes
+    ----------
+    model : str
+        Name in the model library.
+    model_sha256 : str
+        Hash of the model.
+    crops_sha256 : str
+        `explanation.hash_crops` of the crops as the network sees them, which are kept for the job.
+    methods : tuple of str
+        Some of `explanation.METHODS`.
+    of_class : str
+        The class that several crops belong to; "" for one crop, the default.
+    layer : str
+        Layer for Grad-CAM; "" for the last one, the default.
+
+    Raises
+    ------
+    SpecError
+        If a setting is missing or not allowed.
     """
 
     model: str
@@ -33,7 +47,7 @@ class ExplainSpec(Spec):
     of_class: str = ""
     layer: str = ""
 
-    NOUN: ClassVar[str] = "spec of an explanation"
+    NOUN: ClassVar[str] = "explanation spec"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,33 +56,49 @@ class ExplainSpec(Spec):
 
     @property
     def key(self) -> str:
-        """What the explanation is kept under: SHA-256 of all that it depends on, in hexadecimal."""
+        """Name of the folder that the explanation is kept in: SHA-256 of all that it depends on, in hexadecimal."""
         return hashlib.sha256(f"{FORMAT_VERSION} {json.dumps(self.to_dict(), sort_keys=True)}".encode()).hexdigest()
 
 
 def find_cam_layer(model_dir: Path) -> str:
-    """The layer that a model's family names for Grad-CAM, "" for one of no known family: then it is found in the network.
+    """Find the layer that Grad-CAM uses for a model's kind of network.
+
+    Parameters
+    ----------
+    model_dir : Path
+        A model folder.
+
+    Returns
+    -------
+    str
+        "" for a network of an unknown kind, whose layer is found in the network itself.
 
     Raises
     ------
     ExplainError
-        If the model cannot be looked into: it has no model.keras, or is no network to its end.
+        If the model cannot be looked into: it has no Keras network, or a support vector machine classifies.
     ModelError
-        If the folder is no model.
+        If the folder does not hold a model.
     """
     model = ModelFolder(model_dir)
     training = model.read_description().training or {}
     if not model.keras_file.is_file():
         raise ExplainError(f"The model {model_dir.name} has no {model.keras_file.name} to look into. {USE_OCCLUSION}")
     try:
-        family = get_network(str(training.get("model", "")))
+        network = get_network(str(training.get("model", "")))
     except SpecError:
         return ""
-    if family.trained_by != BY_STEPS:
-        raise ExplainError(f"In the model {model_dir.name} a support vector machine decides. {USE_OCCLUSION}")
-    return family.cam_layer
+    if network.trained_by != BY_STEPS:
+        raise ExplainError(f"In the model {model_dir.name}, a support vector machine classifies. {USE_OCCLUSION}")
+    return network.cam_layer
 
 
 def needs_keras(methods: tuple[str, ...]) -> bool:
-    """Whether any of the methods looks into the network."""
+    """Tell whether any of the methods looks into the network.
+
+    Examples
+    --------
+    >>> needs_keras(("occlusion",)), needs_keras(("occlusion", "gradcam"))
+    (False, True)
+    """
     return any(method != OCCLUSION for method in methods)

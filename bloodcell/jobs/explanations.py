@@ -7,9 +7,8 @@ import numpy.typing as npt
 
 from bloodcell.core.errors import ExplainError
 from bloodcell.core.settings import Settings
-from bloodcell.explain.explanation import Explanation, read_explanation
+from bloodcell.explain.explanation import Explanation, hash_crops, read_explanation, store_crops
 from bloodcell.explain.spec import ExplainSpec, find_cam_layer, needs_keras
-from bloodcell.explain.stored_crops import hash_crops, store_crops
 from bloodcell.jobs.files import delete_old_files
 from bloodcell.jobs.kinds.explain import EXPLAIN
 from bloodcell.jobs.queue import JobQueue

@@ -1,22 +1,27 @@
-"""The table of networks for people who choose one: size, depth, what it reached, and time on this machine."""
+"""The table of networks for people who choose one: size, depth, ImageNet accuracy, and measured time."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bloodcell.core.errors import ModelError
 from bloodcell.core.installation import FILES_DIR
 from bloodcell.networks.registry import NETWORKS, Network
 
-TIMES_FILE = FILES_DIR / "docs" / "measured" / "networks.json"
+TIMES_FILE: Final = FILES_DIR / "docs" / "measured" / "networks.json"
 
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """One network as one chooses it.
+    """One row of the table.
 
-    cpu_ms : median time of one image on one processor core by ONNX Runtime, at the family's own size; None where
-        it was not measured
+    Attributes
+    ----------
+    network : Network
+        The network.
+    cpu_ms : float or None
+        Median time of one image of the default size on one processor core by ONNX Runtime; None if not measured.
     """
 
     network: Network
@@ -24,11 +29,12 @@ class NetworkRow:
 
 
 def read_network_rows(measured: Path = TIMES_FILE) -> list[NetworkRow]:
-    """Every family in the order of the registry, with the time that `scripts/measure_networks.py` measured.
+    """Read the times that `benchmarks/measure_networks.py` measured, for every network in the order of the registry.
 
     Parameters
     ----------
-    measured : file of that script; where it is absent, no time is known
+    measured : Path, default `TIMES_FILE`
+        What the script wrote; where the file is missing, no time is known.
 
     Raises
     ------

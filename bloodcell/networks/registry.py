@@ -3,31 +3,51 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from bloodcell.core.errors import SpecError
 from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.networks.settings import NetworkSettings
 
-BY_STEPS, BY_SVM, BY_MASKS = "steps", "svm", "masks"
+BY_STEPS: Final = "steps"
+BY_SVM: Final = "svm"
+BY_MASKS: Final = "masks"
 
 
 @dataclass(frozen=True)
 class Network:
-    """One family of networks, with the settings that it is built with unless others are asked for.
+    """One kind of network, with the settings that it is built with by default.
 
-    title : for people
-    builder : "module:function", imported on first use; takes a NetworkSettings and gives a keras.Model
-    height_px, width_px, scaling, dropout, known_head : as in `NetworkSettings`
-    parameters : all numbers of the network at these settings and four classes, those of batch normalisation included
-    depth : layers from input to answer, of Keras applications as Keras lists them, of others those with a kernel
-    cam_layer : the layer whose maps a heat map is drawn from; "" where that means nothing
-    source : who published it
-    pretrained : whether there are ImageNet weights for it
-    top1 : accuracy on ImageNet as published with those weights; None without
-    augmentation : what it was published with, by name; training's matter
-    least_stages : fewest filters that `stage_widths` may name
-    taught : "steps" of an optimizer, "svm" (`training.fitting.svm`) or "masks" (`training.masks.train_masks`)
+    Attributes
+    ----------
+    name : str
+        What specs call it.
+    title : str
+        What people call it.
+    builder : str
+        "module:function", imported on first use; the function takes `NetworkSettings` and returns a keras.Model.
+    height_px, width_px, scaling, dropout, ood_head
+        As in `NetworkSettings`.
+    parameters : int
+        All numbers of the network with these settings and four classes, those of batch normalisation included.
+    depth : int
+        Layers from input to output; of Keras applications as Keras lists them, of others those with a kernel.
+    cam_layer : str
+        Layer that Grad-CAM uses; "" where Grad-CAM means nothing.
+    note : str
+        A few words for people who choose.
+    source : str
+        Who published it.
+    pretrained : bool
+        Whether there are ImageNet weights for it.
+    top1 : float or None
+        Published accuracy on ImageNet with those weights.
+    augmentation : tuple of str
+        Augmentation that it was published with.
+    min_stages : int
+        Fewest stages that it can be built with.
+    trained_by : {"steps", "svm", "masks"}
+        "steps" of an optimizer, "svm" (`training.fitting.svm`) or "masks" (`training.masks.train_masks`).
     """
 
     name: str
@@ -65,7 +85,7 @@ NETWORKS = (
         parameters=561_037,
         depth=10,
         cam_layer="stage3_out",
-        note="our own for crops of one cell, minutes on two cores; what wbc4 uses",
+        note="our own, for crops of one cell; trains in minutes on two cores; used by wbc4",
         source="Bloodcell, after He et al. 2016",
         ood_head=True,
     ),
@@ -78,8 +98,8 @@ NETWORKS = (
         parameters=3_312_964,
         depth=7,
         cam_layer="block5_conv",
-        note="five blocks of convolution, dropout and pooling, then dense; learns from whole pictures",
-        source="published work on the Kaggle blood cells",
+        note="five blocks of convolution, dropout and pooling, then dense layers; trained on whole images",
+        source="published work on the Kaggle blood cell images",
         scaling="255",
     ),
     Network(
@@ -92,7 +112,7 @@ NETWORKS = (
         depth=7,
         cam_layer="block5_conv",
         note="the CNN with 1x1 convolutions in place of dense layers",
-        source="published work on the Kaggle blood cells",
+        source="published work on the Kaggle blood cell images",
         scaling="255",
         dropout=0.1,
         min_stages=2,
@@ -106,8 +126,8 @@ NETWORKS = (
         parameters=390_884,
         depth=5,
         cam_layer="block4_out",
-        note="four blocks, each normalised",
-        source="published work on the Kaggle blood cells",
+        note="four blocks, each with batch normalisation",
+        source="published work on the Kaggle blood cell images",
         scaling="255",
         dropout=0.25,
     ),
@@ -120,8 +140,8 @@ NETWORKS = (
         parameters=1_290_052,
         depth=6,
         cam_layer="block4_conv",
-        note="four blocks on turned, flipped and contrasted pictures",
-        source="published work on the Kaggle blood cells",
+        note="four blocks; trained on images with changed rotation, orientation and contrast",
+        source="published work on the Kaggle blood cell images",
         scaling="255",
         dropout=0.5,
         augmentation=("rotation", "flip", "contrast"),
@@ -135,7 +155,7 @@ NETWORKS = (
         parameters=14_716_740,
         depth=16,
         cam_layer="block5_conv3",
-        note="large and slow, an old yardstick",
+        note="large and slow, an old baseline",
         source="Simonyan & Zisserman 2015",
         scaling="imagenet caffe",
         pretrained=True,
@@ -150,7 +170,7 @@ NETWORKS = (
         parameters=11_188_164,
         depth=18,
         cam_layer="stack3_block1_out",
-        note="from scratch; ImageNet weights through keras-hub (requirements-hub.txt)",
+        note="from scratch, or with ImageNet weights from keras-hub (requirements-hub.txt)",
         source="He et al. 2016",
         scaling="imagenet torch",
         pretrained=True,
@@ -180,7 +200,7 @@ NETWORKS = (
         parameters=23_600_058,
         depth=107,
         cam_layer="",
-        note="the backbone is not taught, a support vector machine is, one class against one; minutes",
+        note="only a support vector machine on the features of the backbone is trained, in minutes",
         source="He et al. 2016; Cortes & Vapnik 1995",
         scaling="imagenet caffe",
         pretrained=True,
@@ -196,8 +216,8 @@ NETWORKS = (
         parameters=23_558_932,
         depth=81,
         cam_layer="block14_sepconv2_act",
-        note="with the published head of five dense layers, in two rounds",
-        source="Chollet 2017; head from published work on the Kaggle blood cells",
+        note="with the published head of five dense layers, trained in two phases",
+        source="Chollet 2017; head from published work on the Kaggle blood cell images",
         pretrained=True,
         top1=0.790,
     ),
@@ -225,7 +245,7 @@ NETWORKS = (
         parameters=482_033,
         depth=18,
         cam_layer="",
-        note="gives a mask of the cell, no class",
+        note="gives a mask of the cell, not a class",
         source="Ronneberger et al. 2015",
         scaling="255",
         dropout=0.1,
@@ -235,35 +255,58 @@ NETWORKS = (
 
 
 def get_network(name: str) -> Network:
-    """The family called `name`; SpecError names those there are."""
-    for one in NETWORKS:
-        if one.name == name:
-            return one
-    raise SpecError(f"`model` must be one of {[one.name for one in NETWORKS]}. Received: {name!r}.")
+    """Return the kind of network called `name`; SpecError names them all if there is no such one.
+
+    Examples
+    --------
+    >>> get_network("resnet18").title
+    'ResNet18'
+    """
+    for network in NETWORKS:
+        if network.name == name:
+            return network
+    raise SpecError(f"`model` must be one of {[network.name for network in NETWORKS]}. Received: {name!r}.")
 
 
 def check_stages(name: str, stage_widths: tuple[int, ...]) -> None:
-    """Raise SpecError if a family cannot be built with so few stages; () stands for its own."""
-    least = get_network(name).min_stages
-    if stage_widths and len(stage_widths) < least:
-        raise SpecError(f"`stage_widths` of {name!r} must name {least} stages or more. Received: {stage_widths}.")
+    """Raise SpecError if a network cannot be built with so few stages; () stands for its default ones."""
+    min_stages = get_network(name).min_stages
+    if stage_widths and len(stage_widths) < min_stages:
+        raise SpecError(f"`stage_widths` of {name!r} must name {min_stages} stages or more. Received: {stage_widths}.")
 
 
 def get_builder(name: str) -> Callable[[NetworkSettings], Any]:
-    """The function that builds a network from its settings; SpecError names the families there are."""
+    """Import the function that builds a network from its settings; errors as for `get_network`."""
     module, function = get_network(name).builder.split(":")
-    return getattr(importlib.import_module(module), function)
+    builder: Callable[[NetworkSettings], Any] = getattr(importlib.import_module(module), function)
+    return builder
 
 
 def build_default_settings(name: str, n_classes: int, **changes: Any) -> NetworkSettings:
-    """What a family is built with: its own settings, from scratch, and `changes` of fields of NetworkSettings."""
-    family = get_network(name)
+    """Return the default settings of a network, from scratch.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+    n_classes : int
+        Number of classes.
+    **changes
+        Values for other fields of `NetworkSettings`.
+
+    Examples
+    --------
+    >>> settings = build_default_settings("small", 4, height_px=72)
+    >>> settings.height_px, settings.width_px, settings.n_classes
+    (72, 64, 4)
+    """
+    network = get_network(name)
     settings = NetworkSettings(
-        height_px=family.height_px,
-        width_px=family.width_px,
+        height_px=network.height_px,
+        width_px=network.width_px,
         n_classes=n_classes,
-        dropout=family.dropout,
-        scaling=make_fixed_scaling(family.scaling),
-        ood_head=family.ood_head,
+        dropout=network.dropout,
+        scaling=make_fixed_scaling(network.scaling),
+        ood_head=network.ood_head,
     )
     return replace(settings, **changes)

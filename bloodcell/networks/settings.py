@@ -1,26 +1,44 @@
-"""What a network is built from, whatever its family; importing it loads no Keras."""
+"""Settings that every network is built from; importing this module loads no Keras."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from bloodcell.core.spec import require
 from bloodcell.imaging.scale import Scaling, make_fixed_scaling
 
-FROM_SCRATCH, IMAGENET = "none", "imagenet"
+FROM_SCRATCH: Final = "none"
+IMAGENET: Final = "imagenet"
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """Size, heads and start of one network; `registry.build_default_settings` gives those of a family.
+    """Size, heads and initial weights of one network; `registry.build_default_settings` returns its defaults.
 
-    height_px, width_px : of the input, which is float32 (N, height_px, width_px, 3) with levels 0-255
+    Attributes
+    ----------
+    height_px, width_px : int
+        Size of the input, float32 (N, height_px, width_px, 3) with levels 0-255; 16 or more.
     n_classes : int
-    dropout : float, from 0 to below 1; where it acts is the family's own
-    scaling : Scaling of the levels, done inside the network
-    known_head : whether the network also answers if a crop shows a cell of one of the classes at all
-    weights : "none" (from scratch), "imagenet", or the path of a file with the weights of the family's backbone
-    stage_widths : filters of the stages, in place of the family's own; () for those. Only for networks of our own code
-    kernel_px : side of the convolutions' kernels, in place of the family's own; 0 for that. CNN and FCN only
-    backbone_end : name of the layer of a Keras application that the head starts from; "" for its last
+        Number of classes, 2 or more.
+    dropout : float
+        From 0 to below 1, default 0.3; which layers it acts on depends on the network.
+    scaling : Scaling
+        Scaling of the levels inside the network, default to -1..1.
+    ood_head : bool
+        Whether one more output says if a crop shows a cell of one of the classes at all, default False.
+    weights : str
+        "none" (from scratch, the default), "imagenet", or the path of a file with the weights of the backbone.
+    stage_widths : tuple of int
+        Filters of the stages; () for the network's own. Only for networks that are built here.
+    kernel_px : int
+        Side of the convolution kernels; 0 for the network's own. Only for CNN and FCN.
+    backbone_end : str
+        Layer of a Keras application that the head starts from; "" for its last one.
+
+    Raises
+    ------
+    SpecError
+        If a value is out of range, or the scaling does not fit the size.
     """
 
     height_px: int

@@ -73,7 +73,7 @@ def draw_layer_sheet(layers: Sequence[LayerMaps], lines: Sequence[str]) -> np.nd
     for row, layer in enumerate(layers):
         y = top + row * step
         draw.text((GAP_PX, y + 8), layer.name, INK, _load_font(TEXT_PX))
-        draw.text((GAP_PX, y + 8 + LINE_PX), layer.words, FAINT_INK, _load_font(SMALL_PX))
+        draw.text((GAP_PX, y + 8 + LINE_PX), layer.description, FAINT_INK, _load_font(SMALL_PX))
         for column, values in enumerate(layer.maps):
             tile = pad_to_square(render_channel(values, CHANNEL_PX), CHANNEL_PX)
             sheet.paste(Image.fromarray(tile), (NAME_PX + column * step, y))

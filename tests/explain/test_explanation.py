@@ -25,7 +25,7 @@ WHOLE = Explanation(
 def test_it_comes_back(tmp_path):
     WHOLE.save(tmp_path / "it")
     back = read_explanation(tmp_path / "it")
-    for name in ("class_names", "n_cells", "of_class", "gradcam_layer", "gradcam_places"):
+    for name in ("class_names", "n_cells", "of_class", "gradcam_layer", "gradcam_map_size"):
         assert getattr(back, name) == getattr(WHOLE, name)
     for name in ("crop", "occlusion", "gradcam"):
         np.testing.assert_array_equal(getattr(back, name), getattr(WHOLE, name))
@@ -33,7 +33,7 @@ def test_it_comes_back(tmp_path):
     (layer,) = back.layers
     assert replace(layer, maps=LAYER.maps) == replace(LAYER, maps=LAYER.maps)
     np.testing.assert_allclose(layer.maps, LAYER.maps, atol=1e-3)  # kept in half precision
-    assert layer.words == "convolution, 24 channels of 12 x 16"
+    assert layer.description == "convolution, 24 channels of 12 x 16"
 
 
 def test_what_was_not_made_is_none(tmp_path):
@@ -55,7 +55,7 @@ def test_nothing_is_there_before_the_last_file_is(tmp_path):
 def test_damage_is_said(tmp_path, file, data):
     WHOLE.save(tmp_path / "it")
     (tmp_path / "it" / file).write_bytes(data)
-    with pytest.raises(ExplainError, match="are damaged: they must be made anew"):
+    with pytest.raises(ExplainError, match=r"are damaged\. Create them again"):
         read_explanation(tmp_path / "it")
 
 

@@ -64,10 +64,10 @@ def test_other_weights_give_another_map(tmp_path, nucleus):
     assert abs(np.corrcoef(one, two)[0, 1]) < 0.3
 
 
-def test_progress_is_told(nucleus):
-    told = []
-    occlusion_maps(nucleus, cell(), on_progress=lambda done, total: told.append((done, total)))
-    done, totals = zip(*told, strict=True)
+def test_progress_is_reported(nucleus):
+    reported = []
+    occlusion_maps(nucleus, cell(), on_progress=lambda done, total: reported.append((done, total)))
+    done, totals = zip(*reported, strict=True)
     assert list(done) == sorted(done)
     assert set(totals) == {done[-1]}
 

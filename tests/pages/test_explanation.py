@@ -22,7 +22,7 @@ FOUND = Explanation(
     np.full((32, 32, 3), 200, np.uint8),
     gradcam=np.stack([np.eye(32, dtype=np.float32)] * 3 + [np.zeros((32, 32), np.float32)]),
     gradcam_layer="conv_9",
-    gradcam_places=(4, 4),
+    gradcam_map_size=(4, 4),
     layers=tuple(
         LayerMaps(name, "convolution", 8, 8, 24, (5, 2), np.zeros((2, 8, 8), np.float32)) for name in ("a_1", "b_2")
     ),
@@ -92,7 +92,7 @@ def test_opened_it_shows_a_map_for_the_predicted_class_or_another(filled, worksp
 
 def test_a_model_without_keras_says_that_occlusion_works(filled):
     opened(filled)
-    assert "A map by occlusion works for it" in texts(filled).replace("\\", "")
+    assert "Use an occlusion map instead" in texts(filled).replace("\\", "")
     assert not [one for one in filled.button if str(one.key).endswith("-inside")]
 
 

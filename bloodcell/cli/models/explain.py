@@ -20,8 +20,7 @@ from bloodcell.cli.shared.run_folder import announce_training_library
 from bloodcell.core.errors import ExplainError, ImageError
 from bloodcell.core.labels import HAS_CELLS
 from bloodcell.core.settings import load_settings
-from bloodcell.explain.class_cells import average_crops, cut_class_crops, find_class_index
-from bloodcell.explain.explain_cells import explain_crops
+from bloodcell.explain.explain_cells import average_crops, cut_class_crops, explain_crops, find_class_index
 from bloodcell.explain.explanation import GRADCAM_UNIT, NOT_A_MEDICAL_REASON, OCCLUSION, OCCLUSION_UNIT, Explanation
 from bloodcell.explain.spec import needs_keras
 from bloodcell.imaging.read import encode_png, read_rgb
@@ -153,7 +152,7 @@ def _draw_sheet(found: Explanation, large: np.ndarray, title: str, chosen: int) 
         return draw_map_sheet(large, values, find_map_range(values), signed=True, lines=lines, unit=OCCLUSION_UNIT)
     if found.gradcam is None:
         raise ExplainError("There is nothing to draw.")
-    places = " x ".join(map(str, found.gradcam_places))
+    places = " x ".join(map(str, found.gradcam_map_size))
     lines = [
         title,
         f"Grad-CAM for {name} at the layer {found.gradcam_layer}, which has {places} places.",

@@ -1,13 +1,14 @@
-"""Grad-CAM: which places of a network's last maps speak for a class. Needs gradients, so TensorFlow."""
+"""Grad-CAM: which places in a network's last maps are evidence for a class. Needs gradients, so TensorFlow."""
 
 import os
-from typing import Any
+from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import cv2
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
 
@@ -18,32 +19,34 @@ from bloodcell.model_store.io_spec import LOGITS
 
 CONVOLUTIONS = (layers.Conv2D, layers.SeparableConv2D, layers.DepthwiseConv2D)
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
-BATCH = 8
+BATCH_SIZE: Final = 8
 _SKIPPED_LAYERS = (*POOLINGS, layers.Dropout, layers.SpatialDropout2D)
 
 
-def grad_cam(model: keras.Model, crops: np.ndarray, layer: str = "") -> np.ndarray:
-    """Weigh the maps of one layer by how much each raises the score of a class [1]_.
+def grad_cam(model: keras.Model, crops: npt.NDArray[np.uint8], layer: str = "") -> npt.NDArray[np.float32]:
+    """Weight the maps of one layer by how much each raises the score of a class [1]_.
 
-    The score is the class's output before the softmax. A map's weight is the mean of the score's gradient over the
-    map; of the weighted sum what is above 0 is kept, and brought to the crop's size by bilinear interpolation. Each map
-    is then divided by its own largest value: unlike in the paper, but as everywhere in use, since it has no unit.
+    The score of a class is its logit. The weight of a map is the mean of the score's gradient over the map; the
+    positive part of the weighted sum is resized to the crop by bilinear interpolation. Each result is then divided by
+    its own largest value, since it has no unit: unlike in the paper, but as is usual.
 
     Parameters
     ----------
-    model : keras.Model with an output "logits" (N, C)
-    crops : uint8 array of shape (N, H, W, 3)
-    layer : whose maps, see `list_map_layers`; "" for `find_last_map_layer`
+    model : keras.Model
+        With an output "logits" (N, C).
+    crops : ndarray of uint8, shape (N, H, W, 3)
+    layer : str, default ""
+        Name of the layer, one of `list_map_layers`; "" for `find_last_map_layer`.
 
     Returns
     -------
-    float32 array of shape (N, C, H, W)
-        From 0 to 1, for every class; 0 throughout where nothing speaks for the class.
+    ndarray of float32, shape (N, C, H, W)
+        From 0 to 1, for every class; 0 everywhere without evidence for the class.
 
     Raises
     ------
     ExplainError
-        If there is no such layer, or the class's score does not depend on its maps in a way that has a gradient.
+        If there is no such layer, or the score of a class has no gradient at its maps.
 
     References
     ----------
@@ -53,27 +56,25 @@ def grad_cam(model: keras.Model, crops: np.ndarray, layer: str = "") -> np.ndarr
     network = inspect_network(model)
     name = _check_layer(network, layer) if layer else _find_last_layer(network)
     maps_and_logits = network.build_model([network.maps[name], _get_logits(network)])
-    parts = [
-        _compute_batch(maps_and_logits, crops[start : start + BATCH], name) for start in range(0, len(crops), BATCH)
+    batches = [
+        _compute_batch(maps_and_logits, crops[start : start + BATCH_SIZE], name)
+        for start in range(0, len(crops), BATCH_SIZE)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(batches)
 
 
 def list_map_layers(model: keras.Model) -> dict[str, tuple[int, int]]:
-    """Layers that put out maps of more than one place, from the input on, and how many: (height, width).
-
-    Those are the layers that Grad-CAM can be made at.
-    """
+    """List the layers that Grad-CAM can be made at, from the input on, with the size (height, width) of their maps."""
     return {name: tuple(maps.shape[1:3]) for name, maps in inspect_network(model).maps.items()}
 
 
 def find_last_map_layer(model: keras.Model) -> str:
-    """The layer whose maps are the last that a network makes, before they are pooled, averaged or laid flat.
+    """Find the layer with the last maps of a network, before they are pooled, averaged or flattened.
 
     Raises
     ------
     ExplainError
-        If it makes none.
+        If the network makes no maps.
     """
     return _find_last_layer(inspect_network(model))
 
@@ -82,11 +83,11 @@ def _find_last_layer(network: InspectedNetwork) -> str:
     for name in reversed(network.layers):
         if not isinstance(network.layers[name], _SKIPPED_LAYERS):
             return name
-    raise ExplainError(f"This network makes no maps that Grad-CAM could weigh. {USE_OCCLUSION}")
+    raise ExplainError(f"This network makes no maps that Grad-CAM could use. {USE_OCCLUSION}")
 
 
 def _get_logits(network: InspectedNetwork) -> keras.KerasTensor:
-    """The scores of the classes before the softmax, (N, C)."""
+    """Return the logits of a network, (N, C)."""
     if not isinstance(network.output, dict) or LOGITS not in network.output:
         raise ExplainError(f"This network has no output {LOGITS!r}. {USE_OCCLUSION}")
     return network.output[LOGITS]
@@ -98,10 +99,10 @@ def _check_layer(network: InspectedNetwork, name: str) -> str:
     return name
 
 
-def _compute_batch(maps_and_logits: keras.Model, crops: np.ndarray, name: str) -> np.ndarray:
+def _compute_batch(maps_and_logits: keras.Model, crops: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float32]:
     levels = tf.constant(crops.astype(np.float32))
     with tf.GradientTape(persistent=True) as tape:
-        tape.watch(levels)  # else frozen layers would leave no trace
+        tape.watch(levels)  # else frozen layers would have no gradient
         maps, logits = maps_and_logits(levels, training=False)
         scores = [logits[:, number] for number in range(logits.shape[1])]
     return np.stack(
@@ -109,11 +110,11 @@ def _compute_batch(maps_and_logits: keras.Model, crops: np.ndarray, name: str) -
     )
 
 
-def _compute_class_map(gradient: Any, maps: Any, size: tuple[int, ...], name: str) -> np.ndarray:
+def _compute_class_map(gradient: Any, maps: Any, size: tuple[int, ...], name: str) -> npt.NDArray[np.float32]:
     if gradient is None:
-        raise ExplainError(f"The answer has no gradient at the layer {name!r}. {USE_OCCLUSION}")
+        raise ExplainError(f"The logits have no gradient at the layer {name!r}. {USE_OCCLUSION}")
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     weighted = tf.nn.relu(tf.reduce_sum(weights * maps, axis=3)).numpy().astype(np.float32)
-    cams = np.stack([cv2.resize(one, size[::-1], interpolation=cv2.INTER_LINEAR) for one in weighted])
+    cams = np.stack([cv2.resize(cam, size[::-1], interpolation=cv2.INTER_LINEAR) for cam in weighted])
     peaks = cams.max(axis=(1, 2), keepdims=True)
-    return np.divide(cams, peaks, out=np.zeros_like(cams), where=peaks > 0)
+    return np.asarray(np.divide(cams, peaks, out=np.zeros_like(cams), where=peaks > 0))

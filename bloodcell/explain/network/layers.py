@@ -1,4 +1,4 @@
-"""The layers of a network that put out maps, also of networks that stand in it as one layer, and what they put out."""
+"""The layers of a network that give maps, also those of networks nested in it, and the maps themselves."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +9,19 @@ from keras import layers
 
 @dataclass(frozen=True)
 class InspectedNetwork:
-    """A network looked into.
+    """A network, its layers with maps of more than one place, and these maps.
 
-    input, answer : its tensors
-    layers, maps : name -> layer, and the tensor (N, h, w, K) that it puts out; those of more than one place, from the
-        input on, under the layers' names. One of a network in the network is named "outer.inner" where its own is taken
+    Attributes
+    ----------
+    input : KerasTensor
+        Its input.
+    output : KerasTensor or dict
+        Its output or outputs.
+    layers : dict
+        Layers by name, from the input on. A layer of a nested network is named "outer.inner" where its own name is
+        taken.
+    maps : dict
+        Output (N, h, w, K) of each of these layers, by name.
     """
 
     input: keras.KerasTensor
@@ -22,35 +30,35 @@ class InspectedNetwork:
     maps: dict[str, keras.KerasTensor]
 
     def build_model(self, outputs: Any) -> keras.Model:
-        """The network from its input to tensors of `maps` or `output`."""
+        """Build the network from its input to tensors of `maps` or `output`."""
         return keras.Model(self.input, outputs)
 
 
 def inspect_network(model: keras.Model) -> InspectedNetwork:
-    """Find the layers that put out maps.
+    """Find the layers of a network that give maps.
 
-    Networks that stand in it as one layer, as loaded ones and those on a pretrained backbone do, are gone through anew:
-    Keras keeps no tensors of their layers that hang together with the input. Their layers are renamed where two have
-    one name.
+    Networks nested in it as one layer, as in imported ones and those on a pretrained backbone, are traced again: Keras
+    keeps no tensors of their layers that are connected to the input. Their layers are renamed where two have the same
+    name.
     """
     if any(isinstance(layer, keras.Model) for layer in model.layers):
-        walk = _GraphTracer()
-        output = walk.trace(model, model.input, "")
-        traced = walk.traced
+        tracer = _GraphTracer()
+        output = tracer.trace(model, model.input, "")
+        traced = tracer.traced
     else:
         output = model.output
         traced = [(layer, layer.output) for layer in model.layers if not isinstance(layer, layers.InputLayer)]
-    found = [(layer, tensor) for layer, tensor in traced if _are_maps(tensor)]
+    map_layers = [(layer, tensor) for layer, tensor in traced if _are_maps(tensor)]
     return InspectedNetwork(
         model.input,
         output,
-        {layer.name: layer for layer, _ in found},
-        {layer.name: tensor for layer, tensor in found},
+        {layer.name: layer for layer, _ in map_layers},
+        {layer.name: tensor for layer, tensor in map_layers},
     )
 
 
 class _GraphTracer:
-    """Leads tensors through a network and those in it; `traced`: layers, and what each put out."""
+    """Leads tensors through a network and those nested in it; collects the layers with their outputs in `traced`."""
 
     def __init__(self) -> None:
         self.traced: list[tuple[keras.Layer, Any]] = []
@@ -72,7 +80,7 @@ class _GraphTracer:
             for layer in model.layers:
                 inputs = call(layer, inputs)
             return inputs
-        # There is no public way that keeps the tensors of the outer network: `clone_model` begins at new inputs.
+        # No public function keeps the tensors of the outer network: `clone_model` starts from new inputs.
         return model._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=call)
 
 

@@ -10,7 +10,7 @@ from bloodcell.jobs.task import Task
 def run(task: Task, spec: ExplainSpec) -> str:
     """Explain the crops that were stored for the job and return the name of the explanation's folder."""
     from bloodcell.explain.explain_cells import explain_crops
-    from bloodcell.explain.stored_crops import read_crops
+    from bloodcell.explain.explanation import read_crops
     from bloodcell.inference.engine import Engine
     from bloodcell.model_store.library import get_model
 

@@ -1,21 +1,23 @@
 """VGG16, ResNet50, Xception and EfficientNetB4 of Keras applications, each with its own preprocessing in the graph.
 
-The backbones lie flat in the network, so that each of their layers can be asked for by name. Its own preprocessing is
-the family's default scaling (`registry`): "imagenet caffe", "-1..1" or "imagenet torch".
+The layers of the backbones are layers of the network itself, so that each has a name in it. The preprocessing is the
+default scaling in the registry: "imagenet caffe", "-1..1" or "imagenet torch".
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import keras
 from keras import layers
 
 from bloodcell.core.errors import SpecError
-from bloodcell.networks.builders.heads import FEATURES, add_heads, build_scaled_input
+from bloodcell.model_store.io_spec import FEATURES
+from bloodcell.networks.builders.heads import add_heads, build_scaled_input
 from bloodcell.networks.builders.scaling import LAYERS as SCALING_LAYERS
 from bloodcell.networks.builders.weights import load_backbone_weights
 from bloodcell.networks.settings import NetworkSettings
 
-XCEPTION_HEAD = (1024, 512, 128, 64, 8)
+XCEPTION_HEAD: Final = (1024, 512, 128, 64, 8)
 
 
 def build_vgg16(settings: NetworkSettings) -> keras.Model:
@@ -58,23 +60,35 @@ def build_efficientnet_b4(settings: NetworkSettings) -> keras.Model:
     return add_heads(*build_pooled_backbone("EfficientNetB4", settings), settings, "efficientnet_b4")
 
 
-# Name in keras.applications -> least side in pixels that it takes.
-MIN_SIDES_PX = {"VGG16": 32, "ResNet50": 32, "Xception": 71, "EfficientNetB4": 32}
+# Name in keras.applications -> smallest side of its input in pixels.
+MIN_SIDES_PX: Final = {"VGG16": 32, "ResNet50": 32, "Xception": 71, "EfficientNetB4": 32}
 
 
 def build_pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The input "crops" and the averages over the maps of a backbone of Keras applications, layer "features".
+    """Build a backbone of Keras applications with averages over its last maps, the layer "features".
+
+    Parameters
+    ----------
+    family : str
+        Name in keras.applications, a key of `MIN_SIDES_PX`.
+    settings : NetworkSettings
+        Size, scaling, weights and last layer.
+
+    Returns
+    -------
+    crops, features : KerasTensor
+        The input, and the averages (N, F).
 
     Raises
     ------
     SpecError
         If a side is too small for the backbone, or it has no layer `backbone_end`.
     ModelError
-        If the weights cannot be had (`weights.load_backbone_weights`).
+        If the weights cannot be loaded (`weights.load_backbone_weights`).
     """
     size, min_px = (settings.height_px, settings.width_px), MIN_SIDES_PX[family]
     if min(size) < min_px:
-        raise SpecError(f"{family} takes inputs of {min_px} px or more a side. Received: {size}.")
+        raise SpecError(f"The input of {family} must be {min_px} px or more on each side. Received: {size}.")
     crops, scaled = build_scaled_input(settings)
     build: Callable[..., keras.Model] = getattr(keras.applications, family)
     backbone = build(include_top=False, weights=None, input_tensor=scaled)
@@ -89,7 +103,7 @@ def build_pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras
 
 
 def _remove_own_scaling(backbone: keras.Model) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """EfficientNet without the scaling that Keras put into it: an exported Normalization makes inputs of its numbers."""
+    """Remove the scaling that Keras built into EfficientNet: exported, a Normalization makes inputs of its numbers."""
     own = {
         layer.name
         for layer in backbone.layers

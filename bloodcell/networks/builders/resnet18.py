@@ -1,26 +1,30 @@
 """ResNet18, from scratch or with the ImageNet weights of keras-hub."""
 
+from typing import Final
+
 import keras
 from keras import layers
 
-from bloodcell.networks.builders.heads import FEATURES, add_heads, build_scaled_input
+from bloodcell.model_store.io_spec import FEATURES
+from bloodcell.networks.builders.heads import add_heads, build_scaled_input
 from bloodcell.networks.builders.weights import load_backbone_weights, load_hub_weights
 from bloodcell.networks.settings import IMAGENET, NetworkSettings
 
-STAGE_WIDTHS = (64, 128, 256, 512)
-BLOCKS_PER_STAGE = 2
-EPSILON, MOMENTUM = 1e-5, 0.9
+STAGE_WIDTHS: Final = (64, 128, 256, 512)
+BLOCKS_PER_STAGE: Final = 2
+EPSILON: Final = 1e-5
+MOMENTUM: Final = 0.9
 
 
 def build_resnet18(settings: NetworkSettings) -> keras.Model:
     """Build ResNet18 [1]_, 11.2 million parameters, with dropout and one dense layer on its pooled maps.
 
-    Layers are named and padded as keras-hub's, so that its weights fit.
+    Layers have the names and the padding of keras-hub, so that its weights fit.
 
     Raises
     ------
     ModelError
-        If the weights cannot be had (`weights.load_hub_weights`, `weights.load_backbone_weights`).
+        If the weights cannot be loaded (`weights.load_hub_weights`, `weights.load_backbone_weights`).
 
     References
     ----------

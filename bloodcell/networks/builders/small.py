@@ -1,23 +1,31 @@
-"""The project's own small residual net: a ResNet cut down for crops of one cell and two processor cores."""
+"""The project's own small residual network: a ResNet reduced for crops of one cell and two processor cores."""
+
+from typing import Final
 
 import keras
 from keras import layers
 
-from bloodcell.networks.builders.heads import FEATURES, add_heads, build_scaled_input
+from bloodcell.model_store.io_spec import FEATURES
+from bloodcell.networks.builders.heads import add_heads, build_scaled_input
 from bloodcell.networks.settings import NetworkSettings
 
-STAGE_WIDTHS = (24, 48, 96, 160)
+STAGE_WIDTHS: Final = (24, 48, 96, 160)
 # Runs are short (about a thousand steps), so the running means must follow quickly.
-BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_MOMENTUM: Final = 0.9
 
 
 def build_small(settings: NetworkSettings) -> keras.Model:
-    """Build the net; stages halve the resolution, `stage_widths` are their channels, dropout is before the heads.
+    """Build the small residual network after He et al. [1]_; each stage but the first halves the resolution.
+
+    Parameters
+    ----------
+    settings : NetworkSettings
+        `stage_widths` are the channels of the stages; the dropout is before the heads.
 
     Returns
     -------
     keras.Model
-        As `heads.add_heads`.
+        With the outputs of `heads.add_heads`.
 
     References
     ----------

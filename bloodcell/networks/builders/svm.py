@@ -1,56 +1,58 @@
-"""ResNet50 features and a support vector machine, one against one, as one network: scikit-learn's answers without it."""
+"""ResNet50 features and a one-against-one SVM as one network: the predictions of scikit-learn without scikit-learn."""
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import layers, ops
 
 from bloodcell.core.errors import ModelError, SpecError
-from bloodcell.networks.builders.heads import FEATURES
+from bloodcell.model_store.io_spec import FEATURES, LOGITS
 from bloodcell.networks.builders.pretrained import build_pooled_backbone
 from bloodcell.networks.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from sklearn.svm import SVC
 
-KERNELS = ("linear", "rbf")
-PAIRS = "pairs"
+KERNELS: Final = ("linear", "rbf")
+PAIRS: Final = "pairs"
 
 
 def build_resnet50_svm(settings: NetworkSettings) -> keras.Model:
-    """Build ResNet50 with a linear SVM of zeros, which `training.fitting.svm` fits; as `add_svm` otherwise.
+    """Build ResNet50 with a linear SVM of zeros, which `training.fitting.svm` fits; its outputs are those of `add_svm`.
 
     Raises
     ------
     SpecError
-        If a head "known" is asked for: there is none to fit it with.
+        If `settings.ood_head` is True: an SVM has no such head.
     """
     if settings.ood_head:
-        raise SpecError("An SVM has no head `ood_head`. Received: True.")
+        raise SpecError("`ood_head` must be false with an SVM. Received: True.")
     crops, features = build_pooled_backbone("ResNet50", settings)
     pairs = layers.Dense(_count_pairs(settings.n_classes), kernel_initializer="zeros", name=PAIRS)(features)
-    return keras.Model(crops, {"logits": _score_classes(pairs, settings.n_classes)}, name="resnet50_svm")
+    return keras.Model(crops, {LOGITS: _score_classes(pairs, settings.n_classes)}, name="resnet50_svm")
 
 
-def add_svm(model: keras.Model, svc: "SVC", mean: np.ndarray, sd: np.ndarray) -> keras.Model:
-    """Put a fitted SVM behind the features of a network, as constants of its graph.
+def add_svm(model: keras.Model, svc: "SVC", mean: npt.NDArray[Any], sd: npt.NDArray[Any]) -> keras.Model:
+    """Add a fitted SVM after the features of a network, as constants of its graph.
 
     Parameters
     ----------
-    model : keras.Model with a layer "features" (N, F)
-    svc : sklearn.svm.SVC with classes 0 to C - 1, fitted on `(features - mean) / sd`; kernel "linear", or "rbf" with a
-        number as gamma
-    mean, sd : float arrays of shape (F,)
+    model : keras.Model
+        With a layer "features" (N, F).
+    svc : sklearn.svm.SVC
+        With classes 0 to C - 1, fitted on `(features - mean) / sd`; kernel "linear", or "rbf" with a number as gamma.
+    mean, sd : ndarray of float, shape (F,)
 
     Returns
     -------
     keras.Model
-        Layer "pairs" holds the decision of each pair of classes, as `decision_function` of shape "ovo" gives it, positive
-        for the first. Output "logits" (N, C): for three classes and more scikit-learn's `decision_function` of shape
-        "ovr", votes plus a share below a half that settles ties of votes, so that the largest is the class that
-        `predict` names with `break_ties=True`; for two classes minus and plus half of `decision_function`.
+        Layer "pairs" gives the decision for each pair of classes, as `decision_function` of shape "ovo", positive for
+        the first class. Output "logits" (N, C): for three or more classes scikit-learn's `decision_function` of shape
+        "ovr", votes plus a share below a half that breaks ties, so that the largest is the class that `predict` gives
+        with `break_ties=True`; for two classes minus and plus half of `decision_function`.
 
     Raises
     ------
@@ -68,17 +70,17 @@ def add_svm(model: keras.Model, svc: "SVC", mean: np.ndarray, sd: np.ndarray) ->
     centred = layers.Rescaling(1.0, offset=(-mean).astype(np.float32), name="features_centring")(features)
     standard = layers.Rescaling((1 / sd).astype(np.float32), name="features_scaling")(centred)
     if svc.kernel == "linear":
-        alike, kernel = standard, svc.coef_.T
+        similarity, kernel = standard, svc.coef_.T
     else:
-        alike, kernel = _rbf_kernel(standard, svc), _compute_pair_weights(svc)
-    # scikit-learn turns the sign where there are two classes only.
+        similarity, kernel = _rbf_kernel(standard, svc), _compute_pair_weights(svc)
+    # With only two classes, scikit-learn inverts the sign.
     sign = -1.0 if n_classes == 2 else 1.0
-    pairs = _add_constant_dense(alike, sign * kernel, sign * svc.intercept_, PAIRS)
-    return keras.Model(model.input, {"logits": _score_classes(pairs, n_classes)}, name=model.name)
+    pairs = _add_constant_dense(similarity, sign * kernel, sign * svc.intercept_, PAIRS)
+    return keras.Model(model.input, {LOGITS: _score_classes(pairs, n_classes)}, name=model.name)
 
 
 def _rbf_kernel(standard: keras.KerasTensor, svc: "SVC") -> keras.KerasTensor:
-    """`exp(-gamma * |x - v|^2)` for each support vector v, by `|x|^2 - 2 x v + |v|^2`."""
+    """Compute `exp(-gamma * |x - v|^2)` for each support vector v, by `|x|^2 - 2 x v + |v|^2`."""
     vectors = np.asarray(svc.support_vectors_)
     squares = ops.sum(ops.square(standard), axis=1, keepdims=True)
     rest = _add_constant_dense(standard, -2 * vectors.T, (vectors**2).sum(axis=1), "support_vectors")
@@ -86,8 +88,8 @@ def _rbf_kernel(standard: keras.KerasTensor, svc: "SVC") -> keras.KerasTensor:
     return layers.Activation("exponential")(layers.Rescaling(-svc.gamma)(distance))
 
 
-def _compute_pair_weights(svc: "SVC") -> np.ndarray:
-    """What each support vector weighs in each pair's decision: (vectors, pairs); LIBSVM keeps C - 1 numbers a vector."""
+def _compute_pair_weights(svc: "SVC") -> npt.NDArray[np.float64]:
+    """Compute the weight of each support vector in each pair, (vectors, pairs); LIBSVM keeps C - 1 numbers per vector."""
     ends = np.concatenate([[0], np.cumsum(svc.n_support_)])
     weights = np.zeros((ends[-1], _count_pairs(len(svc.n_support_))))
     for pair, (first, second) in enumerate(itertools.combinations(range(len(svc.n_support_)), 2)):
@@ -98,25 +100,25 @@ def _compute_pair_weights(svc: "SVC") -> np.ndarray:
 
 
 def _score_classes(pairs: keras.KerasTensor, n_classes: int) -> keras.KerasTensor:
-    """From decisions of pairs (N, P) to scores of classes (N, C), as scikit-learn's "ovr" adds them up."""
-    both = np.zeros((_count_pairs(n_classes), n_classes))
+    """Turn decisions of pairs (N, P) into scores of classes (N, C), as scikit-learn's "ovr" adds them up."""
+    signs = np.zeros((_count_pairs(n_classes), n_classes))
     for pair, (first, second) in enumerate(itertools.combinations(range(n_classes), 2)):
-        both[pair, first], both[pair, second] = 1, -1
-    margins = _add_constant_dense(pairs, both, None, "margins")
+        signs[pair, first], signs[pair, second] = 1, -1
+    margins = _add_constant_dense(pairs, signs, None, "margins")
     if n_classes == 2:
-        return layers.Rescaling(0.5, name="logits")(margins)
-    # A pair won by its first class adds 1 there and 0 to the second: half the sign, and half a vote for both.
+        return layers.Rescaling(0.5, name=LOGITS)(margins)
+    # The winner of a pair gets 1 and the other class 0: half the sign, and half a vote for both.
     won = ops.cast(ops.greater_equal(pairs, 0.0), "float32") * 2.0 - 1.0
-    votes = _add_constant_dense(won, both / 2, np.full(n_classes, (n_classes - 1) / 2), "votes")
-    return layers.Add(name="logits")([votes, margins / (3.0 * (ops.abs(margins) + 1.0))])
+    votes = _add_constant_dense(won, signs / 2, np.full(n_classes, (n_classes - 1) / 2), "votes")
+    return layers.Add(name=LOGITS)([votes, margins / (3.0 * (ops.abs(margins) + 1.0))])
 
 
 def _add_constant_dense(
-    x: keras.KerasTensor, kernel: np.ndarray, bias: np.ndarray | None, name: str
+    x: keras.KerasTensor, kernel: npt.NDArray[Any], bias: npt.NDArray[Any] | None, name: str
 ) -> keras.KerasTensor:
     layer = layers.Dense(kernel.shape[1], use_bias=bias is not None, trainable=False, name=name)
     output = layer(x)
-    layer.set_weights([part.astype(np.float32) for part in (kernel, bias) if part is not None])
+    layer.set_weights([weights.astype(np.float32) for weights in (kernel, bias) if weights is not None])
     return output
 
 

@@ -1,4 +1,6 @@
-"""The published U-Net: a picture in, a mask of the cell out."""
+"""The published U-Net: an image in, a mask of the cell out."""
+
+from typing import Final
 
 import keras
 from keras import layers
@@ -8,21 +10,21 @@ from bloodcell.networks.builders.heads import build_scaled_input
 from bloodcell.networks.settings import NetworkSettings
 
 # Filters of the levels, and of the bottom below them.
-WIDTHS = (16, 32, 64, 128)
+WIDTHS: Final = (16, 32, 64, 128)
 
 
 def build_unet(settings: NetworkSettings) -> keras.Model:
-    """Build a U-Net [1]_ that starts with 16 filters and halves the picture on 3 levels.
+    """Build a U-Net [1]_ that starts with 16 filters and halves the image on 3 levels.
 
     Parameters
     ----------
     settings : NetworkSettings
-        `stage_widths` are the filters from the first level to the bottom; `n_classes` and `ood_head` mean nothing here.
+        `stage_widths` are the filters from the first level to the bottom; `n_classes` and `ood_head` are not used.
 
     Returns
     -------
     keras.Model
-        Output a dict: "mask" (N, height_px, width_px, 1), logits that a pixel belongs to the cell.
+        Its output is a dict: "mask" (N, height_px, width_px, 1), the logit that a pixel belongs to the cell.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def build_unet(settings: NetworkSettings) -> keras.Model:
 
 def _convolve_twice(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     for number in (1, 2):
-        # He's start, as published: without batch normalisation Keras' own lets it give empty masks for many epochs.
+        # He initialisation, as published: with the default of Keras, the masks stay empty for many epochs.
         x = layers.Conv2D(
             width, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=f"{name}_conv{number}"
         )(x)

@@ -1,30 +1,41 @@
-"""Weights that a backbone starts from: ImageNet's, which Keras downloads into its cache, a local file, or none."""
+"""Initial weights of a backbone: those for ImageNet, which Keras downloads into its cache, a local file, or none."""
 
 import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import keras
 
 from bloodcell.core.errors import ModelError
 from bloodcell.networks.settings import FROM_SCRATCH, IMAGENET
 
-HUB_PRESET = "resnet_18_imagenet"
-_SCRATCH = f'or choose the weights "{FROM_SCRATCH}" (from scratch)'
+HUB_PRESET: Final = "resnet_18_imagenet"
+_SCRATCH: Final = f'or choose the weights "{FROM_SCRATCH}" (from scratch)'
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One file of ImageNet weights without the top, as Keras publishes it; `md5` is checked after a download."""
+    """One file of ImageNet weights without the top, as Keras publishes it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file.
+    url : str
+        Where it is downloaded from.
+    md5 : str
+        Checked after a download.
+    """
 
     name: str
     url: str
     md5: str
 
 
-_GOOGLE = "https://storage.googleapis.com/tensorflow/keras-applications"
-IMAGENET_FILES = {
+_GOOGLE: Final = "https://storage.googleapis.com/tensorflow/keras-applications"
+IMAGENET_FILES: Final = {
     "VGG16": WeightsFile(
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         f"{_GOOGLE}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -49,27 +60,32 @@ IMAGENET_FILES = {
 
 
 def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> None:
-    """Fill a backbone as the settings say.
+    """Load weights into a backbone.
 
     Parameters
     ----------
-    backbone : keras.Model, whole, as `keras.applications` builds it without its top
-    family : key of `IMAGENET_FILES`
-    weights : "none", "imagenet", or the path of a file that Keras wrote of the same backbone (.h5, .weights.h5)
+    backbone : keras.Model
+        Whole, as `keras.applications` builds it without its top.
+    family : str
+        A key of `IMAGENET_FILES`.
+    weights : str
+        "none", "imagenet", or the path of a file that Keras wrote of the same backbone (.h5, .weights.h5).
 
     Raises
     ------
     ModelError
-        If the weights cannot be downloaded, the file is missing, or holds those of another network.
+        If the weights cannot be downloaded, or the file is missing or holds those of another network.
     """
     if weights == FROM_SCRATCH:
         return
     path = _fetch_imagenet_file(family) if weights == IMAGENET else Path(weights).expanduser()
     if not path.is_file():
-        raise ModelError(f"There is no file of weights {path}: name one, or choose {IMAGENET!r} or {FROM_SCRATCH!r}.")
+        raise ModelError(
+            f"There is no file of weights {path}. Name one that exists, or choose {IMAGENET!r} or {FROM_SCRATCH!r}."
+        )
     try:
         with warnings.catch_warnings():
-            # Keras only warns of layers that the file does not hold, and leaves them as they were.
+            # Keras only warns about layers that the file lacks, and leaves them as they were.
             warnings.simplefilter("error")
             backbone.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError, Warning) as error:
@@ -78,7 +94,7 @@ def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> N
 
 
 def find_keras_cache() -> Path:
-    """The folder that Keras keeps weights in: models, in KERAS_HOME or ~/.keras; read anew each time."""
+    """Return the folder that Keras keeps weights in: models, in KERAS_HOME or ~/.keras, whatever they are now."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 
@@ -105,23 +121,24 @@ def _fetch_imagenet_file(family: str) -> Path:
 
 
 def load_hub_weights(backbone: keras.Model) -> None:
-    """Fill our ResNet18 with the ImageNet weights of keras-hub, an extra that is imported here alone.
+    """Load the ImageNet weights of keras-hub into ResNet18; only this function imports keras-hub, an extra.
 
     Parameters
     ----------
-    backbone : keras.Model of `resnet18.build_backbone`, from input to last stage
+    backbone : keras.Model
+        ResNet18 from the input to the last stage.
 
     Raises
     ------
     ModelError
-        If keras-hub is not installed, the preset cannot be downloaded, or its layers are not ours.
+        If keras-hub is not installed, the preset cannot be downloaded, or its layers differ from ours.
     """
     try:
         import keras_hub
     except ImportError as error:
         raise ModelError(
-            "The ImageNet weights of ResNet18 need the extra keras-hub: install it by"
-            f" `pip install -r requirements-hub.txt`, {_SCRATCH}."
+            "The ImageNet weights of ResNet18 need keras-hub: pip install 'bloodcell[hub]', or in a checkout"
+            f" pip install -r requirements-hub.txt; {_SCRATCH}."
         ) from error
     try:
         preset = keras_hub.models.ResNetBackbone.from_preset(HUB_PRESET)
@@ -136,17 +153,29 @@ def load_hub_weights(backbone: keras.Model) -> None:
 def copy_weights_by_name(source: keras.Model, target: keras.Model) -> None:
     """Copy weights between two builds of one network, layer by layer of the same name.
 
+    Parameters
+    ----------
+    source, target : keras.Model
+        Only convolutions and batch normalisations are compared and copied.
+
     Raises
     ------
     ModelError
-        If the two are not of the same layers and shapes.
+        If the layers or their shapes differ.
     """
     kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
-    ours, theirs = ({layer.name: layer for layer in one.layers if isinstance(layer, kinds)} for one in (target, source))
-    shapes = ({name: [w.shape for w in layer.weights] for name, layer in one.items()} for one in (ours, theirs))
-    ours_shaped, theirs_shaped = shapes
-    if ours_shaped != theirs_shaped:
-        other = sorted(name for name in ours.keys() | theirs.keys() if ours_shaped.get(name) != theirs_shaped.get(name))
-        raise ModelError(f"The weights are of another network than {target.name}: {', '.join(other[:4])} differ.")
-    for name, layer in ours.items():
-        layer.set_weights(theirs[name].get_weights())
+    target_layers, source_layers = (
+        {layer.name: layer for layer in model.layers if isinstance(layer, kinds)} for model in (target, source)
+    )
+    target_shapes, source_shapes = (
+        {name: [weights.shape for weights in layer.weights] for name, layer in layers.items()}
+        for layers in (target_layers, source_layers)
+    )
+    if target_shapes != source_shapes:
+        names = target_shapes.keys() | source_shapes.keys()
+        different = sorted(name for name in names if target_shapes.get(name) != source_shapes.get(name))
+        raise ModelError(
+            f"The weights are those of another network than {target.name}: {', '.join(different[:4])} differ."
+        )
+    for name, layer in target_layers.items():
+        layer.set_weights(source_layers[name].get_weights())

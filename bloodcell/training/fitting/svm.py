@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.networks.builders.heads import FEATURES
+from bloodcell.model_store.io_spec import FEATURES
 from bloodcell.networks.builders.svm import add_svm
 
 

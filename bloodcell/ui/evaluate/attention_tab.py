@@ -8,7 +8,7 @@ from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.evaluation.library import EvaluationInfo
-from bloodcell.explain.class_cells import MAX_CELLS, cut_class_crops
+from bloodcell.explain.explain_cells import MAX_CELLS, cut_class_crops
 from bloodcell.plots.theme import format_label
 from bloodcell.reports.numbers import format_count
 from bloodcell.ui.evaluate.evaluation_library import get_evaluated_model, load_evaluation

@@ -7,7 +7,7 @@ import streamlit as st
 
 from bloodcell.core.errors import ExplainError
 from bloodcell.core.settings import load_settings
-from bloodcell.explain.class_cells import average_crops
+from bloodcell.explain.explain_cells import average_crops
 from bloodcell.explain.explanation import (
     GRADCAM,
     GRADCAM_UNIT,
@@ -115,7 +115,7 @@ def show_class_mean(model: ModelInfo, crops: np.ndarray, class_name: str, *, key
     ----------
     model : ModelInfo
     crops : ndarray of uint8, shape (N, H, W, 3)
-        One or more cells, as `explain.class_cells.cut_class_crops` returns them.
+        One or more cells, as `explain.explain_cells.cut_class_crops` returns them.
     class_name : str
         The class of the cells, one of the model's.
     key : str
@@ -197,7 +197,7 @@ def _show_occlusion(large: np.ndarray, drops: np.ndarray, class_name: str, key: 
 def _show_gradcam(large: np.ndarray, explanation: Explanation, chosen: int, key: str) -> None:
     if explanation.gradcam is None:
         return
-    height, width = explanation.gradcam_places
+    height, width = explanation.gradcam_map_size
     st.markdown(
         "**Grad-CAM**",
         help=f"Shows which positions in the layer {escape_md(explanation.gradcam_layer)} raise the score of the class. The "
@@ -228,7 +228,7 @@ def _show_layers(layers: Sequence[LayerMaps], key: str) -> None:
         for number, values in zip(layer.channels, layer.maps, strict=True)
     ]
     show_image_grid(images, f"repeat({CHANNELS_PER_ROW},minmax(0,1fr))")
-    st.caption(escape_md(f"{layer.words}; the most active are shown."))
+    st.caption(escape_md(f"{layer.description}; the most active are shown."))
 
 
 def _request_explanation(

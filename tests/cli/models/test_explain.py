@@ -73,7 +73,7 @@ def test_the_mean_over_a_class(nucleus, tmp_path, capsys, method):
         (("pixel", "blank.png"), "blank.png: "),
         (("pixel", "broken.png"), "broken.png: "),
         (("pixel", "cell.png", "--class", "MONOCYTE"), "must be one of RED, GREEN, BLUE. Received: 'MONOCYTE'"),
-        (("pixel", "cell.png", "--method", "gradcam"), "has no model.keras to look into. A map by occlusion works"),
+        (("pixel", "cell.png", "--method", "gradcam"), "has no model.keras to look into. Use an occlusion map instead"),
         (("pixel", "cell.png", "--layer", "conv"), "--layer is for --method gradcam"),
         (("pixel",), "`explain` takes either an IMAGE, or --dataset and --mean-of"),
         (("pixel", "cell.png", "--mean-of", "RED"), "`explain` takes either an IMAGE"),

@@ -86,12 +86,12 @@ def test_other_weights_give_another_map(shipped):
 
 
 def test_crops_are_explained_each_by_itself(net):
-    from bloodcell.explain.network.gradcam import BATCH, grad_cam
+    from bloodcell.explain.network.gradcam import BATCH_SIZE, grad_cam
 
-    crops = np.stack([cell(7 + at % 2) for at in range(BATCH + 2)])
+    crops = np.stack([cell(7 + at % 2) for at in range(BATCH_SIZE + 2)])
     cams = grad_cam(net, crops)
-    assert cams.shape[0] == BATCH + 2
-    np.testing.assert_allclose(cams[BATCH + 1], grad_cam(net, cell(8)[None])[0], atol=1e-5)
+    assert cams.shape[0] == BATCH_SIZE + 2
+    np.testing.assert_allclose(cams[BATCH_SIZE + 1], grad_cam(net, cell(8)[None])[0], atol=1e-5)
 
 
 def test_a_layer_that_is_not_there(net):
@@ -110,13 +110,9 @@ def test_networks_that_cannot_be_looked_into():
 
     crops = keras.Input((4, 4, 3))
     flat = keras.Model(crops, {"logits": layers.Dense(2)(layers.Flatten()(crops))})
-    with pytest.raises(
-        ExplainError, match=r"makes no maps that Grad-CAM could weigh\. A map by occlusion works for it"
-    ):
+    with pytest.raises(ExplainError, match=r"makes no maps that Grad-CAM could use\. Use an occlusion map instead"):
         find_last_map_layer(flat)
-    with pytest.raises(
-        ExplainError, match=r"no convolution or pooling layer to show\. A map by occlusion works for it"
-    ):
+    with pytest.raises(ExplainError, match=r"no convolution or pooling layer to show\. Use an occlusion map instead"):
         compute_layer_maps(flat, np.zeros((1, 4, 4, 3), np.uint8))
     unnamed = keras.Model(crops, layers.Conv2D(2, 1)(crops))
     with pytest.raises(ExplainError, match="no output 'logits'"):
@@ -124,7 +120,7 @@ def test_networks_that_cannot_be_looked_into():
     apart = keras.Model(
         crops, {"logits": layers.Dense(2)(layers.Flatten()(crops)), "m": layers.Conv2D(2, 1, name="c")(crops)}
     )
-    with pytest.raises(ExplainError, match="has no gradient at the layer 'c'"):
+    with pytest.raises(ExplainError, match="The logits have no gradient at the layer 'c'"):
         grad_cam(apart, np.zeros((1, 4, 4, 3), np.uint8), "c")
 
 
@@ -213,7 +209,7 @@ def test_all_methods_together(tmp_path_factory):
     found = explain_crops(Engine(folder), folder, crops, METHODS, of_class="NUCLEUS")
     assert (found.n_cells, found.of_class, found.class_names) == (2, "NUCLEUS", NAMES)
     assert found.occlusion.shape == found.gradcam.shape == (2, SIDE_PX, SIDE_PX)
-    assert (found.gradcam_layer, found.gradcam_places) == ("dark", (SIDE_PX, SIDE_PX))
+    assert (found.gradcam_layer, found.gradcam_map_size) == ("dark", (SIDE_PX, SIDE_PX))
     assert [layer.name for layer in found.layers] == ["dark", "pool"]
     assert explain_crops(Engine(folder), folder, crops, (GRADCAM,), "pool").gradcam_layer == "pool"
 
@@ -221,7 +217,7 @@ def test_all_methods_together(tmp_path_factory):
 def test_the_shipped_model_is_explained_at_its_own_layer():
     crop = np.full((1, 64, 64, 3), 235, np.uint8)
     found = explain_crops(Engine(SHIPPED), SHIPPED, crop, (GRADCAM, LAYERS))
-    assert (found.gradcam_layer, found.gradcam_places) == ("stage3_out", (4, 4))
+    assert (found.gradcam_layer, found.gradcam_map_size) == ("stage3_out", (4, 4))
     assert len(found.layers) > 10
     assert found.occlusion is None
 
@@ -229,13 +225,15 @@ def test_the_shipped_model_is_explained_at_its_own_layer():
 def test_models_that_only_occlusion_works_for(tmp_path):
     """An imported network without model.keras, and an SVM; neither loads Keras."""
     folder = write_net(tmp_path / "pixel")
-    with pytest.raises(ExplainError, match=r"pixel has no model\.keras to look into\. A map by occlusion works for it"):
+    with pytest.raises(ExplainError, match=r"pixel has no model\.keras to look into\. Use an occlusion map instead"):
         explain_crops(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (GRADCAM,))
     assert explain_crops(Engine(folder), folder, np.zeros((1, 32, 32, 3), np.uint8), (OCCLUSION,)).occlusion is not None
     (folder / "model.keras").write_bytes(b"x")
     assert find_cam_layer(folder) == ""  # of no known family
     write_spec(folder, training={"model": "resnet50_svm"})
-    with pytest.raises(ExplainError, match=r"In the model pixel a support vector machine decides\. A map by occlusion"):
+    with pytest.raises(
+        ExplainError, match=r"In the model pixel, a support vector machine classifies\. Use an occlusion map"
+    ):
         find_cam_layer(folder)
     write_spec(folder, training={"model": "small"})
     assert find_cam_layer(folder) == "stage3_out"

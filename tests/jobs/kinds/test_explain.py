@@ -9,9 +9,8 @@ import pytest
 
 from bloodcell.core.errors import BloodcellError, ExplainError, ModelError, SpecError, StoppedError
 from bloodcell.core.installation import TRAINING_PACKAGES
-from bloodcell.explain.explanation import GRADCAM, LAYERS, METHODS, OCCLUSION
+from bloodcell.explain.explanation import CROPS_FILE, GRADCAM, LAYERS, METHODS, OCCLUSION, hash_crops
 from bloodcell.explain.spec import ExplainSpec
-from bloodcell.explain.stored_crops import CROPS_FILE, hash_crops
 from bloodcell.jobs import explanations, store
 from bloodcell.jobs.files import job_dir, read_log
 from bloodcell.jobs.kinds.explain import EXPLAIN
@@ -91,7 +90,7 @@ def test_a_model_that_cannot_be_looked_into_is_refused_at_once(waiting, settings
     write_net(settings.runs_dir / "pixel")
     crops = plain_crops((1, 2, 3))
     spec = explanations.make_explain_spec(get_model("pixel", settings), crops, (GRADCAM,))
-    with pytest.raises(ExplainError, match="A map by occlusion works for it"):
+    with pytest.raises(ExplainError, match="Use an occlusion map instead"):
         explanations.submit_explanation(waiting, spec, crops, "Ada")
     assert store.list_jobs(waiting.db) == []
 
@@ -104,7 +103,8 @@ def test_a_model_that_was_replaced_meanwhile(waiting, nucleus):
 
 
 @pytest.mark.parametrize(
-    ("data", "message"), [(None, "are not in .*, or damaged"), (b"PK", "or damaged"), (b"others", "are others than")]
+    ("data", "message"),
+    [(None, "are missing or damaged"), (b"PK", "or damaged"), (b"others", "are not those of this explanation")],
 )
 def test_crops_that_are_gone_or_others(waiting, nucleus, settings, data, message):
     spec = explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,))

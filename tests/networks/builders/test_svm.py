@@ -109,7 +109,7 @@ def test_what_an_svm_cannot_learn_from():
 
 
 def test_an_svm_has_no_head_for_strangers():
-    with pytest.raises(SpecError, match=r"An SVM has no head `ood_head`"):
+    with pytest.raises(SpecError, match=r"`ood_head` must be false with an SVM\. Received: True"):
         get_builder("resnet50_svm")(tiny_settings("resnet50_svm", ood_head=True))
 
 

@@ -6,7 +6,7 @@ import pytest
 from bloodcell.core.errors import ExplainError
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.explain.class_cells import average_crops, average_occlusion_maps, cut_class_crops, find_class_index
+from bloodcell.explain.explain_cells import average_crops, average_occlusion_maps, cut_class_crops, find_class_index
 from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
@@ -43,33 +43,33 @@ RECORDS = [
 
 
 def test_the_cells_of_a_class_whatever_its_capitals(engine, images):
-    told = []
-    crops = cut_class_crops(engine, images, RECORDS, "nucleus", on_progress=lambda *at: told.append(at))
+    reported = []
+    crops = cut_class_crops(engine, images, RECORDS, "nucleus", on_progress=lambda *at: reported.append(at))
     assert (crops.dtype, crops.shape) == (np.uint8, (3, SIDE_PX, SIDE_PX, 3))
     np.testing.assert_array_equal(crops, np.stack([cell(seed) for seed in SEEDS]))
-    assert told == [(done, 5) for done in range(1, 6)]
+    assert reported == [(done, 5) for done in range(1, 6)]
 
 
 def test_of_many_some_evenly(engine, images):
-    crops = cut_class_crops(engine, images, RECORDS[:3], "NUCLEUS", most=2)
+    crops = cut_class_crops(engine, images, RECORDS[:3], "NUCLEUS", max_cells=2)
     np.testing.assert_array_equal(crops, np.stack([cell(7), cell(9)]))
 
 
 @pytest.mark.parametrize(
-    ("name", "most", "message"),
+    ("name", "max_cells", "message"),
     [
         ("MONOCYTE", 9, "The class must be one of OTHER, NUCLEUS. Received: 'MONOCYTE'"),
         ("NUCLEUS", 0, "A mean needs 1 cell or more. Received: 0"),
     ],
 )
-def test_what_cannot_be_asked(engine, images, name, most, message):
+def test_what_cannot_be_asked(engine, images, name, max_cells, message):
     with pytest.raises(ExplainError, match=message):
-        cut_class_crops(engine, images, RECORDS, name, most)
+        cut_class_crops(engine, images, RECORDS, name, max_cells)
 
 
 @pytest.mark.parametrize(("records", "n"), [(RECORDS[3:5], 2), ([], 0)])
 def test_a_class_without_a_cell(engine, images, records, n):
-    with pytest.raises(ExplainError, match=f"No image labelled NUCLEUS shows a white cell, of {n} of that label"):
+    with pytest.raises(ExplainError, match=f"None of the {n} images labelled NUCLEUS shows a white cell"):
         cut_class_crops(engine, images, records, "NUCLEUS")
 
 
