@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bloodcell.datasets.copies.leaks import find_leaks as find_leaks
     from bloodcell.datasets.splits.split import split as split
-    from bloodcell.evaluation.predict import predict_records as evaluate
+    from bloodcell.evaluation.evaluate import evaluate as evaluate
     from bloodcell.imaging.find import find_white_cells as find_white_cells
     from bloodcell.inference.engine import Engine as Engine
     from bloodcell.inference.pipeline import analyse as analyse
@@ -32,7 +32,7 @@ _MODULE_OF = {
     "Engine": "bloodcell.inference.engine",
     "TrainSpec": "bloodcell.training.specs.train_spec",
     "analyse": "bloodcell.inference.pipeline",
-    "evaluate": "bloodcell.evaluation.predict:predict_records",
+    "evaluate": "bloodcell.evaluation.evaluate",
     "find_leaks": "bloodcell.datasets.copies.leaks",
     "find_white_cells": "bloodcell.imaging.find",
     "split": "bloodcell.datasets.splits.split",
@@ -44,8 +44,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name on its first use."""
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'bloodcell' has no attribute {name!r}")
-    module, _, attribute = _MODULE_OF[name].partition(":")
-    return getattr(import_module(module), attribute or name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

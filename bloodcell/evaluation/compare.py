@@ -1,4 +1,4 @@
-"""Is one model better than another on the same images, and on which images do they disagree?"""
+"""Compare models on the same images: which is better, and on which images they disagree."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

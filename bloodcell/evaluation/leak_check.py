@@ -1,4 +1,4 @@
-"""Does a labelled set hold images that a model was trained on, or copies of them?"""
+"""Check whether a labelled set holds images that a model was trained on, or copies of them."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

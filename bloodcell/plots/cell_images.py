@@ -1,4 +1,4 @@
-"""Pictures of cells as the pages show them: boxes on a field, masks in black and white."""
+"""Images of cells as the pages show them: close up, with boxes, with outlines, as masks."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,26 @@ from bloodcell.plots import theme
 
 
 def fit_inside(rgb: np.ndarray, longest_px: int, shortest_px: int = 0) -> tuple[np.ndarray, float]:
-    """Bring the longer side of a picture to at most `longest_px`, and to at least `shortest_px`.
+    """Resize an image so that its longer side is at most `longest_px` and at least `shortest_px`.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, shape (H, W, 3)
+    longest_px : int
+    shortest_px : int, default 0
 
     Returns
     -------
-    (uint8 array of shape (h, w, 3), float)
-        The picture and the scale by which positions in it must be multiplied (1.0 where nothing was done).
+    resized : ndarray of uint8, shape (h, w, 3)
+        `rgb` itself where it fits.
+    scale : float
+        By which positions in `rgb` must be multiplied.
+
+    Examples
+    --------
+    >>> resized, scale = fit_inside(np.zeros((100, 200, 3), np.uint8), longest_px=50)
+    >>> resized.shape, scale
+    ((25, 50, 3), 0.25)
     """
     height, width = rgb.shape[:2]
     longest = max(height, width)
@@ -24,23 +38,26 @@ def fit_inside(rgb: np.ndarray, longest_px: int, shortest_px: int = 0) -> tuple[
     if scale == 1.0:
         return rgb, 1.0
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.resize(rgb, size, interpolation=how), scale
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(rgb, size, interpolation=interpolation), scale
 
 
 def crop_close_up(rgb: np.ndarray, box: Box, context: float, longest_px: int = 240) -> np.ndarray:
-    """Cut a cell with its surroundings, as far as the image goes: no pixel is made up at its edge.
+    """Cut out a cell with its surroundings, as far as the image goes: no pixel is made up at its edge.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    box : the cell, in pixels of `rgb`
-    context : side of the square that is cut, in multiples of the box's longer side
-    longest_px : longer side of the result, smaller cuts stay as they are
+    rgb : ndarray of uint8, shape (H, W, 3)
+    box : Box
+        The cell, in pixels of `rgb`.
+    context : float
+        Side of the square that is cut, in multiples of the box's longer side.
+    longest_px : int, default 240
+        Longer side of the result; smaller cuts stay as they are.
 
     Returns
     -------
-    uint8 array of shape (h, w, 3)
+    ndarray of uint8, shape (h, w, 3)
         Square, but for cells at the edge of the image.
     """
     row, column = box.centre
@@ -51,18 +68,21 @@ def crop_close_up(rgb: np.ndarray, box: Box, context: float, longest_px: int = 2
 
 
 def draw_boxes(rgb: np.ndarray, boxes: Sequence[Box], chosen: int | None, longest_px: int = 640) -> np.ndarray:
-    """Draw where the cells of a field are: the chosen one thick, the others thin.
+    """Draw boxes around the cells of a field of view: the chosen one thick, the others thin.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    boxes : in pixels of `rgb`
-    chosen : position of the chosen box in `boxes`, None where no box is chosen
-    longest_px : longer side of the result at most; small fields are enlarged to half of it, for thin lines
+    rgb : ndarray of uint8, shape (H, W, 3)
+    boxes : sequence of Box
+        In pixels of `rgb`.
+    chosen : int or None
+        Index of the chosen box.
+    longest_px : int, default 640
+        Longer side of the result at most; small fields are enlarged to half of it, for thin lines.
 
     Returns
     -------
-    uint8 array of shape (h, w, 3)
+    ndarray of uint8, shape (h, w, 3)
     """
     image, scale = fit_inside(rgb, longest_px, longest_px // 2)
     image = image.copy()
@@ -81,7 +101,7 @@ def draw_boxes(rgb: np.ndarray, boxes: Sequence[Box], chosen: int | None, longes
 
 
 def pad_to_square(rgb: np.ndarray, side_px: int) -> np.ndarray:
-    """Fit a picture into a square of `side_px`, in its middle, with white beside it; small pictures are enlarged."""
+    """Fit an image into the middle of a white square of `side_px`; small images are enlarged."""
     fitted = fit_inside(rgb, side_px, side_px)[0]
     height, width = fitted.shape[:2]
     canvas = np.full((side_px, side_px, 3), 255, np.uint8)
@@ -91,26 +111,30 @@ def pad_to_square(rgb: np.ndarray, side_px: int) -> np.ndarray:
 
 
 def render_gray(rgb: np.ndarray) -> np.ndarray:
-    """Show the grey levels of a picture: uint8 (H, W, 3) of three equal channels."""
+    """Render the gray levels of an image as an ndarray of uint8, shape (H, W, 3), of three equal channels."""
     return np.repeat(convert_to_gray(rgb)[..., None], 3, axis=2)
 
 
 def build_contact_sheet(
     images: Sequence[np.ndarray], n_columns: int, side_px: int = 120, gap_px: int = 6
 ) -> np.ndarray:
-    """Lay pictures out in rows on white.
+    """Lay images out in rows on white.
 
     Parameters
     ----------
-    pictures : uint8 arrays of shape (H, W, 3), of any sizes
-    n_columns : pictures a row, 1 or more
-    side_px : side of the square that each is fitted into
-    gap_px : white between them
+    images : sequence of ndarray of uint8, shape (H, W, 3)
+        Of any sizes.
+    n_columns : int
+        Images per row, 1 or more.
+    side_px : int, default 120
+        Side of the square that each is fitted into.
+    gap_px : int, default 6
+        White between them.
 
     Returns
     -------
-    uint8 array of shape (rows * (side_px + gap_px) - gap_px, likewise for columns, 3)
-        One white square where there is no picture.
+    ndarray of uint8, shape (rows * (side_px + gap_px) - gap_px, likewise for columns, 3)
+        One white square where there is no image.
     """
     n_rows = max(1, -(-len(images) // n_columns))
     columns = max(1, min(n_columns, len(images)))
@@ -123,17 +147,18 @@ def build_contact_sheet(
 
 
 def draw_outline(rgb: np.ndarray, mask: np.ndarray, side_px: int = 160) -> np.ndarray:
-    """Draw the outline of a mask on a picture, dark on light, so that it shows on any stain.
+    """Draw the outline of a mask on an image, dark on light, so that it shows on any stain.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    mask : bool array of shape (H, W)
-    side_px : longer side of the result
+    rgb : ndarray of uint8, shape (H, W, 3)
+    mask : ndarray of bool, shape (H, W)
+    side_px : int, default 160
+        Longer side of the result.
 
     Returns
     -------
-    uint8 array of shape (h, w, 3)
+    ndarray of uint8, shape (h, w, 3)
     """
     image = fit_inside(rgb, side_px, side_px)[0].copy()
     size = (image.shape[1], image.shape[0])
@@ -145,15 +170,15 @@ def draw_outline(rgb: np.ndarray, mask: np.ndarray, side_px: int = 160) -> np.nd
 
 
 def render_mask(mask: np.ndarray) -> np.ndarray:
-    """Show a mask as a picture: marked pixels black on white, as dark stain is.
+    """Render a mask as an image: marked pixels black on white, as dark stain is.
 
     Parameters
     ----------
-    mask : bool array of shape (H, W)
+    mask : ndarray of bool, shape (H, W)
 
     Returns
     -------
-    uint8 array of shape (H, W, 3)
+    ndarray of uint8, shape (H, W, 3)
     """
-    convert_to_gray = np.where(mask, 0, 255).astype(np.uint8)
-    return np.repeat(convert_to_gray[..., None], 3, axis=2)
+    gray = np.where(mask, 0, 255).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)

@@ -1,4 +1,4 @@
-"""Charts of a batch's labels and of one cell's probabilities."""
+"""Charts of the labels of a batch and of the probabilities of a cell."""
 
 from collections.abc import Sequence
 
@@ -17,19 +17,21 @@ def plot_class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Fig
 
     Parameters
     ----------
-    table : DataFrame with the columns `label` and `status`, one row a cell
-    class_names : the model's classes in their order; they are shown even where no cell has them
+    table : DataFrame
+        A row for each cell, with the columns label and status.
+    class_names : sequence of str
+        The model's classes in their order; shown even where no cell has them.
 
     Returns
     -------
     plotly Figure
-        One horizontal stacked bar a label, one trace a status. The extra decisions (other cell, not a white
-        cell) get a bar only where a cell has them.
+        A horizontal stacked bar for each label, a trace for each status, and one of the totals. The extra decisions
+        (other cell, not a white cell) get a bar only where a cell has them.
     """
     labels = list(class_names) + [name for name in EXTRA_DECISIONS if (table["label"] == name).any()]
     counts = pd.crosstab(table["label"], table["status"]) if len(table) else pd.DataFrame()
     counts = counts.reindex(index=labels, columns=list(CELL_STATUSES), fill_value=0).fillna(0).astype(int)
-    words = [theme.format_label(label) for label in labels]
+    names = [theme.format_label(label) for label in labels]
     totals = counts.sum(axis=1).to_numpy()
     figure = go.Figure()
     for status in CELL_STATUSES:
@@ -37,13 +39,13 @@ def plot_class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Fig
         figure.add_bar(
             name=f"{style.sign} {style.word}",
             orientation="h",
-            y=words,
+            y=names,
             x=counts[status].tolist(),
             marker_color=style.colour,
             hovertemplate="%{y}: %{x} " + style.word.lower() + "<extra></extra>",
         )
     figure.add_scatter(
-        y=words,
+        y=names,
         x=totals.tolist(),
         mode="text",
         text=[f" {total}" for total in totals],
@@ -63,21 +65,26 @@ def plot_class_counts(table: pd.DataFrame, class_names: Sequence[str]) -> go.Fig
 
 
 def plot_probabilities(class_names: Sequence[str], probs: Sequence[float], label: str = "") -> go.Figure:
-    """Draw one cell's probabilities, one horizontal bar a class in the model's order.
+    """Draw the probabilities of a cell, a horizontal bar for each class in the model's order.
 
     Parameters
     ----------
-    class_names : the model's classes
-    probs : one probability a class, same order
-    label : the label that now counts; its name is drawn bold (none is, where it is no class of the model)
+    class_names : sequence of str, length C
+        The model's classes.
+    probs : sequence of float, length C
+    label : str, default ""
+        The current label; its name is bold if it is a class of the model.
 
     Returns
     -------
     plotly Figure
+        One trace.
     """
     values = np.asarray(probs, dtype=float)
-    words = [theme.format_label(name) for name in class_names]
-    ticks = [f"<b>{word}</b>" if name == label else word for name, word in zip(class_names, words, strict=True)]
+    shown_names = [theme.format_label(name) for name in class_names]
+    ticks = [
+        f"<b>{shown}</b>" if name == label else shown for name, shown in zip(class_names, shown_names, strict=True)
+    ]
     figure = go.Figure(
         go.Bar(
             orientation="h",
@@ -93,4 +100,4 @@ def plot_probabilities(class_names: Sequence[str], probs: Sequence[float], label
     figure.update_yaxes(autorange="reversed", ticksuffix="  ")
     figure.update_xaxes(visible=False, range=[0, 1.2])
     figure.update_layout(bargap=0.35)
-    return theme.apply_compact_layout(figure, ROW_PX * len(words) + 8)
+    return theme.apply_compact_layout(figure, ROW_PX * len(class_names) + 8)

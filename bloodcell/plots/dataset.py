@@ -1,4 +1,4 @@
-"""Charts of what a labelled set holds: images per class, sizes, formats."""
+"""Charts of the contents of a labelled set: images per class, sizes, formats."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from bloodcell.plots import theme
 
 ROW_PX = 28
-MAX_BUBBLES = 150  # of more different sizes a map of counts is drawn
+MAX_BUBBLES = 150  # a heat map is drawn for more different sizes
 MAX_LABELLED_BUBBLES = 12
 LARGEST_BUBBLE_PX = 46
 
@@ -19,12 +19,13 @@ def plot_class_balance(counts: Mapping[str, int]) -> go.Figure:
 
     Parameters
     ----------
-    counts : class name -> images, in the order to show
+    counts : mapping of str to int
+        Images by class name, in the order to show.
 
     Returns
     -------
     plotly Figure
-        One trace; one horizontal bar a class with its count and its share.
+        One trace: a horizontal bar for each class with its count and its share.
     """
     names, values = list(counts), [int(value) for value in counts.values()]
     styles = theme.assign_class_styles(names)
@@ -37,11 +38,17 @@ def plot_class_balance(counts: Mapping[str, int]) -> go.Figure:
 
 
 def plot_formats(table: pd.DataFrame) -> go.Figure:
-    """Draw how many images each file format has, those that cannot be read as well.
+    """Draw how many images each file format has, and how many are unreadable.
 
     Parameters
     ----------
-    table : `datasets.catalog.survey.survey_images`; the column `format` is read, "" counts as unreadable
+    table : DataFrame
+        `datasets.catalog.survey.survey_images`; its column `format` is "" where the image is unreadable.
+
+    Returns
+    -------
+    plotly Figure
+        One trace: a horizontal bar for each format.
     """
     counts = table["format"].replace("", "unreadable").value_counts()
     colours = [theme.OTHER_COLOUR if name == "unreadable" else theme.ACCENT_COLOUR for name in counts.index]
@@ -53,12 +60,13 @@ def plot_image_sizes(table: pd.DataFrame) -> go.Figure:
 
     Parameters
     ----------
-    table : `datasets.catalog.survey.survey_images`; images without a size (0) are left out
+    table : DataFrame
+        `datasets.catalog.survey.survey_images`; images without a size (0) are left out.
 
     Returns
     -------
     plotly Figure
-        A bubble a size, its area showing the count; above `MAX_BUBBLES` different sizes a map of counts.
+        A bubble for each size, its area showing the count; a heat map of counts for more than `MAX_BUBBLES` sizes.
     """
     known = table[table["width_px"] > 0]
     sizes = known.groupby(["width_px", "height_px"]).size().reset_index(name="n").sort_values("n", ascending=False)
@@ -97,7 +105,7 @@ def plot_image_sizes(table: pd.DataFrame) -> go.Figure:
 
 
 def _axis_range(values: pd.Series) -> list[float]:
-    """From below the smallest to above the largest, with room for bubbles."""
+    """Return a range from below the smallest to above the largest value, with room for bubbles."""
     if not len(values):
         return [0, 1]
     low, high = float(values.min()), float(values.max())
@@ -105,10 +113,10 @@ def _axis_range(values: pd.Series) -> list[float]:
     return [max(0.0, low - room), high + room]
 
 
-def _plot_bars(words: list[str], values: list[int], colours: list[str], title: str) -> go.Figure:
-    """Horizontal bars; they are placed by number, as two names may read alike."""
+def _plot_bars(names: list[str], values: list[int], colours: list[str], title: str) -> go.Figure:
+    """Plot horizontal bars; they are placed by number, as two names may read alike."""
     total = max(sum(values), 1)
-    rows = list(range(len(words)))
+    rows = list(range(len(names)))
     figure = go.Figure(
         go.Bar(
             orientation="h",
@@ -118,12 +126,12 @@ def _plot_bars(words: list[str], values: list[int], colours: list[str], title: s
             text=[f" {value:,} ({100 * value / total:.1f} %)" for value in values],
             textposition="outside",
             cliponaxis=False,
-            customdata=words,
+            customdata=names,
             hovertemplate="%{customdata}: %{x:,} images<extra></extra>",
             showlegend=False,
         )
     )
     figure.update_layout(bargap=0.3)
     figure.update_xaxes(title="Images", range=[0, max(values, default=1) * 1.22 or 1], tickformat=",d")
-    figure.update_yaxes(tickvals=rows, ticktext=[f"{word}  " for word in words], autorange="reversed", showgrid=False)
-    return theme.apply_titled_layout(figure, title, ROW_PX * len(words) + 120)
+    figure.update_yaxes(tickvals=rows, ticktext=[f"{name}  " for name in names], autorange="reversed", showgrid=False)
+    return theme.apply_titled_layout(figure, title, ROW_PX * len(names) + 120)

@@ -1,4 +1,4 @@
-"""Charts of many runs: a dot a run, the course of a search, and what each searched setting did."""
+"""Charts of many runs: metrics of each run, progress of a search, effect of a setting, recall before and after."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from bloodcell.plots import theme
 METRIC_TITLES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "log_loss": "Log loss"}
 COLOURS = {"accuracy": theme.PALETTE[0], "balanced_accuracy": theme.PALETTE[1]}
 HEIGHT_PX, SETTING_HEIGHT_PX = 340, 260
-DOT_OFFSET = 0.08  # of a run's width, so that equal figures do not hide each other
-STATE_ROW_SHARE = 0.07  # of the height, for each state of trials that have no figure
+DOT_OFFSET = 0.08  # of a run's width, so that equal metrics do not hide each other
+STATE_ROW_SHARE = 0.07  # of the height, for each state of trials without a metric
 MAX_TICKS = 20
 STAGES = ("before", "after")
 ROW_PX = 56
@@ -22,34 +22,40 @@ _STYLES = {"before": (theme.BAR_COLOUR, "circle-open", -0.14), "after": (theme.A
 
 def plot_runs(
     runs: pd.DataFrame,
-    word: str,
+    run_noun: str,
     means: Mapping[str, float],
-    mean_words: str = "mean",
+    mean_title: str = "mean",
     interval: tuple[float, float] | None = None,
 ) -> go.Figure:
     """Draw accuracy and balanced accuracy of every run as a dot each, and their means as lines.
 
     Parameters
     ----------
-    runs : table with a column named `word` in small letters, the number of the run; accuracy, balanced_accuracy, from
-        0 to 1; and, if some runs did not converge, converged (bool), whose dots are hollow where it is False
-    word : what a run is called, such as "Trial"
-    means : figure -> where its line is drawn; mean_words : what the lines are
-    interval : of the accuracy, drawn as a band; None for none
+    runs : DataFrame
+        With a column named `run_noun` in small letters, the number of the run; accuracy and balanced_accuracy, from 0 to
+        1; and, if some runs did not converge, converged (bool): dots are hollow where it is False.
+    run_noun : str
+        What a run is called, such as "Trial".
+    means : mapping of str to float
+        Where the line of each metric is drawn.
+    mean_title : str, default "mean"
+        What the lines are.
+    interval : tuple of two floats, optional
+        Of the accuracy, drawn as a band.
 
     Returns
     -------
-    plotly Figure with a trace of dots for each of the two figures, beside each other, and one more for each that has
-    hollow dots
+    plotly Figure
+        A trace of dots for each of the two metrics, beside each other, and one more for each that has hollow dots.
     """
-    number = word.lower()
+    number = run_noun.lower()
     converged = runs["converged"].astype(bool) if "converged" in runs else pd.Series(True, index=runs.index)
     figure = go.Figure()
     if interval is not None:
         figure.add_hrect(*interval, fillcolor=COLOURS["accuracy"], opacity=0.12, line_width=0)
     for offset, (name, colour) in zip((-DOT_OFFSET, DOT_OFFSET), COLOURS.items(), strict=True):
         figure.add_hline(means[name], line={"color": colour, "width": 1.5, "dash": "dash"})
-        for symbol, words, rows in (
+        for symbol, suffix, rows in (
             ("circle", "", runs[converged]),
             ("circle-open", ", did not converge", runs[~converged]),
         ):
@@ -59,43 +65,49 @@ def plot_runs(
                 x=(rows[number] + offset).tolist(),
                 y=rows[name].tolist(),
                 customdata=rows[number].tolist(),
-                name=METRIC_TITLES[name] + words,
+                name=METRIC_TITLES[name] + suffix,
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": symbol, "line": {"width": 2, "color": colour}},
-                hovertemplate=f"{number} %{{customdata}}{words}: {METRIC_TITLES[name].lower()} %{{y:.1%}}<extra></extra>",
+                hovertemplate=f"{number} %{{customdata}}{suffix}: {METRIC_TITLES[name].lower()} %{{y:.1%}}<extra></extra>",
             )
-    _lay_out(figure, f"Figures of each {number}, dashed: {mean_words}", HEIGHT_PX)
-    _number_runs(figure, runs[number], word)
+    _lay_out(figure, f"Metrics of each {number} (dashed: {mean_title})", HEIGHT_PX)
+    _number_runs(figure, runs[number], run_noun)
     figure.update_yaxes(tickformat=".0%")
     return figure
 
 
-def plot_search_progress(trials: pd.DataFrame, figure: str, *, is_minimised: bool) -> go.Figure:
-    """Draw the figure of every trial of a search as a dot, and the best so far as a line.
+def plot_search_progress(trials: pd.DataFrame, metric: str, *, is_minimised: bool) -> go.Figure:
+    """Draw the metric of every trial of a search as a dot, and the best so far as a line.
 
     Parameters
     ----------
-    trials : table with trial (number), state, epochs, and the column `figure`, NaN where a trial has none; those are
-        marked in a strip below, a row for each of their states
+    trials : DataFrame
+        With trial (number), state, epochs, and the column `metric`, NaN where a trial has none; those are marked in a
+        strip below, a row for each of their states.
+    metric : str
+        One of `METRIC_TITLES`.
+    is_minimised : bool
+        Whether less is better.
 
     Returns
     -------
-    plotly Figure whose first trace is the dots, the second the best so far; then a trace a state without a figure
+    plotly Figure
+        The dots, the best so far, then a trace for each state without a metric.
     """
     ordered = trials.sort_values("trial")
-    done, others = ordered[ordered[figure].notna()], ordered[ordered[figure].isna()]
+    done, others = ordered[ordered[metric].notna()], ordered[ordered[metric].isna()]
     states = list(dict.fromkeys(others["state"]))
     strip = max(0.001, STATE_ROW_SHARE * len(states))
     plot = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[1 - strip, strip], vertical_spacing=0.04)
     plot.add_scatter(
         x=done["trial"].tolist(),
-        y=done[figure].tolist(),
+        y=done[metric].tolist(),
         name="one trial",
         mode="markers",
         marker={"color": theme.PALETTE[0], "size": 9},
-        hovertemplate=f"trial %{{x}}: {METRIC_TITLES[figure].lower()} %{{y:.4f}}<extra></extra>",
+        hovertemplate=f"trial %{{x}}: {METRIC_TITLES[metric].lower()} %{{y:.4f}}<extra></extra>",
     )
-    best = done[figure].cummin() if is_minimised else done[figure].cummax()
+    best = done[metric].cummin() if is_minimised else done[metric].cummax()
     plot.add_scatter(
         x=done["trial"].tolist(),
         y=best.tolist(),
@@ -117,8 +129,8 @@ def plot_search_progress(trials: pd.DataFrame, figure: str, *, is_minimised: boo
             row=2,
             col=1,
         )
-    better = "less" if is_minimised else "more"
-    _lay_out(plot, f"{METRIC_TITLES[figure]} of each trial ({better} is better)", HEIGHT_PX)
+    better = "lower" if is_minimised else "higher"
+    _lay_out(plot, f"{METRIC_TITLES[metric]} of each trial ({better} is better)", HEIGHT_PX)
     _number_runs(plot, ordered["trial"], "Trial")
     plot.update_xaxes(title="", row=1, col=1)
     plot.update_yaxes(showgrid=False, row=2, col=1)
@@ -126,62 +138,72 @@ def plot_search_progress(trials: pd.DataFrame, figure: str, *, is_minimised: boo
 
 
 def plot_setting_effect(
-    trials: pd.DataFrame, setting: str, words: str, figure: str, best: int, values: Mapping[str, Any]
+    trials: pd.DataFrame, setting: str, title: str, metric: str, best: int, values: Mapping[str, Any]
 ) -> go.Figure:
-    """Draw one searched setting against the figure, a dot a trial; the best trial is marked.
+    """Draw the metric against one searched setting, a dot for each trial; the best trial is marked.
 
     Parameters
     ----------
-    trials : table with trial, the column `setting` and the column `figure`; trials without a figure are left out
-    words : what the setting is called
-    best : number of the best trial
-    values : what was searched: {"low", "high", "log"}, drawn along a scale, or {"choices"}, drawn side by side
+    trials : DataFrame
+        With trial and the columns `setting` and `metric`; trials without a metric are left out.
+    setting : str
+    title : str
+        What the setting is called.
+    metric : str
+        One of `METRIC_TITLES`.
+    best : int
+        Number of the best trial.
+    values : mapping of str to Any
+        What was searched: low, high and log, drawn along a scale, or choices, drawn side by side.
 
     Returns
     -------
-    plotly Figure with one trace
+    plotly Figure
+        With one trace.
     """
-    done = trials[trials[figure].notna()]
+    done = trials[trials[metric].notna()]
     is_range = "choices" not in values
-    x = done[setting].tolist() if is_range else [format_setting(one) for one in done[setting]]
+    x = done[setting].tolist() if is_range else [format_setting(value) for value in done[setting]]
     is_best = (done["trial"] == best).tolist()
     plot = go.Figure()
     plot.add_scatter(
         x=x,
-        y=done[figure].tolist(),
+        y=done[metric].tolist(),
         customdata=done["trial"].tolist(),
         mode="markers",
         marker={
-            "color": [theme.PALETTE[1] if one else theme.PALETTE[0] for one in is_best],
-            "size": [14 if one else 8 for one in is_best],
-            "symbol": ["star" if one else "circle" for one in is_best],
+            "color": [theme.PALETTE[1] if best else theme.PALETTE[0] for best in is_best],
+            "size": [14 if best else 8 for best in is_best],
+            "symbol": ["star" if best else "circle" for best in is_best],
             "opacity": 0.85,
         },
-        hovertemplate=f"%{{x}}: {METRIC_TITLES[figure].lower()} %{{y:.4f}}, trial %{{customdata}}<extra></extra>",
+        hovertemplate=f"%{{x}}: {METRIC_TITLES[metric].lower()} %{{y:.4f}}, trial %{{customdata}}<extra></extra>",
     )
-    theme.apply_titled_layout(plot, words, SETTING_HEIGHT_PX)
+    theme.apply_titled_layout(plot, title, SETTING_HEIGHT_PX)
     plot.update_layout(showlegend=False, dragmode=False)
-    plot.update_yaxes(title=METRIC_TITLES[figure], fixedrange=True)
+    plot.update_yaxes(title=METRIC_TITLES[metric], fixedrange=True)
     if is_range:
         plot.update_xaxes(type="log" if values.get("log") else "linear", fixedrange=True)
     else:
-        order = [format_setting(one) for one in values["choices"]]
+        order = [format_setting(value) for value in values["choices"]]
         plot.update_xaxes(type="category", categoryorder="array", categoryarray=order, fixedrange=True)
         plot.update_xaxes(range=[-0.5, len(order) - 0.5])
     return plot
 
 
 def plot_recall_before_after(table: pd.DataFrame) -> go.Figure:
-    """Draw two points with their intervals for each class, one above the other.
+    """Draw the recall of each class before and after a model was adapted, with intervals.
 
     Parameters
     ----------
-    table : DataFrame with the columns class_name, n_cells (held back), and before, before_low, before_high, after,
-        after_low, after_high: shares from 0 to 1, NaN for a class of which no cell was held back
+    table : DataFrame
+        With class_name, n_cells (held out), and before, before_low, before_high, after, after_low, after_high: shares
+        from 0 to 1, NaN for a class of which no cell was held out.
 
     Returns
     -------
-    plotly Figure with the traces before and after; the classes stand in the order of the table, from the top
+    plotly Figure
+        With the traces before and after; the classes stand in the order of the table, from the top.
     """
     rows = list(range(len(table)))
     figure = go.Figure()
@@ -206,24 +228,35 @@ def plot_recall_before_after(table: pd.DataFrame) -> go.Figure:
             customdata=[[100 * a, 100 * b] for a, b in zip(low, high, strict=True)],
             hovertemplate=stage + ": %{x:.1%} (%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
         )
-    words = [
+    class_names = [
         f"{theme.format_chart_label(name)} ({n})"
         for name, n in table[["class_name", "n_cells"]].itertuples(index=False)
     ]
-    titled = theme.apply_titled_layout(figure, "Recall of each class", ROW_PX * len(rows) + 130)
-    titled.update_layout(
+    theme.apply_titled_layout(figure, "Recall of each class", ROW_PX * len(rows) + 130)
+    figure.update_layout(
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right", "traceorder": "normal"},
         dragmode=False,
     )
-    titled.update_xaxes(title="Recall, with 95 % interval", tickformat=".0%", range=[-0.03, 1.03], fixedrange=True)
-    titled.update_yaxes(
-        tickvals=rows, ticktext=words, range=[len(rows) - 0.5, -0.5], showgrid=False, fixedrange=True, ticksuffix="  "
+    figure.update_xaxes(title="Recall, with 95 % interval", tickformat=".0%", range=[-0.03, 1.03], fixedrange=True)
+    figure.update_yaxes(
+        tickvals=rows,
+        ticktext=class_names,
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
+        fixedrange=True,
+        ticksuffix="  ",
     )
-    return titled
+    return figure
 
 
 def format_setting(value: Any) -> str:
-    """A value of a setting, for people: ``8, 12`` for a list, a number with three figures."""
+    """Return a value of a setting as people read it.
+
+    Examples
+    --------
+    >>> format_setting([8, 12]), format_setting(0.0012345)
+    ('8, 12', '0.00123')
+    """
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return f"{value:.3g}" if isinstance(value, float) else str(value)
@@ -239,10 +272,10 @@ def _lay_out(figure: go.Figure, title: str, height_px: int) -> None:
     figure.update_yaxes(fixedrange=True)
 
 
-def _number_runs(figure: go.Figure, numbers: pd.Series, word: str) -> None:
+def _number_runs(figure: go.Figure, numbers: pd.Series, run_noun: str) -> None:
     first, last = int(numbers.min()), int(numbers.max())
     figure.update_xaxes(
-        title=word,
+        title=run_noun,
         range=[first - 0.5, last + 0.5],
         tick0=first,
         dtick=-(-(last - first + 1) // MAX_TICKS),

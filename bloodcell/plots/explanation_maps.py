@@ -1,4 +1,4 @@
-"""Maps of where a network looked, over the crop; pictures of what its layers put out."""
+"""Explanation maps over the crop; images of the outputs of layers."""
 
 import base64
 
@@ -11,8 +11,8 @@ from bloodcell.plots import theme
 from bloodcell.plots.cell_images import render_gray
 
 HEIGHT_PX = 270
-MAX_MAP_SIDE = 96  # a side of what is sent to the browser; it smooths between them
-# How strongly the strongest value covers the picture. Weak ones are clear, so the cell stays visible where nothing is.
+MAX_MAP_SIDE = 96  # longer side of what is sent to the browser, which smooths it
+# How much the strongest value covers the image. Weak ones are transparent, so that the cell stays visible.
 OPACITY = 0.85
 FOR_RGB, AGAINST_RGB = (213, 94, 0), (0, 114, 178)  # orange and blue of `theme.PALETTE`: told apart by every eye
 # A drop of probability below this is not drawn stronger than it is: one map in strong colours would say too much.
@@ -20,24 +20,30 @@ MIN_RANGE = 0.1
 
 
 def find_map_range(values: np.ndarray) -> float:
-    """What the strongest colour of a map of probability drops shall stand for: its largest drop or rise, 0.1 at least."""
+    """Return the value of the strongest colour of a map of probability drops: its largest drop or rise, at least 0.1."""
     return max(MIN_RANGE, float(np.abs(values).max()))
 
 
-def plot_map(rgb: np.ndarray, values: np.ndarray, words: str, max_value: float, *, signed: bool) -> go.Figure:
+def plot_map(rgb: np.ndarray, values: np.ndarray, title: str, max_value: float, *, signed: bool) -> go.Figure:
     """Draw a map over its crop in gray, with a bar that says what the colours mean.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3), the crop, of any size
-    values : float array of shape (h, w) over the whole of `rgb`
-    words : what a value is, with its unit
-    most : value of the strongest colour
-    signed : also show values below 0, in the other colour
+    rgb : ndarray of uint8, shape (H, W, 3)
+        The crop.
+    values : ndarray of float, shape (h, w)
+        Over the whole of `rgb`.
+    title : str
+        What a value is, with its unit.
+    max_value : float
+        Value of the strongest colour.
+    signed : bool
+        Also show values below 0, in the other colour.
 
     Returns
     -------
-    plotly Figure with two traces: the picture, and the map
+    plotly Figure
+        With two traces: the image, and the map.
     """
     scale = min(1.0, MAX_MAP_SIDE / max(values.shape))
     height, width = (max(1, round(side * scale)) for side in values.shape)
@@ -62,7 +68,7 @@ def plot_map(rgb: np.ndarray, values: np.ndarray, words: str, max_value: float, 
             "len": 1.0,
             "y": -0.02,
             "yanchor": "top",
-            "title": {"text": words, "side": "bottom", "font": {"size": 12}},
+            "title": {"text": title, "side": "bottom", "font": {"size": 12}},
             "nticks": 5,
             "tickfont": {"size": 11},
             "outlinewidth": 0,
@@ -75,36 +81,41 @@ def plot_map(rgb: np.ndarray, values: np.ndarray, words: str, max_value: float, 
 
 
 def render_map(rgb: np.ndarray, values: np.ndarray, max_value: float) -> np.ndarray:
-    """Colour a map over its crop in gray, as `plot_map` does; the map is brought to the crop's size.
+    """Render a map over its crop in gray, as `plot_map` does; the map is resized to the crop.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3)
-    values : float array of shape (h, w); below 0 in blue
-    most : value of the strongest colour
+    rgb : ndarray of uint8, shape (H, W, 3)
+    values : ndarray of float, shape (h, w)
+        Those below 0 become blue.
+    max_value : float
+        Value of the strongest colour.
 
     Returns
     -------
-    uint8 array of shape (H, W, 3)
+    ndarray of uint8, shape (H, W, 3)
     """
     size = (rgb.shape[1], rgb.shape[0])
     share = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None] / max_value
     colour = np.where(share >= 0, np.array(FOR_RGB, np.float32), np.array(AGAINST_RGB, np.float32))
     cover = OPACITY * np.clip(np.abs(share), 0, 1)
-    return (render_gray(rgb) * (1 - cover) + colour * cover).round().astype(np.uint8)
+    blended: np.ndarray = (render_gray(rgb) * (1 - cover) + colour * cover).round().astype(np.uint8)
+    return blended
 
 
 def render_channel(values: np.ndarray, side_px: int = 64) -> np.ndarray:
-    """Show what one channel of a layer put out: 0 black, 1 white; each place a square of the same size.
+    """Render the output of one channel of a layer: 0 black, 1 white, each position a square of the same size.
 
     Parameters
     ----------
-    values : float array of shape (h, w), from 0 to 1
-    side_px : longer side of the result, not less than that of `values`
+    values : ndarray of float, shape (h, w)
+        From 0 to 1.
+    side_px : int, default 64
+        Longer side of the result, about; not less than that of `values`.
 
     Returns
     -------
-    uint8 array of shape (about side_px, side_px, 3)
+    ndarray of uint8, shape (side_px, side_px, 3), about
     """
     levels = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
     times = max(1, side_px // max(levels.shape))
@@ -113,10 +124,10 @@ def render_channel(values: np.ndarray, side_px: int = 64) -> np.ndarray:
 
 
 def _build_colour_scale(signed: bool) -> list[tuple[float, str]]:
-    strong, none = (_rgba(FOR_RGB, OPACITY), _rgba(FOR_RGB, 0))
+    opaque, transparent = _rgba(FOR_RGB, OPACITY), _rgba(FOR_RGB, 0)
     if not signed:
-        return [(0.0, none), (1.0, strong)]
-    return [(0.0, _rgba(AGAINST_RGB, OPACITY)), (0.5, _rgba(AGAINST_RGB, 0)), (0.5, none), (1.0, strong)]
+        return [(0.0, transparent), (1.0, opaque)]
+    return [(0.0, _rgba(AGAINST_RGB, OPACITY)), (0.5, _rgba(AGAINST_RGB, 0)), (0.5, transparent), (1.0, opaque)]
 
 
 def _rgba(rgb: tuple[int, int, int], alpha: float) -> str:

@@ -1,4 +1,4 @@
-"""Charts of grey levels: one image, the images of each class, mean and spread per class, all classes overlaid."""
+"""Charts of gray levels: one image, one crop, the images of each class, mean and spread by class, classes overlaid."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,8 +14,8 @@ from bloodcell.plots import theme
 LEVELS = list(range(256))
 LEVEL_TITLE = "Gray level (0 black, 255 white)"
 SHARE_TITLE = "Pixels (%)"
-# A background of nearly one colour is a peak beside which all else is flat: it is cut at this many times the level
-# that this part of the values stays below.
+# A background of nearly one colour is a peak beside which all else is flat. Peaks are cut at this many times this
+# percentile of the values.
 PEAK_FACTOR, PEAK_PERCENTILE = 6, 95
 PANEL_PX = 190
 MAX_COLUMNS = 4
@@ -24,17 +24,20 @@ CROP_HEIGHT_PX = 170
 
 
 def plot_image_histogram(levels: GrayLevels, name: str, *, ignore_black: bool = True) -> go.Figure:
-    """Draw the grey levels of one image, with the presets and its own Otsu threshold as lines.
+    """Draw the gray levels of one image, with the preset thresholds and its own Otsu threshold as lines.
 
     Parameters
     ----------
-    levels : of the image
-    name : what to call it in the title; any text
-    ignore_black : leave out the black borders of a rotation; their share stands in the title
+    levels : GrayLevels
+    name : str
+        Of the image, for the title; any text.
+    ignore_black : bool, default True
+        Leave out the black border of a rotation; its share stands in the title.
 
     Returns
     -------
-    plotly Figure with one trace, percent of the shown pixels at each level
+    plotly Figure
+        With one trace, percent of the shown pixels at each level.
     """
     counts = levels.lit if ignore_black else levels.counts
     figure = go.Figure(
@@ -60,9 +63,12 @@ def plot_gray_histogram(counts: np.ndarray, threshold: int, otsu: int) -> go.Fig
 
     Parameters
     ----------
-    counts : int array of shape (256,), pixels per gray level 0-255
-    threshold : gray level up to which a pixel counts as dark; drawn as a solid line
-    otsu : Otsu's threshold for the same crop; drawn as a dotted line
+    counts : ndarray of int, shape (256,)
+        Pixels at each gray level.
+    threshold : int
+        Gray level up to which a pixel counts as dark; drawn as a solid line.
+    otsu : int
+        Otsu's threshold of the same crop; drawn as a dotted line.
 
     Returns
     -------
@@ -104,16 +110,20 @@ def plot_gray_histogram(counts: np.ndarray, threshold: int, otsu: int) -> go.Fig
 def plot_images_by_class(
     images: Sequence[GrayLevels], labels: Sequence[str], names: Sequence[str], *, ignore_black: bool = True
 ) -> go.Figure:
-    """Draw the grey levels of single images, a thin line each, in one panel a class.
+    """Draw the gray levels of single images, a thin line each, in one panel for each class.
 
     Parameters
     ----------
-    images, labels, names : one of each an image; the name shows under the pointer
-    ignore_black : leave out the black borders of rotations
+    images : sequence of GrayLevels, length N
+    labels, names : sequence of str, length N
+        The name shows under the pointer.
+    ignore_black : bool, default True
+        Leave out the black borders of rotations.
 
     Returns
     -------
-    plotly Figure with one trace an image
+    plotly Figure
+        With one trace for each image.
     """
     classes = sorted(set(labels))
     figure, places = _make_panels([theme.format_chart_label(name) for name in classes])
@@ -140,19 +150,23 @@ def plot_class_means(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
 
     Parameters
     ----------
-    statistics : class name -> LevelStatistics, from `gray_levels.summarise_levels_by_class`
+    statistics : mapping of str to LevelStatistics
+        By class, from `imaging.gray_levels.summarise_levels_by_class`.
 
     Returns
     -------
     plotly Figure
-        Two traces a class: the band of mean ± one standard deviation over the images (cut at 0), and the mean.
+        Two traces for each class: the band of mean ± one standard deviation over the images (cut at 0), and the mean.
     """
     styles = theme.assign_class_styles(list(statistics))
-    titles = [f"{theme.format_chart_label(name)} · {one.n_images:,}" for name, one in statistics.items()]
+    titles = [f"{theme.format_chart_label(name)} · {summary.n_images:,}" for name, summary in statistics.items()]
     figure, places = _make_panels(titles)
-    for (name, one), (row, column) in zip(statistics.items(), places, strict=True):
-        words = theme.format_chart_label(name)
-        low, high = _to_percent(np.maximum(one.mean - one.spread, 0)), _to_percent(one.mean + one.spread)
+    for (name, summary), (row, column) in zip(statistics.items(), places, strict=True):
+        class_name = theme.format_chart_label(name)
+        low, high = (
+            _to_percent(np.maximum(summary.mean - summary.spread, 0)),
+            _to_percent(summary.mean + summary.spread),
+        )
         figure.add_scatter(
             x=LEVELS + LEVELS[::-1],
             y=high + low[::-1],
@@ -160,18 +174,18 @@ def plot_class_means(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
             fillcolor=_make_transparent(styles[name].colour),
             line={"width": 0},
             hoverinfo="skip",
-            name=f"{words}, spread",
+            name=f"{class_name}, spread",
             showlegend=False,
             row=row,
             col=column,
         )
         figure.add_scatter(
             x=LEVELS,
-            y=_to_percent(one.mean),
+            y=_to_percent(summary.mean),
             mode="lines",
             line={"color": styles[name].colour, "width": 2},
-            name=words,
-            customdata=_to_percent(one.spread),
+            name=class_name,
+            customdata=_to_percent(summary.spread),
             hovertemplate="Gray %{x}: %{y:.2f} ± %{customdata:.2f} %<extra>%{fullData.name}</extra>",
             showlegend=False,
             row=row,
@@ -181,27 +195,28 @@ def plot_class_means(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
 
 
 def plot_classes_overlaid(statistics: Mapping[str, LevelStatistics]) -> go.Figure:
-    """Draw the mean grey levels of all classes in one chart.
+    """Draw the mean gray levels of all classes in one chart.
 
     Parameters
     ----------
-    statistics : class name -> LevelStatistics
+    statistics : mapping of str to LevelStatistics
+        By class, from `imaging.gray_levels.summarise_levels_by_class`.
 
     Returns
     -------
     plotly Figure
-        One trace a class; the legend gives its images and its share of black border.
+        One trace for each class; the legend gives its images and its share of black border.
     """
     styles = theme.assign_class_styles(list(statistics))
     figure = go.Figure()
-    for name, one in statistics.items():
-        border = f"border {100 * one.border_share:.1f} %"
+    for name, summary in statistics.items():
+        border = f"border {100 * summary.border_share:.1f} %"
         figure.add_scatter(
             x=LEVELS,
-            y=_to_percent(one.mean),
+            y=_to_percent(summary.mean),
             mode="lines",
             line={"color": styles[name].colour, "dash": styles[name].dash, "width": 2},
-            name=f"{theme.format_chart_label(name)} · {one.n_images:,} images · {border}",
+            name=f"{theme.format_chart_label(name)} · {summary.n_images:,} images · {border}",
             hovertemplate="Gray %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
             showlegend=True,
         )
@@ -215,7 +230,8 @@ def plot_classes_overlaid(statistics: Mapping[str, LevelStatistics]) -> go.Figur
 
 
 def _to_percent(share: np.ndarray) -> list[float]:
-    return (100 * share).round(4).tolist()
+    percent: list[float] = (100 * share).round(4).tolist()
+    return percent
 
 
 def _make_transparent(colour: str) -> str:
@@ -224,16 +240,16 @@ def _make_transparent(colour: str) -> str:
 
 
 def _add_threshold_lines(figure: go.Figure, otsu: int | None = None) -> None:
-    """The presets as dashed lines with their names above the chart; Otsu's as a solid one."""
+    """Add the preset thresholds as dashed lines with their names above the chart, and Otsu's as a solid one."""
     lines = [(level, f"{level} {name}", "dash") for name, level in PRESETS.items()]
     if otsu is not None:
         lines.append((otsu, f"{otsu} Otsu", "solid"))
-    for number, (level, words, dash) in enumerate(lines):
+    for number, (level, text, dash) in enumerate(lines):
         figure.add_vline(
             x=level + 0.5,  # a pixel at the threshold is dark
             line={"color": theme.ACCENT_COLOUR if dash == "solid" else LINE_COLOUR, "width": 1, "dash": dash},
             annotation={
-                "text": words,
+                "text": text,
                 "font": {"size": 11},
                 "textangle": 0,
                 "xanchor": "right" if number < len(PRESETS) else "left",
@@ -245,23 +261,23 @@ def _add_threshold_lines(figure: go.Figure, otsu: int | None = None) -> None:
 
 
 def _set_level_axes(figure: go.Figure) -> str:
-    """Name and scale the axes; words for the title where peaks are cut."""
+    """Title and scale the axes; return a note for the chart's title where peaks are cut."""
     figure.update_xaxes(title=LEVEL_TITLE, range=[-1, 256], tickvals=[0, 50, 100, 150, 200, 255])
     figure.update_yaxes(title=SHARE_TITLE)
     return _set_share_range(figure)
 
 
 def _set_share_range(figure: go.Figure) -> str:
-    """Set the range of all y axes (panels share it, which Plotly's own range gets wrong); say where peaks are cut."""
+    """Set the range of all y axes (panels share it, which Plotly's own range gets wrong); return where peaks are cut."""
     values = np.concatenate([[0.0], *(np.asarray(trace.y, float) for trace in figure.data)])
     top = float(values.max())
     limit = PEAK_FACTOR * float(np.percentile(values[values > 0], PEAK_PERCENTILE)) if top else 1.0
     figure.update_yaxes(range=[0, 1.06 * min(top or limit, limit)])
-    return f" · peaks above {limit:.1f} % are cut" if top > limit else ""
+    return f" · peaks cut at {limit:.1f} %" if top > limit else ""
 
 
 def _make_panels(titles: Sequence[str]) -> tuple[go.Figure, list[tuple[int, int]]]:
-    """One panel a title, at most `MAX_COLUMNS` a row; rows and columns count from 1, as Plotly does."""
+    """Make a panel for each title, at most `MAX_COLUMNS` to a row; rows and columns count from 1, as in Plotly."""
     n_columns = max(1, min(MAX_COLUMNS, len(titles)))
     n_rows = max(1, -(-len(titles) // n_columns))
     figure = make_subplots(

@@ -1,4 +1,4 @@
-"""Charts that compare the ways to segment: Dice and area per method."""
+"""Charts that compare segmentation methods: Dice and area of each."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -17,34 +17,40 @@ def plot_dice(table: pd.DataFrame) -> go.Figure:
 
     Parameters
     ----------
-    table : `datasets.catalog.exploration.Comparison.table`
+    table : DataFrame
+        `datasets.catalog.exploration.Comparison.table`.
 
     Returns
     -------
     plotly Figure
-        A horizontal box a method, one trace for the nucleus and one for the whole cell; a part without true masks
-        has no trace.
+        A horizontal box for each method; one trace for the nucleus and one for the whole cell. A part without true
+        masks has no trace.
     """
     figure = go.Figure()
-    for column, words, colour in PARTS:
+    for column, name, colour in PARTS:
         known = table[table[column].notna()]
         if len(known):
-            _add_boxes(figure, known, known[column], words, colour, "Dice %{x:.3f}")
-    figure.update_xaxes(title="Dice coefficient with the true mask (0 nothing shared, 1 the same)", range=[-0.02, 1.02])
-    return _finish(figure, "How well each method meets the true masks", ROW_PX * len(METHODS) + 150)
+            _add_boxes(figure, known, known[column], name, colour, "Dice %{x:.3f}")
+    figure.update_xaxes(
+        title="Dice's coefficient with the true mask (0: no overlap, 1: identical)", range=[-0.02, 1.02]
+    )
+    return _finish(figure, "Overlap of each method with the true masks", ROW_PX * len(METHODS) + 150)
 
 
 def plot_areas(table: pd.DataFrame, *, by_class: bool = False) -> go.Figure:
-    """Draw how much of the picture every method marks.
+    """Draw how much of the image every method marks.
 
     Parameters
     ----------
-    table : `datasets.catalog.exploration.Comparison.table`
-    by_class : one box a method and class, for at most `MAX_CLASSES` classes; of more, and without it, one a method
+    table : DataFrame
+        `datasets.catalog.exploration.Comparison.table`.
+    by_class : bool, default False
+        One box for each method and class instead of one for each method; ignored for more than `MAX_CLASSES` classes.
 
     Returns
     -------
-    plotly Figure with one trace, or one a class
+    plotly Figure
+        One trace, or one for each class.
     """
     figure = go.Figure()
     labels = sorted(set(table["label"]))
@@ -53,13 +59,13 @@ def plot_areas(table: pd.DataFrame, *, by_class: bool = False) -> go.Figure:
         styles = theme.assign_class_styles(labels)
         for label in labels:
             part = table[table["label"] == label]
-            words = theme.format_chart_label(label)
-            _add_boxes(figure, part, 100 * part["area_share"], words, styles[label].colour, "%{x:.1f} %")
+            name = theme.format_chart_label(label)
+            _add_boxes(figure, part, 100 * part["area_share"], name, styles[label].colour, "%{x:.1f} %")
     else:
         _add_boxes(figure, table, 100 * table["area_share"], "All classes", theme.ACCENT_COLOUR, "%{x:.1f} %")
-    figure.update_xaxes(title="Area marked (% of the picture, black border left out)", rangemode="tozero")
+    figure.update_xaxes(title="Marked area (% of the image without its black border)", rangemode="tozero")
     row_px = max(MIN_ROW_PX, CLASS_ROW_PX * len(labels) + 16) if is_split else MIN_ROW_PX
-    return _finish(figure, "Area that each method marks", row_px * len(METHODS) + 150)
+    return _finish(figure, "Area marked by each method", row_px * len(METHODS) + 150)
 
 
 def _add_boxes(figure: go.Figure, part: pd.DataFrame, values: pd.Series, name: str, colour: str, hover: str) -> None:

@@ -37,7 +37,14 @@ MASK_RGB: Final = (255, 214, 0)  # yellow: the one colour that stain, red cells 
 
 @dataclass(frozen=True)
 class StatusStyle:
-    """How a status is shown: a word, a sign and a colour; what it means, in short and in full."""
+    """How a status is shown.
+
+    Attributes
+    ----------
+    word, sign, colour : str
+    short, meaning : str
+        What it means, in short and in full.
+    """
 
     word: str
     sign: str
@@ -51,47 +58,57 @@ STATUS_STYLES: Final = {
         "Confident",
         "✓",
         "#00725a",
-        "the model is sure; some of these are wrong all the same (see Models).",
-        "The model is sure, and the cell looks like those it learned from. Some are wrong all the same: the page "
+        "the model is sure. Some of these are wrong all the same (see Models).",
+        "The model is sure, and the cell resembles those that it was trained on. Some are wrong all the same: the page "
         "Models says how many.",
     ),
     labels.CHECK: StatusStyle(
         "Check",
         "?",
         "#b35900",
-        "the model is not sure; look yourself.",
-        "The model leans to one class but is not sure. Look at this cell yourself.",
+        "the model is not sure. Check the cell yourself.",
+        "The model prefers one class but is not sure. Check this cell yourself.",
     ),
     labels.UNFAMILIAR: StatusStyle(
         "Unfamiliar",
         "!",
         "#a3195b",
-        "unlike what the model learned from; decide yourself.",
-        "The cell or its staining looks unlike what the model learned from. Do not rely on the label.",
+        "unlike the cells that the model was trained on. Choose the label yourself.",
+        "The cell or its staining does not resemble those that the model was trained on. Do not rely on the label.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class ClassStyle:
-    """How one of many classes is drawn: a colour and, as eyes tell few colours apart, a kind of line."""
+    """How one of many classes is drawn: by colour and, as eyes tell few colours apart, by the kind of line.
+
+    Attributes
+    ----------
+    colour, dash : str
+    """
 
     colour: str
     dash: str
 
 
 def assign_class_styles(class_names: Sequence[str]) -> dict[str, ClassStyle]:
-    """Give every class a look of its own, for any number of classes.
+    """Give every class of a chart a style of its own.
 
     Parameters
     ----------
-    class_names : the classes of one chart
+    class_names : sequence of str
 
     Returns
     -------
-    dict, class name -> ClassLook
+    dict of str to ClassStyle
         Classes of `CLASS_COLOURS` keep their colour. Up to eight classes differ by colour, up to forty by colour or
-        kind of line; after that looks come again.
+        kind of line; beyond that, styles repeat.
+
+    Examples
+    --------
+    >>> assign_class_styles(["MONOCYTE", "BLAST"])["BLAST"].dash
+    'solid'
     """
     styles = {name: ClassStyle(CLASS_COLOURS[name], DASHES[0]) for name in class_names if name in CLASS_COLOURS}
     every = [ClassStyle(colour, dash) for dash, colour in product(DASHES, PALETTE)]
@@ -102,14 +119,19 @@ def assign_class_styles(class_names: Sequence[str]) -> dict[str, ClassStyle]:
 
 
 def format_chart_label(label: str) -> str:
-    """Return a label for a chart: as `format_label`, cut to `MAX_NAME_LENGTH`, and safe.
+    """Return a label for a chart: as `format_label`, cut to `MAX_NAME_LENGTH` letters, and safe.
 
     Plotly reads tags in its texts, links among them, so a folder's name must not hold any.
+
+    Examples
+    --------
+    >>> format_chart_label("<b>BLAST")
+    '&lt;b&gt;blast'
     """
-    words = " ".join(format_label(label).split())
-    if len(words) > MAX_NAME_LENGTH:
-        words = words[: MAX_NAME_LENGTH - 1] + "…"
-    return html.escape(words, quote=False)
+    text = " ".join(format_label(label).split())
+    if len(text) > MAX_NAME_LENGTH:
+        text = text[: MAX_NAME_LENGTH - 1] + "…"
+    return html.escape(text, quote=False)
 
 
 def get_class_colour(class_name: str) -> str:
@@ -118,10 +140,15 @@ def get_class_colour(class_name: str) -> str:
 
 
 def format_label(label: str) -> str:
-    """Return a label as people write it: ``NOT_A_CELL`` becomes ``Not a white cell``.
+    """Return a label as people write it.
 
-    One of up to `MAX_SHORT_LENGTH` letters, all capitals or none, is taken for short words and stands in capitals:
+    A label of up to `MAX_SHORT_LENGTH` letters, all capitals or none, is taken for an abbreviation and stays in capitals:
     ``IG``, immature granulocytes. The empty label becomes ``-``.
+
+    Examples
+    --------
+    >>> format_label("EOSINOPHIL"), format_label("NOT_A_CELL"), format_label("ig")
+    ('Eosinophil', 'Not a white cell', 'IG')
     """
     if label == labels.OTHER_CELL:
         return "Other cell"
@@ -133,7 +160,7 @@ def format_label(label: str) -> str:
 
 
 def apply_compact_layout(figure: go.Figure, height_px: int) -> go.Figure:
-    """Give a figure the house layout: small margins, no tool bar space, no zoom by accident."""
+    """Give a chart beside other things the house layout: small margins, no space for a tool bar, no accidental zoom."""
     figure.update_layout(
         height=height_px,
         margin={"l": 0, "r": 8, "t": 8, "b": 0},
@@ -149,7 +176,7 @@ def apply_compact_layout(figure: go.Figure, height_px: int) -> go.Figure:
 
 
 def apply_titled_layout(figure: go.Figure, title: str, height_px: int) -> go.Figure:
-    """Give a figure that stands by itself the house layout: title, light grid, room for the names of its axes."""
+    """Give a chart that stands by itself the house layout: title, light grid, room for the titles of its axes."""
     figure.update_layout(
         title={
             "text": title,

@@ -1,4 +1,4 @@
-"""Explanations as one picture with words, for files: the crop, its map and what the colours mean; or layers in rows."""
+"""Explanations as one image with text, for files: the crop, its map and its colour bar; or layers in rows."""
 
 from collections.abc import Sequence
 
@@ -17,57 +17,63 @@ INK, FAINT_INK = (38, 34, 47), (107, 107, 118)
 
 
 def draw_map_sheet(
-    rgb: np.ndarray, values: np.ndarray, most: float, *, signed: bool, lines: Sequence[str], unit: str
+    rgb: np.ndarray, values: np.ndarray, max_value: float, *, signed: bool, lines: Sequence[str], unit: str
 ) -> np.ndarray:
-    """Put a crop, its map and a bar of its colours on one white sheet, under some lines of text.
+    """Draw a crop, its map and a colour bar on one white sheet, under some lines of text.
 
     Parameters
     ----------
-    rgb : uint8 array of shape (H, W, 3), the crop, enlarged where it is small
-    values, most, signed : as in `maps.map_figure`
-    lines : what stands above; the first is the title
-    unit : what a value is
+    rgb : ndarray of uint8, shape (H, W, 3)
+        The crop; enlarged where it is small.
+    values, max_value, signed
+        As in `plots.explanation_maps.plot_map`.
+    lines : sequence of str
+        What stands above; the first is the title.
+    unit : str
+        What a value is.
 
     Returns
     -------
-    uint8 array of shape (h, w, 3)
+    ndarray of uint8, shape (h, w, 3)
     """
-    picture, drawn = pad_to_square(rgb, SIDE_PX), pad_to_square(render_map(rgb, values, most), SIDE_PX)
+    crop, overlay = pad_to_square(rgb, SIDE_PX), pad_to_square(render_map(rgb, values, max_value), SIDE_PX)
     width = 2 * SIDE_PX + 3 * GAP_PX
     top = GAP_PX + LINE_PX * len(lines) + GAP_PX // 2
     sheet = Image.new("RGB", (width, top + SIDE_PX + GAP_PX + BAR_PX + 2 * LINE_PX + GAP_PX), "white")
     draw = ImageDraw.Draw(sheet)
     _write_lines(draw, lines)
     right = 2 * GAP_PX + SIDE_PX
-    sheet.paste(Image.fromarray(picture), (GAP_PX, top))
-    sheet.paste(Image.fromarray(drawn), (right, top))
-    ramp = np.linspace(-most if signed else 0, most, SIDE_PX)[None].repeat(BAR_PX, axis=0)
-    bar = render_map(np.full((BAR_PX, SIDE_PX, 3), 255, np.uint8), ramp, most)
+    sheet.paste(Image.fromarray(crop), (GAP_PX, top))
+    sheet.paste(Image.fromarray(overlay), (right, top))
+    ramp = np.linspace(-max_value if signed else 0, max_value, SIDE_PX)[None].repeat(BAR_PX, axis=0)
+    bar = render_map(np.full((BAR_PX, SIDE_PX, 3), 255, np.uint8), ramp, max_value)
     bar_top = top + SIDE_PX + GAP_PX
     sheet.paste(Image.fromarray(bar), (right, bar_top))
-    ends = (f"{-most if signed else 0:.2g}", unit, f"{most:.2g}")
-    for words, anchor, x in zip(ends, ("la", "ma", "ra"), (right, right + SIDE_PX // 2, right + SIDE_PX), strict=True):
-        draw.text((x, bar_top + BAR_PX + 4), words, FAINT_INK, _load_font(SMALL_PX), anchor=anchor)
-    draw.text((GAP_PX, bar_top), "What the network was shown", FAINT_INK, _load_font(SMALL_PX))
+    ends = (f"{-max_value if signed else 0:.2g}", unit, f"{max_value:.2g}")
+    for text, anchor, x in zip(ends, ("la", "ma", "ra"), (right, right + SIDE_PX // 2, right + SIDE_PX), strict=True):
+        draw.text((x, bar_top + BAR_PX + 4), text, FAINT_INK, _load_font(SMALL_PX), anchor=anchor)
+    draw.text((GAP_PX, bar_top), "Input of the network", FAINT_INK, _load_font(SMALL_PX))
     return np.asarray(sheet)
 
 
 def draw_layer_sheet(layers: Sequence[LayerMaps], lines: Sequence[str]) -> np.ndarray:
-    """Put the layers of a network below each other, each with its most active channels.
+    """Draw the layers of a network below each other, each with its most active channels.
 
     Parameters
     ----------
-    layers : one or more, from the input on
-    lines : what stands above; the first is the title
+    layers : sequence of LayerMaps
+        One or more, from the input on.
+    lines : sequence of str
+        What stands above; the first is the title.
 
     Returns
     -------
-    uint8 array of shape (h, w, 3)
+    ndarray of uint8, shape (h, w, 3)
     """
-    most = max(len(layer.channels) for layer in layers)
+    n_columns = max(len(layer.channels) for layer in layers)
     step = CHANNEL_PX + GAP_PX // 2
     top = GAP_PX + LINE_PX * len(lines) + GAP_PX // 2
-    sheet = Image.new("RGB", (NAME_PX + most * step + GAP_PX, top + len(layers) * step + GAP_PX), "white")
+    sheet = Image.new("RGB", (NAME_PX + n_columns * step + GAP_PX, top + len(layers) * step + GAP_PX), "white")
     draw = ImageDraw.Draw(sheet)
     _write_lines(draw, lines)
     for row, layer in enumerate(layers):
@@ -81,9 +87,9 @@ def draw_layer_sheet(layers: Sequence[LayerMaps], lines: Sequence[str]) -> np.nd
 
 
 def _write_lines(draw: ImageDraw.ImageDraw, lines: Sequence[str]) -> None:
-    for number, words in enumerate(lines):
+    for number, line in enumerate(lines):
         colour, size = (INK, TEXT_PX) if number == 0 else (FAINT_INK, SMALL_PX)
-        draw.text((GAP_PX, GAP_PX + number * LINE_PX), words, colour, _load_font(size))
+        draw.text((GAP_PX, GAP_PX + number * LINE_PX), line, colour, _load_font(size))
 
 
 def _load_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

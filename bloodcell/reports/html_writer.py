@@ -56,7 +56,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 .facts div { font-size: 13.5px; color: #5d5868; }
 .facts b { display: block; font-size: 22px; font-weight: 600; color: #26222f; }
 .row { display: grid; gap: 6px; align-items: start; }
-.row figure { margin: 0; min-width: 0; }
+.row > * { margin: 0; min-width: 0; }
 .row img { width: 100%; display: block; border-radius: 3px; border: 1px solid #e0dde8; box-sizing: border-box; }
 figcaption { font-size: 11.5px; line-height: 1.3; color: #5d5868; margin-top: 2px; overflow-wrap: anywhere; }
 .row + .row { margin-top: 6px; }

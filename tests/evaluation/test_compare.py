@@ -1,12 +1,23 @@
 """Two models on the same images: McNemar against scipy and by hand, intervals over cells, the sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.evaluation.compare import Difference, ModelPredictions, compare_predictions, mcnemar_p_value
-from bloodcell.evaluation.metrics.reliability import reliability_bins, risk_coverage, risk_coverage_area
+from bloodcell.evaluation.compare import (
+    ALL_DISAGREEMENTS,
+    ALL_WRONG,
+    Difference,
+    ModelPredictions,
+    compare_evaluations,
+    compare_predictions,
+    find_disagreements,
+    mcnemar_p_value,
+)
+from tests.evaluation.made import NAMES, made_evaluation
 
 
 def test_mcnemar_by_hand():
@@ -71,19 +82,39 @@ def test_a_difference_is_shown_only_off_zero():
     assert not Difference(0.1, -0.01, 0.2).is_shown
 
 
-def test_bins_by_hand():
-    bins = reliability_bins(np.array([0.1, 0.55, 0.6, 1.0]), np.array([False, True, False, True]), n_bins=2)
-    assert [(one.low, one.high, one.n_images) for one in bins] == [(0, 0.5, 1), (0.5, 1, 3)]
-    assert bins[1].accuracy == pytest.approx(2 / 3)
-    assert bins[1].confidence == pytest.approx((0.55 + 0.6 + 1) / 3)
-    assert reliability_bins(np.array([]), np.array([], bool)) == []
+def answering(evaluation, model, answers):
+    labels = ["EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "EOSINOPHIL"]
+    table = evaluation.prediction_table.assign(label=labels, prediction=answers)
+    return replace(evaluation, prediction_table=table, protocol=replace(evaluation.protocol, model=model))
 
 
-def test_risk_against_coverage_by_hand():
-    coverage, risk = risk_coverage(np.array([0.9, 0.5, 0.8, 0.5]), np.array([True, False, False, True]))
-    assert coverage.tolist() == [0.25, 0.5, 1.0]  # both with 0.5 are answered or neither
-    assert risk.tolist() == [0, 0.5, 0.5]
-    assert risk_coverage_area(coverage, risk) == pytest.approx(0.25 * 0 + 0.25 * 0.5 + 0.5 * 0.5)
-    coverage, risk = risk_coverage(np.array([]), np.array([], bool))
-    assert len(coverage) == len(risk) == 0
-    assert np.isnan(risk_coverage_area(coverage, risk))
+def test_disagreements_by_hand():
+    four = made_evaluation(4)
+    a = answering(four, "a", ["EOSINOPHIL", "MONOCYTE", "MONOCYTE", ""])
+    b = answering(four, "b", ["EOSINOPHIL", "LYMPHOCYTE", "EOSINOPHIL", "MONOCYTE"])
+    assert find_disagreements([a, b]) == {
+        ALL_DISAGREEMENTS: ["001.png", "002.png", "003.png"],
+        "only a correct": ["002.png"],
+        "only b correct": ["001.png"],
+        ALL_WRONG: ["003.png"],
+    }
+    found = compare_evaluations(a, b)
+    assert (found.only_first_correct, found.only_second_correct, found.accuracy.value) == (1, 1, 0)
+
+
+def test_order_and_capitals_do_not_matter():
+    first, second = made_evaluation(seed=1), made_evaluation(seed=2, right=0.9)
+    plain = compare_evaluations(first, second)
+    small = [name.lower() for name in reversed(NAMES)]
+    table = second.prediction_table.rename(columns={f"prob_{name}": f"prob_{name.lower()}" for name in NAMES})
+    table = table.assign(label=table["label"].str.lower(), prediction=table["prediction"].str.lower()).iloc[::-1]
+    other = replace(second, prediction_table=table, protocol=replace(second.protocol, class_names=tuple(small)))
+    assert compare_evaluations(first, other).accuracy == plain.accuracy
+    assert find_disagreements([first, other]) == find_disagreements([first, second])
+
+
+def test_evaluations_of_other_images_are_refused():
+    first = made_evaluation()
+    other = replace(first, prediction_table=first.prediction_table.assign(file=[f"x{row}" for row in range(30)]))
+    with pytest.raises(DatasetError, match="on the same images"):
+        compare_evaluations(first, other)

@@ -1,10 +1,10 @@
-"""Pictures for the pages: sizes, boxes, masks."""
+"""Images for the pages: sizes, boxes, masks."""
 
 import numpy as np
 import pytest
 
 from bloodcell.imaging.boxes import Box
-from bloodcell.plots import theme
+from bloodcell.plots import cell_images, theme
 from bloodcell.plots.cell_images import crop_close_up, draw_boxes, fit_inside, render_mask
 
 
@@ -70,3 +70,31 @@ def test_close_up_of_a_large_cell_is_shrunk():
 def test_mask_picture_shows_marked_pixels_black():
     picture = render_mask(np.array([[True, False]]))
     assert picture.tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_contact_sheet_and_gray():
+    rgb = np.full((10, 20, 3), (255, 0, 0), np.uint8)
+    sheet = cell_images.build_contact_sheet([rgb] * 3, n_columns=2, side_px=20, gap_px=4)
+    assert sheet.shape == (44, 44, 3)
+    assert sheet[10, 10].tolist() == [255, 0, 0]
+    assert sheet[34, 34].tolist() == [255, 255, 255]
+    assert cell_images.build_contact_sheet([], 4, side_px=20).shape == (20, 20, 3)
+    assert cell_images.render_gray(rgb)[0, 0].tolist() == [76, 76, 76]  # 0.299 * 255
+
+
+def test_an_outline_leaves_the_picture_as_it_was():
+    rgb = np.full((40, 40, 3), 200, np.uint8)
+    mask = np.zeros((40, 40), bool)
+    mask[10:30, 10:30] = True
+    drawn = cell_images.draw_outline(rgb, mask, 80)
+    assert drawn.shape == (80, 80, 3)
+    assert drawn[20, 40].tolist() == list(theme.OUTLINE_RGB)
+    assert (rgb == 200).all()
+
+
+def test_an_image_is_padded_to_the_middle_of_a_white_square():
+    padded = cell_images.pad_to_square(blank(10, 20), 40)  # enlarged to 20 x 40, with 10 rows of white above and below
+    assert padded.shape == (40, 40, 3)
+    assert (padded[:10] == 255).all()
+    assert (padded[30:] == 255).all()
+    assert (padded[10:30] == 200).all()

@@ -1,7 +1,6 @@
 """Charts of labels and probabilities: what stands in fig.data."""
 
 import pandas as pd
-import pytest
 
 from bloodcell.plots import theme
 from bloodcell.plots.cells import plot_class_counts, plot_probabilities
@@ -53,26 +52,6 @@ def test_probabilities_in_the_models_order_with_the_label_bold():
     assert list(bar.marker.color) == [theme.CLASS_COLOURS[name] for name in CLASSES]
 
 
-@pytest.mark.parametrize(
-    ("label", "words"),
-    [
-        ("EOSINOPHIL", "Eosinophil"),
-        ("OTHER", "Other cell"),
-        ("NOT_A_CELL", "Not a white cell"),
-        ("IMMATURE_CELL", "Immature cell"),
-        ("IG", "IG"),
-        ("ig", "IG"),
-        ("Neu", "Neu"),
-        ("BAND", "Band"),
-        ("C_1", "C 1"),
-        ("", "-"),
-    ],
-)
-def test_label_words(label, words):
-    assert theme.format_label(label) == words
-
-
-def test_every_status_has_a_word_a_sign_and_a_colour_of_its_own():
-    styles = theme.STATUS_STYLES.values()
-    for part in ("word", "sign", "colour"):
-        assert len({getattr(style, part) for style in styles}) == 3
+def test_a_label_that_is_no_class_of_the_model_makes_no_name_bold():
+    bar = plot_probabilities(CLASSES, (0.25, 0.75), "NOT_A_CELL").data[0]
+    assert list(bar.y) == ["Eosinophil", "Lymphocyte"]

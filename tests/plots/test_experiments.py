@@ -1,8 +1,16 @@
 """Charts of many runs: where the dots and lines are, and what is marked."""
 
+import math
+
 import pandas as pd
 
-from bloodcell.plots.experiments import format_setting, plot_runs, plot_search_progress, plot_setting_effect
+from bloodcell.plots.experiments import (
+    format_setting,
+    plot_recall_before_after,
+    plot_runs,
+    plot_search_progress,
+    plot_setting_effect,
+)
 
 RUNS = pd.DataFrame(
     {
@@ -46,7 +54,7 @@ def test_the_means_are_lines_and_an_interval_is_a_band():
     assert "dashed: all cells" in figure.layout.title.text
 
 
-def test_the_best_so_far_never_gets_worse_and_trials_without_a_figure_are_marked_below():
+def test_the_best_so_far_never_gets_worse_and_trials_without_a_metric_are_marked_below():
     dots, best, *marks = plot_search_progress(SEARCHED, "log_loss", is_minimised=True).data
     assert (list(dots.x), list(dots.y)) == ([1, 3, 5], [0.9, 0.4, 0.6])
     assert list(best.y) == [0.9, 0.4, 0.4]
@@ -58,7 +66,7 @@ def test_the_best_so_far_never_gets_worse_and_trials_without_a_figure_are_marked
     assert list(best.y) == [0.9, 0.9, 0.9]
 
 
-def test_a_search_in_which_every_trial_has_a_figure_has_no_marks():
+def test_a_search_in_which_every_trial_has_a_metric_has_no_marks():
     assert len(plot_search_progress(SEARCHED.dropna(), "log_loss", is_minimised=True).data) == 2
 
 
@@ -82,3 +90,29 @@ def test_choices_stand_side_by_side_tried_or_not():
 
 def test_values_in_words():
     assert [format_setting(one) for one in ([8, 12], 0.001234, 64, "sgd")] == ["8, 12", "0.00123", "64", "sgd"]
+
+
+NAN = float("nan")
+RECALLS = pd.DataFrame(
+    [("EOSINOPHIL", 4, 0.5, 0.2, 0.8, 0.75, 0.5, 1.0), ("<b>odd", 0, NAN, NAN, NAN, NAN, NAN, NAN)],
+    columns=[
+        "class_name",
+        "n_cells",
+        *(f"{when}{end}" for when in ("before", "after") for end in ("", "_low", "_high")),
+    ],
+)
+
+
+def test_each_class_has_a_point_before_and_after_with_its_interval():
+    before, after = plot_recall_before_after(RECALLS).data
+    assert (before.name, after.name) == ("before", "after")
+    assert (before.x[0], after.x[0]) == (0.5, 0.75)
+    assert [round(one.error_x.arrayminus[0], 6) for one in (before, after)] == [0.3, 0.25]
+    assert [round(one.error_x.array[0], 6) for one in (before, after)] == [0.3, 0.25]
+    assert before.y[0] < after.y[0] < before.y[1]
+
+
+def test_a_class_without_cells_keeps_its_place_and_names_are_safe():
+    figure = plot_recall_before_after(RECALLS)
+    assert math.isnan(figure.data[0].x[1])
+    assert list(figure.layout.yaxis.ticktext) == ["Eosinophil (4)", "&lt;b&gt;odd (0)"]
