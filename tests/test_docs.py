@@ -42,6 +42,7 @@ def test_every_command_has_help_and_stands_in_the_documents(command, help_text):
     assert f"    bloodcell {command}" in COMMANDS_FILE.read_text(encoding="utf-8")
 
 
+@pytest.mark.process
 def test_the_document_on_commands_is_up_to_date():
     """It is written by `make docs`."""
     command = [sys.executable, "docs/make_commands.py", "--check"]

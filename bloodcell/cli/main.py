@@ -86,6 +86,11 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     -------
     ArgumentParser
         It sets ``run``, the function of the command.
+
+    Examples
+    --------
+    >>> build_parser(only="find").parse_args(["find", "slides", "--out", "boxes.csv"]).paths
+    ['slides']
     """
     parser = _OneLineParser(
         prog="bloodcell",

@@ -54,9 +54,7 @@ def test_evaluating_two_models_and_comparing_them(server, settings, page):
     page.goto(f"{server.url}/evaluate")
     page.get_by_text("Evaluate a model").wait_for(timeout=WAIT_MS)
     evaluate(page, "tiny")
-    assert (
-        "The model was trained on 1 of these 12 images" in page.get_by_test_id("stAlertContentError").inner_text()
-    )
+    assert "The model was trained on 1 of these 12 images" in page.get_by_test_id("stAlertContentError").inner_text()
 
     # A click on a number of the matrix shows exactly those images.
     (info,) = list_evaluations(settings)

@@ -77,6 +77,7 @@ def test_files_are_read_one_at_a_time(monkeypatch):
     assert len(classify_files(ENGINE, incoming(), lambda: None).images) == 2
 
 
+@pytest.mark.process
 def test_it_needs_no_database():
     code = "import sys, bloodcell.cli.models.classify; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

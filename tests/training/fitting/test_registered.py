@@ -115,7 +115,9 @@ def test_what_is_not_kept_is_named(dataset, tmp_path):
     with pytest.raises(DatasetError, match=r"Drawn has no split 'five'\. Stored: none"):
         read_source_split(run_of(dataset, split="five").sources[0], tmp_path)
     store_groups(dataset, {"NEUTROPHIL/0-0.png": "a"}, "by hand")
-    with pytest.raises(DatasetError, match=r"The stored groups of Drawn must cover every image. Missing: .* and 46 others"):
+    with pytest.raises(
+        DatasetError, match=r"The stored groups of Drawn must cover every image. Missing: .* and 46 others"
+    ):
         load(run_of(dataset), tmp_path)
     (dataset.folder / "groups.json").unlink()
     with pytest.raises(DatasetError, match="Drawn has no stored groups; find its copies first"):

@@ -1,32 +1,24 @@
-"""The command line: what it writes, what it says, its exit codes, and what it must not import."""
+"""The commands `classify` and `find`: what they write and say, what they refuse, and what they leave behind."""
 
 import csv
 import io
 import os
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-import bloodcell
 from bloodcell.cli import main
-from bloodcell.cli.datasets import public_data
-from bloodcell.cli.models import classify, find, list_models
-from bloodcell.cli.shared import output, summary
-from bloodcell.cli.table import COMMANDS, RETIRED_NAMES
+from bloodcell.cli.models import classify, find
+from bloodcell.cli.shared import output
 from bloodcell.core.errors import BloodcellError, ModelError, StoreError
 from bloodcell.core.labels import WHITE_CELLS_4
-from bloodcell.datasets.public.public_sets import PUBLIC_SETS
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.datasets.sources.uploads import read_paths
 from bloodcell.db.database import open_database
 from bloodcell.review import classify_files, intake
 from bloodcell.review.export import export_per_cell, export_per_image
 from bloodcell.review.intake import add_files, analyse_waiting
-from tests.places import ROOT
 from tests.review.batch import MODEL, MODEL_SHA, SMALL_BOX, cell, image, new_batch
 
 JPEG = b"\xff\xd8\xff"
@@ -47,7 +39,7 @@ def read_as_class_names(images):
 
 @pytest.fixture(autouse=True)
 def pipeline(monkeypatch, tmp_path):
-    """No model and no network: this file tests the commands; tests/cli/test_cli_model.py has the real model."""
+    """No model and no network: this file tests the commands; test_shipped_model.py has the real model."""
 
     def get_model(name, _settings):
         if name != MODEL:
@@ -231,28 +223,6 @@ def test_an_unwritable_output_is_told_before_the_work(slides, tmp_path, monkeypa
         assert run(command, slides, "--out", tmp_path / target) == 1
 
 
-def test_a_write_protected_output(out, monkeypatch):
-    out.write_text("kept")
-    monkeypatch.setattr(output.os, "access", lambda _path, _mode: False)  # root may write everywhere
-    with pytest.raises(StoreError, match=r"cells.csv is write-protected"):
-        output.check_output_file(str(out))
-    assert out.read_text() == "kept"
-
-
-def test_a_full_disk_leaves_the_old_file(out, monkeypatch):
-    out.write_text("kept")
-
-    def full(path, _data):
-        path.touch()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(StoreError, match=r"cells.csv cannot be written: No space left on device"):
-        output.write_output(out, b"new")
-    assert out.read_text() == "kept"
-    assert os.listdir(out.parent) == ["cells.csv"]
-
-
 def test_ctrl_c_writes_nothing(slides, out, monkeypatch, capsys):
     def stopped(_engine, images):
         next(iter(images))
@@ -265,181 +235,3 @@ def test_ctrl_c_writes_nothing(slides, out, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith("error: stopped by the user; no output was written.\n")
     assert out.read_text() == "kept"
     assert os.listdir(out.parent) == ["cells.csv"]
-
-
-def test_models(monkeypatch, capsys, tmp_path):
-    shelf = [
-        SimpleNamespace(name="wbc4", class_names=("A", "B"), sha256="c0ffee" * 8, title="Four", folder="/m/wbc4"),
-        SimpleNamespace(name="x", class_names=("A",), sha256="0" * 64, title="X\x1b[31m", folder="/m/x"),
-    ]
-    monkeypatch.setattr(list_models, "list_models", lambda _settings: shelf)
-    assert run("models") == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "NAME  CLASSES  SHA256        TITLE   FOLDER",
-        "wbc4  A,B      c0ffeec0ffee  Four    /m/wbc4",
-        "x     A        000000000000  X\ufffd[31m  /m/x",
-    ]
-
-
-def test_models_of_an_empty_shelf(monkeypatch, capsys):
-    monkeypatch.setattr(list_models, "list_models", lambda _settings: [])
-    assert run("models") == 0
-    assert "There is no model yet, neither in" in capsys.readouterr().err
-
-
-def test_data_list_names_source_and_licence_of_every_set(capsys):
-    assert run("data", "list") == 0
-    header, *lines = capsys.readouterr().out.splitlines()
-    assert header.split() == ["NAME", "SIZE", "LICENCE", "WHAT", "SOURCE"]
-    for line, public in zip(lines, PUBLIC_SETS, strict=True):
-        assert line.startswith(f"{public.name} ")
-        assert public.licence in line
-        assert line.endswith(public.source)
-
-
-def test_data_get_prints_the_folder_alone_on_stdout(monkeypatch, capsys, tmp_path):
-    def fetch(name, _settings, on_progress, on_message):
-        on_progress(50, 100)
-        on_progress(100, 100)
-        on_message("The checksum is right.")
-        return tmp_path / name
-
-    monkeypatch.setattr(public_data, "download_public_set", fetch)
-    assert run("data", "get", "bccd") == 0
-    stdout, stderr = capsys.readouterr()
-    assert stdout == f"{tmp_path / 'bccd'}\n"
-    assert "100/100" in stderr
-    assert "The checksum is right." in stderr
-
-
-def test_data_get_of_an_unknown_set(capsys):
-    assert run("data", "get", "nosuch") == 1
-    assert "There is no public set 'nosuch'. Known: ['bccd', " in error_line(capsys)
-
-
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [
-        ([], "the following arguments are required: COMMAND (see bloodcell --help)"),
-        (["classify", "x.jpg"], "the following arguments are required: --out (see bloodcell classify --help)"),
-        (["find", "--out", "x.csv"], "the following arguments are required: PATH (see bloodcell find --help)"),
-        (["nosuch"], "invalid choice: 'nosuch'"),
-        (["data", "get"], "the following arguments are required: NAME"),
-    ],
-)
-def test_usage_errors_are_one_line_with_code_1(capsys, args, said):
-    with pytest.raises(SystemExit) as stopped:
-        main.main(args)
-    assert stopped.value.code == 1
-    assert said in error_line(capsys)
-
-
-def all_commands(parser, prefix=()):
-    """Every command with its parser, sub-commands included."""
-    for action in parser._actions:
-        for name, below in action.choices.items() if isinstance(getattr(action, "choices", None), dict) else ():
-            yield (*prefix, name), below
-            yield from all_commands(below, (*prefix, name))
-
-
-@pytest.mark.parametrize("command", [" ".join(words) for words, _ in all_commands(main.build_parser())])
-def test_every_command_has_help_with_an_example(capsys, command):
-    with pytest.raises(SystemExit) as stopped:
-        main.main([*command.split(), "--help"])
-    assert stopped.value.code == 0
-    assert f"Example: bloodcell {command.split()[0]}" in capsys.readouterr().out
-
-
-def test_the_version(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main.main(["--version"])
-    assert stopped.value.code == 0
-    assert capsys.readouterr().out == f"bloodcell {bloodcell.__version__}\n"
-
-
-@pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_help_and_version_import_no_command(argument):
-    code = (
-        "import sys; from bloodcell.cli.main import main\n"
-        f"try: main([{argument!r}])\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'numpy', 'pandas', 'tqdm', 'sqlalchemy'} & sys.modules.keys()))"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert answer.stdout.endswith("[]\n")
-
-
-def test_a_command_imports_its_own_module_only():
-    code = (
-        "import sys; from bloodcell.cli.main import build_parser; build_parser(only='models')\n"
-        "print([name for name in sys.modules if name.startswith('bloodcell.cli.') and name.count('.') == 3])"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert "bloodcell.cli.models.list_models" in answer.stdout
-    assert "classify" not in answer.stdout
-
-
-def test_every_module_of_a_command_stands_in_the_table_once():
-    folder = ROOT / "bloodcell" / "cli"
-    modules = {
-        ".".join(path.relative_to(folder).with_suffix("").parts)
-        for path in folder.rglob("*.py")
-        if path.name != "__init__.py" and path.parent.name != "shared"
-    }
-    assert sorted(command.module for command in COMMANDS) == sorted(modules - {"main", "table"})
-
-
-@pytest.mark.parametrize(("former", "today"), RETIRED_NAMES.items())
-def test_former_names_of_commands_work_and_are_not_shown(capsys, former, today):
-    for words in (["--help"], [former, "--help"]):
-        with pytest.raises(SystemExit) as stopped:
-            main.main(words)
-        assert stopped.value.code == 0
-    listed, own = capsys.readouterr().out.split("usage: bloodcell ")[1:]
-    assert former not in listed
-    assert own.startswith(f"{today} ")
-
-
-@pytest.mark.parametrize(
-    ("words", "name", "value"),
-    [
-        (["adapt", "m", "c", "--out", "o"], "held_out", 0.3),
-        (["adapt", "m", "c", "--out", "o", "--held-out", "0.2"], "held_out", 0.2),
-        (["adapt", "m", "c", "--out", "o", "--held", "0.2"], "held_out", 0.2),
-        (["explain", "m", "i", "--out", "o"], "max_cells", 64),
-        (["explain", "m", "i", "--out", "o", "--max-cells", "8"], "max_cells", 8),
-        (["explain", "m", "i", "--out", "o", "--most", "8"], "max_cells", 8),
-    ],
-)
-def test_former_names_of_options_work_and_are_not_shown(words, name, value):
-    parser = main.build_parser(only=words[0])
-    assert getattr(parser.parse_args(words), name) == value
-    ((_, below),) = [item for item in all_commands(parser) if item[0] == (words[0],)]
-    assert not {"--held", "--most"} & set(below.format_help().split())
-
-
-def test_long_lists_are_cut():
-    names = [f"{number}.jpg" for number in range(12)]
-    assert summary.format_names("unreadable", names) == [f"  unreadable (12): {', '.join(names[:10])} and 2 more"]
-    assert summary.format_names("unreadable", []) == []
-
-
-def test_nothing_heavy_is_imported():
-    code = (
-        "import sys; import bloodcell.cli.main;"
-        "from bloodcell.cli.models import classify, find, list_models;from bloodcell.cli.datasets import public_data;"
-        "print([name for name in ('streamlit', 'tensorflow', 'keras') if name in sys.modules])"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert answer.stdout == "[]\n"
-
-
-def test_a_closed_pipe_is_no_traceback():
-    code = "import sys; from bloodcell.cli.main import main; sys.exit(main(['data', 'list']))"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    ) as child:
-        child.stdout.close()
-        said = child.stderr.read()
-        assert child.wait() == 1
-    assert said == b""

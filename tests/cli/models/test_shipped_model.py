@@ -23,6 +23,7 @@ from tests.places import ROOT
 
 MODEL = ROOT / "models" / "wbc4"
 
+pytestmark = pytest.mark.process
 needs_model = pytest.mark.skipif(not MODEL.joinpath("model.onnx").is_file(), reason="models/wbc4 is not trained yet")
 
 # Runs one command and then says which heavy modules it pulled in.
