@@ -50,6 +50,14 @@ def write_json(path: Path, content: Any) -> None:
     write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
+def find_data_dir(path: Path | str) -> Path:
+    """Return `path` as the folder that the paths in a spec start from; DatasetError if there is no such folder."""
+    data_dir = Path(path)
+    if not data_dir.is_dir():
+        raise DatasetError(f"There is no data folder {data_dir}.")
+    return data_dir
+
+
 def encode_csv(header: Iterable[str], rows: Iterable[Iterable[Any]], bom: bool = True) -> bytes:
     r"""Encode a table as CSV for spreadsheets: UTF-8, CR LF, texts escaped by `escape_formula`.
 

@@ -13,8 +13,9 @@ from typing import Any, Unpack
 import psutil
 from sqlalchemy import Engine
 
-from bloodcell.core.errors import DatasetError, StoreError
+from bloodcell.core.errors import StoreError
 from bloodcell.core.installation import require_training
+from bloodcell.core.io import find_data_dir
 from bloodcell.core.progress import Control, Progress
 from bloodcell.core.settings import Settings
 from bloodcell.jobs.files import CHECKPOINT_DIR
@@ -48,13 +49,6 @@ class Task:
         """Crops and source cells that all runs of the workspace share."""
         return self.settings.home / "cache"
 
-    def find_data_dir(self) -> Path:
-        """Return the job's data folder; DatasetError if there is none."""
-        data_dir = Path(self.job.data_dir)
-        if not data_dir.is_dir():
-            raise DatasetError(f"There is no data folder {data_dir}.")
-        return data_dir
-
     def start_training(self, work: str = "Training") -> Path:
         """Check that the job has all that training needs, log that the library is being loaded; return the data folder.
 
@@ -70,7 +64,7 @@ class Task:
         BloodcellError
             If the packages for training are not installed.
         """
-        data_dir = self.find_data_dir()
+        data_dir = find_data_dir(self.job.data_dir)
         require_training(work)
         self.log("Loading the training library ...")
         return data_dir

@@ -3,7 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloodcell.core.errors import DatasetError
-from bloodcell.core.io import encode_csv, escape_formula, read_csv, unescape_formula
+from bloodcell.core.io import (
+    encode_csv,
+    escape_formula,
+    find_data_dir,
+    open_atomic,
+    read_csv,
+    unescape_formula,
+    write_atomic,
+    write_json,
+)
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -56,3 +65,28 @@ def test_tables_that_cannot_be_read(tmp_path, data, message):
 def test_short_and_long_rows(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"a,b\n1\n'=x,2,3\n")
     assert read_csv(tmp_path / "t.csv", ("a",)) == [{"a": "1", "b": ""}, {"a": "=x", "b": "2"}]
+
+
+def test_json_is_written_whole_with_a_line_end(tmp_path):
+    write_json(tmp_path / "a.json", {"n": [1, 2]})
+    assert (tmp_path / "a.json").read_text() == '{\n  "n": [\n    1,\n    2\n  ]\n}\n'
+
+
+def test_a_write_that_fails_leaves_what_was_there_and_no_temporary_file(tmp_path):
+    path = tmp_path / "a.txt"
+    write_atomic(path, b"before")
+    with pytest.raises(TypeError), open_atomic(path) as stream:
+        stream.write("text, where bytes are wanted")
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomic(tmp_path / "gone" / "a.txt", b"x")
+
+
+def test_the_data_folder(tmp_path):
+    assert find_data_dir(str(tmp_path)) == tmp_path
+    with pytest.raises(DatasetError, match=r"^There is no data folder .*gone\.$"):
+        find_data_dir(tmp_path / "gone")

@@ -10,8 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bloodcell.cli.shared.output import print_info, update_bar
-from bloodcell.core.errors import DatasetError, RunError
+from bloodcell.core.errors import RunError
 from bloodcell.core.installation import require_training
+from bloodcell.core.io import find_data_dir
 from bloodcell.core.progress import Control, Progress
 from bloodcell.core.settings import load_settings
 from bloodcell.model_store.publish import get_unfinished_dir
@@ -33,14 +34,6 @@ def announce_training_library(work: str = "Training") -> None:
     """
     require_training(work)
     print_info("Loading TensorFlow ...")
-
-
-def find_data_dir(text: str) -> Path:
-    """Return the data folder; DatasetError if there is none."""
-    data_dir = Path(text)
-    if not data_dir.is_dir():
-        raise DatasetError(f"There is no data folder {data_dir}.")
-    return data_dir
 
 
 def find_work_dir(run_dir: Path, resume: bool) -> Path:
@@ -102,7 +95,7 @@ def open_run_folder(args: argparse.Namespace) -> Iterator[RunFolder]:
     Raises
     ------
     DatasetError, RunError
-        As `find_data_dir` and `find_work_dir`.
+        As `core.io.find_data_dir` and `find_work_dir`.
     """
     data_dir, out = find_data_dir(args.data), Path(args.out)
     work_dir = find_work_dir(out, args.resume)

@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 from bloodcell.cli.shared.output import print_info
-from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library, find_data_dir
+from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library
 from bloodcell.core.errors import RunError
+from bloodcell.core.io import find_data_dir
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset
 from bloodcell.datasets.catalog.source_spec import SourceSpec

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bloodcell.cli.shared.arguments import DATA_HELP, SPEC_HELP, add_action
 from bloodcell.cli.shared.output import print_info, print_table
-from bloodcell.cli.shared.run_folder import find_data_dir
 from bloodcell.core.errors import JobError
+from bloodcell.core.io import find_data_dir
 from bloodcell.jobs.kinds.table import FILE_KINDS, find_kind
 from bloodcell.jobs.queue import JobQueue, open_queue
 from bloodcell.jobs.store import DONE, FAILED, Job, get_job, list_jobs

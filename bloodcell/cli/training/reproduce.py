@@ -9,8 +9,8 @@ from typing import Any
 from bloodcell.cli.shared.arguments import DATA_HELP
 from bloodcell.cli.shared.evaluation import make_output_folder
 from bloodcell.cli.shared.output import print_info, print_table
-from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library, find_data_dir
-from bloodcell.core.io import write_atomic
+from bloodcell.cli.shared.run_folder import TerminalProgress, announce_training_library
+from bloodcell.core.io import find_data_dir, write_atomic
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.inference.engine import Engine

@@ -9,10 +9,10 @@ from bloodcell.cli.shared.output import print_info
 from bloodcell.cli.shared.run_folder import (
     TerminalProgress,
     announce_training_library,
-    find_data_dir,
     find_work_dir,
     print_resume_hint,
 )
+from bloodcell.core.io import find_data_dir
 from bloodcell.core.settings import load_settings
 from bloodcell.training.specs.train_spec import TrainSpec
 

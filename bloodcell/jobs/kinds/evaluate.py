@@ -1,5 +1,6 @@
 """The kind of job "evaluate": a model and labelled images in, an evaluation with metrics and intervals out."""
 
+from bloodcell.core.io import find_data_dir
 from bloodcell.evaluation.spec import EvaluateSpec
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.task import READING, Task
@@ -19,7 +20,7 @@ def run(task: Task, spec: EvaluateSpec) -> str:
             last_step = step
         task.report(phase=READING, source=step, done=done, total=total)
 
-    evaluation = run_evaluation(spec, task.find_data_dir(), task.settings, on_progress, task.should_stop)
+    evaluation = run_evaluation(spec, find_data_dir(task.job.data_dir), task.settings, on_progress, task.should_stop)
     return store_evaluation(evaluation, task.folder / "evaluation", spec.name, task.settings)
 
 

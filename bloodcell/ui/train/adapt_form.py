@@ -1,13 +1,13 @@
 """Ask which model to adapt to a few dozen reviewed cells, and whether there are enough of them."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from bloodcell.core.errors import BloodcellError, DatasetError
+from bloodcell.core.io import find_data_dir
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.library import get_dataset, list_datasets
 from bloodcell.datasets.catalog.registration import Dataset
@@ -99,8 +99,8 @@ def ask_adaptation() -> JobRequest | None:
             spec, model.folder, ModelFolder(model.folder).read_description().document
         )  # refuses settings that make no sense
         check_cells(spec, cells)
-        if spec.old_data and not Path(spec.old_data).is_dir():
-            raise DatasetError(f"There is no data folder {spec.old_data}.")
+        if spec.old_data:
+            find_data_dir(spec.old_data)
         return ADAPT.make_job(spec, home, state.get_initials())
 
     return JobRequest(button, make, "Adapt")

@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from bloodcell.core.errors import DatasetError, SpecError
+from bloodcell.core.errors import SpecError
+from bloodcell.core.io import find_data_dir
 from bloodcell.core.settings import load_settings
 from bloodcell.core.spec import Spec
 from bloodcell.jobs.kinds.kfold import KFOLD
@@ -116,8 +117,8 @@ def ask_spec_file() -> JobRequest | None:
     def make() -> NewJob:
         kind, spec = _read_spec(data)
         if isinstance(spec, TrainSpec):
-            return runs.make_job(spec, _check_folder(data_dir), state.get_initials())
-        return kind.make_job(spec, _check_folder(data_dir), state.get_initials())
+            return runs.make_job(spec, find_data_dir(data_dir), state.get_initials())
+        return kind.make_job(spec, find_data_dir(data_dir), state.get_initials())
 
     return JobRequest(st.container(), make, runs.verb)
 
@@ -137,12 +138,6 @@ def _read_spec(data: bytes) -> tuple[JobKind[Any], Spec]:
         return read_job_file(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise SpecError("A training spec must be text in UTF-8.") from error
-
-
-def _check_folder(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise DatasetError(f"There is no data folder {folder}.")
-    return folder
 
 
 def _make_example_spec(fields: Fields, changes: dict[str, Any]) -> TrainSpec:
