@@ -12,7 +12,7 @@ from bloodcell.explain.explanation import METHODS, OCCLUSION, USE_OCCLUSION
 from bloodcell.model_store.folder import ModelFolder
 from bloodcell.networks.registry import BY_STEPS, get_network
 
-FORMAT_VERSION: Final = 1  # of what is kept; with another number all explanations are created again
+FORMAT_VERSION: Final = 1  # with another number, all stored explanations are created again
 
 
 @dataclass(frozen=True)
