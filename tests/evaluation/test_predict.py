@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+import bloodcell
 from bloodcell.core.errors import DatasetError
 from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
+from bloodcell.evaluation.metrics.measure import compute_report
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION
 from bloodcell.evaluation.predict import format_predictions_csv, match_records_to_classes, predict_records
 from bloodcell.imaging.read import encode_png
@@ -38,8 +40,8 @@ def opened(folder):
 
 def test_predictions_keep_the_order_and_mark_what_was_not_answered(engine, folder):
     images, records = opened(folder)
-    told = []
-    answers = predict_records(engine, images, records, np.arange(5), lambda done, total: told.append((done, total)))
+    calls = []
+    answers = predict_records(engine, images, records, np.arange(5), lambda done, total: calls.append((done, total)))
     # sorted: blue 1, 2, 3, other (left out), red
     assert answers.y_true.tolist() == [2, 2, 2, 0]
     assert answers.groups.tolist() == [0, 1, 2, 4]
@@ -47,7 +49,7 @@ def test_predictions_keep_the_order_and_mark_what_was_not_answered(engine, folde
     assert answers.y_pred[0] == answers.y_pred[1] == answers.probs[0].argmax()
     assert answers.probs.sum(axis=1) == pytest.approx([1, 1, 0, 0], abs=1e-5)
     assert answers.status[2:].tolist() == ["", ""]
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_table_of_predictions(engine, folder):
@@ -80,3 +82,14 @@ def test_a_bomb_in_a_zip_is_an_error_in_one_sentence(engine, tmp_path):
     path = in_zip(tmp_path, {"red/1.bmp": bytes(4 * 2**20)})  # 4 MB of zeros pack to 4 kB
     with Contents(path) as images, pytest.raises(DatasetError, match=r"^red/1\.bmp cannot be used: [^.]*\.$"):
         predict_records(engine, images, [Record("red/1.bmp", "RED")], np.arange(1))
+
+
+def test_the_public_evaluate_gives_the_report_of_the_predictions(engine, folder):
+    images, records = opened(folder)
+    calls = []
+    report = bloodcell.evaluate(engine, images, records, np.array([7, 7, 8, 9, 9]), lambda *done: calls.append(done))
+    assert report == compute_report(predict_records(engine, images, records, np.array([7, 7, 8, 9, 9])))
+    assert (report.n_images, report.n_source_cells, report.n_without_prediction) == (4, 3, 2)
+    low, high = report.metrics["accuracy"].interval
+    assert low <= report.metrics["accuracy"].value <= high
+    assert calls[-1] == (4, 4)
