@@ -1,5 +1,6 @@
 """Draw microscope fields together with the truth: where the white cells are and of which class."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -217,7 +218,7 @@ def _place_platelets(
 
 def _measure_gap(row: float, col: float, disc: _Disc) -> float:
     """Return the distance from a point to the edge of a disc; negative inside."""
-    return float(np.hypot(row - disc.row, col - disc.col)) - disc.radius_px
+    return math.hypot(row - disc.row, col - disc.col) - disc.radius_px
 
 
 def _count_inside(discs: Sequence[_Disc], height_px: int, width_px: int) -> int:

@@ -7,6 +7,7 @@ from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.imaging.boxes import iou
 from bloodcell.imaging.read import MIN_SIDE_PX, read_rgb
+from bloodcell.synthetic import non_smears
 from bloodcell.synthetic.cells import STAINS, draw_outline, fill_outline
 from bloodcell.synthetic.gallery import N_NON_SMEARS, draw_field, draw_non_smears, draw_sample_set
 from bloodcell.synthetic.non_smears import KINDS
@@ -103,37 +104,49 @@ def test_filled_circle_has_its_area():  # OpenCV adds half a pixel all round: pi
     assert fill_outline(51, circle).sum() == pytest.approx(1320.3, rel=0.02)
 
 
-def test_sample_set_is_readable_and_named_apart():
-    pictures = draw_sample_set()
-    assert len({name for name, _ in pictures}) == 12
-    sizes = Counter(read_rgb(data).shape for _, data in pictures)
+@pytest.fixture(scope="module")
+def samples():
+    return draw_sample_set()
+
+
+def test_sample_set_is_readable_and_named_apart(samples):
+    assert len({name for name, _ in samples}) == 12
+    sizes = Counter(read_rgb(data).shape for _, data in samples)
     assert len(sizes) == 4
-    assert {name.rsplit(".")[-1] for name, _ in pictures} == {"jpg", "png"}
-    assert sum("no-white-cell" in name for name, _ in pictures) == 1
+    assert {name.rsplit(".")[-1] for name, _ in samples} == {"jpg", "png"}
+    assert sum("no-white-cell" in name for name, _ in samples) == 1
 
 
-def test_sample_set_by_number_and_seed():
-    assert draw_sample_set(2) == draw_sample_set(12)[:2]
-    assert draw_sample_set(2, seed=1) != draw_sample_set(2)
+def test_sample_set_by_number_and_seed(samples):
+    assert draw_sample_set(2) == samples[:2]
+    assert draw_sample_set(2, seed=1) != samples[:2]
     assert draw_sample_set(0) == []
-    assert len(draw_sample_set(25)) == 25
+    more = draw_sample_set(14)  # the sizes begin again after twelve, the pixels do not
+    assert len(more) == 14
+    assert more[:12] == samples
+    assert [read_rgb(data).shape for _, data in more[12:]] == [read_rgb(data).shape for _, data in samples[:2]]
+    assert [data for _, data in more[12:]] != [data for _, data in samples[:2]]
 
 
-def test_not_smears_are_many_and_varied():
+def test_non_smears_are_many_and_varied(monkeypatch):
+    sizes = non_smears._SIZES
+    assert len(sizes) == 5
+    assert min(map(min, sizes)) >= MIN_SIDE_PX
+    quarters = tuple((height_px // 4, width_px // 4) for height_px, width_px in sizes)  # drawn in a tenth of the time
+    monkeypatch.setattr(non_smears, "_SIZES", quarters)
     kinds: Counter[str] = Counter()
-    shapes = set()
+    shapes = Counter()
     for name, rgb in draw_non_smears(0):
         kinds[name[:-3]] += 1
-        shapes.add(rgb.shape)
+        shapes[rgb.shape] += 1
         assert rgb.dtype == np.uint8
-        assert min(rgb.shape[:2]) >= MIN_SIDE_PX
     assert kinds == {kind: count for kind, (_, count) in KINDS.items()}
     assert sum(kinds.values()) == N_NON_SMEARS >= 200
     assert kinds["red cells only"] + kinds["platelets only"] >= 60
-    assert len(shapes) == 5
+    assert set(shapes) == {(*size, 3) for size in quarters}
 
 
-def test_not_smears_follow_their_seed():
+def test_non_smears_follow_their_seed():
     first, again, other = (next(iter(draw_non_smears(seed))) for seed in (3, 3, 4))
     assert np.array_equal(first[1], again[1])
     assert first[1].shape != other[1].shape or not np.array_equal(first[1], other[1])
