@@ -1,3 +1,4 @@
+import functools
 import xml.etree.ElementTree as ElementTree
 
 import cv2
@@ -16,6 +17,14 @@ DATA = SHARED_DATA
 
 SEEDS_NEAR_THE_MIDDLE = (3, 5, 6, 16)  # of fields that keep their cell when turned about the middle
 SIZES = [(480, 640, 1.0), (240, 320, 0.5), (360, 360, 0.6), (120, 120, 0.45)]
+
+
+@functools.cache
+def plain_field(seed):
+    """Draw a field of one cell once for all tests that show it in another way; its pixels are not to be written to."""
+    field = draw_field(seed)
+    field.rgb.flags.writeable = False
+    return field
 
 
 def holds_centre(box, truth):
@@ -83,7 +92,7 @@ def test_boxes_lie_in_the_picture():
 @pytest.mark.parametrize("seed", SEEDS_NEAR_THE_MIDDLE)
 @pytest.mark.parametrize("angle", [20, 45])
 def test_black_borders_of_a_rotation_do_not_matter(seed, angle):
-    field = draw_field(seed)
+    field = plain_field(seed)
     (truth,) = field.boxes
     turn = cv2.getRotationMatrix2D((320, 240), angle, 1.0)
     turned = cv2.warpAffine(field.rgb, turn, (640, 480), borderValue=(0, 0, 0))
@@ -98,7 +107,7 @@ def test_black_borders_of_a_rotation_do_not_matter(seed, angle):
 @pytest.mark.parametrize("lamp", [(0.75, 0.75, 0.75), (1.0, 0.92, 0.82), (0.85, 0.95, 1.0)])
 @pytest.mark.parametrize("seed", range(3))
 def test_brightness_and_lamp_colour_do_not_matter(lamp, seed):
-    field = draw_field(seed)
+    field = plain_field(seed)
     plain = find_white_cells(field.rgb)
     lit = find_white_cells(np.round(field.rgb * lamp).astype(np.uint8))
     assert len(lit.boxes) == len(plain.boxes) == 1

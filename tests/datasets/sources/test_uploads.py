@@ -296,9 +296,11 @@ def test_ten_thousand_tiny_files_in_a_zip():
 
 
 def test_ten_thousand_tiny_files_in_a_folder(tmp_path):
-    for number in range(10_000):
-        (tmp_path / f"{number}.png").write_bytes(PNG)
+    (tmp_path / "0.png").write_bytes(PNG)
+    for number in range(1, 10_000):
+        (tmp_path / f"{number}.png").hardlink_to(tmp_path / "0.png")  # five times as fast as to write it
     found = names(read_paths([tmp_path]))
+    assert len(found) == 10_000
     assert found[:3] == ["0.png", "1.png", "2.png"]
     assert found[-1] == "9999.png"
 
