@@ -140,8 +140,8 @@ def mask_white_cells(rgb: np.ndarray) -> CellMasks:
 
 def _resize_mask(mask: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     height, width = rgb.shape[:2]
-    how = cv2.INTER_AREA if mask.size > height * width else cv2.INTER_LINEAR
-    return cv2.resize(mask.astype(np.float32), (width, height), interpolation=how) > 0.5
+    interpolation = cv2.INTER_AREA if mask.size > height * width else cv2.INTER_LINEAR
+    return cv2.resize(mask.astype(np.float32), (width, height), interpolation=interpolation) > 0.5
 
 
 def _make_work_copy(rgb: np.ndarray) -> tuple[np.ndarray, float]:

@@ -136,7 +136,7 @@ def summarise_levels_by_class(
         If there are not as many labels as images.
     """
     if len(images) != len(labels):
-        raise ImageError(f"Each image needs one label. Received: {len(images)} images and {len(labels)} labels.")
+        raise ImageError(f"There must be as many labels as images. Received: {len(labels)} and {len(images)}.")
     return {
         name: summarise_levels(
             [image for image, label in zip(images, labels, strict=True) if label == name], ignore_black=ignore_black

@@ -43,7 +43,7 @@ def plot_formats(table: pd.DataFrame) -> go.Figure:
     Parameters
     ----------
     table : DataFrame
-        `datasets.catalog.survey.survey_images`; its column `format` is "" where the image is unreadable.
+        `datasets.catalog.exploration.survey_images`; its column `format` is "" where the image is unreadable.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def plot_image_sizes(table: pd.DataFrame) -> go.Figure:
     Parameters
     ----------
     table : DataFrame
-        `datasets.catalog.survey.survey_images`; images without a size (0) are left out.
+        `datasets.catalog.exploration.survey_images`; images without a size (0) are left out.
 
     Returns
     -------

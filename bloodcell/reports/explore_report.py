@@ -78,7 +78,7 @@ class Exploration:
     name : str
         Of the folder or zip.
     table : DataFrame
-        `datasets.catalog.survey.survey_images` of all images.
+        `datasets.catalog.exploration.survey_images` of all images.
     n_sample, seed : int
         What was asked of the sample.
     levels, comparison : SampledLevels, Comparison

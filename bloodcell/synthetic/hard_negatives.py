@@ -48,8 +48,8 @@ def _draw_noise(side_px: int, _wide: np.ndarray, rng: np.random.Generator) -> np
 
 
 def _resize(small: np.ndarray, side_px: int, rng: np.random.Generator) -> np.ndarray:
-    how = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(3)]
-    return cv2.resize(small, (side_px, side_px), interpolation=how)
+    interpolation = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(3)]
+    return cv2.resize(small, (side_px, side_px), interpolation=interpolation)
 
 
 def _draw_clouds(side_px: int, _wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -12,8 +12,12 @@ from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, to_printable, write_output
 from bloodcell.cli.shared.summary import format_names
 from bloodcell.core.errors import BloodcellError, DatasetError
-from bloodcell.datasets.catalog.exploration import compare_methods, iterate_example_images, measure_sample_levels
-from bloodcell.datasets.catalog.survey import survey_images
+from bloodcell.datasets.catalog.exploration import (
+    compare_methods,
+    iterate_example_images,
+    measure_sample_levels,
+    survey_images,
+)
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.datasets.masks.true_masks import pair_masks, read_true_mask

@@ -115,8 +115,8 @@ def find_groups(how: str | None, opened: OpenedImages, records: Sequence[Record]
             raise DatasetError(
                 f"The groups stored with {opened.name} lack {missing[0]}: find them again on the page Datasets."
             )
-        print_info(f"groups: stored with {opened.name}, found {stored.how}")
-        return {record.file: group_of[record.file] for record in records}, f"stored, found {stored.how}"
+        print_info(f"groups: stored with {opened.name}, found {stored.method}")
+        return {record.file: group_of[record.file] for record in records}, f"stored, found {stored.method}"
     if how in (None, "pixels"):
         return group_by_pixels(opened.contents, records), "pixels"
     if how == "each":

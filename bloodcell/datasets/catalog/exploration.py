@@ -1,7 +1,8 @@
-"""Explore a sample of a labelled set: grey levels, images to show, and a comparison of segmentation methods."""
+"""Explore a labelled set: headers of all images; of a sample, grey levels, images to show and segmentation methods."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,14 @@ from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.masks.true_masks import read_true_mask
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.gray_levels import GrayLevels, count_gray_levels
-from bloodcell.imaging.read import read_rgb
+from bloodcell.imaging.read import read_image_header, read_rgb
 from bloodcell.imaging.segment import METHODS, dice, segment_cell
 from bloodcell.imaging.stain import mask_lit_pixels
 
 Problems = list[tuple[str, str]]
 
-COLUMNS = ("method", "label", "file", "area_px", "area_share", "dice_nucleus", "dice_cell")
+SURVEY_COLUMNS: Final = ("file", "label", "format", "height_px", "width_px", "problem")
+COMPARISON_COLUMNS: Final = ("method", "label", "file", "area_px", "area_share", "dice_nucleus", "dice_cell")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Comparison:
     Attributes
     ----------
     table : DataFrame
-        One row for each image and method; the columns of `COLUMNS`. area_px is int; area_share (0 to 1) does not
+        One row for each image and method; the columns of `COMPARISON_COLUMNS`. area_px is int; area_share (0 to 1) does not
         count black borders; dice_nucleus and dice_cell are NaN where there is no true mask.
     n_images : int
         Images in the table.
@@ -66,6 +68,38 @@ class Comparison:
     n_images: int
     n_masks: int
     problems: Problems
+
+
+def survey_images(images: Contents, records: Sequence[Record], on_progress: OnProgress | None = None) -> pd.DataFrame:
+    """Read the header of every image; no image is decoded, and only one file is in memory at a time.
+
+    Damage after the header is therefore not noticed here.
+
+    Parameters
+    ----------
+    images : Contents
+        Where the files are.
+    records : sequence of Record
+        The labelled images.
+    on_progress : callable, optional
+        Called with (done, total) after every image.
+
+    Returns
+    -------
+    DataFrame
+        One row for each image in the order of `records`: file, label, format (JPEG, PNG, BMP, TIFF), height_px, width_px
+        (as shown, EXIF applied), problem. If the header cannot be used, problem says why, format is "" and the sizes
+        are 0; else problem is "".
+    """
+    rows: list[tuple[str, str, str, int, int, str]] = []
+    for done, record in enumerate(records, 1):
+        try:
+            rows.append((record.file, record.label, *read_image_header(images.read(record.file)), ""))
+        except BloodcellError as error:
+            rows.append((record.file, record.label, "", 0, 0, str(error)))
+        if on_progress is not None:
+            on_progress(done, len(records))
+    return pd.DataFrame(rows, columns=list(SURVEY_COLUMNS))
 
 
 def measure_sample_levels(
@@ -139,7 +173,7 @@ def compare_methods(
                 rows.append((method, record.label, record.file, area_px, area_px / n_lit, dice_nucleus, dice_cell))
         if on_progress is not None:
             on_progress(done, len(sample))
-    return Comparison(pd.DataFrame(rows, columns=list(COLUMNS)), n_images, n_masks, problems)
+    return Comparison(pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS)), n_images, n_masks, problems)
 
 
 def iterate_example_images(

@@ -30,14 +30,14 @@ class StoredGroups:
     ----------
     group_of : dict of str to str
         File -> group.
-    how : str
+    method : str
         How they were found, in plain words.
     is_current : bool
         False if the dataset's images have changed since.
     """
 
     group_of: dict[str, str]
-    how: str
+    method: str
     is_current: bool
 
     def sizes(self) -> pd.Series:
@@ -45,9 +45,9 @@ class StoredGroups:
         return pd.Series(self.group_of, dtype=str).value_counts()
 
 
-def store_groups(dataset: Dataset, group_of: Mapping[str, str], how: str) -> None:
+def store_groups(dataset: Dataset, group_of: Mapping[str, str], method: str) -> None:
     """Store the groups of a dataset in place of earlier ones; StoreError if the workspace cannot be written to."""
-    about = {"how": how, "fingerprint": dataset.fingerprint}
+    about = {"how": method, "fingerprint": dataset.fingerprint}
     _write(dataset.folder / _GROUPS, encode_groups_csv(group_of))
     _write(dataset.folder / _GROUPS_ABOUT, json.dumps(about).encode())
 
@@ -58,10 +58,10 @@ def read_stored_groups(dataset: Dataset) -> StoredGroups | None:
         return None
     try:
         about = json.loads((dataset.folder / _GROUPS_ABOUT).read_text(encoding="utf-8"))
-        how, fingerprint = str(about["how"]), about["fingerprint"]
+        method, fingerprint = str(about["how"]), about["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"The stored groups of {dataset.name} are damaged; find its copies again.") from error
-    return StoredGroups(read_groups(dataset.folder / _GROUPS), how, fingerprint == dataset.fingerprint)
+    return StoredGroups(read_groups(dataset.folder / _GROUPS), method, fingerprint == dataset.fingerprint)
 
 
 def store_split(dataset: Dataset, name: str, split: Split) -> Path:

@@ -220,8 +220,8 @@ def _build_dataset(
 ) -> Dataset:
     if table["file"].tolist() != [image.file for image in listing.images]:
         raise DatasetError(
-            f"The table must have the images of the listing, in its order ({len(listing.images)}). "
-            f"Received: a table of {len(table)} others."
+            f"The table must have the images of the listing ({len(listing.images)}), in its order. "
+            f"Received: another table ({len(table)})."
         )
     return Dataset(
         id=dataset_id,

@@ -117,8 +117,8 @@ def _measure_agreement(
     )
 
 
-def _warp(image: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], how: int) -> np.ndarray:
-    return cv2.warpAffine(image, affine, (shape[1], shape[0]), flags=how)
+def _warp(image: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], interpolation: int) -> np.ndarray:
+    return cv2.warpAffine(image, affine, (shape[1], shape[0]), flags=interpolation)
 
 
 def _warp_mask(mask: np.ndarray, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

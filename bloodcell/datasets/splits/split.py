@@ -242,7 +242,7 @@ def _check_table(table: pd.DataFrame, test_share: float, test_files: Collection[
     if not 0 <= test_share < 1 or (test_share and len(test_files)):
         raise DatasetError(
             "A test part is either a share from 0 to below 1 or fixed files, not both. Received: "
-            f"{test_share:g} and {len(test_files)} files."
+            f"a share of {test_share:g}, fixed files: {len(test_files)}."
         )
     unknown = sorted(set(test_files) - set(table["file"]))
     if unknown:

@@ -66,7 +66,7 @@ def _show_groups(dataset: Dataset, groups: StoredGroups) -> None:
     }
     for column, (label, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
         column.metric(label, value)
-    st.caption(f"Found {escape_md(groups.how)}.")
+    st.caption(f"Found {escape_md(groups.method)}.")
     grouped = table.dropna(subset=["group"])
     per_class = grouped.groupby("label").agg(Groups=("group", "nunique"), Images=("file", "size"))
     st.dataframe(per_class.rename(index=format_label).rename_axis("Class"), key="datasets-groups-classes")

@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, settings, monkeypatch):
 
 def test_the_table_of_another_listing_is_refused(tmp_path, settings):
     listing = list_images(in_folder(tmp_path, FILES))
-    with pytest.raises(DatasetError, match=r"The table must have the images of the listing, in its order \(3\)"):
+    with pytest.raises(DatasetError, match=r"The table must have the images of the listing \(3\), in its order"):
         register_listing("x", listing, scan_images(listing)[::-1], settings)
 
 

@@ -165,8 +165,16 @@ def test_empty_cells(name):
     [
         (lambda rows: rows.drop(columns="label"), {}, "needs the columns file, group, label. Missing: label"),
         (lambda rows: pd.concat([rows, rows[:1]]), {}, "must be in the table once. In it twice: A/0_0.png"),
-        (lambda rows: rows, {"test_share": 1.0}, r"a share from 0 to below 1 or .* Received: 1 and 0 files"),
-        (lambda rows: rows, {"test_share": 0.2, "test_files": ["A/0_0.png"]}, "not both. Received: 0.2 and 1 files"),
+        (
+            lambda rows: rows,
+            {"test_share": 1.0},
+            r"a share from 0 to below 1 or .* Received: a share of 1, fixed files: 0",
+        ),
+        (
+            lambda rows: rows,
+            {"test_share": 0.2, "test_files": ["A/0_0.png"]},
+            "not both. Received: a share of 0.2, fixed files: 1",
+        ),
         (lambda rows: rows, {"test_files": ["no.png"]}, r"Unknown: no\.png\."),
     ],
 )
