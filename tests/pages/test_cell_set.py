@@ -74,7 +74,7 @@ def test_a_name_already_taken_is_refused_in_one_sentence(offer, workspace):
     offer.run()
     widget(offer.button, "classify-make-cell-set").click().run()
     widget(offer.button, "classify-make-cell-set").click().run()
-    assert "there is a dataset 'Sample set' already" in offer.error[0].value.replace("\\", "")
+    assert "There already is a dataset 'Sample set'" in offer.error[0].value.replace("\\", "")
     assert len(list_datasets(load_settings())) == 1
 
 

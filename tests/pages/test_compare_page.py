@@ -73,6 +73,7 @@ def test_leaks_stand_first(app, two):
     learned_from(settings, dataset, [one.file for one in records_of(dataset)])
     store_evaluation(evaluated(settings, spec_for(dataset)), settings.home / "new", "again", settings)
     app.run()
+    assert dict(app.dataframe[0].value[["Model", "Trained on"]].to_numpy())["tiny"].endswith(" images")
     assert [one.value for one in app.error] == ["tiny was trained on images of this set: the results are too good."]
 
 
@@ -124,6 +125,8 @@ def test_one_image_through_both(app, two):
     table = app.dataframe[0].value
     assert len(table) == 2
     assert {"tiny", "pixel", "Agreement"} <= set(table.columns)
+    assert all(uri.startswith("data:image/jpeg;base64,") for uri in table["Cell"])
+    assert table["Cell"].is_unique
     drop(app, "bad.png", b"not an image")
     assert not app.exception
     assert "Bloodcell can read" in texts(app)

@@ -43,7 +43,7 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
             "Name": [model.name for model in models],
             "Title": [model.title for model in models],
             "Classes": [", ".join(map(theme.format_label, model.class_names)) for model in models],
-            "Thresholds": ["measured" if model.io_spec.has_thresholds else "none: all Check" for model in models],
+            "Thresholds": ["measured" if model.io_spec.has_thresholds else "not measured" for model in models],
             "SHA-256": [model.sha256[:12] for model in models],
         }
     )
@@ -99,7 +99,7 @@ def offer_download(model: ModelInfo) -> None:
         icon=":material/download:",
         key="models-download",
         on_click="ignore",
-        help="All files of the model. Load a model, on this page of any Bloodcell, opens it; its predictions stay the same.",
+        help="All files of the model. Another Bloodcell can load it on its Models page, with the same predictions.",
     )
 
 
