@@ -1,5 +1,7 @@
 """Numbers as pages and reports write them."""
 
+import math
+
 
 def format_count(n: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun.
@@ -20,8 +22,8 @@ def format_count(n: int, noun: str, plural: str = "") -> str:
 
 
 def format_number(value: float | None) -> str:
-    """Return a metric with three digits; ``-`` where it is undefined."""
-    return "-" if value is None else f"{value:.3f}"
+    """Return a metric with three digits; ``-`` where it is undefined: None or NaN."""
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def format_interval(interval: tuple[float, float] | None) -> str:
@@ -36,11 +38,11 @@ def format_interval(interval: tuple[float, float] | None) -> str:
 
 
 def format_percent(share: float | None) -> str:
-    """Return a share in percent with one digit; ``-`` where it is undefined.
+    """Return a share in percent with one digit; ``-`` where it is undefined: None or NaN.
 
     Examples
     --------
     >>> format_percent(0.975)
     '97.5 %'
     """
-    return "-" if share is None else f"{100 * share:.1f} %"
+    return "-" if share is None or math.isnan(share) else f"{100 * share:.1f} %"

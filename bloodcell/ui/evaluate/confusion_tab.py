@@ -60,7 +60,14 @@ class _Filter:
 
 @st.fragment
 def show(info: EvaluationInfo, dataset: Dataset | None) -> None:
-    """Show matrix, filters, tiles and the open image; a click reruns only this part of the page."""
+    """Show matrix, filters, tiles and the open image; a click reruns only this part of the page.
+
+    Parameters
+    ----------
+    info : EvaluationInfo
+    dataset : Dataset or None
+        None where it is no longer registered: then no image is shown, and no label error can be marked.
+    """
     evaluation = load_evaluation(info)
     left, right = st.columns([6, 5], gap="medium")
     with left:
@@ -149,7 +156,19 @@ def _format_option(label: str) -> str:
 
 
 def select_rows(table: pd.DataFrame, chosen: _Filter) -> npt.NDArray[np.int_]:
-    """Return the numbers of the rows that fit a filter, in its order; ties in the order of the files."""
+    """Select the rows that fit a filter, in its order.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The predictions of an evaluation: label, prediction, status and prob_* of every image.
+    chosen : _Filter
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        Row numbers; rows of equal confidence in the order of the table.
+    """
     label, prediction = table["label"].to_numpy(), table["prediction"].to_numpy()
     confidence = max_probabilities(table)
     fits = (confidence >= chosen.low - 1e-9) & (confidence <= chosen.high + 1e-9)

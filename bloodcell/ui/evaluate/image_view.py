@@ -56,7 +56,17 @@ class DatasetImages:
 def make_tiles(
     evaluation: Evaluation, source: DatasetImages, rows: npt.NDArray[np.int_], dataset: Dataset | None
 ) -> list[Tile]:
-    """Make the tiles of some rows: image, predicted and true class, confidence, and a mark on label errors."""
+    """Make the tiles of some rows: image, predicted and true class, confidence, and a mark on label errors.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    source : DatasetImages
+    rows : ndarray of int, shape (N,)
+        Row numbers in the prediction table of the evaluation.
+    dataset : Dataset or None
+        Whose label errors are marked; None where it is no longer registered.
+    """
     table = evaluation.prediction_table.iloc[rows]
     cache = thumbnails.get_shared_cache()
     cells = [(record.sha256, read_box(record)) for record in table.itertuples()]
@@ -88,7 +98,17 @@ def _describe_tile(record: pd.Series, class_names: Sequence[str]) -> tuple[str, 
 
 
 def show_image(info: EvaluationInfo, evaluation: Evaluation, dataset: Dataset | None, row: int) -> None:
-    """Show one image: cell and field, true and predicted class, probabilities, gray levels and masks; mark its label."""
+    """Show one image: cell and field, true and predicted class, probabilities, gray levels and masks; mark its label.
+
+    Parameters
+    ----------
+    info : EvaluationInfo
+    evaluation : Evaluation
+    dataset : Dataset or None
+        None where it is no longer registered: then its label cannot be marked.
+    row : int
+        Row number in the prediction table of the evaluation.
+    """
     record = evaluation.prediction_table.iloc[row]
     source, cache = DatasetImages(evaluation, dataset), thumbnails.get_shared_cache()
     box = read_box(record)

@@ -39,7 +39,14 @@ _DEFAULTS = AdaptSpec("any", "any", SourceSpec("any", "any"))  # with the defaul
 
 
 def show_link(dataset: Dataset, model_name: str) -> None:
-    """Link to the Train page with this dataset and, if it is in the model library, this model to adapt."""
+    """Link to the Train page, where this dataset and model are then chosen.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    model_name : str
+        Model to adapt; left open on the page where it is not in the model library.
+    """
     by_name = {model.name: model for model in list_models(load_settings())}
     model_param = {_MODEL_KEY: describe_model(by_name[model_name])} if model_name in by_name else {}
     st.page_link(

@@ -72,7 +72,19 @@ def warn_if_empty(text: str = NO_DATASET_TEXT) -> bool:
 
 
 def choose_dataset(label: str = "Dataset", key: str = "train-dataset") -> Dataset | None:
-    """Ask for a dataset, which the address may name; None where its images have changed since the last scan."""
+    """Ask for a dataset, which the address may name.
+
+    Parameters
+    ----------
+    label : str, default "Dataset"
+    key : str, default "train-dataset"
+        Key of the widget, which is also the parameter in the address.
+
+    Returns
+    -------
+    Dataset or None
+        None where its images have changed since the last scan; the page then says so.
+    """
     by_id = {dataset.id: dataset for dataset in list_datasets(load_settings())}
     chosen = st.selectbox(
         label,

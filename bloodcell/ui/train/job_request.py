@@ -83,7 +83,14 @@ def make_slug(name: str) -> str:
 
 
 def format_command(new: NewJob, file: str) -> str:
-    """Write the command that queues a job with the settings of a file."""
+    """Write the command that queues a job.
+
+    Parameters
+    ----------
+    new : NewJob
+    file : str
+        File with the settings of the job.
+    """
     kind = [] if new.kind == TRAIN.name else ["--kind", new.kind]
     return shlex.join(["python", "-m", "bloodcell", "jobs", "submit", file, *kind, "--data", new.data_dir])
 

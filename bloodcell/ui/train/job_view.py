@@ -44,7 +44,14 @@ _RESULT_VIEWS: dict[str, Callable[[Job], Job | None]] = {
 
 
 def show_state(job: Job, n_epochs: int) -> None:
-    """Show the progress of a job, or how it ended; `n_epochs` counts its finished epochs."""
+    """Show the progress of a job, or how it ended.
+
+    Parameters
+    ----------
+    job : Job
+    n_epochs : int
+        Number of its finished epochs, of all its runs.
+    """
     if job.status == store.RUNNING:
         _show_running(job)
     else:
@@ -84,7 +91,19 @@ def show_details(job: Job, history: Sequence[dict[str, float]]) -> Job | None:
 
 
 def ask_action(job: Job, n_epochs: int) -> bool:
-    """Offer what can be done with a job of `n_epochs` finished epochs, and do it; return True once it was deleted."""
+    """Offer what can be done with a job, and do it.
+
+    Parameters
+    ----------
+    job : Job
+    n_epochs : int
+        Number of its finished epochs; with none, there is nothing to resume.
+
+    Returns
+    -------
+    bool
+        True once the job was deleted.
+    """
     queue = resources.get_job_queue()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"), show_errors():
         if job.status in (store.QUEUED, store.RUNNING):

@@ -13,7 +13,7 @@ _STARTS = {FROM_SCRATCH: "random", IMAGENET: "ImageNet", _FILE: "a weights file"
 
 
 def ask_network() -> tuple[Network, str]:
-    """Ask for a family of networks and its starting weights: "none", "imagenet" or the path of a file."""
+    """Ask for a network and its starting weights: "none", "imagenet" or the path of a file."""
     by_name = {row.network.name: row for row in _list_rows()}
     name = st.selectbox("Model", list(by_name), format_func=lambda name: by_name[name].network.title, key="train-model")
     row = by_name[name]
@@ -79,15 +79,15 @@ def _describe_network(row: NetworkRow) -> str:
     return " · ".join(facts)
 
 
-def _ask_weights(family: Network) -> str:
-    if not family.pretrained:
+def _ask_weights(network: Network) -> str:
+    if not network.pretrained:
         return FROM_SCRATCH
     start = st.radio(
         "Starting weights",
         list(_STARTS),
         format_func=_STARTS.__getitem__,
         horizontal=True,
-        key=f"train-{family.name}-start",
+        key=f"train-{network.name}-start",
         help="With weights from ImageNet, the network already detects edges and shapes and needs fewer images.",
     )
     if start == IMAGENET:
@@ -97,4 +97,4 @@ def _ask_weights(family: Network) -> str:
         )
     if start != _FILE:
         return start
-    return st.text_input("Weights file on this computer", key=f"train-{family.name}-weights").strip()
+    return st.text_input("Weights file on this computer", key=f"train-{network.name}-weights").strip()

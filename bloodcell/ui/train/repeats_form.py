@@ -149,7 +149,15 @@ def ask_runs(kinds: Sequence[JobKind[Any]] = (TRAIN, TRIALS, KFOLD, SEARCH)) -> 
 
 
 def ask_bounds(fields: Fields, n: int) -> Runs:
-    """Ask which settings a search of `n` trials tries, and within which ranges."""
+    """Ask which settings a search tries, and within which ranges.
+
+    Parameters
+    ----------
+    fields : Fields
+        Those of the chosen network, which tells what can be searched.
+    n : int
+        Number of trials.
+    """
     with st.container(border=True, key="train-search"):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         searchable = _list_searchable(fields)
@@ -184,9 +192,9 @@ def ask_bounds(fields: Fields, n: int) -> Runs:
 
 def _list_searchable(fields: Fields) -> list[str]:
     """List the settings of the network that can be searched."""
-    if fields.family.trained_by == BY_SVM:
+    if fields.network.trained_by == BY_SVM:
         return ["scaling"]  # it is trained in one step
-    lacking = {_WIDTHS: not fields.has_stage_widths, "kernel_px": fields.family.name not in KERNEL_FAMILIES}
+    lacking = {_WIDTHS: not fields.has_stage_widths, "kernel_px": fields.network.name not in KERNEL_FAMILIES}
     return [name for name in SETTING_WORDS if not lacking.get(name)]
 
 

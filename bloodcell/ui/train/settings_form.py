@@ -149,7 +149,14 @@ def _describe_unet(model: MaskModel) -> str:
 
 
 def ask_balance(fields: Fields, input_settings: dict[str, Any]) -> dict[str, Any]:
-    """Ask how class imbalance and unknown cells are handled; `input_settings` as `ask_input` returned them."""
+    """Ask how class imbalance and unknown cells are handled.
+
+    Parameters
+    ----------
+    fields : Fields
+    input_settings : dict
+        What `ask_input` returned; unknown cells can be sampled only as square crops of cells.
+    """
     settings: dict[str, Any] = {}
     first, second, third = st.columns(3)
     with first:
@@ -176,7 +183,7 @@ def ask_balance(fields: Fields, input_settings: dict[str, Any]) -> dict[str, Any
         )
     with third:
         is_square_cell = input_settings["input"] == CELL and input_settings["height_px"] == input_settings["width_px"]
-        is_possible = is_square_cell and not is_every_image and fields.family.trained_by != BY_SVM
+        is_possible = is_square_cell and not is_every_image and fields.network.trained_by != BY_SVM
         share = fields.ask_float(
             "unknown_share",
             "Share of unknown cells",
@@ -193,7 +200,15 @@ def ask_balance(fields: Fields, input_settings: dict[str, Any]) -> dict[str, Any
 
 
 def ask_steps(fields: Fields, weights: str) -> dict[str, Any]:
-    """Ask for epochs, optimizer, learning rate, early stopping and which weights become the model."""
+    """Ask for epochs, optimizer, learning rate, early stopping and which weights become the model.
+
+    Parameters
+    ----------
+    fields : Fields
+    weights : str
+        Starting weights, as `network_form.ask_network` returned them; a phase with a frozen backbone is offered with
+        any but "none".
+    """
     settings: dict[str, Any] = {}
     first, second, third, fourth = st.columns(4)
     with first:
@@ -251,7 +266,7 @@ def ask_machine(fields: Fields) -> dict[str, Any]:
             settings["stage_widths"] = parse_ints(
                 st.text_input("Filters per stage", key=fields.key("stage_widths"), placeholder="the model's default")
             )
-    if fields.family.name in KERNEL_FAMILIES:
+    if fields.network.name in KERNEL_FAMILIES:
         with third:
             settings["kernel_px"] = fields.ask_int(
                 "kernel_px", "Kernel size (px)", 0, 15, help="0 for the model's default."
@@ -269,7 +284,7 @@ def ask_machine(fields: Fields) -> dict[str, Any]:
         settings["mixed_precision"] = fields.ask_bool(
             "mixed_precision",
             "Mixed precision",
-            disabled=fields.family.trained_by != BY_STEPS,
+            disabled=fields.network.trained_by != BY_STEPS,
             help="Faster on graphics cards and processors that support it, slower on others.",
         )
     return settings

@@ -14,26 +14,34 @@ _WITH_WIDTHS = ("small", "published", "resnet18")  # modules of networks.builder
 
 @dataclass(frozen=True)
 class Fields:
-    """The widgets of one network, with its defaults."""
+    """The widgets of one network, with its defaults.
 
-    family: Network
+    Every `ask_*` method takes the name of a setting of `TrainSpec`, which gives the key and the default of the widget,
+    then its label; keyword arguments are passed on to Streamlit's widget.
+
+    Attributes
+    ----------
+    network : Network
+    """
+
+    network: Network
 
     @property
     def base(self) -> TrainSpec:
         """The network's default settings, whatever it is trained on."""
-        return TrainSpec.for_network(self.family.name, "any", (SourceSpec("any", "any"),))
+        return TrainSpec.for_network(self.network.name, "any", (SourceSpec("any", "any"),))
 
     @property
     def has_stage_widths(self) -> bool:
         """Whether the network can be built with other filters than its own."""
-        return self.family.builder.split(":")[0].rsplit(".", 1)[1] in _WITH_WIDTHS
+        return self.network.builder.split(":")[0].rsplit(".", 1)[1] in _WITH_WIDTHS
 
     def key(self, name: str) -> str:
         """Return the key of the widget for a setting."""
-        return f"train-{self.family.name}-{name}"
+        return f"train-{self.network.name}-{name}"
 
     def ask_choice(self, name: str, label: str, options: tuple[str, ...], words: dict[str, str], **more: Any) -> str:
-        """Ask for one of some options; `words` says how they are shown."""
+        """Ask for one of some options; `words` says how they are shown, others are shown as they are."""
         index = options.index(getattr(self.base, name))
         choice: str = st.selectbox(
             label, options, index, format_func=lambda option: words.get(option, option), key=self.key(name), **more

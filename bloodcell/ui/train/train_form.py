@@ -41,17 +41,17 @@ def ask_training() -> JobRequest | None:
     with left:
         training_data = data_form.ask_training_data(dataset)
     with right:
-        family, weights = network_form.ask_network()
+        network, weights = network_form.ask_network()
         name = st.text_input(
             "Name of the model",
-            f"{make_slug(dataset.name)}-{family.name}",
+            f"{make_slug(dataset.name)}-{network.name}",
             max_chars=80,
-            key=f"train-name-{dataset.id}-{family.name}",
+            key=f"train-name-{dataset.id}-{network.name}",
             help="Letters, digits, '.', '_' and '-'. A number is added where the name is taken.",
         )
         runs = repeats_form.ask_runs()
         button = st.container()
-    fields = Fields(family)
+    fields = Fields(network)
     if runs.kind is SEARCH:
         runs = repeats_form.ask_bounds(fields, runs.n)
     network_form.show_comparison()
@@ -67,7 +67,7 @@ def ask_training() -> JobRequest | None:
     with st.expander("Class imbalance and unknown cells", icon=":material/balance:"):
         changes = input_settings | {"augment": augmentation} | settings_form.ask_balance(fields, input_settings)
     with st.expander("Training: epochs, learning rate, early stopping", icon=":material/trending_down:"):
-        if family.trained_by == BY_SVM:
+        if network.trained_by == BY_SVM:
             st.caption(
                 "This model is trained in one step: the network stays as it is, and a support vector machine is fitted."
             )
@@ -78,7 +78,7 @@ def ask_training() -> JobRequest | None:
     if training_data is None:
         return None
     settings: dict[str, Any] = changes | {
-        "title": f"{family.title}, trained on {dataset.name}",
+        "title": f"{network.title}, trained on {dataset.name}",
         "class_names": training_data.class_names,
         "weights": weights,
         "folds": training_data.folds,
@@ -92,7 +92,7 @@ def ask_training() -> JobRequest | None:
                 "k-fold needs a split with folds, each held out in turn. Received: a split with the one held-out set"
                 " validation."
             )
-        train = TrainSpec.for_network(family.name, name.strip(), (source,), **settings)
+        train = TrainSpec.for_network(network.name, name.strip(), (source,), **settings)
         return runs.make_job(train, load_settings().home, state.get_initials())
 
     return JobRequest(button, make, runs.verb)
@@ -143,4 +143,4 @@ def _read_spec(data: bytes) -> tuple[JobKind[Any], Spec]:
 def _make_example_spec(fields: Fields, changes: dict[str, Any]) -> TrainSpec:
     """Make a spec that crops and augments as the chosen one will."""
     alone = {"class_sampling": EVERY_IMAGE, "images_per_epoch": 0, "unknown_share": 0.0}
-    return TrainSpec.for_network(fields.family.name, "any", fields.base.sources, **changes | alone)
+    return TrainSpec.for_network(fields.network.name, "any", fields.base.sources, **changes | alone)

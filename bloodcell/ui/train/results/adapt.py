@@ -14,7 +14,7 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.training.specs.adapt_spec import REFUSAL_PREFIX
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.shared.messages import escape_md
-from bloodcell.ui.train.results.wording import format_percent
+from bloodcell.ui.train.results.wording import format_share
 
 
 def is_refused(job: Job) -> bool:
@@ -27,8 +27,8 @@ def show(job: Job) -> None:
     comparison = read_comparison(job_dir(load_settings(), job.id))
     before, after = comparison.balanced
     metrics = (
-        ("Balanced accuracy before", format_percent(before.value), _format_interval(before)),
-        ("Balanced accuracy after", format_percent(after.value), _format_interval(after)),
+        ("Balanced accuracy before", format_share(before.value), _format_interval(before)),
+        ("Balanced accuracy after", format_share(after.value), _format_interval(after)),
         (
             "Difference",
             _format_points(comparison.difference.value),
@@ -93,7 +93,7 @@ def _make_metrics_table(comparison: Comparison) -> pd.DataFrame:
     rows = [
         ("Balanced accuracy", *map(_format_share, comparison.balanced)),
         ("Accuracy", *map(_format_share, comparison.accuracy)),
-        ("Flagged for review", *map(format_percent, comparison.flagged_share)),
+        ("Flagged for review", *map(format_share, comparison.flagged_share)),
         *(
             (f"Recall, {format_label(recall.class_name)}", *_format_recalls(recall.before, recall.after))
             for recall in comparison.recalls
@@ -138,7 +138,7 @@ def _format_interval(share: Share) -> str:
 
 
 def _format_share(share: Share) -> str:
-    return format_percent(share.value, (share.low, share.high))
+    return format_share(share.value, (share.low, share.high))
 
 
 def _format_points(difference: float) -> str:

@@ -10,8 +10,9 @@ from bloodcell.experiments.results.read import read_kfold
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import plot_runs
 from bloodcell.plots.theme import format_label
+from bloodcell.reports.numbers import format_number
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
-from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
+from bloodcell.ui.train.results.wording import format_share, show_remarks, show_runs
 
 FOLD = "Fold"
 
@@ -21,8 +22,8 @@ def show(job: Job) -> None:
     result = read_kfold(load_settings().runs_dir / job.result)
     metrics = result.metrics
     tiles = {
-        "Accuracy": format_percent(metrics["accuracy"], metrics["interval"]),
-        "Balanced accuracy": format_percent(metrics["balanced_accuracy"], metrics["balanced_interval"]),
+        "Accuracy": format_share(metrics["accuracy"], metrics["interval"]),
+        "Balanced accuracy": format_share(metrics["balanced_accuracy"], metrics["balanced_interval"]),
         "Log loss": format_number(metrics["log_loss"]),
         "Source cells": f"{metrics['source_cells']:,}",
         "Images": f"{metrics['images']:,}",
@@ -48,10 +49,10 @@ def show(job: Job) -> None:
 def _make_metrics_table(metrics: dict[str, Any]) -> pd.DataFrame:
     """Make the table of the other metrics of all cells: of the statuses, and the recall of each class."""
     rows = {
-        "Accuracy where confident": format_percent(metrics["confident_right"]),
-        "Flagged for review": format_percent(metrics["held_back"]),
-        "Calibration error": format_percent(metrics["ece"]),
+        "Accuracy where confident": format_share(metrics["confident_right"]),
+        "Flagged for review": format_share(metrics["held_back"]),
+        "Calibration error": format_share(metrics["ece"]),
     }
     for name, recall in metrics["recall"].items():
-        rows[f"Recall, {format_label(name)}"] = format_percent(recall["recall"], recall["interval"] or ())
+        rows[f"Recall, {format_label(name)}"] = format_share(recall["recall"], recall["interval"] or ())
     return pd.DataFrame({"All cells": list(rows), " ": list(rows.values())})

@@ -8,10 +8,9 @@ from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.kinds.trials import TRIALS
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES
-from bloodcell.reports.numbers import format_count
+from bloodcell.reports.numbers import format_count, format_number, format_percent
 from bloodcell.training.output.result_folder import BROKEN_OFF, DONE, GIVEN_UP
 from bloodcell.training.specs.search_spec import MONITORED_METRICS
-from bloodcell.ui.train.results.wording import format_number, format_percent
 
 
 def describe_run(job: Job, fit: int) -> str:

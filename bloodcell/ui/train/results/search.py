@@ -11,14 +11,14 @@ from bloodcell.experiments.results.read import SearchResult, read_search
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, format_setting, plot_search_progress, plot_setting_effect
-from bloodcell.reports.numbers import format_count
+from bloodcell.reports.numbers import format_count, format_number, format_percent
 from bloodcell.training.output.result_folder import DONE
 from bloodcell.training.specs.train_spec import TrainSpec
 from bloodcell.ui.shared import resources, state
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.train.job_request import make_slug
 from bloodcell.ui.train.repeats_form import SETTING_WORDS, VALUE_WORDS
-from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
+from bloodcell.ui.train.results.wording import show_remarks, show_runs
 
 _COLUMNS = 3
 

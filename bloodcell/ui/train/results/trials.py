@@ -7,10 +7,10 @@ from bloodcell.core.settings import load_settings
 from bloodcell.experiments.results.read import read_trials
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, plot_runs
-from bloodcell.reports.numbers import format_count
+from bloodcell.reports.numbers import format_count, format_number, format_percent
 from bloodcell.ui.shared.image_grid import NO_MODEBAR
 from bloodcell.ui.shared.messages import escape_md
-from bloodcell.ui.train.results.wording import format_number, format_percent, show_remarks, show_runs
+from bloodcell.ui.train.results.wording import show_remarks, show_runs
 
 
 def show(job: Job) -> None:
