@@ -231,14 +231,14 @@ def test_fewer_classes_ask_what_becomes_of_the_others(app, dataset, queue, runni
     assert (spec.class_names, spec.sources[0].unlisted) == (("EOSINOPHIL", "MONOCYTE"), "skip")
 
 
-def test_changed_pictures_must_be_looked_at_first(app, dataset):
+def test_changed_images_must_be_rescanned_first(app, dataset):
     next(dataset.path.glob("*/*.png")).unlink()
     at(app)
-    assert "1 removed" in app.error[0].value
+    assert "removed\\: 1" in app.error[0].value
     assert "train-go" not in keys(app)
 
 
-def test_varied_examples_are_drawn_as_training_draws_them(app, dataset):
+def test_augmented_examples_are_made_as_training_makes_them(app, dataset):
     at(app)
     app.session_state["train-variation"] = True
     app.run()
