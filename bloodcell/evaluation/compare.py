@@ -90,10 +90,10 @@ class Comparison:
         """The result in one plain sentence."""
         difference = self.accuracy
         if not difference.is_shown:
-            return f"These {self.n_cells:,} source cells show no difference in accuracy ({_format_points(difference)})."
+            return f"These {self.n_cells:,} source cells show no difference: {_format_points(difference)}."
         better = self.second if difference.value > 0 else self.first
         gain = difference if difference.value > 0 else Difference(-difference.value, -difference.high, -difference.low)
-        return f"{better} is better: {_format_points(gain)} accuracy over {self.n_cells:,} source cells."
+        return f"{better} is better: {_format_points(gain)} over {self.n_cells:,} source cells."
 
     @property
     def pair_sentence(self) -> str:
@@ -244,7 +244,7 @@ def _accuracy_differences(matrices: np.ndarray) -> np.ndarray:
 
 def _format_points(difference: Difference) -> str:
     bounds = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-    return f"{100 * difference.value:+.1f} points, 95 % interval {bounds}"
+    return f"{100 * difference.value:+.1f} points of accuracy (95 % interval {bounds})"
 
 
 def find_disagreements(evaluations: Sequence[Evaluation]) -> dict[str, list[str]]:

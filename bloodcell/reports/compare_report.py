@@ -141,7 +141,8 @@ def _build_leaderboard(leaderboard: pd.DataFrame) -> list[Block]:
     chart = Chart(
         "accuracies", partial(plot_accuracies, leaderboard), partial(pdf_charts.draw_metric_intervals, metrics)
     )
-    return [Table(_LEADERBOARD_HEADER, rows), Paragraph(_LEADERBOARD_NOTE, is_note=True), chart]
+    widths = (0.105, 0.075, 0.125, 0.085, 0.125, 0.05, 0.075, 0.05, 0.09, 0.07, 0.065, 0.085)
+    return [Table(_LEADERBOARD_HEADER, rows, widths=widths), Paragraph(_LEADERBOARD_NOTE, is_note=True), chart]
 
 
 def _find_interval(low: float, high: float) -> tuple[float, float] | None:
@@ -170,14 +171,12 @@ def _build_confusion_matrices(evaluations: Sequence[Evaluation]) -> list[Block]:
                     plot_confusion_difference, first.report.confusion, evaluation.report.confusion, first.class_names
                 ),
             ),
+            Paragraph("Blue: better than the first model. Orange: worse.", is_note=True),
         ]
         for number, evaluation in enumerate(evaluations)
         if number and evaluation.class_names == first.class_names
     ]
-    if not differences:
-        return [Columns(matrices)]
-    note = Paragraph("Blue: better than the first model. Orange: worse.", is_note=True)
-    return [Columns(matrices), Columns(differences), note]
+    return [Columns(matrices), *([Columns(differences)] if differences else [])]
 
 
 def _spell_number(number: int) -> str:

@@ -12,6 +12,7 @@ from bloodcell.datasets.catalog.exploration import Comparison, SampledLevels, su
 from bloodcell.imaging.gray_levels import summarise_levels_by_class
 from bloodcell.imaging.read import encode_jpeg
 from bloodcell.imaging.segment import METHODS, TrueMask, dice, measure_area_share, segment_cell
+from bloodcell.imaging.threshold import PRESETS
 from bloodcell.plots import dataset, gray_levels, segmentation, theme
 from bloodcell.plots.cell_images import draw_outline, fit_inside, render_gray
 from bloodcell.reports.document import (
@@ -256,12 +257,13 @@ def _build_gray_levels(content: Exploration, sampled: str) -> list[Block]:
         ]
         for name, each in statistics.items()
     ]
+    thresholds = ", ".join(f"{level} ({name})" for name, level in PRESETS.items())
     header = ("Class", "Images", "Mean gray level", "Otsu's threshold (median)", "Black border", "All black")
     return [
         Paragraph(
             f"Of {sampled}. Every image has the same weight, whatever its size. Black borders, as rotation leaves them,"
-            " are left out of the curves; the table gives their share. Dashed and dotted lines are the thresholds 150"
-            " (target cell), 180 (cells) and 200 (background): pixels at or below a threshold count as dark."
+            " are left out of the curves; the table gives their share. Dashed and dotted lines are the thresholds"
+            f" {thresholds}: pixels at or below a threshold count as dark."
         ),
         Chart("gray-levels-overlaid", partial(gray_levels.plot_classes_overlaid, statistics)),
         Table(header, rows_by_class),

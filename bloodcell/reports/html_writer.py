@@ -51,7 +51,10 @@ td.grey, th.grey { color: #9a97a5; }
 @media (max-width: 800px) { .columns { grid-template-columns: minmax(0, 1fr); } }
 pre { background: #f5f3f8; padding: 10px 14px; font-size: 13px; overflow-x: auto; white-space: pre-wrap;
   overflow-wrap: anywhere; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
+th.number { overflow-wrap: normal; }
+td:first-child { min-width: 7em; }
 .facts { display: flex; flex-wrap: wrap; gap: 10px 40px; margin: 16px 0; }
 .facts div { font-size: 13.5px; color: #5d5868; }
 .facts b { display: block; font-size: 22px; font-weight: 600; color: #26222f; }
