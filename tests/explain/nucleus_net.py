@@ -1,4 +1,4 @@
-"""A network whose answer a reader can do by hand: how dark the crop is, on average, decides; and a drawn cell for it.
+"""A network whose prediction a reader can do by hand: how dark the crop is, on average, decides; and a drawn cell for it.
 
 Channel 0 of its convolution is how far the green level lies below 110, over 100: above 0 in the nucleus alone. Channel
 1 is how far it lies above 200. The logit of NUCLEUS is 40 times the mean of channel 0 less 4; that of OTHER is 0.
@@ -18,7 +18,7 @@ from bloodcell.synthetic.gallery import draw_field
 SIDE_PX = 48
 NAMES = ("OTHER", "NUCLEUS")
 NUCLEUS = NAMES.index("NUCLEUS")
-TAKES = {"side_px": SIDE_PX, "context": 1.3, "input": "cell"}
+IO_SPEC = {"side_px": SIDE_PX, "context": 1.3, "input": "cell"}
 _DONE: list[Path] = []
 
 
@@ -50,7 +50,7 @@ def write_nucleus_model(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
     model.save(folder / "model.keras")
     outputs = export_onnx(model, folder / "model.onnx", cell()[None])
     calibration = {"temperature": 1.0, "min_confidence": 0.7, "max_distance": 1e9}
-    spec = {"class_names": list(names), **TAKES, "outputs": list(outputs), "calibration": calibration}
+    spec = {"class_names": list(names), **IO_SPEC, "outputs": list(outputs), "calibration": calibration}
     (folder / "spec.json").write_text(json.dumps(spec))
     FeatureStatistics(np.zeros((len(names), 2), np.float32), np.eye(2, dtype=np.float32)).save(
         folder / "feature_statistics.npz"
@@ -66,25 +66,25 @@ def nucleus_model(tmp_path_factory) -> Path:
 
 
 @cache
-def picture(seed: int = 7) -> np.ndarray:
+def image(seed: int = 7) -> np.ndarray:
     """A drawn lymphocyte, uint8 (120, 120, 3)."""
     drawn = draw_field(seed, 1, 120, 120, scale=0.45, stain="cream", class_names=["LYMPHOCYTE"], n_platelets=0)
     return drawn.rgb
 
 
-def picture_bytes(seed: int = 7) -> bytes:
-    return encode_png(picture(seed))
+def image_bytes(seed: int = 7) -> bytes:
+    return encode_png(image(seed))
 
 
 @cache
 def cell(seed: int = 7) -> np.ndarray:
-    """The crop of that cell as the network takes it."""
+    """The crop of that cell as the network sees it."""
     from bloodcell.inference.framing import Framing
     from bloodcell.inference.pipeline import crop_model_input
     from bloodcell.model_store.io_spec import read_io_spec
 
-    (box,) = find_white_cells(picture(seed)).boxes
-    return crop_model_input(Framing(read_io_spec(TAKES, "nucleus")), picture(seed), box)
+    (box,) = find_white_cells(image(seed)).boxes
+    return crop_model_input(Framing(read_io_spec(IO_SPEC, "nucleus")), image(seed), box)
 
 
 def nucleus_of(crop: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from bloodcell.explain.explain_cells import average_crops, average_occlusion_map
 from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
-from tests.explain.nucleus_net import SIDE_PX, cell, nucleus_model, picture_bytes
+from tests.explain.nucleus_net import SIDE_PX, cell, image_bytes, nucleus_model
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS
@@ -24,12 +24,12 @@ def engine(tmp_path_factory):
 
 @pytest.fixture
 def images(tmp_path):
-    """Three cells of one class, a picture without a cell, one that cannot be read, and one of another class."""
+    """Three cells of one class, a image without a cell, one that cannot be read, and one of another class."""
     for seed in SEEDS:
-        (tmp_path / f"{seed}.png").write_bytes(picture_bytes(seed))
+        (tmp_path / f"{seed}.png").write_bytes(image_bytes(seed))
     (tmp_path / "blank.png").write_bytes(encode_png(np.full((120, 120, 3), 220, np.uint8)))
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    (tmp_path / "other.png").write_bytes(picture_bytes(10))
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    (tmp_path / "other.png").write_bytes(image_bytes(10))
     with Contents(tmp_path) as contents:
         yield contents
 

@@ -58,7 +58,7 @@ def test_a_nucleus_that_decides_is_where_the_map_is(nucleus):
 
 
 def test_other_weights_give_another_map(tmp_path, nucleus):
-    """As Adebayo et al. (2018) ask: a map that stayed the same would tell of the picture, not of the network."""
+    """As Adebayo et al. (2018) ask: a map that stayed the same would tell of the image, not of the network."""
     other = Engine(write_net(tmp_path / "pixel", size=(48, 48), pixel=(2, 2)))
     one, two = (occlusion_maps(engine, cell())[0].ravel() for engine in (nucleus, other))
     assert abs(np.corrcoef(one, two)[0, 1]) < 0.3

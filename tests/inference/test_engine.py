@@ -141,8 +141,8 @@ def test_a_network_that_does_not_know_strangers(tmp_path):
 
 
 @pytest.fixture
-def unjudged(tmp_path):
-    """A network with its answer alone, as one from elsewhere."""
+def without_thresholds(tmp_path):
+    """A network with logits alone, as an imported one."""
     folder = write_net(tmp_path / "foreign")
     network = onnx.load(folder / "model.onnx")
     del network.graph.output[1:]
@@ -152,19 +152,19 @@ def unjudged(tmp_path):
     return folder
 
 
-def test_nothing_speaks_for_a_cell_of_a_model_that_is_not_judged(unjudged):
+def test_nothing_speaks_for_a_cell_of_a_model_without_thresholds(without_thresholds):
     """As sure as can be, and still to be checked; its probabilities are the network's own."""
-    scores = Engine(unjudged).classify(crops((250, 0, 0), (204, 200, 200)))
+    scores = Engine(without_thresholds).classify(crops((250, 0, 0), (204, 200, 200)))
     assert scores.status.tolist() == ["check", "check"]
     assert scores.probs[1] == pytest.approx([0.7870, 0.1065, 0.1065], abs=1e-4)
-    assert (scores.in_distribution, scores.distance, Engine(unjudged).thresholds) == (None, None, None)
-    assert not read_model(unjudged).io_spec.has_thresholds
+    assert (scores.in_distribution, scores.distance, Engine(without_thresholds).thresholds) == (None, None, None)
+    assert not read_model(without_thresholds).io_spec.has_thresholds
 
 
-def test_thresholds_that_nothing_can_be_judged_by(unjudged):
-    write_spec(unjudged, calibration={"temperature": 1.0, "min_confidence": 0.1, "max_distance": 1})
+def test_thresholds_without_an_output_to_compare(without_thresholds):
+    write_spec(without_thresholds, calibration={"temperature": 1.0, "min_confidence": 0.1, "max_distance": 1})
     with pytest.raises(ModelError, match="foreign has thresholds, but its network has no output"):
-        Engine(unjudged)
+        Engine(without_thresholds)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_boxes_without_a_model_are_the_same(engine):
         assert {(cell.class_name, cell.probs, cell.status) for cell in found.cells} <= {("", (), "")}
 
 
-def test_shown_crop_keeps_the_colours_of_the_picture():
+def test_shown_crop_keeps_the_colours_of_the_image():
     field = draw_field(3, 1, 240, 320)
     crop = crop_for_display(field.rgb, field.boxes[0], side_px=90)
     assert crop.shape == (90, 90, 3)
@@ -115,27 +115,27 @@ def test_shown_crop_keeps_the_colours_of_the_picture():
 
 
 @pytest.fixture(scope="module")
-def whole_pictures(tmp_path_factory):
-    """A model of whole pictures of 24x40, which looks at the pixel in the top left corner."""
+def whole_images(tmp_path_factory):
+    """A model of whole images of 24x40, which looks at the pixel in the top left corner."""
     folder = write_net(tmp_path_factory.mktemp("whole") / "pixel", size=(24, 40), has_known=False)
     write_spec(folder, input="image", context=None)
     return Engine(folder)
 
 
-def test_a_model_of_whole_pictures_sees_the_picture(whole_pictures):
+def test_a_model_of_whole_images_sees_the_image(whole_images):
     rgb = draw_field(3, 1, 240, 320).rgb
     red_corner = rgb.copy()
     red_corner[:12, :12] = (250, 200, 200)
-    plain, red = analyse(whole_pictures, [encode_png(rgb), encode_png(red_corner)])
+    plain, red = analyse(whole_images, [encode_png(rgb), encode_png(red_corner)])
     assert red.cells[0].class_name == "RED"  # the corner alone differs, far from the cell
     assert red.cells[0].probs != plain.cells[0].probs
     assert [cell.box for cell in red.cells] == [cell.box for cell in plain.cells]
-    scores = whole_pictures.classify(resize_image(red_corner, 24, 40)[None])
+    scores = whole_images.classify(resize_image(red_corner, 24, 40)[None])
     assert red.cells[0].probs == pytest.approx(scores.probs[0].tolist())
 
 
-def test_a_model_that_needs_no_white_cell_names_every_picture(tmp_path):
-    """As one of red cells does: the picture is what is named, whatever is in it."""
+def test_a_model_that_needs_no_white_cell_names_every_image(tmp_path):
+    """As one of red cells does: the image is what is named, whatever is in it."""
     folder = write_net(tmp_path / "pixel", size=(24, 40), has_known=False)
     write_spec(folder, input="image", context=None, needs_white_cell=False)
     engine = Engine(folder)
@@ -144,7 +144,7 @@ def test_a_model_that_needs_no_white_cell_names_every_picture(tmp_path):
         (cell,) = result.cells
         assert cell.box == (0, 0, height, width)
         assert cell.class_name in engine.class_names
-    (broken,) = analyse(engine, [b"no picture"])
+    (broken,) = analyse(engine, [b"no image"])
     assert broken.status == "unreadable"
 
 
@@ -152,8 +152,8 @@ def size_of(data):
     return read_rgb(data).shape[:2]
 
 
-def test_a_model_of_whole_pictures_names_the_largest_cell_and_says_so(whole_pictures):
-    three, one, none, dark = analyse(whole_pictures, [THREE, FIELD, EMPTY, DARK])
+def test_a_model_of_whole_images_names_the_largest_cell_and_says_so(whole_images):
+    three, one, none, dark = analyse(whole_images, [THREE, FIELD, EMPTY, DARK])
     (found,) = find_cells([THREE])
     assert [cell.box for cell in three.cells] == [max((cell.box for cell in found.cells), key=lambda box: box.area_px)]
     assert (

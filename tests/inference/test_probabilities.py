@@ -42,7 +42,7 @@ def test_distance_by_hand():
     assert feature_statistics.distance(np.array([[3.0, 4.0], [10.0, 2.0]])) == pytest.approx([12.5, 2.0])
 
 
-def test_typical_cells_lie_at_distance_one():
+def test_training_cells_lie_at_distance_one():
     rng = np.random.default_rng(0)
     class_index = np.arange(3000) % 3
     spread = np.array([[1.0, 0.8], [0.0, 0.1]])
@@ -60,7 +60,7 @@ def test_a_feature_that_never_varies_does_no_harm():
     assert np.isfinite(fit_feature_statistics(features, np.arange(40) % 2).distance(features)).all()
 
 
-def test_typical_survives_saving(tmp_path):
+def test_feature_statistics_survive_saving(tmp_path):
     feature_statistics = FeatureStatistics(np.array([[1.0, 2.0]], np.float32), np.eye(2, dtype=np.float32))
     feature_statistics.save(tmp_path / "feature_statistics.npz")
     loaded = load_feature_statistics(tmp_path / "feature_statistics.npz")

@@ -22,11 +22,11 @@ def layer(class_name, module="keras.layers", registered_name=None, build=None, i
 
 def network(*layers, shape=(None, 32, 48, 3), out="dense", **more):
     """A functional network of an input and these layers, ending in `out`."""
-    inputs = layer("InputLayer", batch_shape=list(shape), name="pictures")
+    inputs = layer("InputLayer", batch_shape=list(shape), name="images")
     config = {
         "name": "net",
         "layers": [inputs, *layers],
-        "input_layers": ["pictures", 0, 0],
+        "input_layers": ["images", 0, 0],
         "output_layers": [out, 0, 0],
     }
     return {

@@ -23,7 +23,7 @@ def put(folder, spec=SPEC, metrics=METRICS):
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "ws", db_url="sqlite://", shipped_models_dir=tmp_path / "shelf")
+    return Settings(home=tmp_path / "ws", db_url="sqlite://", shipped_models_dir=tmp_path / "models")
 
 
 def test_they_are_listed_by_name_and_are_no_classifiers(settings):

@@ -1,4 +1,4 @@
-"""A model folder as a zip and back: the same answers, and nothing in it but files of a model."""
+"""A model folder as a zip and back: the same predictions, and nothing in it but files of a model."""
 
 import io
 import zipfile
@@ -65,8 +65,8 @@ def test_packed_and_unpacked_is_the_same_model(folder, tmp_path):
 
 def test_the_shipped_model_answers_the_same_after_the_way_through_a_zip(tmp_path):
     unpack_model(io.BytesIO(pack_model(SHIPPED)), tmp_path / "wbc4")
-    pictures = [data for _, data in draw_sample_set(4)]
-    ours, theirs = (list(analyse(Engine(one), pictures)) for one in (SHIPPED, tmp_path / "wbc4"))
+    images = [data for _, data in draw_sample_set(4)]
+    ours, theirs = (list(analyse(Engine(one), images)) for one in (SHIPPED, tmp_path / "wbc4"))
     assert ours == theirs
     assert sum(len(result.cells) for result in ours) > 2
     assert read_model(tmp_path / "wbc4").sha256 == read_model(SHIPPED).sha256
@@ -117,7 +117,7 @@ def test_what_is_no_zip(data):
     refused(data, "it cannot be read as a zip file")
 
 
-def test_a_model_that_is_not_judged_says_so(folder):
+def test_a_model_without_thresholds_says_so(folder):
     write_spec(folder, outputs=["logits"], calibration=None)
     (folder / "feature_statistics.npz").unlink()
     assert not inspect_model_zip(io.BytesIO(pack_model(folder))).has_thresholds

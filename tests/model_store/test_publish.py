@@ -1,4 +1,4 @@
-"""Putting a model folder on the shelf: whole, under a name that nobody else has."""
+"""Moving a model folder into the model library: whole, under a name that nobody else has."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ from bloodcell.model_store.publish import get_unfinished_dir, publish_model
 
 @pytest.fixture
 def settings(tmp_path):
-    (tmp_path / "shelf" / "wbc4").mkdir(parents=True)
-    return replace(load_settings(), home=tmp_path / "home", shipped_models_dir=tmp_path / "shelf")
+    (tmp_path / "models" / "wbc4").mkdir(parents=True)
+    return replace(load_settings(), home=tmp_path / "home", shipped_models_dir=tmp_path / "models")
 
 
 def folder(tmp_path, content):

@@ -1,4 +1,4 @@
-"""``explain`` on the command line: of the shipped model and a drawn picture, of a class, and what cannot be."""
+"""``explain`` on the command line: of the shipped model and a drawn image, of a class, and what cannot be."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import pytest
 from bloodcell.cli import main
 from bloodcell.imaging.read import read_rgb
 from bloodcell.synthetic.gallery import draw_sample_set
-from tests.explain.nucleus_net import nucleus_model, picture_bytes
+from tests.explain.nucleus_net import image_bytes, nucleus_model
 from tests.inference.net import write_net
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
@@ -18,7 +18,7 @@ pytestmark = FOREIGN_WARNINGS
 def workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("BLOODCELL_HOME", str(tmp_path / "ws"))
     write_net(tmp_path / "ws" / "runs" / "pixel", pixel=(16, 16))
-    (tmp_path / "cell.png").write_bytes(picture_bytes())
+    (tmp_path / "cell.png").write_bytes(image_bytes())
     return tmp_path
 
 
@@ -43,12 +43,12 @@ def test_the_shipped_model_and_a_drawn_picture(tmp_path, capsys, method):
 
 
 def test_another_class_and_another_layer_give_another_picture(nucleus, tmp_path):
-    pictures = set()
+    images = set()
     for options in ((), ("--class", "other"), ("--layer", "pool")):
         method = ("--method", "gradcam")
         assert run(nucleus, tmp_path / "cell.png", *method, *options, "--out", tmp_path / "map.png") == 0
-        pictures.add((tmp_path / "map.png").read_bytes())
-    assert len(pictures) == 3
+        images.add((tmp_path / "map.png").read_bytes())
+    assert len(images) == 3
 
 
 @pytest.mark.parametrize("method", ["occlusion", "layers"])
@@ -56,7 +56,7 @@ def test_the_mean_over_a_class(nucleus, tmp_path, capsys, method):
     for label in ("train/NUCLEUS", "test/NUCLEUS", "train/OTHER", "test/OTHER"):
         (tmp_path / "set" / label).mkdir(parents=True)
         for seed in range(3):
-            (tmp_path / "set" / label / f"{seed}.png").write_bytes(picture_bytes(seed))
+            (tmp_path / "set" / label / f"{seed}.png").write_bytes(image_bytes(seed))
     of = ("--dataset", tmp_path / "set", "--mean-of", "nucleus", "--method", method, "--max-cells", 2)
     assert run(nucleus, *of, "--out", tmp_path / "map.png") == 0
     assert run(nucleus, *of, "--part", "test", "--out", tmp_path / "part.png") == 0

@@ -66,7 +66,7 @@ def test_a_nucleus_that_decides_is_where_the_map_is(net):
 
 
 def test_other_weights_give_another_map(shipped):
-    """As Adebayo et al. (2018) ask: a map that stayed the same would tell of the picture, not of the network."""
+    """As Adebayo et al. (2018) ask: a map that stayed the same would tell of the image, not of the network."""
     from bloodcell.explain.network.gradcam import grad_cam
     from bloodcell.inference.pipeline import crop_model_input
     from bloodcell.synthetic.gallery import draw_field

@@ -1,4 +1,4 @@
-"""Real Keras files made models: their answers kept whatever levels and answer they have, and hostile ones refused."""
+"""Real Keras files become models: same predictions whatever their levels and output, and hostile ones are refused."""
 
 import io
 import zipfile
@@ -20,7 +20,7 @@ NAMES = ("A", "B", "C")
 
 
 def network(end="softmax", units=3, before=(), shape=(SIDE_PX, SIDE_PX, 3)):
-    """A tiny network with a layer that thinks otherwise in training, if it is not told."""
+    """A tiny network with a layer that acts otherwise in training, unless it is told not to."""
     import keras
     from keras import layers
 
@@ -36,7 +36,7 @@ def saved(model, path):
 
 
 def converted(model, folder, names=NAMES, levels=255):
-    """The model folder of a network; the crops tried and what Keras answers for them."""
+    """The model folder of a network; what it was converted to."""
     from bloodcell.model_import.sandboxed.convert import convert
 
     path = saved(model, folder.parent / f"{folder.name}.keras")
@@ -48,25 +48,25 @@ def converted(model, folder, names=NAMES, levels=255):
     return folder
 
 
-def pictures(n=6):
+def images(n=6):
     return np.random.default_rng(1).integers(0, 256, (n, SIDE_PX, SIDE_PX, 3), np.uint8)
 
 
-def keras_answers(model, scaled):
+def predict_by_keras(model, scaled):
     return np.asarray(model(scaled.astype(np.float32), training=False))
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """A network ending in a softmax that takes levels from 0 to 1, and its model folder."""
+    """A network ending in a softmax whose input is levels from 0 to 1, and its model folder."""
     model = network()
     return model, converted(model, tmp_path_factory.mktemp("models") / "plain", levels=1)
 
 
 def test_its_answers_are_those_of_keras(plain):
     model, folder = plain
-    scores = Engine(folder).classify(pictures())
-    assert scores.probs == pytest.approx(keras_answers(model, pictures() / 255), abs=1e-4)
+    scores = Engine(folder).classify(images())
+    assert scores.probs == pytest.approx(predict_by_keras(model, images() / 255), abs=1e-4)
     assert set(scores.status) == {"check"}
 
 
@@ -82,21 +82,21 @@ def test_the_network_that_is_kept_passes_the_same_look(plain):
     path = plain[1] / "model.keras"
     assert inspect_keras(path.open("rb", buffering=0)).height_px == SIDE_PX
     again = keras.saving.load_model(path, compile=False, safe_mode=True)
-    logits = keras_answers(lambda x, training: again(x, training=training)["logits"], pictures())
-    assert np.exp(logits) == pytest.approx(keras_answers(plain[0], pictures() / 255), abs=1e-4)
+    logits = predict_by_keras(lambda x, training: again(x, training=training)["logits"], images())
+    assert np.exp(logits) == pytest.approx(predict_by_keras(plain[0], images() / 255), abs=1e-4)
 
 
 def test_one_output_with_a_sigmoid_tells_two_classes_apart(tmp_path):
     model = network("sigmoid", 1)
-    scores = Engine(converted(model, tmp_path / "two", ("NO", "YES"), levels=-1)).classify(pictures())
-    second = keras_answers(model, pictures() / 127.5 - 1)[:, 0]
+    scores = Engine(converted(model, tmp_path / "two", ("NO", "YES"), levels=-1)).classify(images())
+    second = predict_by_keras(model, images() / 127.5 - 1)[:, 0]
     assert scores.probs == pytest.approx(np.stack([1 - second, second], axis=1), abs=1e-4)
 
 
 def test_plain_numbers_become_probabilities(tmp_path):
     model = network("linear")
-    powers = np.exp(keras_answers(model, pictures() / 255))
-    scores = Engine(converted(model, tmp_path / "logits", levels=1)).classify(pictures())
+    powers = np.exp(predict_by_keras(model, images() / 255))
+    scores = Engine(converted(model, tmp_path / "logits", levels=1)).classify(images())
     assert scores.probs == pytest.approx(powers / powers.sum(axis=1, keepdims=True), abs=1e-4)
 
 

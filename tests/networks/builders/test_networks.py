@@ -1,4 +1,4 @@
-"""Every network of the table: builds, learns an epoch, survives saving, and answers the same from ONNX."""
+"""Every network of the table: builds, trains for an epoch, survives saving, and predicts the same from ONNX."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def numbers(tensor):
 
 
 def check_life(settings, name, folder):
-    """Build, learn, save, load, export; each time the answers are compared."""
+    """Build, train, save, load, export; each time the predictions are compared."""
     import keras
 
     from bloodcell.training.fitting.export import export_onnx
@@ -88,7 +88,7 @@ def test_whole_backbones_too(name, tmp_path):
 
 @pytest.mark.parametrize("name", BY_STEPS)
 def test_either_with_a_head_for_strangers_or_without(name):
-    """Both ways the layer of features is there, for the distance from the learned cells."""
+    """Both ways the layer of features is there, for the distance from the training cells."""
     for ood_head in (True, False):
         settings = tiny_settings(name, ood_head=ood_head)
         model = get_builder(name)(settings)

@@ -75,16 +75,16 @@ def test_weights_of_the_larger_ones_in_the_cache(name, family, monkeypatch, tmp_
 
 def test_a_local_file(tmp_path):
     settings = tiny_settings("resnet18", weights=str(tmp_path / "own.weights.h5"))
-    taught = build_resnet18(tiny_settings("resnet18"))
-    for weights in taught.trainable_weights:
+    trained = build_resnet18(tiny_settings("resnet18"))
+    for weights in trained.trainable_weights:
         weights.assign(np.random.default_rng(1).normal(0, 0.1, weights.shape))
-    keras.Model(taught.input, taught.get_layer("stack1_block1_out").output).save_weights(tmp_path / "own.weights.h5")
+    keras.Model(trained.input, trained.get_layer("stack1_block1_out").output).save_weights(tmp_path / "own.weights.h5")
     crops = drawn_crops(2, 32, 48)[0].astype(np.float32)
     again = build_resnet18(settings)
     for name in ("conv1_conv", "stack1_block0_0_bn", "stack1_block1_2_conv"):
-        for ours, theirs in zip(again.get_layer(name).weights, taught.get_layer(name).weights, strict=True):
+        for ours, theirs in zip(again.get_layer(name).weights, trained.get_layer(name).weights, strict=True):
             assert np.array_equal(ours.numpy(), theirs.numpy())
-    features = [keras.Model(one.input, one.get_layer("features").output)(crops) for one in (taught, again)]
+    features = [keras.Model(one.input, one.get_layer("features").output)(crops) for one in (trained, again)]
     assert np.array_equal(*(keras.ops.convert_to_numpy(one) for one in features))
 
 
@@ -167,7 +167,7 @@ def test_efficientnet_is_scaled_once_and_as_its_weights_want():
 
 
 def test_two_rounds():
-    """Frozen: the head learns alone, normalisation keeps its mean. Thawed: all kernels learn, normalisation does not."""
+    """Frozen: only the head is trained, normalisation keeps its mean. Thawed: all kernels are trained, normalisation is not."""
     model = get_builder("resnet18")(tiny_settings("resnet18"))
     names = [layer.name for layer in list_backbone_layers(model)]
     assert "conv1_conv" in names

@@ -1,4 +1,4 @@
-"""Scaling inside the network is that outside it, in Keras, after saving, and in ONNX, which takes raw levels."""
+"""Scaling inside the network is that outside it, in Keras, after saving, and in ONNX, whose input is raw levels."""
 
 import numpy as np
 import onnxruntime

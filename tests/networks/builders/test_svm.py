@@ -1,4 +1,4 @@
-"""The SVM inside a network answers as scikit-learn does, in Keras and in ONNX."""
+"""The SVM inside a network predicts as scikit-learn does, in Keras and in ONNX."""
 
 import numpy as np
 import onnxruntime
@@ -21,7 +21,7 @@ pytestmark = FOREIGN_WARNINGS
 
 
 def plain_model(n_features):
-    """A network whose features are its input's first channels: what scikit-learn learns from can be typed out."""
+    """A network whose features are its input's first channels: what scikit-learn is fitted on can be typed out."""
     import keras
 
     crops = keras.Input((1, n_features, 3), name="crops")
