@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def settings(server, tmp_path):
-    """The server's workspace with two tiny models and drawn cells; the first model learned from one of them."""
+    """The server's workspace with two tiny models and drawn cells; the first model was trained on one of them."""
     home = server.home
     found = Settings(home, f"sqlite:///{home / 'bloodcell.db'}")
     write_tiny_model(found.runs_dir / "tiny") if not (found.runs_dir / "tiny").exists() else None

@@ -26,7 +26,7 @@ from tests.pages.tiny_model import CLASS_NAMES, SIDE_PX, write_tiny_model
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 CELLS = 6  # of each class
-REFUSED = f"{REFUSAL_PREFIX}: its balanced accuracy on 12 held-back cells is not above that of tiny."
+REFUSED = f"{REFUSAL_PREFIX}: its balanced accuracy on 12 held-out cells is not above that of tiny."
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_bad_settings_are_one_sentence(app, queue, tiny, dataset):
     assert "There is no data folder /nowhere" in refusal(app)
 
 
-def test_old_pictures_that_are_registered_need_no_folder(app, queue, model, dataset):
+def test_old_images_that_are_registered_need_no_folder(app, queue, model, dataset):
     continuable(model, sources=(SourceSpec("Mine", dataset.id, layout="dataset"),))
     form(app)
     widget(app.toggle, "train-adapt-old-tiny").set_value(True).run()
@@ -133,7 +133,7 @@ def test_old_pictures_that_are_registered_need_no_folder(app, queue, model, data
     assert spec_of_newest(queue)[1].old_data == str(queue.settings.home)
 
 
-def test_old_pictures_that_are_gone_are_said_to_be(app, queue, model, dataset):
+def test_old_images_that_are_gone_are_said_to_be(app, queue, model, dataset):
     continuable(model, sources=(SourceSpec("Gone", "gone-1", layout="dataset"),))
     assert "Train on the old images too: There is no dataset 'gone-1'" in texts(form(app)).replace("\\", "")
     assert not app.toggle
