@@ -19,7 +19,17 @@ _SUBPIXELS: Final = 1 << _SUBPIXEL_BITS
 
 @dataclass(frozen=True)
 class Stain:
-    """Colours (red, green, blue) of one laboratory's slides, as they look on its background."""
+    """Colours (red, green, blue) of one laboratory's slides, as they look on its background.
+
+    Attributes
+    ----------
+    background, red_cell, nucleus, platelet : (int, int, int)
+        The clear slide, red cells, the nuclei of all white cells, and platelets.
+    neutrophil, eosinophil, lymphocyte, monocyte : (int, int, int)
+        Cytoplasm of each class.
+    eosinophil_granule : (int, int, int)
+        Granules of eosinophils.
+    """
 
     background: Colour
     red_cell: Colour

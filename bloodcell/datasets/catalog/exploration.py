@@ -109,10 +109,16 @@ def measure_sample_levels(
 
     Parameters
     ----------
+    images : Contents
+        Where the images are.
     sample : sequence of Record
         From `sampling.sample_records`, or all records of a small set.
     on_progress : callable, optional
         Called with (done, total) after every image.
+
+    Returns
+    -------
+    SampledLevels
     """
     read, levels, problems = [], [], []
     for done, record in enumerate(sample, 1):
@@ -136,6 +142,8 @@ def compare_methods(
 
     Parameters
     ----------
+    images : Contents
+        Where the images are.
     sample : sequence of Record
         From `sampling.sample_records`, or all records of a small set.
     mask_by_image : mapping of str to str, optional
@@ -183,6 +191,8 @@ def iterate_example_images(
 
     Parameters
     ----------
+    images : Contents
+        Where the images are.
     sample : sequence of Record
         From `sampling.sample_records`.
     n_per_class : int

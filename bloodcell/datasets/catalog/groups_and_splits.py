@@ -65,7 +65,19 @@ def read_stored_groups(dataset: Dataset) -> StoredGroups | None:
 
 
 def store_split(dataset: Dataset, name: str, split: Split) -> Path:
-    """Store a split under a name, in place of an earlier one of that name; return its file.
+    """Store a split under a name, in place of an earlier one of that name.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    name : str
+        At least one letter or digit, up to `MAX_SPLIT_NAME_CHARS` characters.
+    split : Split
+
+    Returns
+    -------
+    Path
+        Its file, named after the letters and digits of `name`.
 
     Raises
     ------

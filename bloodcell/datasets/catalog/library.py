@@ -123,6 +123,16 @@ def rescan_dataset(
 ) -> Dataset:
     """Scan the images again, read in the same way, and store the new state under the same id.
 
+    Parameters
+    ----------
+    dataset : Dataset
+    on_progress, should_stop : callable, optional
+        See `scan_images`.
+
+    Returns
+    -------
+    Dataset
+
     Raises
     ------
     DatasetError

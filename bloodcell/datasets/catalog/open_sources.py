@@ -64,6 +64,19 @@ def resolve_source_cells(
 ) -> np.ndarray:
     """Return the source cell of each image; copies of one cell share a number.
 
+    Parameters
+    ----------
+    source : SourceSpec
+        Its `groups` says where the source cells come from.
+    data_dir : Path
+        Folder of the data, which paths in `source` start from.
+    images : Contents
+        From `open_source`.
+    records : sequence of Record
+        From `open_source`.
+    on_progress : callable, optional
+        Called with (done, total) while copies are searched for.
+
     Returns
     -------
     ndarray of int64, shape (N,)

@@ -4,22 +4,25 @@ Every image gets a keypoint signature (`signatures`). The most similar images by
 compared in full (`matching`). Images that agree are joined, and so are whole groups, until no more can be joined.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
-from threadpoolctl import threadpool_limits
 
-from bloodcell.core.errors import BloodcellError, DatasetError, StoppedError
+from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.core.progress import OnProgress, ShouldStop
+from bloodcell.datasets.copies.extraction import (
+    HashedImage,
+    check_stop,
+    extract_signatures,
+    start_matching_threads,
+)
 from bloodcell.datasets.copies.matching import Likeness, compare_signatures
 from bloodcell.datasets.copies.retrieval import cluster_visual_words, encode_image_vector, find_nearest_rows
-from bloodcell.datasets.copies.signatures import KeypointSignature, extract_signature
+from bloodcell.datasets.copies.signatures import KeypointSignature
 
 NEAREST_IMAGES: Final = 8
 NEAREST_GROUPS: Final = 15
@@ -29,22 +32,6 @@ MAX_PASSES: Final = 6
 _CHUNK: Final = 256
 
 Pair = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class HashedImage:
-    """What is remembered of an image that was read.
-
-    Attributes
-    ----------
-    digest : str
-        SHA-256 of the image's shape and pixels.
-    signature : KeypointSignature
-        What the image is compared by.
-    """
-
-    digest: str
-    signature: KeypointSignature
 
 
 @dataclass(frozen=True)
@@ -146,48 +133,24 @@ def group_images(
         return group_signatures(images, pool, lambda done, _: report(n + done, 2 * n), should_stop)[0]
 
 
-@contextmanager
-def start_matching_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Start threads for reading and comparing, with BLAS limited to one thread.
-
-    The matrix products are small and run in our own threads; BLAS threads on top of them take five times as long.
-    """
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        yield pool
-
-
-def extract_signatures(
-    read: Callable[[int], np.ndarray],
-    n: int,
-    pool: ThreadPoolExecutor,
-    on_progress: OnProgress | None = None,
-    should_stop: ShouldStop | None = None,
-    on_problem: Callable[[int, BloodcellError], None] | None = None,
-) -> list[HashedImage | None]:
-    """Read n images in the threads of `pool`; an image that went to `on_problem` is None.
-
-    `on_progress` is called with (done, n).
-    """
-    images: list[HashedImage | None] = []
-    for i, image in enumerate(_map_in_chunks(pool, lambda i: _read_signature(read, i), n)):
-        check_stop(should_stop)
-        if isinstance(image, BloodcellError):
-            if on_problem is None:
-                raise image
-            on_problem(i, image)
-        images.append(image if isinstance(image, HashedImage) else None)
-        if on_progress is not None:
-            on_progress(len(images), n)
-    return images
-
-
 def group_signatures(
     images: list[HashedImage | None],
     pool: ThreadPoolExecutor,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> tuple[Grouping, np.ndarray]:
-    """Group images by their signatures; None is a group of its own.
+    """Group images by their signatures.
+
+    Parameters
+    ----------
+    images : list of HashedImage or None
+        None is a group of its own.
+    pool : ThreadPoolExecutor
+        From `start_matching_threads`.
+    on_progress : callable, optional
+        Called with (done, n).
+    should_stop : callable, optional
+        Asked before every chunk of comparisons.
 
     Returns
     -------
@@ -224,12 +187,6 @@ def group_signatures(
         (min(order[a], order[b]), max(order[a], order[b])): likeness for (a, b), likeness in joiner.compared.items()
     }
     return Grouping(renumber_by_first(groups), compared), in_order
-
-
-def check_stop(should_stop: ShouldStop | None) -> None:
-    """Raise StoppedError if the user has asked to stop."""
-    if should_stop is not None and should_stop():
-        raise StoppedError("The search for copies was stopped.")
 
 
 def renumber_by_first(labels: np.ndarray) -> np.ndarray:
@@ -299,22 +256,3 @@ def _join_groups(joiner: _Joiner, vectors: np.ndarray) -> None:
                     pairs.append((int(members[group][a]), int(members[other][b])))
         if joiner.compare_all(pairs) == 0:
             break
-
-
-def _read_signature(read: Callable[[int], np.ndarray], i: int) -> HashedImage | BloodcellError:
-    try:
-        rgb = read(i)
-        signature = extract_signature(rgb)
-    except BloodcellError as error:
-        return error
-    digest = hashlib.sha256(str(rgb.shape).encode())
-    digest.update(np.ascontiguousarray(rgb).data)
-    return HashedImage(digest.hexdigest(), signature)
-
-
-def _map_in_chunks(
-    pool: ThreadPoolExecutor, job: Callable[[int], HashedImage | BloodcellError], n: int
-) -> Iterator[HashedImage | BloodcellError]:
-    """Run `job` on 0..n-1 in the pool, a chunk at a time, so that few decoded images are in memory."""
-    for start in range(0, n, _CHUNK):
-        yield from pool.map(job, range(start, min(n, start + _CHUNK)))

@@ -171,6 +171,11 @@ def read_column_groups(path: Path, column: str, files: Sequence[str]) -> dict[st
     files : sequence of str
         Paths in the dataset, with `/`.
 
+    Returns
+    -------
+    dict of str to str
+        File -> group, in the order of `files`.
+
     Raises
     ------
     DatasetError

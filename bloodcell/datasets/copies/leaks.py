@@ -23,16 +23,8 @@ from scipy.cluster.hierarchy import DisjointSet
 
 from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.core.progress import OnProgress, ShouldStop
-from bloodcell.datasets.copies.groups import (
-    HashedImage,
-    Pair,
-    check_stop,
-    extract_signatures,
-    group_signatures,
-    number_sets,
-    renumber_by_first,
-    start_matching_threads,
-)
+from bloodcell.datasets.copies.extraction import HashedImage, check_stop, extract_signatures, start_matching_threads
+from bloodcell.datasets.copies.groups import Pair, group_signatures, number_sets, renumber_by_first
 from bloodcell.datasets.copies.leak_report import (
     KINDS,
     LINKED,

@@ -138,6 +138,15 @@ def read_table_labels(
 ) -> tuple[dict[str, tuple[str, str]], list[Problem]]:
     """Read the labels of images from a table.
 
+    Parameters
+    ----------
+    contents : Contents
+        The dataset.
+    image_files : sequence of str
+        Its images.
+    choice : TableChoice
+        The table, and how to read it.
+
     Returns
     -------
     labels : dict of str to (str, str)
@@ -182,7 +191,23 @@ def read_table_labels(
 def read_table_column(
     contents: Contents, image_files: Sequence[str], choice: TableChoice, column: str
 ) -> dict[str, str]:
-    """Read another column of the table, such as the patient or slide; images without a value are left out.
+    """Read another column of the table, such as the patient or slide.
+
+    Parameters
+    ----------
+    contents : Contents
+        The dataset.
+    image_files : sequence of str
+        Its images.
+    choice : TableChoice
+        The table, and how to read it.
+    column : str
+        The column to read.
+
+    Returns
+    -------
+    dict of str to str
+        Value of each image that has one.
 
     Raises
     ------

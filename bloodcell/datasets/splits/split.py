@@ -125,6 +125,10 @@ def split_into_folds(
     leaky : bool, default False
         True for a random split of images, whatever their group; the result is marked.
 
+    Returns
+    -------
+    Split
+
     Raises
     ------
     DatasetError
