@@ -1,4 +1,4 @@
-"""Small datasets made in code: pictures of one colour with noise, stored as a folder or as a zip."""
+"""Small datasets made in code: images of one colour with noise, stored as a folder or as a zip."""
 
 import zipfile
 from pathlib import Path

@@ -95,14 +95,14 @@ def test_nothing_changes_nothing_but_cuts_the_middle_out():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_picture_that_is_no_square_keeps_its_shape_and_ends_at_its_sides(seed):
+def test_an_image_that_is_no_square_keeps_its_shape_and_ends_at_its_sides(seed):
     wide = np.full((30, 60, 3), 100, np.uint8)
     varied = augment_crop(wide, 30, 60, Augmentation(0, 0, 0, 0, 0, cut=0.6, turn_deg=0, light=0), rng(seed))
     assert varied.shape == (30, 60, 3)
     assert set(np.unique(varied)) <= {100, BACKGROUND_LEVEL}
 
 
-def test_reflection_fills_the_corners_with_the_picture():
+def test_reflection_fills_the_corners_with_the_image():
     wide = np.full((32, 32, 3), 90, np.uint8)
     turned = Augmentation(0, 0, 0, 0, 0, 0, turn_deg=45, light=0)
     reflected = Augmentation(0, 0, 0, 0, 0, 0, turn_deg=45, light=0, fill=REFLECT)

@@ -71,7 +71,7 @@ def test_colours_stay_without_a_background():
 
 
 @pytest.mark.parametrize(("background", "fill"), [(None, 255), (CLEAR, BACKGROUND_LEVEL)])
-def test_outside_of_the_picture_is_filled(background, fill):
+def test_outside_of_the_image_is_filled(background, fill):
     """A box in the corner with context 2: of the 40 px crop, 10 px above and left lie outside."""
     rgb = slide(colour=RED)
     crop = crop_cell(rgb, Box(0, 0, 20, 20), side_px=40, context=2.0, background_rgb=background)
@@ -123,7 +123,7 @@ def test_a_wide_crop_holds_the_square_one_in_its_middle():
     assert np.array_equal(wide, rgb[28:52, 26:74])
 
 
-def test_a_whole_picture_keeps_its_levels_and_loses_its_shape():
+def test_a_whole_image_keeps_its_levels_and_loses_its_shape():
     rgb = np.repeat(np.arange(0, 200, 20, dtype=np.uint8), 4)[None, :, None].repeat(40, axis=0).repeat(3, axis=2)
     small = resize_image(rgb, 5, 10)
     assert small.shape == (5, 10, 3)

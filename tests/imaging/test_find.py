@@ -81,7 +81,7 @@ def test_each_class_is_found_under_each_stain(stain, class_name):
     assert holds_centre(box, field.boxes[0])
 
 
-def test_boxes_lie_in_the_picture():
+def test_boxes_lie_in_the_image():
     for seed in range(6):
         field = draw_field(seed, 1, 120, 120, scale=0.6)
         for box in find_white_cells(field.rgb).boxes:
@@ -133,7 +133,7 @@ def test_background_is_the_colour_of_the_clear_slide(stain):
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (16, 16), (3, 3), (1, 1), (1, 1000), (2000, 3)])
-def test_blank_pictures_of_any_size_hold_no_cell(shape):
+def test_blank_images_of_any_size_hold_no_cell(shape):
     for level in (255, 200):
         finding = find_white_cells(np.full((*shape, 3), level, np.uint8))
         assert finding.boxes == ()
@@ -141,20 +141,20 @@ def test_blank_pictures_of_any_size_hold_no_cell(shape):
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1, 1)])
-def test_a_black_picture_is_no_smear(shape):
+def test_a_black_image_is_no_smear(shape):
     finding = find_white_cells(np.zeros((*shape, 3), np.uint8))
     assert not finding.is_smear
     assert finding.boxes == ()
     assert "almost black" in finding.reason
 
 
-def test_a_dark_picture_is_no_smear():
+def test_a_dark_image_is_no_smear():
     finding = find_white_cells(np.full((100, 100, 3), 60, np.uint8))
     assert not finding.is_smear
     assert "no bright background" in finding.reason
 
 
-def test_an_uneven_picture_is_no_smear():
+def test_an_uneven_image_is_no_smear():
     """Loud noise has no even background: no colour takes a twentieth of it."""
     rgb = np.random.default_rng(0).integers(26, 256, (160, 160, 3), dtype=np.uint8)
     rgb = cv2.resize(rgb, (640, 640), interpolation=cv2.INTER_NEAREST)

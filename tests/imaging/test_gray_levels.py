@@ -25,7 +25,7 @@ def test_black_border_is_counted_apart():
     assert levels.otsu == 100
 
 
-def test_pictures_of_different_sizes_count_alike():
+def test_images_of_different_sizes_count_alike():
     found = summarise_levels([count_gray_levels(flat(50, 2, 2)), count_gray_levels(flat(60, 40, 50))])
     assert found.n_images == 2
     assert (found.mean[50], found.mean[60], found.mean.sum()) == (0.5, 0.5, 1.0)
@@ -40,7 +40,7 @@ def test_black_can_stay():
     assert kept.spread.max() == 0
 
 
-def test_a_black_picture_is_left_out_and_told():
+def test_a_black_image_is_left_out_and_told():
     found = summarise_levels([count_gray_levels(flat(0)), count_gray_levels(flat(90))])
     assert (found.n_images, found.n_black, found.mean[90], found.border_share) == (1, 1, 1.0, 0.5)
     for none in (summarise_levels([]), summarise_levels([count_gray_levels(flat(0))])):

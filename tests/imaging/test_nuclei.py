@@ -95,7 +95,7 @@ def test_specks_platelets_and_faint_spots_are_dropped():
 
 
 def test_a_piece_at_the_border_must_be_larger():
-    """The same third of the largest nucleus counts inside the picture and not at its border."""
+    """The same third of the largest nucleus counts inside the image and not at its border."""
     inside, cut = discs((60, 60, 20), (60, 120, 12)), discs((60, 60, 20), (60, 154, 13))
     assert len(labelled(inside)[1]) == 2
     assert len(labelled(cut)[1]) == 1

@@ -52,7 +52,7 @@ def test_a_mask_of_two_values_is_the_whole_cell():
 
 
 @pytest.mark.parametrize("wrong", [three_levels(0, 7, 255), three_levels(0, 0), np.array([[[0, 128, 255]]], np.uint8)])
-def test_other_pictures_are_no_masks(wrong):
+def test_other_images_are_no_masks(wrong):
     with pytest.raises(ImageError, match="must have only the values 0, 128 and 255"):
         decode_true_mask(wrong)
 
@@ -79,7 +79,7 @@ def test_area_counts_what_is_lit_only():
 
 
 @pytest.mark.parametrize("level", [0, 120, 255])
-def test_a_picture_of_one_colour_holds_no_cell(level):
+def test_an_image_of_one_colour_holds_no_cell(level):
     masks = segment_cell(np.full((30, 40, 3), level, np.uint8))
     for name in ("otsu_green_less_blue", "otsu_all_densities", "finder_nucleus", "finder_cell"):
         assert not masks[name].any()

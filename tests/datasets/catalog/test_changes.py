@@ -32,7 +32,7 @@ def test_nothing_changed(stored, tmp_path, settings):
 def test_files_added_removed_and_changed(tmp_path, settings):
     dataset = register_dataset("Mine", in_folder(tmp_path, FILES), None, settings)
     (dataset.path / "B/2.png").unlink()
-    in_folder(tmp_path, {"A/1.png": png(9, 40, 40), "C/new.png": png(4), "more.txt": b"no picture"})
+    in_folder(tmp_path, {"A/1.png": png(9, 40, 40), "C/new.png": png(4), "more.txt": b"no image"})
     state = check_dataset_state(dataset)
     assert kinds(state) == (CHANGED, ("C/new.png",), ("B/2.png",), ("A/1.png",))
     assert state.message.endswith("Files added: 1, removed: 1, changed: 1.")

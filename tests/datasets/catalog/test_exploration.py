@@ -82,7 +82,7 @@ def test_masks_are_paired_and_are_no_images(folder):
     assert mask_by_image == {"A/0.jpg": "A/0.png", "B/7.jpg": "masks/B/7.png"}
 
 
-def test_one_picture_in_two_formats_is_no_mask(folder):
+def test_one_image_in_two_formats_is_no_mask(folder):
     (folder / "A" / "1.png").write_bytes(encode_png(draw_field(1, 1, 60, 80, scale=0.2).rgb))
     images = Contents(folder)
     records, mask_by_image = pair_masks(images, list_source_records(FOLDERS, images))
@@ -112,7 +112,7 @@ def test_levels_and_comparison_of_a_sample(folder):
     assert (summed["n_images"] == 4).all()
 
 
-def test_pictures_to_show_skip_the_unreadable(folder):
+def test_images_to_show_skip_the_unreadable(folder):
     images = Contents(folder)
     records, _ = pair_masks(images, list_source_records(FOLDERS, images))
     shown = [record.file for record, _ in iterate_example_images(images, records[::-1], 2)]

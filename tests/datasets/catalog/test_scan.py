@@ -58,7 +58,7 @@ BROKEN = {
     "A/1.png": (png(1)[:-100], "The PNG image is cut short: the end of the file is missing."),
     "A/2.jpg": (jpeg(2)[:-100], "The JPEG image is cut short: the end of the file is missing."),
     "A/3.png": (b"", "The file is empty (0 bytes)."),
-    "A/4.jpg": (b"no picture", "The file is not an image that Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF."),
+    "A/4.jpg": (b"no image", "The file is not an image that Bloodcell can read. Allowed: JPEG, PNG, BMP, TIFF."),
     "A/5.png": (png(5, 15, 15), "The image is too small: each side must have at least 16 pixels. Received: 15 x 15."),
     "A/6.png": (png(6)[:60] + b"\0" * 9 + png(6)[69:], "The PNG image is damaged and cannot be decoded."),
 }
@@ -69,17 +69,17 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_stops_nothing(tmp_pat
     table = scan_images(list_images(in_folder(tmp_path, files), LEVEL_1)).set_index("file")
     assert table["problem"].to_dict() == {name: reason for name, (_, reason) in BROKEN.items()} | {"A/7.png": ""}
     assert table.loc["A/3.png", ["n_bytes", "format"]].tolist() == [0, ""]
-    assert table.loc["A/4.jpg", "sha256"] == hashlib.sha256(b"no picture").hexdigest()
+    assert table.loc["A/4.jpg", "sha256"] == hashlib.sha256(b"no image").hexdigest()
 
 
 @pytest.mark.parametrize("data", [jpeg(1, 50, 60)[:-40], png(1, 50, 60)[:-100]])
-def test_large_pictures_without_their_end_are_decoded(data, tmp_path, monkeypatch):
+def test_large_images_without_their_end_are_decoded(data, tmp_path, monkeypatch):
     monkeypatch.setattr(scan_module, "MAX_DECODED_PX", 50 * 60 - 1)
     table = scan_images(list_images(in_folder(tmp_path, {"A/1.png": data, "A/2.png": png(1, 50, 60)}), LEVEL_1))
     assert table["problem"].str.contains("is cut short").tolist() == [True, False]
 
 
-def test_large_pictures_with_their_end_are_not_decoded(tmp_path, monkeypatch):
+def test_large_images_with_their_end_are_not_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(scan_module, "MAX_DECODED_PX", 0)
     monkeypatch.setattr(scan_module, "read_rgb", lambda data: pytest.fail("decoded"))
     table = scan_images(list_images(in_folder(tmp_path, {"A/1.png": png(1), "A/2.jpg": jpeg(2)}), LEVEL_1))

@@ -110,7 +110,7 @@ def test_source_cells_each(tmp_path):
 
 
 def test_source_cells_from_pixels(tmp_path):
-    """The same picture turned is the same cell, another picture is not."""
+    """The same image turned is the same cell, another image is not."""
     fields = {"10.png": (1, 0), "12.png": (1, 2), "20.png": (2, 0)}
     drawn = {
         name: encode_png(np.ascontiguousarray(np.rot90(draw_field(seed, 1, 240, 320).rgb, turns)))

@@ -214,13 +214,13 @@ def test_numbers_out_of_range(n, threads):
         find_source_cells(lambda i: np.zeros((9, 9, 3), np.uint8), n, threads=threads)
 
 
-@pytest.mark.parametrize("picture", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])
-def test_not_a_picture(picture):
+@pytest.mark.parametrize("image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])
+def test_not_an_image(image):
     with pytest.raises(ImageError, match=r"must be uint8 of shape \(H, W, 3\)"):
-        groups_of([picture])
+        groups_of([image])
 
 
-def test_mirror_order_is_what_a_mirrored_picture_gives(fields):
+def test_mirror_order_is_what_a_mirrored_image_gives(fields):
     straight, mirrored = extract_signature(fields[0]), extract_signature(fields[0][:, ::-1].copy())
     assert MIRROR_ORDER[MIRROR_ORDER].tolist() == list(range(128))
     same_place = np.abs(straight.points[:, None] - (np.array([255, 0]) - mirrored.points * [1, -1])).max(axis=2)

@@ -20,7 +20,7 @@ def fields():
 
 
 def image_set(folder, images):
-    """A set on the disk from file -> picture or bytes; the files' folder is their label."""
+    """A set on the disk from file -> image or bytes; the files' folder is their label."""
     for file, content in images.items():
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,8 +86,8 @@ def test_a_chain_of_copies_is_one_cell(tmp_path):
 def test_different_labels_come_first_and_bytes_count_where_pixels_cannot_be_read(fields, tmp_path):
     png = cv2.imencode(".png", fields[0])[1].tobytes()
     bmp = cv2.imencode(".bmp", fields[1])[1].tobytes()
-    train = image_set(tmp_path / "train", {"A/1.png": png, "A/2.bmp": bmp, "A/bad.png": b"no picture"})
-    other = {"A/9.png": png, "B/8.png": png, "A/2.png": fields[1][..., ::-1], "A/worse.png": b"no picture"}
+    train = image_set(tmp_path / "train", {"A/1.png": png, "A/2.bmp": bmp, "A/bad.png": b"no image"})
+    other = {"A/9.png": png, "B/8.png": png, "A/2.png": fields[1][..., ::-1], "A/worse.png": b"no image"}
     report = find_leaks([train, image_set(tmp_path / "test", other)])
     assert named_pairs(report) == [
         ("A/1.png", "B/8.png", "exact duplicate"),

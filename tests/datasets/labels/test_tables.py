@@ -19,14 +19,14 @@ def table_of(tmp_path, data, name="labels.csv"):
         return read_table(contents, name)
 
 
-def labels_of(tmp_path, data, choice=CHOICE, pictures=PICTURES):
+def labels_of(tmp_path, data, choice=CHOICE, images=PICTURES):
     with Contents(in_folder(tmp_path, {"labels.csv": data})) as contents:
-        return read_table_labels(contents, pictures, choice)
+        return read_table_labels(contents, images, choice)
 
 
-def options_of(tmp_path, data, pictures=PICTURES):
+def options_of(tmp_path, data, images=PICTURES):
     with Contents(in_folder(tmp_path, {"labels.csv": data})) as contents:
-        return list_table_options(contents, pictures)
+        return list_table_options(contents, images)
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
@@ -95,9 +95,9 @@ def test_a_table_that_is_too_large_or_not_there(tmp_path, monkeypatch):
         ("²", set()),
     ],
 )
-def test_what_a_table_may_call_a_picture(text, found):
-    pictures = ["a/x_7.png", "a/sub/x_7.png", "a/y.bmp", "b/y.png", "b/_25_1734.jpeg", "b/z000.png"]
-    assert ImageNames(pictures, "a/labels.csv").find(text) == found
+def test_what_a_table_may_call_an_image(text, found):
+    images = ["a/x_7.png", "a/sub/x_7.png", "a/y.bmp", "b/y.png", "b/_25_1734.jpeg", "b/z000.png"]
+    assert ImageNames(images, "a/labels.csv").find(text) == found
 
 
 def test_blank_quoted_and_double_labels_are_reported_as_in_the_labels_of_bccd(tmp_path):
@@ -117,7 +117,7 @@ def test_commas_in_a_label_if_the_user_says_so(tmp_path):
     assert labels == {"img/Blood_00000.jpg": ("NEUTROPHIL, BAND", "")}
 
 
-def test_rows_that_name_a_picture_twice(tmp_path):
+def test_rows_that_name_an_image_twice(tmp_path):
     data = b"Image,Category\n0,A\nBlood_00000,a\n1,A\n1,B\n2,A\n2,A;B\n"
     labels, problems = labels_of(tmp_path, data)
     assert labels == {"img/Blood_00000.jpg": ("A", "")}
@@ -128,8 +128,8 @@ def test_rows_that_name_a_picture_twice(tmp_path):
     ]
 
 
-def test_rows_without_a_name_or_with_two_pictures_and_pictures_without_a_row(tmp_path):
-    labels, problems = labels_of(tmp_path, b"Image,Category\n,A\nx,B\n", pictures=["a/x.png", "b/x.png"])
+def test_rows_without_a_name_or_with_two_images_and_images_without_a_row(tmp_path):
+    labels, problems = labels_of(tmp_path, b"Image,Category\n,A\nx,B\n", images=["a/x.png", "b/x.png"])
     assert labels == {}
     assert problems == [
         Problem("labels.csv, row 2", "The row names no image: 'Image' is blank."),
@@ -179,19 +179,19 @@ def test_columns_that_could_mean_several_things(tmp_path):
     assert (option.get_only_choice(), option.file_columns) == (None, ("id", "number"))
 
 
-def test_masks_beside_pictures_ask_for_the_suffix(tmp_path):
-    pictures = ["images/001.bmp", "images/001.png", "images/002.bmp", "images/002.png"]
+def test_masks_beside_images_ask_for_the_suffix(tmp_path):
+    images = ["images/001.bmp", "images/001.png", "images/002.bmp", "images/002.png"]
     data = b"image ID,class label\n1,2\n2,1\n"
-    (option,) = options_of(tmp_path, data, pictures)
+    (option,) = options_of(tmp_path, data, images)
     assert (option.get_only_choice(), option.suffixes) == (None, (".bmp", ".png"))
 
 
-def test_tables_that_name_no_pictures_are_no_options(tmp_path):
+def test_tables_that_name_no_images_are_no_options(tmp_path):
     assert options_of(tmp_path, b"patient,age\nAda,36\nBob,40\n") == []
     assert options_of(tmp_path, b"broken") == []
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=5), st.text(max_size=8))
-def test_any_text_fits_a_listed_picture_or_none(stems, text):
-    pictures = [f"a/{stem}.png" for stem in stems]
-    assert ImageNames(pictures, "labels.csv").find(text) <= set(pictures)
+def test_any_text_fits_a_listed_image_or_none(stems, text):
+    images = [f"a/{stem}.png" for stem in stems]
+    assert ImageNames(images, "labels.csv").find(text) <= set(images)

@@ -12,7 +12,7 @@ from bloodcell.imaging.read import encode_jpeg, encode_png
 SHAPE = (16, 20)
 
 
-def picture(level=200):
+def image(level=200):
     return np.full((*SHAPE, 3), level, np.uint8)
 
 
@@ -54,7 +54,7 @@ def found(root, where, *files, values=()):
     ],
 )
 def test_a_mask_is_found(put, where, file):
-    put("A/1.jpg", picture())
+    put("A/1.jpg", image())
     root = put(file, mask(255, 255))
     files, masks = found(root, where, "A/1.jpg")
     assert (files, masks.mask_by_image) == (["A/1.jpg"], {"A/1.jpg": file})
@@ -63,7 +63,7 @@ def test_a_mask_is_found(put, where, file):
 
 @pytest.mark.parametrize("where", ["{}", "{}/{{stem}}.png", "{}/{{folder}}/{{stem}}.png"])
 def test_masks_may_lie_elsewhere(put, tmp_path, where):
-    root = put("A/1.jpg", picture())
+    root = put("A/1.jpg", image())
     inside = "A/1.png" if "{{folder}}" in where else "1.png"
     other = put(inside, mask(255), tmp_path / "other")
     files, masks = found(root, where.format(other), "A/1.jpg")
@@ -72,7 +72,7 @@ def test_masks_may_lie_elsewhere(put, tmp_path, where):
 
 
 def test_a_mask_elsewhere_may_have_the_very_name_of_its_image(put, tmp_path):
-    root = put("A/1.png", picture())
+    root = put("A/1.png", image())
     other = put("A/1.png", mask(255), tmp_path / "other")
     assert found(root, str(other), "A/1.png")[1].read("A/1.png", SHAPE).any()
     with pytest.raises(DatasetError, match="At least one image must have a mask in A"):
@@ -80,8 +80,8 @@ def test_a_mask_elsewhere_may_have_the_very_name_of_its_image(put, tmp_path):
 
 
 def test_images_without_a_mask_are_left_out(put):
-    put("A/1.jpg", picture())
-    put("A/2.jpg", picture())
+    put("A/1.jpg", image())
+    put("A/2.jpg", image())
     root = put("masks/A/2.png", mask(255))
     assert found(root, "masks", "A/1.jpg", "A/2.jpg")[0] == ["A/2.jpg"]
 
@@ -89,7 +89,7 @@ def test_images_without_a_mask_are_left_out(put):
 @pytest.mark.parametrize("values", [(), (128, 255), (128,), (255,)])
 def test_the_values_say_what_is_the_cell(put, values):
     """Of the levels 255, 128 and 64, a row each, those named are the cell; without names all above 0."""
-    put("A/1.jpg", picture())
+    put("A/1.jpg", image())
     root = put("m/1.png", mask(255, 128, 64))
     _, masks = found(root, "m", "A/1.jpg", values=values)
     marked = masks.read("A/1.jpg", SHAPE)[:3, 0].tolist()
@@ -97,7 +97,7 @@ def test_the_values_say_what_is_the_cell(put, values):
 
 
 def test_what_gives_no_pairs(put):
-    root = put("A/1.jpg", picture())
+    root = put("A/1.jpg", image())
     with pytest.raises(
         DatasetError,
         match="At least one image must have a mask beside it, by the same name, or in a folder named masks",
@@ -114,17 +114,17 @@ def test_what_gives_no_pairs(put):
 
 
 def test_one_mask_is_not_that_of_two_images(put):
-    put("A/1.jpg", picture())
-    put("B/1.jpg", picture())
+    put("A/1.jpg", image())
+    put("B/1.jpg", image())
     root = put("m/1.png", mask(255))
     with pytest.raises(DatasetError, match=r"m/1\.png would be the mask of both A/1\.jpg and B/1\.jpg"):
         found(root, "m", "A/1.jpg", "B/1.jpg")
 
 
 def test_what_is_no_mask(put):
-    put("A/1.jpg", picture())
+    put("A/1.jpg", image())
     many = np.tile(np.arange(20, dtype=np.uint8), (16, 1))
-    for name, rgb in (("many", np.dstack([many] * 3)), ("colour", picture() // (1, 2, 3)), ("fine", mask(255))):
+    for name, rgb in (("many", np.dstack([many] * 3)), ("colour", image() // (1, 2, 3)), ("fine", mask(255))):
         root = put(f"{name}/1.png", rgb.astype(np.uint8))
     with pytest.raises(ImageError, match=r"at most 16 grey values\. Received: many/1\.png with 20"):
         found(root, "many", "A/1.jpg")[1].read("A/1.jpg", SHAPE)

@@ -92,16 +92,16 @@ def test_two_drives_keep_whole_paths(tmp_path, monkeypatch):
 
 def test_other_files_in_a_folder_are_passed_over(tmp_path):
     fill_folder(tmp_path, ["a.png", "notes.txt", "labels.csv", ".DS_Store", ".hidden/b.png", "__MACOSX/c.png"])
-    (tmp_path / "README").write_text("no picture")
+    (tmp_path / "README").write_text("no image")
     assert names(read_paths([tmp_path])) == ["a.png"]
 
 
-def test_file_without_a_suffix_counts_if_it_starts_like_a_picture(tmp_path):
+def test_file_without_a_suffix_counts_if_it_starts_like_an_image(tmp_path):
     fill_folder(tmp_path, ["scan_001"])
     assert names(read_paths([tmp_path])) == ["scan_001"]
 
 
-def test_pictures_of_other_kinds_get_a_row(tmp_path):
+def test_images_of_other_kinds_get_a_row(tmp_path):
     fill_folder(tmp_path, ["phone.HEIC", "slide.svs"])
     assert set(problems(read_paths([tmp_path])).values()) == {
         "This image format is not supported; save the image as JPEG, PNG, BMP or TIFF."
