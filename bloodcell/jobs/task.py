@@ -89,7 +89,7 @@ class Task:
         """Return whether the work shall stop as soon as it can."""
         return self._stop.is_set()
 
-    def progress(self) -> JobProgress:
+    def read_progress(self) -> JobProgress:
         """Return the reported progress, with the memory that the process takes."""
         memory_mb: int = round(psutil.Process().memory_info().rss / 1e6)
         return {**self._progress, "memory_mb": memory_mb}
@@ -157,7 +157,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            if write_heartbeat(self.db, self.task.job, self.task.progress()) is not False:
+            if write_heartbeat(self.db, self.task.job, self.task.read_progress()) is not False:
                 self.task.stop()
         except StoreError as error:
             self.task.log(f"the heartbeat could not be written: {error}")

@@ -17,7 +17,7 @@ from tests.training.tiny_run import SPEC, write_cells
 LONG_S = 500  # of a busy machine
 EPOCHS, BATCHES = 4, 40
 # Epochs of a second or so, so that one can be hit in its middle.
-LEARNING = replace(SPEC, epochs=EPOCHS, images_per_epoch=BATCHES * SPEC.batch_size, deterministic=True)
+TRAINING_SPEC = replace(SPEC, epochs=EPOCHS, images_per_epoch=BATCHES * SPEC.batch_size, deterministic=True)
 
 
 def queue_with_cells(home):

@@ -18,7 +18,9 @@ def run(task: Task, spec: SearchSpec) -> str:
 SEARCH = JobKind(
     name="search",
     spec_type=SearchSpec,
-    title=lambda spec: f"Search, {spec.trials} trials: {spec.base.title or spec.base.name}",
+    title=lambda spec: (
+        f"Search, {spec.trials} {'trial' if spec.trials == 1 else 'trials'}: {spec.base.title or spec.base.name}"
+    ),
     result_name=lambda spec: f"{spec.name}-search",  # the model of the best settings takes the search's own name
     run=run,
     marker="space",

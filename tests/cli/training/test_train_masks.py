@@ -84,7 +84,7 @@ def test_the_job_leaves_a_u_net_in_runs_and_its_history(tmp_path, db):
     assert (settings.runs_dir / "it" / MASK_FILE).is_file()
     (row,) = read_history(settings, job.id)
     assert {"val_dice", "val_iou", "val_accuracy", "loss", "rate"} <= row.keys()
-    at = task.progress()
+    at = task.read_progress()
     assert (at["phase"], at["epoch"], at["batch"], at["batches"]) == ("learning", 1, 2, 2)
     assert at["last_epoch"]["val_dice"] == row["val_dice"]
     assert "it" not in [model.name for model in list_models(settings)]

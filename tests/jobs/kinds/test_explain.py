@@ -80,7 +80,7 @@ def test_a_mean_by_occlusion_needs_no_keras(waiting, settings):
     task = claimed(waiting)
     assert task.job.title == "Mean of RED: where pixel looks"
     assert EXPLAIN.run_job(task) == spec.key
-    assert task.progress()["done"] == task.progress()["total"] == 2
+    assert task.read_progress()["done"] == task.read_progress()["total"] == 2
     found = explanations.find_explanation(settings, spec)
     assert (found.n_cells, found.of_class) == (2, "RED")
     assert found.occlusion[0].max() > 0

@@ -32,8 +32,8 @@ def test_a_zip_becomes_a_model_of_the_library(db, settings, tmp_path, capsys):
     task = task_of(db, settings, pack_model(folder))
     assert LOAD.run_job(task) == "tiny"
     assert read_model(settings.runs_dir / "tiny").sha256 == read_model(folder).sha256
-    assert task.progress()["phase"] == "loading"
-    assert task.progress()["step"] == "Trying it on drawn cells"
+    assert task.read_progress()["phase"] == "loading"
+    assert task.read_progress()["step"] == "Trying it on drawn cells"
     assert "tried on" in capsys.readouterr().out
     assert not list(task.folder.iterdir())
 

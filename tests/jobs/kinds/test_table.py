@@ -38,6 +38,7 @@ def test_what_is_no_spec(text):
         (SPEC, "kfold", "drawn-kfold", "3 folds: drawn"),
         (TrialsSpec(SPEC, 3), "trials", "drawn-trials", "3 trials: drawn"),
         (SEARCH, "search", "found-search", "Search, 7 trials: drawn"),
+        (replace(SEARCH, trials=1), "search", "found-search", "Search, 1 trial: drawn"),
         (ADAPT, "adapt", "mine", "Adapt wbc4: mine"),
     ],
 )

@@ -15,7 +15,7 @@ from bloodcell.jobs.processes import ProcessId, is_alive
 from bloodcell.jobs.store import CANCELLED, DONE, FAILED, INTERRUPTED, QUEUED, RUNNING, NewJob, get_job
 from bloodcell.model_store.library import list_models
 from tests.jobs.light_worker import wait_for, wait_status
-from tests.jobs.training_jobs import BATCHES, EPOCHS, LEARNING, LONG_S, bloodcell, queue_with_cells, wait_epoch
+from tests.jobs.training_jobs import BATCHES, EPOCHS, LONG_S, TRAINING_SPEC, bloodcell, queue_with_cells, wait_epoch
 from tests.training.tiny_run import SPEC
 
 
@@ -31,9 +31,9 @@ def story(queue):
     Returns (the first, what the second was after the kill, after the cancelling, and in the end).
     """
     home = queue.settings.home
-    (home / "given.json").write_text(LEARNING.to_json())
+    (home / "given.json").write_text(TRAINING_SPEC.to_json())
     first = int(bloodcell(queue, "jobs", "submit", home / "given.json", "--data", home / "data"))  # and ends
-    spec = json.loads(LEARNING.to_json())
+    spec = json.loads(TRAINING_SPEC.to_json())
     second = queue.submit(NewJob("train", "drawn", "drawn", spec, str(home / "data"), "Ada")).id
     assert (get_job(queue.db, first).status, get_job(queue.db, second).status) == (RUNNING, QUEUED)
     wait_epoch(queue, second, 1)  # started by the first one's worker: nobody tends here

@@ -7,12 +7,12 @@ from dataclasses import replace
 from bloodcell.jobs.files import job_dir, read_history
 from bloodcell.jobs.store import FAILED, NewJob
 from tests.jobs.light_worker import wait_status
-from tests.jobs.training_jobs import LEARNING, LONG_S, queue_with_cells, wait_epoch
+from tests.jobs.training_jobs import LONG_S, TRAINING_SPEC, queue_with_cells, wait_epoch
 
 
 def test_images_that_vanish_are_the_reason_and_the_epochs_are_kept(tmp_path):
     queue = queue_with_cells(tmp_path)
-    spec = replace(LEARNING, epochs=1000, images_per_epoch=160)
+    spec = replace(TRAINING_SPEC, epochs=1000, images_per_epoch=160)
     data_dir = queue.settings.home / "data"
     job = queue.submit(NewJob("train", "drawn", "gone", json.loads(spec.to_json()), str(data_dir), "Ada"))
     wait_epoch(queue, job.id, 1)
