@@ -24,6 +24,7 @@ RESPONSE_FILE: Final = "answer.json"
 STEPS_FILE: Final = "steps.txt"
 OUTPUT_FILE: Final = "output.txt"
 MODEL_DIR: Final = "made"
+NO_RESPONSE: Final = "The process that imports the model gave no valid response."
 POLL_S: Final = 0.1
 MAX_RESPONSE_BYTES: Final = 2**20
 
@@ -116,7 +117,8 @@ def load_in_sandbox(
     response = _run_process(process_dir, limits, control)
     if "error" in response:
         raise ModelError(" ".join(str(response["error"]).split()))
-    return _move_model(process_dir / MODEL_DIR, work_dir / "model"), SmokeTest(**response["made"])
+    smoke_test = _read_smoke_test(response.get("made"))
+    return _move_model(process_dir / MODEL_DIR, work_dir / "model"), smoke_test
 
 
 def _run_process(process_dir: Path, limits: Limits, control: Control) -> dict[str, Any]:
@@ -146,8 +148,21 @@ def _run_process(process_dir: Path, limits: Limits, control: Control) -> dict[st
     if not path.is_file() or path.is_symlink() or path.stat().st_size > MAX_RESPONSE_BYTES:
         control.log(_read_last_lines(process_dir / OUTPUT_FILE))
         raise RunError(_describe_exit(process.returncode, limits))
-    response = json.loads(path.read_text(encoding="utf-8"))
-    return response if isinstance(response, dict) else {"error": "The process gave no response."}
+    try:
+        response = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise RunError(NO_RESPONSE) from error
+    if not isinstance(response, dict):
+        raise RunError(NO_RESPONSE)
+    return response
+
+
+def _read_smoke_test(made: object) -> SmokeTest:
+    """Read what the process says of its smoke test; it is not trusted, having opened a file from elsewhere."""
+    match made:
+        case {"n_cells": int(n_cells), "ms_per_cell": int() | float() as ms_per_cell, "named": dict(named)}:
+            return SmokeTest(n_cells, ms_per_cell, named)
+    raise RunError(NO_RESPONSE)
 
 
 def _make_environment(process_dir: Path) -> dict[str, str]:

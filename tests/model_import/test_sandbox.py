@@ -13,6 +13,7 @@ import pytest
 from bloodcell.core.errors import ModelError, RunError, SpecError, StoppedError
 from bloodcell.core.progress import Control
 from bloodcell.inference.engine import Engine
+from bloodcell.model_import import sandbox
 from bloodcell.model_import.load_spec import LoadSpec, detect_format, make_model_name, parse_class_names
 from bloodcell.model_import.sandbox import Limits, load_in_sandbox
 from bloodcell.model_import.sandboxed.zipped_model import import_zipped_model
@@ -127,6 +128,19 @@ def test_what_it_may_not_do(tmp_path):
     said = json.loads(done.stdout)
     assert (said["memory"], said["file"]) == ("none", "File too large")
     assert ("network" in said) == said["is_cut_off"]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [b"{", b"[1]", b'{"made": 3}', b'{"made": {"n_cells": "x", "ms_per_cell": 1, "named": {}}}', b"[" * 100_000],
+)
+def test_a_response_that_makes_no_sense(response, tiny_zip, tmp_path, monkeypatch):
+    """As a process that a hostile file has taken over could write it."""
+    code = f"import pathlib; pathlib.Path('answer.json').write_bytes({response!r})"
+    start = subprocess.Popen
+    monkeypatch.setattr(sandbox.subprocess, "Popen", lambda _, **how: start([sys.executable, "-c", code], **how))
+    with pytest.raises(RunError, match=r"The process that imports the model gave no valid response\."):
+        load_in_sandbox(tmp_path / "work", packed_spec(tiny_zip), Control())
 
 
 def test_it_does_not_see_our_settings(monkeypatch, tmp_path):

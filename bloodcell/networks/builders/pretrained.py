@@ -64,12 +64,12 @@ def build_efficientnet_b4(settings: NetworkSettings) -> keras.Model:
 MIN_SIDES_PX: Final = {"VGG16": 32, "ResNet50": 32, "Xception": 71, "EfficientNetB4": 32}
 
 
-def build_pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def build_pooled_backbone(architecture: str, settings: NetworkSettings) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Build a backbone of Keras applications with averages over its last maps, the layer "features".
 
     Parameters
     ----------
-    family : str
+    architecture : str
         Name in keras.applications, a key of `MIN_SIDES_PX`.
     settings : NetworkSettings
         Size, scaling, weights and last layer.
@@ -86,16 +86,16 @@ def build_pooled_backbone(family: str, settings: NetworkSettings) -> tuple[keras
     ModelError
         If the weights cannot be loaded (`weights.load_backbone_weights`).
     """
-    size, min_px = (settings.height_px, settings.width_px), MIN_SIDES_PX[family]
+    size, min_px = (settings.height_px, settings.width_px), MIN_SIDES_PX[architecture]
     if min(size) < min_px:
-        raise SpecError(f"The input of {family} must be {min_px} px or more on each side. Received: {size}.")
+        raise SpecError(f"The input of {architecture} must be {min_px} px or more on each side. Received: {size}.")
     crops, scaled = build_scaled_input(settings)
-    build: Callable[..., keras.Model] = getattr(keras.applications, family)
+    build: Callable[..., keras.Model] = getattr(keras.applications, architecture)
     backbone = build(include_top=False, weights=None, input_tensor=scaled)
-    load_backbone_weights(backbone, family, settings.weights)
+    load_backbone_weights(backbone, architecture, settings.weights)
     names = [layer.name for layer in backbone.layers]
     if settings.backbone_end and settings.backbone_end not in names:
-        raise SpecError(f"`backbone_end` must be a layer of {family}. Received: {settings.backbone_end!r}.")
+        raise SpecError(f"`backbone_end` must be a layer of {architecture}. Received: {settings.backbone_end!r}.")
     maps = backbone.get_layer(settings.backbone_end).output if settings.backbone_end else backbone.output
     if any(isinstance(layer, layers.Normalization) for layer in backbone.layers):
         crops, maps = _remove_own_scaling(keras.Model(crops, maps))

@@ -59,14 +59,14 @@ IMAGENET_FILES: Final = {
 }
 
 
-def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> None:
+def load_backbone_weights(backbone: keras.Model, architecture: str, weights: str) -> None:
     """Load weights into a backbone.
 
     Parameters
     ----------
     backbone : keras.Model
         Whole, as `keras.applications` builds it without its top.
-    family : str
+    architecture : str
         A key of `IMAGENET_FILES`.
     weights : str
         "none", "imagenet", or the path of a file that Keras wrote of the same backbone (.h5, .weights.h5).
@@ -78,7 +78,7 @@ def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> N
     """
     if weights == FROM_SCRATCH:
         return
-    path = _fetch_imagenet_file(family) if weights == IMAGENET else Path(weights).expanduser()
+    path = _fetch_imagenet_file(architecture) if weights == IMAGENET else Path(weights).expanduser()
     if not path.is_file():
         raise ModelError(
             f"There is no file of weights {path}. Name one that exists, or choose {IMAGENET!r} or {FROM_SCRATCH!r}."
@@ -90,7 +90,7 @@ def load_backbone_weights(backbone: keras.Model, family: str, weights: str) -> N
             backbone.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError, Warning) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"The weights in {path} do not fit the backbone of {family}: {reason}") from error
+        raise ModelError(f"The weights in {path} do not fit the backbone of {architecture}: {reason}") from error
 
 
 def find_keras_cache() -> Path:
@@ -98,8 +98,8 @@ def find_keras_cache() -> Path:
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 
-def _fetch_imagenet_file(family: str) -> Path:
-    file = IMAGENET_FILES[family]
+def _fetch_imagenet_file(architecture: str) -> Path:
+    file = IMAGENET_FILES[architecture]
     path = find_keras_cache() / file.name
     if path.is_file():
         return path
@@ -114,7 +114,7 @@ def _fetch_imagenet_file(family: str) -> Path:
         )
     except Exception as error:  # Keras raises nothing narrower
         raise ModelError(
-            f"The ImageNet weights of {family} could not be downloaded: put {file.name} from {file.url} into"
+            f"The ImageNet weights of {architecture} could not be downloaded: put {file.name} from {file.url} into"
             f" {path.parent}, {_SCRATCH}."
         ) from error
     return path
