@@ -160,7 +160,8 @@ def test_it_classifies_as_the_checkout_does(installed, image, tmp_path):
     ],
     ids=lambda command: command[0],
 )
-def test_without_the_extra_a_command_that_trains_says_what_is_missing(installed, image, command):
+@pytest.mark.usefixtures("image")
+def test_without_the_extra_a_command_that_trains_says_what_is_missing(installed, command):
     answer = installed.run(*(word.format(specs=ROOT / "specs") for word in command))
     assert answer.returncode == 1
     assert answer.stderr.splitlines()[-1].startswith("error: ")

@@ -96,8 +96,8 @@ def test_split_into_folds_by_pixels(dataset, out, capsys):
 
 
 @pytest.fixture
-def grouped(dataset, tmp_path):
-    """More images than the search for copies is asked to look at, with their groups."""
+def grouped(tmp_path):
+    """Two classes of files without bytes, with their groups by name."""
     folder = tmp_path / "many"
     for label in "AB":
         (folder / label).mkdir(parents=True)

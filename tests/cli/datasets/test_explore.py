@@ -1,6 +1,5 @@
 """The command `explore`: one whole file that asks no outside host for anything and holds no name unescaped."""
 
-import os
 import re
 from html.parser import HTMLParser
 
@@ -56,7 +55,7 @@ def test_report_is_whole_and_asks_nobody(dataset, tmp_path, capsys):
     assert "9 images, 4 classes, 0 true masks" in told
     assert "unreadable (1): plain/broken.png (The PNG image is damaged" in told
     assert "plain/broken.png" in text
-    assert sorted(os.listdir(tmp_path)) == ["report.html", "set"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "set"]
 
 
 def test_names_stay_names(dataset, tmp_path):
@@ -90,7 +89,8 @@ def test_sample_size_is_said_and_repeats(dataset, tmp_path):
         (["set", "--seed", "-1"], "The seed must be 0 or more. Received: -1"),
     ],
 )
-def test_errors_are_one_line_and_write_nothing(dataset, tmp_path, capsys, args, message):
+@pytest.mark.usefixtures("dataset")
+def test_errors_are_one_line_and_write_nothing(tmp_path, capsys, args, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken" / "A").mkdir(parents=True)
     (tmp_path / "broken" / "A" / "1.png").write_bytes(b"")

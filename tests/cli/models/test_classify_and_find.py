@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import zipfile
 from types import SimpleNamespace
 
@@ -95,7 +94,7 @@ def test_classify_plain(slides, out, capsys):
         ["cat.jpg", "NOT_A_SMEAR"],
         ["sub/broken.jpg", "UNREADABLE"],
     ]
-    assert os.listdir(out.parent) == ["cells.csv"]
+    assert [path.name for path in out.parent.iterdir()] == ["cells.csv"]
     stdout, stderr = capsys.readouterr()
     assert stdout == ""
     assert "6/6" in stderr  # the progress bar reached its end
@@ -199,7 +198,7 @@ def test_a_path_that_is_not_there(tmp_path, out, capsys, command):
 def test_an_unknown_model_is_one_line_and_nothing_written(slides, out, capsys):
     assert run("classify", slides, "--model", "nosuch", "--out", out) == 1
     assert error_line(capsys) == "error: There is no model 'nosuch'. There are: wbc4."
-    assert os.listdir(out.parent) == []
+    assert [path.name for path in out.parent.iterdir()] == []
 
 
 @pytest.mark.parametrize(
@@ -234,4 +233,4 @@ def test_ctrl_c_writes_nothing(slides, out, monkeypatch, capsys):
     assert run("classify", slides, "--out", out) == 130
     assert capsys.readouterr().err.endswith("error: stopped by the user; no output was written.\n")
     assert out.read_text() == "kept"
-    assert os.listdir(out.parent) == ["cells.csv"]
+    assert [path.name for path in out.parent.iterdir()] == ["cells.csv"]

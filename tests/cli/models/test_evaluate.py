@@ -77,7 +77,8 @@ def test_a_model_folder_and_a_file_of_groups_will_do(dataset, tmp_path):
         ("pixel", "set", "none.csv", "The table none.csv cannot be read"),
     ],
 )
-def test_errors_are_one_line_and_write_nothing(dataset, tmp_path, capsys, model, data, groups, message):
+@pytest.mark.usefixtures("dataset")
+def test_errors_are_one_line_and_write_nothing(tmp_path, capsys, model, data, groups, message):
     for name in ("others/OTHER/1", "others/MORE/1", "parts/train/A/1", "parts/train/B/1", "parts/test/A/1"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / f"{name}.png").write_bytes(b"")

@@ -59,7 +59,8 @@ def test_a_keras_file_becomes_a_model_and_its_zip_the_same_model(home, tmp_path,
     assert np.array_equal(again.classify(CROPS).probs, ours.probs)
 
 
-def test_what_is_refused_is_one_line(home, tmp_path, capsys):
+@pytest.mark.usefixtures("home")
+def test_what_is_refused_is_one_line(tmp_path, capsys):
     def file(name, data):
         (tmp_path / name).write_bytes(data)
         return tmp_path / name
@@ -77,7 +78,8 @@ def test_what_is_refused_is_one_line(home, tmp_path, capsys):
     assert not [model for model in list_models(load_settings()) if not model.is_shipped]
 
 
-def test_export_needs_a_model_and_a_place(home, tmp_path, capsys):
+@pytest.mark.usefixtures("home")
+def test_export_needs_a_model_and_a_place(tmp_path, capsys):
     assert main.main(["export-model", "none", "--out", str(tmp_path / "a.zip")]) == 1
     assert "There is no model 'none' in the model library" in capsys.readouterr().err
     assert main.main(["export-model", SHIPPED.name, "--out", str(tmp_path / "gone" / "a.zip")]) == 1

@@ -87,7 +87,8 @@ def test_report_of_the_workspace_without_its_pictures(home, kept, tmp_path, caps
         ("kept", "none/it.html", "does not exist"),
     ],
 )
-def test_report_refuses_in_one_line(home, kept, tmp_path, capsys, what, out, message):
+@pytest.mark.usefixtures("kept")
+def test_report_refuses_in_one_line(home, tmp_path, capsys, what, out, message):
     asked = home / what if (home / what).exists() else what
     assert run("report", asked, "--out", tmp_path / out) == 1
     assert message in last_error(capsys)

@@ -120,7 +120,7 @@ def test_where_it_is_unclear_the_error_names_the_options(tmp_path, capsys, comma
     assert not (tmp_path / "out").exists()
 
 
-def test_the_options_choose(tmp_path, capsys):
+def test_the_options_choose(tmp_path):
     nested = in_folder(tmp_path, NESTED)
     for level, labels in ((1, {"s1", "s2"}), (2, {"A", "B"})):
         assert run("split", nested, "--level", level, "--leaky", "--folds", 2, "--out", "out.csv") == 0
@@ -202,7 +202,7 @@ def test_a_dataset_that_has_changed_is_refused(tmp_path, capsys):
     assert "The groups stored with cells were found before its images changed" in error(capsys)
 
 
-def test_leaks_between_the_train_and_test_folders_of_one_set(tmp_path, capsys):
+def test_leaks_between_the_train_and_test_folders_of_one_set(tmp_path):
     same = draw_field(3, 1, 120, 160, scale=0.4).rgb
     files = {"train/A/1.png": same, "train/B/2.png": draw_field(4, 1, 120, 160, scale=0.4).rgb, "test/A/3.png": same}
     path = in_folder(tmp_path, {file: encode_png(rgb) for file, rgb in files.items()})

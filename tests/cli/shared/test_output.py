@@ -1,6 +1,5 @@
 """Output files are there whole or not at all."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -34,4 +33,4 @@ def test_a_full_disk_leaves_the_old_file(out, monkeypatch):
     with pytest.raises(StoreError, match=r"cells.csv cannot be written: No space left on device"):
         output.write_output(out, b"new")
     assert out.read_text() == "kept"
-    assert os.listdir(out.parent) == ["cells.csv"]
+    assert [path.name for path in out.parent.iterdir()] == ["cells.csv"]
