@@ -142,7 +142,7 @@ def test_cells_and_models_that_are_not_there(tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").touch()
     assert run("adapt", "wbc4", tmp_path, "--out", tmp_path / "out") == 1
-    assert "out is not empty: name a new one" in capsys.readouterr().err
+    assert "out is not empty. Choose a new one." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_an_output_folder_with_something_in_it(spec, tmp_path, capsys, is_file):
     kept.write_text("mine")
     assert run(spec, tmp_path, tmp_path / "run") == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "is not empty: name a new one" in line
+    assert "is not empty. Choose a new one." in line
     assert kept.read_text() == "mine"
 
 
@@ -86,17 +86,17 @@ def test_ctrl_c_keeps_the_finished_epochs_and_resume_goes_on(spec, tmp_path, tmp
     data_dir, _ = trained(tmp_path_factory)
     spec.write_text(replace(SPEC, epochs=3).to_json())
     out = tmp_path / "mine"
-    show = run_folder.TerminalProgress.progress
+    show = run_folder.TerminalProgress.on_batch
 
-    def press_ctrl_c(terminal, at):
-        show(terminal, at)
-        if at.epoch == 2:
+    def press_ctrl_c(terminal, progress):
+        show(terminal, progress)
+        if progress.epoch == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_folder.TerminalProgress, "progress", press_ctrl_c)
+        patch.setattr(run_folder.TerminalProgress, "on_batch", press_ctrl_c)
         assert run(spec, data_dir, out) == 130
-    assert "The finished epochs are kept: the same command with --resume goes on." in capsys.readouterr().err
+    assert "The finished epochs are kept: run the same command with --resume to continue." in capsys.readouterr().err
     assert not out.exists()
     assert run(spec, data_dir, out, "--resume") == 0
     told, bars = capsys.readouterr()
@@ -105,12 +105,12 @@ def test_ctrl_c_keeps_the_finished_epochs_and_resume_goes_on(spec, tmp_path, tmp
     assert [line.split(",")[1] for line in (out / "history.csv").read_text().splitlines()] == ["epoch", "1", "2", "3"]
 
 
-def test_a_run_is_not_begun_over_an_unfinished_one(spec, tmp_path, capsys):
+def test_a_run_is_not_started_over_an_unfinished_one(spec, tmp_path, capsys):
     out = tmp_path / "mine"
     assert run(spec, tmp_path, out, "--resume") == 1
-    assert "mine with a finished epoch to go on with: leave out --resume" in capsys.readouterr().err
-    begun = tmp_path / ".mine.unfinished" / "checkpoint"
-    begun.mkdir(parents=True)
-    (begun / "fit-1.npz").touch()
+    assert "mine with a finished epoch to continue: leave out --resume" in capsys.readouterr().err
+    checkpoint = tmp_path / ".mine.unfinished" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "fit-1.npz").touch()
     assert run(spec, tmp_path, out) == 1
-    assert "mine was begun: go on with --resume, or delete" in capsys.readouterr().err
+    assert "mine was started before: continue it with --resume, or delete" in capsys.readouterr().err

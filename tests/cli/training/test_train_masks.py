@@ -37,22 +37,22 @@ def run(*args):
     return main.main([str(arg) for arg in args])
 
 
-def test_from_pictures_to_a_folder_with_figures(tmp_path, capsys):
+def test_from_images_to_a_folder_with_metrics(tmp_path, capsys):
     write_spots(tmp_path / "data", 8)
     (tmp_path / "spec.json").write_text(QUICK.to_json())
     where = ("--data", tmp_path / "data", "--out", tmp_path / "ws" / "runs" / "mine")
     assert run("train-masks", tmp_path / "spec.json", *where) == 0
     said = capsys.readouterr().err
-    assert "on 2 held-back pictures" in said
-    assert "held against masks that people drew" in said
+    assert "on 2 held-out images" in said
+    assert "compared with masks that people drew" in said
     (model,) = list_mask_models(load_settings())
     assert (model.name, model.height_px, model.width_px) == ("mine", 32, 48)
     assert not list((tmp_path / "ws" / "runs").glob(".*"))
     assert run("train-masks", tmp_path / "spec.json", *where) == 1
-    assert "is not empty: name a new one" in capsys.readouterr().err
+    assert "is not empty. Choose a new one." in capsys.readouterr().err
 
 
-def test_what_cannot_be_taught_is_one_line(tmp_path, capsys):
+def test_what_cannot_be_trained_is_one_line(tmp_path, capsys):
     (tmp_path / "spec.json").write_text('{"name": "n", "colour": 1, "source": {"name": "a", "path": "a"}}')
     where = ("--data", tmp_path, "--out", tmp_path / "out")
     assert run("train-masks", tmp_path / "spec.json", *where) == 1
