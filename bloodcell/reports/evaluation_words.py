@@ -210,7 +210,7 @@ def describe_reproduction(protocol: EvaluationProtocol) -> tuple[str, str, str]:
     if not protocol.spec:
         return "The settings of this evaluation were not stored.", "", ""
     data_dir = shlex.quote(protocol.data_dir or ".")
-    command = f"python -m bloodcell jobs submit spec.json --kind evaluate --data {data_dir}"
+    command = f"bloodcell jobs submit spec.json --kind evaluate --data {data_dir}"
     text = json.dumps(protocol.spec, indent=2, ensure_ascii=False)
     return (
         f"In the folder of Bloodcell, save the settings below as spec.json and run the command.{exclusion}",

@@ -131,12 +131,12 @@ def test_missing_pictures_are_said_and_the_answers_listed():
 
 
 def test_how_to_repeat_it():
-    by_command = {"command": "python -m bloodcell evaluate net 'a b' --out report"}
+    by_command = {"command": "bloodcell evaluate net 'a b' --out report"}
     said, command, spec = words.describe_reproduction(made_evaluation(**by_command).protocol)
     assert (command, spec) == (by_command["command"], "")
     asked = {"spec": {"name": "mine", "model": "net"}, "data_dir": "/some where"}
     said, command, spec = words.describe_reproduction(made_evaluation(**asked, left_out_marked=["1.png"]).protocol)
-    assert command == "python -m bloodcell jobs submit spec.json --kind evaluate --data '/some where'"
+    assert command == "bloodcell jobs submit spec.json --kind evaluate --data '/some where'"
     assert '"name": "mine"' in spec
     assert "1 image marked" in said
     members = [{"model": "a", "model_sha256": "1"}, {"model": "b", "model_sha256": "2"}]

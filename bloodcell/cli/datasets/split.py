@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.arguments import DATASET_HELP, OUT_CSV_HELP, add_reading_options
+from bloodcell.cli.shared.groups import find_groups
 from bloodcell.cli.shared.inputs import OpenedImages, open_images
 from bloodcell.cli.shared.output import check_output_file, print_info, write_output
 from bloodcell.core.errors import DatasetError

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.arguments import DATASET_HELP, add_evaluation_options
 from bloodcell.cli.shared.evaluation import (
     evaluate_records,
@@ -17,6 +16,7 @@ from bloodcell.cli.shared.evaluation import (
     select_records,
     write_results,
 )
+from bloodcell.cli.shared.groups import find_groups
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import print_info, to_printable, write_output
 from bloodcell.core.errors import DatasetError, ModelError

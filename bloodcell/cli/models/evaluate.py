@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from bloodcell.cli.datasets.groups import find_groups
 from bloodcell.cli.shared.arguments import DATASET_HELP, MODEL_HELP, add_evaluation_options
 from bloodcell.cli.shared.evaluation import (
     evaluate_records,
@@ -12,6 +11,7 @@ from bloodcell.cli.shared.evaluation import (
     select_records,
     write_results,
 )
+from bloodcell.cli.shared.groups import find_groups
 from bloodcell.cli.shared.inputs import open_images
 from bloodcell.cli.shared.output import print_info
 from bloodcell.core.settings import load_settings

@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from bloodcell.cli import main
-from bloodcell.cli.datasets import groups
+from bloodcell.cli.shared import groups
 from bloodcell.synthetic.gallery import draw_field
 from tests.datasets.copies.test_groups import relit, turned
 
