@@ -40,7 +40,7 @@ def add_dataset(settings: Settings, home: Path, name: str, first: int = 0) -> Da
 
 
 def spec_for(dataset: Dataset, **changes) -> EvaluateSpec:
-    """The evaluation of the tiny model on a dataset, each picture a cell of its own unless said otherwise."""
+    """The evaluation of the tiny model on a dataset, each image a cell of its own unless said otherwise."""
     data = SourceSpec(
         dataset.name, dataset.id, DATASET, groups=changes.pop("groups", "each"), split=changes.pop("split", "")
     )
@@ -52,7 +52,7 @@ def evaluated(settings: Settings, spec: EvaluateSpec) -> Evaluation:
 
 
 def learned_from(settings: Settings, dataset: Dataset, files: list[str], chosen_on: list[str] = ()) -> None:
-    """Let the tiny model say that it learned from these files."""
+    """Let the tiny model say that it was trained on these files."""
 
     def sha(file: str) -> str:
         return hashlib.sha256((dataset.path / file).read_bytes()).hexdigest()

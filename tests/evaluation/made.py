@@ -12,7 +12,7 @@ NAMES = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE")
 
 
 def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0, **protocol):
-    """Answers of which about `right` are right, two pictures a source cell; the last picture has no answer."""
+    """Predictions of which about `right` are right, two images a source cell; the last image has no prediction."""
     rng = np.random.default_rng(seed)
     y_true = np.arange(n) // 2 % len(names)
     y_pred = np.where(rng.random(n) < right, y_true, (y_true + 1) % len(names))
@@ -22,8 +22,8 @@ def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0,
         probs[row] = np.roll(probs[row], y_pred[row] + 1)
     status = np.where(probs.max(axis=1) > 0.6, "confident", "check").astype("<U12")
     y_pred[-1], probs[-1], status[-1] = -1, 0, ""
-    answers = Predictions(tuple(names), y_true, y_pred, probs, status, np.arange(n) // 2)
-    table = build_prediction_table(files or [f"{row:03}.png" for row in range(n)], answers).assign(
+    predictions = Predictions(tuple(names), y_true, y_pred, probs, status, np.arange(n) // 2)
+    table = build_prediction_table(files or [f"{row:03}.png" for row in range(n)], predictions).assign(
         leak="", sha256="0" * 64
     )
     about = {
@@ -46,4 +46,4 @@ def made_evaluation(n=30, names=NAMES, files=None, leak=None, right=0.7, seed=0,
         "revision": "c" * 40,
         **protocol,
     }
-    return Evaluation(EvaluationProtocol.from_dict(about), table, compute_report(answers, 60, 20))
+    return Evaluation(EvaluationProtocol.from_dict(about), table, compute_report(predictions, 60, 20))

@@ -56,7 +56,7 @@ def test_copies_of_few_cells_show_no_difference():
     assert found.sentence.startswith("These 6 source cells show no difference")
 
 
-def test_not_answered_is_wrong():
+def test_no_prediction_is_an_error():
     y_true = np.array([0, 0, 1, 1])
     found = compare_predictions(
         y_true, np.arange(4), ModelPredictions("A", y_true), ModelPredictions("B", np.array([0, -1, 1, 1])), 2
@@ -82,16 +82,16 @@ def test_a_difference_is_shown_only_off_zero():
     assert not Difference(0.1, -0.01, 0.2).is_shown
 
 
-def answering(evaluation, model, answers):
+def predicting(evaluation, model, predictions):
     labels = ["EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "EOSINOPHIL"]
-    table = evaluation.prediction_table.assign(label=labels, prediction=answers)
+    table = evaluation.prediction_table.assign(label=labels, prediction=predictions)
     return replace(evaluation, prediction_table=table, protocol=replace(evaluation.protocol, model=model))
 
 
 def test_disagreements_by_hand():
     four = made_evaluation(4)
-    a = answering(four, "a", ["EOSINOPHIL", "MONOCYTE", "MONOCYTE", ""])
-    b = answering(four, "b", ["EOSINOPHIL", "LYMPHOCYTE", "EOSINOPHIL", "MONOCYTE"])
+    a = predicting(four, "a", ["EOSINOPHIL", "MONOCYTE", "MONOCYTE", ""])
+    b = predicting(four, "b", ["EOSINOPHIL", "LYMPHOCYTE", "EOSINOPHIL", "MONOCYTE"])
     assert find_disagreements([a, b]) == {
         ALL_DISAGREEMENTS: ["001.png", "002.png", "003.png"],
         "only a correct": ["002.png"],

@@ -1,4 +1,4 @@
-"""The surest wrong answers with their pictures: order, crops, a changed picture, a dataset that is gone."""
+"""The most confident errors with their images: order, crops, a changed image, a dataset that is gone."""
 
 from dataclasses import replace
 
@@ -21,10 +21,10 @@ def judged(tmp_path_factory):
         return settings, dataset, evaluated(settings, spec_for(dataset))
 
 
-def test_the_surest_first_with_pictures(judged):
+def test_the_most_confident_first_with_images(judged):
     settings, dataset, evaluation = judged
-    answers = evaluation.prediction_table
-    wrong = answers[answers["label"] != answers["prediction"]]
+    predictions = evaluation.prediction_table
+    wrong = predictions[predictions["label"] != predictions["prediction"]]
     found = collect_wrong_predictions(evaluation, settings)
     assert found.n_errors == len(wrong) > 1
     assert (found.problem, {one.file for one in found.most_confident}) == ("", set(wrong["file"]))
@@ -35,7 +35,7 @@ def test_the_surest_first_with_pictures(judged):
     assert evaluation.protocol.dataset_sha256 == dataset.fingerprint
 
 
-def test_a_picture_that_changed_is_not_shown(judged):
+def test_an_image_that_changed_is_not_shown(judged):
     settings, _, evaluation = judged
     first = collect_wrong_predictions(evaluation, settings, 1).most_confident[0].file
     sha256 = np.where(evaluation.prediction_table["file"] == first, "0" * 64, evaluation.prediction_table["sha256"])
@@ -49,7 +49,7 @@ def test_a_picture_that_changed_is_not_shown(judged):
     assert (crops, bool(problem)) == ({first: b""}, True)
 
 
-def test_a_picture_without_a_cell_is_shown_whole(judged):
+def test_an_image_without_a_cell_is_shown_whole(judged):
     settings, _, evaluation = judged
     nothing = evaluation.prediction_table.assign(prediction="", status="", top=-1, left=-1, bottom=-1, right=-1)
     found = collect_wrong_predictions(replace(evaluation, prediction_table=nothing), settings, 3)
@@ -60,7 +60,7 @@ def test_a_picture_without_a_cell_is_shown_whole(judged):
 def test_where_the_dataset_is_gone(judged):
     settings, dataset, evaluation = judged
     remove_dataset(dataset)
-    assert collect_wrong_predictions(evaluation, settings, 1).problem == ""  # the pictures still lie where they were
+    assert collect_wrong_predictions(evaluation, settings, 1).problem == ""  # the images still lie where they were
     gone = replace(evaluation, protocol=replace(evaluation.protocol, path=str(settings.home / "nowhere")))
     for one in (gone, made_evaluation()):
         found = collect_wrong_predictions(one, settings)

@@ -15,10 +15,10 @@ NAMES = ("A", "B")
 
 
 def member(name, probs, status, leak=("", "", "", ""), images="same", classes=NAMES):
-    """Four pictures, labelled A, A, B, B; a row of two zeros is no answer."""
+    """Four images, labelled A, A, B, B; a row of two zeros is no prediction."""
     probs = np.array(probs, np.float32)
     pred = np.where(probs.sum(axis=1) > 0, probs.argmax(axis=1), -1)
-    answers = Predictions(classes, np.array([0, 0, 1, 1]), pred, probs, np.array(status), np.arange(4))
+    predictions = Predictions(classes, np.array([0, 0, 1, 1]), pred, probs, np.array(status), np.arange(4))
     protocol = EvaluationProtocol(
         model=name,
         model_sha256=name * 4,
@@ -28,8 +28,8 @@ def member(name, probs, status, leak=("", "", "", ""), images="same", classes=NA
         images_per_s=100.0,
         leak=LeakSummary(True, 4, trained_on=sum(one == TRAINED_ON for one in leak)),
     )
-    table = build_prediction_table(["1", "2", "3", "4"], answers).assign(leak=list(leak), sha256=["0"] * 4)
-    return Evaluation(protocol, table, compute_report(answers, 20, 10))
+    table = build_prediction_table(["1", "2", "3", "4"], predictions).assign(leak=list(leak), sha256=["0"] * 4)
+    return Evaluation(protocol, table, compute_report(predictions, 20, 10))
 
 
 FIRST = member("x", [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0, 0]], ["confident", "check", "confident", ""])
@@ -46,7 +46,7 @@ def test_the_mean_by_hand():
     one = found.to_predictions()
     np.testing.assert_allclose(one.probs, [[0.8, 0.2], [0.65, 0.35], [0.4, 0.6], [0.3, 0.7]], atol=1e-6)
     assert one.y_pred.tolist() == [0, 0, 1, 1]
-    # All sure and of one mind; one not sure; one finds it strange; one gave no answer, so not all are sure.
+    # All sure and of one mind; one not sure; one finds it unfamiliar; one gave no prediction, so not all are sure.
     assert one.status.tolist() == ["confident", "check", "unfamiliar", "check"]
     assert found.report.metrics["accuracy"].value == 1.0
     assert found.prediction_table["leak"].tolist() == ["", TRAINED_ON, CHOSEN_ON, ""]
@@ -56,7 +56,7 @@ def test_the_mean_by_hand():
     assert found.protocol.images_per_s == 50.0
 
 
-def test_none_answers_is_no_answer():
+def test_without_any_prediction_the_ensemble_has_none():
     silent = member("z", [[0, 0]] * 4, [""] * 4)
     assert build_ensemble([silent, silent]).to_predictions().y_pred.tolist() == [-1] * 4
 

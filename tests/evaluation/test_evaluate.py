@@ -1,4 +1,4 @@
-"""Evaluations from settings to figures: leaks by bytes, by source cell and by pixels; parts; marked labels; the shelf."""
+"""Evaluations from settings to metrics: leaks by bytes, by source cell and by pixels; parts; marked labels; the library."""
 
 import json
 
@@ -35,7 +35,7 @@ def leak_of(evaluation):
     return evaluation.protocol.leak
 
 
-def test_answers_figures_and_protocol(made):
+def test_predictions_metrics_and_protocol(made):
     settings, dataset = made
     found = evaluated(settings, spec_for(dataset))
     assert found.report == compute_report(found.to_predictions())
@@ -56,7 +56,7 @@ def test_answers_figures_and_protocol(made):
 def test_leaks_by_bytes_and_by_source_cell(made):
     settings, dataset = made
     files = [one.file for one in records_of(dataset)]
-    group_of = {file: str(number // 2) for number, file in enumerate(files)}  # pairs of pictures show one cell
+    group_of = {file: str(number // 2) for number, file in enumerate(files)}  # pairs of images show one cell
     store_groups(dataset, group_of, "by hand")
     judged = [file for file in files if "baso" not in file]
     learned_from(settings, dataset, [judged[0], judged[5]], chosen_on=[judged[1], judged[7]])
@@ -71,7 +71,7 @@ def test_leaks_by_bytes_and_by_source_cell(made):
     assert leak.describe()[0].startswith(f"The model was trained on {len(mates)} of these {N} images")
 
 
-def test_a_learned_cell_outside_the_part_counts(made):
+def test_a_training_cell_outside_the_part_counts(made):
     settings, dataset = made
     files = [one.file for one in records_of(dataset)]
     table = read_images_table(dataset)[["file", "label"]]
@@ -133,7 +133,7 @@ def test_marked_labels_are_left_out_and_said(made):
         exclude_images(whole, files)
 
 
-def test_the_shelf_of_evaluations(made):
+def test_the_library_of_evaluations(made):
     settings, dataset = made
     assert list_evaluations(settings) == []
     found = evaluated(settings, spec_for(dataset))

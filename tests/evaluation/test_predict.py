@@ -23,7 +23,7 @@ def engine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two cells, a blank picture, a broken one, and a cell of a class that the model does not know."""
+    """Two cells, a blank image, a broken one, and a cell of a class that the model does not know."""
     root = tmp_path_factory.mktemp("set")
     cell = encode_png(draw_field(3, 1, 120, 120, scale=0.45).rgb)
     blank = encode_png(np.full((120, 120, 3), 220, np.uint8))
@@ -38,17 +38,19 @@ def opened(folder):
     return Contents(folder), records
 
 
-def test_predictions_keep_the_order_and_mark_what_was_not_answered(engine, folder):
+def test_predictions_keep_the_order_and_mark_what_has_none(engine, folder):
     images, records = opened(folder)
     calls = []
-    answers = predict_records(engine, images, records, np.arange(5), lambda done, total: calls.append((done, total)))
+    predictions = predict_records(
+        engine, images, records, np.arange(5), lambda done, total: calls.append((done, total))
+    )
     # sorted: blue 1, 2, 3, other (left out), red
-    assert answers.y_true.tolist() == [2, 2, 2, 0]
-    assert answers.groups.tolist() == [0, 1, 2, 4]
-    assert answers.y_pred[2:].tolist() == [NO_PREDICTION, NO_PREDICTION]
-    assert answers.y_pred[0] == answers.y_pred[1] == answers.probs[0].argmax()
-    assert answers.probs.sum(axis=1) == pytest.approx([1, 1, 0, 0], abs=1e-5)
-    assert answers.status[2:].tolist() == ["", ""]
+    assert predictions.y_true.tolist() == [2, 2, 2, 0]
+    assert predictions.groups.tolist() == [0, 1, 2, 4]
+    assert predictions.y_pred[2:].tolist() == [NO_PREDICTION, NO_PREDICTION]
+    assert predictions.y_pred[0] == predictions.y_pred[1] == predictions.probs[0].argmax()
+    assert predictions.probs.sum(axis=1) == pytest.approx([1, 1, 0, 0], abs=1e-5)
+    assert predictions.status[2:].tolist() == ["", ""]
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 

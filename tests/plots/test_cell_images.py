@@ -22,8 +22,8 @@ def blank(height, width, value=200):
     ],
 )
 def test_fit_inside(size, longest, shortest, expected):
-    picture, scale = fit_inside(blank(*size), longest, shortest)
-    assert picture.shape == (*expected, 3)
+    image, scale = fit_inside(blank(*size), longest, shortest)
+    assert image.shape == (*expected, 3)
     assert scale == pytest.approx(max(expected) / max(size))
 
 
@@ -67,9 +67,9 @@ def test_close_up_of_a_large_cell_is_shrunk():
     assert crop_close_up(blank(900, 900), Box(150, 150, 750, 750), context=1.2, longest_px=240).shape == (240, 240, 3)
 
 
-def test_mask_picture_shows_marked_pixels_black():
-    picture = render_mask(np.array([[True, False]]))
-    assert picture.tolist() == [[[0, 0, 0], [255, 255, 255]]]
+def test_mask_image_shows_marked_pixels_black():
+    image = render_mask(np.array([[True, False]]))
+    assert image.tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
 def test_contact_sheet_and_gray():
@@ -82,7 +82,7 @@ def test_contact_sheet_and_gray():
     assert cell_images.render_gray(rgb)[0, 0].tolist() == [76, 76, 76]  # 0.299 * 255
 
 
-def test_an_outline_leaves_the_picture_as_it_was():
+def test_an_outline_leaves_the_image_as_it_was():
     rgb = np.full((40, 40, 3), 200, np.uint8)
     mask = np.zeros((40, 40), bool)
     mask[10:30, 10:30] = True

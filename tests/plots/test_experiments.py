@@ -33,7 +33,7 @@ SEARCHED = pd.DataFrame(
 )
 
 
-def test_a_dot_for_each_run_and_figure_beside_each_other():
+def test_a_dot_for_each_run_and_metric_beside_each_other():
     right, wrong, balanced, wrong_balanced = plot_runs(RUNS, "Trial", MEANS).data
     assert (list(right.y), list(wrong.y)) == ([0.9, 0.8], [0.2])
     assert (list(balanced.y), list(wrong_balanced.y)) == ([0.9, 0.7], [0.25])

@@ -27,8 +27,8 @@ def test_figure():
     values = np.zeros((8, 8), np.float32)
     values[2, 3] = 0.5
     figure = plot_map(gray(32, 32), values, "drop", 0.5, signed=True)
-    picture, heat = figure.data
-    assert picture.source.startswith("data:image/png;base64,")
+    image, heat = figure.data
+    assert image.source.startswith("data:image/png;base64,")
     np.testing.assert_array_equal(heat.z, values)
     assert (heat.zmin, heat.zmax) == (-0.5, 0.5)
     assert heat.colorbar.title.text == "drop"
@@ -44,7 +44,7 @@ def test_a_large_map_is_sent_smaller():
     assert heat.z.shape == (48, 96)
 
 
-def test_picture():
+def test_a_map_over_the_gray_crop():
     """Half of a full drop covers with half of 0.85; 0 leaves the gray as it is."""
     drawn = render_map(gray(3, 3, 100), np.array([[1, 1, 1], [0, 0, 0], [-0.5, -0.5, -0.5]], np.float32), 1.0)
     assert (drawn.dtype, drawn.shape) == (np.uint8, (3, 3, 3))

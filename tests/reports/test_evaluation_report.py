@@ -1,4 +1,4 @@
-"""The report on an evaluation as HTML and PDF: leaks first, the same numbers, hostile names, missing pictures."""
+"""The report on an evaluation as HTML and PDF: leaks first, the same numbers, hostile names, missing images."""
 
 import html
 import re
@@ -114,13 +114,13 @@ def test_many_classes_all_right_and_nothing_answered(write):
     right = replace(right, prediction_table=right.prediction_table.assign(prediction=right.prediction_table["label"]))
     assert write(judged(right))
     nothing = made_evaluation()
-    answers = nothing.prediction_table.assign(
+    predictions = nothing.prediction_table.assign(
         prediction="", status="", **{f"prob_{name}": 0.0 for name in nothing.class_names}
     )
-    assert write(judged(replace(nothing, prediction_table=answers)))
+    assert write(judged(replace(nothing, prediction_table=predictions)))
 
 
-def test_missing_pictures_are_said_and_the_answers_listed():
+def test_missing_images_are_said_and_the_errors_listed():
     found = judged(made_evaluation(), jpeg=b"", problem="The images cannot be shown: the dataset is gone.")
     text = render_evaluation_html(found).decode()
     assert "The images cannot be shown: the dataset is gone." in text

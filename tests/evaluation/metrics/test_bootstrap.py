@@ -10,7 +10,7 @@ def mean_of(values):
 
 
 def test_copies_make_the_interval_wider_than_counting_them_as_cells():
-    """20 cells with 50 copies each: it is 20 answers that vary, not 1000."""
+    """20 cells with 50 copies each: it is 20 cells that vary, not 1000."""
     right = np.repeat(np.arange(20) % 4 != 0, 50)  # 15 of 20 cells right: 0.75
     cells = np.repeat(np.arange(20), 50)
     low, high = cluster_bootstrap(mean_of(right), cells, 500)

@@ -1,4 +1,4 @@
-"""Figures of confusion matrices against scikit-learn, and draws of whole groups against a plain loop."""
+"""Metrics of confusion matrices against scikit-learn, and draws of whole groups against a plain loop."""
 
 import numpy as np
 import pytest
@@ -25,15 +25,15 @@ from bloodcell.evaluation.metrics.ranking import average_precision, count_positi
 
 
 @pytest.fixture
-def answers():
+def predictions():
     rng = np.random.default_rng(3)
     y_true = rng.integers(4, size=300)
     y_pred = np.where(rng.random(300) < 0.7, y_true, rng.integers(4, size=300))
     return y_true, y_pred, np.sort(rng.integers(40, size=300))
 
 
-def test_figures_are_scikit_learns(answers):
-    y_true, y_pred, _ = answers
+def test_metrics_are_scikit_learns(predictions):
+    y_true, y_pred, _ = predictions
     found = compute_class_metrics(count_confusions(y_true, y_pred, 4))
     for average, ours in ((None, None), ("macro", found.macro), ("weighted", found.weighted)):
         theirs = precision_recall_fscore_support(y_true, y_pred, average=average)
@@ -45,8 +45,8 @@ def test_figures_are_scikit_learns(answers):
     assert found.kappa == pytest.approx(cohen_kappa_score(y_true, y_pred))
 
 
-def test_not_answered_is_wrong_and_no_answer_of_any_class():
-    # Two A (one right, one not answered), two B (right): by hand.
+def test_no_prediction_is_an_error_and_of_no_class():
+    # Two A (one right, one without a prediction), two B (right): by hand.
     found = compute_class_metrics(count_confusions(np.array([0, 0, 1, 1]), np.array([0, -1, 1, 1]), 2))
     assert found.recall.tolist() == [0.5, 1.0]
     assert found.precision.tolist() == [1.0, 1.0]
@@ -63,14 +63,14 @@ def test_a_class_without_images_is_left_out_of_means():
     assert found.macro.tolist() == pytest.approx([1.0, 0.5, 2 / 3])
 
 
-def test_no_image_gives_no_figure():
+def test_no_image_gives_no_metric():
     found = compute_class_metrics(np.zeros((2, 3), int))
     assert np.isnan(found.accuracy)
     assert np.isnan(found.balanced_accuracy)
 
 
-def test_draws_are_those_of_a_plain_loop(answers):
-    y_true, y_pred, groups = answers
+def test_draws_are_those_of_a_plain_loop(predictions):
+    y_true, y_pred, groups = predictions
     number = np.unique(groups, return_inverse=True)[1]
     sums = count_confusions_by_group(y_true, y_pred, number, 4)
     draws = resample_statistic(
@@ -81,8 +81,8 @@ def test_draws_are_those_of_a_plain_loop(answers):
     np.testing.assert_allclose(draws, by_hand, rtol=1e-12)
 
 
-def test_every_stratum_keeps_its_number_of_groups(answers):
-    _, _, groups = answers
+def test_every_stratum_keeps_its_number_of_groups(predictions):
+    _, _, groups = predictions
     number = np.unique(groups, return_inverse=True)[1]
     strata = number % 3  # all rows of a group are of one stratum
     weights = np.concatenate(list(draw_weights(number, 20, 0, strata)))

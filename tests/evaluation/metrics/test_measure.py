@@ -1,4 +1,4 @@
-"""The whole report of a model's answers: against scikit-learn, and what it does where a figure cannot be had."""
+"""The whole report of a model's predictions: against scikit-learn, and what it does where a metric is undefined."""
 
 import json
 
@@ -14,7 +14,7 @@ NAMES = ("A", "B", "C")
 
 
 def made(n: int = 240, copies: int = 8, seed: int = 0) -> Predictions:
-    """Cells of three classes, each photographed `copies` times and answered nearly alike."""
+    """Cells of three classes, each photographed `copies` times and predicted nearly alike."""
     rng = np.random.default_rng(seed)
     cells = n // copies
     true = np.repeat(rng.integers(3, size=cells), copies)
@@ -25,7 +25,7 @@ def made(n: int = 240, copies: int = 8, seed: int = 0) -> Predictions:
     return Predictions(NAMES, true, probs.argmax(axis=1), probs, status, np.repeat(np.arange(cells), copies))
 
 
-def test_figures_are_scikit_learns():
+def test_metrics_are_scikit_learns():
     one = made()
     found = compute_report(one, n_draws=50, n_area_draws=20)
     assert found.metrics["log_loss"].value == pytest.approx(log_loss(one.y_true, one.probs), abs=1e-4)
@@ -38,7 +38,7 @@ def test_figures_are_scikit_learns():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_every_figure_lies_in_its_intervals_and_copies_widen_them():
+def test_every_metric_lies_in_its_intervals_and_copies_widen_them():
     found = compute_report(made(), n_draws=400, n_area_draws=100)
     for name, one in found.metrics.items():
         assert one.interval[0] <= one.value <= one.interval[1] or name == "ece", name
@@ -46,11 +46,11 @@ def test_every_figure_lies_in_its_intervals_and_copies_widen_them():
         assert cells > 1.5 * images, name
 
 
-def test_the_same_answers_give_the_same_report():
+def test_the_same_predictions_give_the_same_report():
     assert compute_report(made(), 30, 10) == compute_report(made(), 30, 10)
 
 
-def test_figures_that_cannot_be_had_are_null():
+def test_metrics_that_are_undefined_are_null():
     one = made()
     rows = one.y_true != 2
     few = Predictions(NAMES, one.y_true[rows], one.y_pred[rows], one.probs[rows], one.status[rows], one.groups[rows])
@@ -61,7 +61,7 @@ def test_figures_that_cannot_be_had_are_null():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_nothing_answered():
+def test_no_prediction_at_all():
     n = 6
     one = Predictions(
         NAMES,

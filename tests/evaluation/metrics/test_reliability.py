@@ -24,7 +24,7 @@ def test_bins_by_hand():
 
 def test_risk_against_coverage_by_hand():
     coverage, risk = risk_coverage(np.array([0.9, 0.5, 0.8, 0.5]), np.array([True, False, False, True]))
-    assert coverage.tolist() == [0.25, 0.5, 1.0]  # both with 0.5 are answered or neither
+    assert coverage.tolist() == [0.25, 0.5, 1.0]  # both with 0.5 are kept or neither
     assert risk.tolist() == [0, 0.5, 0.5]
     assert risk_coverage_area(coverage, risk) == pytest.approx(0.25 * 0 + 0.25 * 0.5 + 0.5 * 0.5)
     coverage, risk = risk_coverage(np.array([]), np.array([], bool))

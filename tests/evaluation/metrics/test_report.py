@@ -12,7 +12,7 @@ NAMES = ("A", "B")
 
 
 def predictions(y_true, y_pred, status=None, groups=None, confidence=0.8):
-    """Two classes; every answer has the same confidence."""
+    """Two classes; every prediction has the same confidence."""
     y_true, y_pred = np.array(y_true), np.array(y_pred)
     probs = np.zeros((len(y_true), 2), np.float32)
     for row, pred in enumerate(y_pred):
@@ -42,14 +42,14 @@ def test_balanced_accuracy_of_nothing_is_undefined():
     assert np.isnan(balanced_accuracy(np.array([]), np.array([])))
 
 
-def test_not_answered_counts_as_wrong():
+def test_no_prediction_counts_as_an_error():
     measured = summarise_metrics(predictions([0, 0, 1, 1], [0, NO_PREDICTION, 1, 0]), n_draws=20)
     assert measured["accuracy"] == 0.5
     assert measured["not_answered"] == 1
     assert measured["recall"]["A"]["recall"] == 0.5
     assert measured["confusion"] == [[1, 0, 1], [1, 1, 0]]
     assert measured["held_back"] == 0.25
-    assert measured["ece"] == pytest.approx(abs(2 / 3 - 0.8), abs=1e-4)  # of the three that were answered
+    assert measured["ece"] == pytest.approx(abs(2 / 3 - 0.8), abs=1e-4)  # of the three with a prediction
 
 
 def test_statuses_by_hand():
@@ -80,7 +80,7 @@ def test_copies_vote_as_one_cell():
     assert measured["vote_accuracy"] == 0.5
 
 
-def test_a_cell_of_which_no_copy_was_answered_is_voted_wrong():
+def test_a_cell_of_which_no_copy_has_a_prediction_is_voted_wrong():
     measured = summarise_metrics(
         predictions([0, 0, 1], [NO_PREDICTION, NO_PREDICTION, 1], groups=[1, 1, 2]), n_draws=20
     )
@@ -109,7 +109,7 @@ def test_copies_widen_the_interval():
     assert low < plain_low < measured["accuracy"] < plain_high < high
 
 
-def test_figures_are_json():
+def test_metrics_are_json():
     text = json.dumps(summarise_metrics(predictions([0, 1, 1], [0, 1, NO_PREDICTION]), n_draws=20), allow_nan=False)
     assert {"accuracy", "balanced_accuracy", "recall", "interval", "ece", "held_back"} <= json.loads(text).keys()
 
