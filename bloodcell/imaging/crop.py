@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import ImageError
 from bloodcell.imaging.boxes import Box
@@ -18,7 +19,7 @@ def crop_cell(
     context: float,
     background_rgb: tuple[int, int, int] | None = None,
     width_px: int = 0,
-) -> np.ndarray:
+) -> npt.NDArray[np.uint8]:
     """Cut a square around a cell and fill what lies outside the image with the background colour.
 
     With `width_px` it is a rectangle: its shorter side is that of the square, so the cell is as large in it as in a
@@ -74,7 +75,7 @@ def crop_cell(
     return _resize(filled, side_px, width_px)
 
 
-def resize_image(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+def resize_image(rgb: np.ndarray, height_px: int, width_px: int) -> npt.NDArray[np.uint8]:
     """Resize an image without regard to its shape and with its own levels, as published networks expect it.
 
     Parameters
@@ -90,23 +91,24 @@ def resize_image(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     return _resize(rgb, height_px, width_px)
 
 
-def crop_middle(wide: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+def crop_middle(wide: np.ndarray, height_px: int, width_px: int) -> npt.NDArray[np.uint8]:
     """Cut out the middle of crops, uint8 (..., H, W, 3) -> (..., height_px, width_px, 3)."""
     top, left = (wide.shape[-3] - height_px) // 2, (wide.shape[-2] - width_px) // 2
     return wide[..., top : top + height_px, left : left + width_px, :]
 
 
-def _resize(rgb: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+def _resize(rgb: np.ndarray, height_px: int, width_px: int) -> npt.NDArray[np.uint8]:
     shrinks = rgb.shape[0] > height_px
-    return cv2.resize(rgb, (width_px, height_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(rgb, (width_px, height_px), interpolation=interpolation), np.uint8)
 
 
-def _build_balance_table(background_rgb: tuple[int, int, int]) -> np.ndarray:
+def _build_balance_table(background_rgb: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
     gain = BACKGROUND_LEVEL / np.maximum(np.array(background_rgb, np.float32), 1)
     return np.clip(np.arange(256, dtype=np.float32)[:, None] * gain + 0.5, 0, 255).astype(np.uint8)[None]
 
 
-def _fill_black_corners(cut: np.ndarray, background_rgb: tuple[int, int, int]) -> np.ndarray:
+def _fill_black_corners(cut: np.ndarray, background_rgb: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
     """Fill black parts that reach the edge of the cut; a dark nucleus inside stays."""
     dark = cv2.inRange(cut, np.zeros(3, np.uint8), np.full(3, BLACK_BORDER_LEVEL, np.uint8))
     on_edge = dark[0].any() or dark[-1].any() or dark[:, 0].any() or dark[:, -1].any()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.imaging import nuclei
 from bloodcell.imaging.boxes import Box
@@ -102,8 +103,8 @@ class CellMasks(NamedTuple):
         Nuclei and cytoplasm.
     """
 
-    nucleus: np.ndarray
-    cell: np.ndarray
+    nucleus: npt.NDArray[np.bool_]
+    cell: npt.NDArray[np.bool_]
 
 
 def mask_white_cells(rgb: np.ndarray) -> CellMasks:
@@ -138,7 +139,7 @@ def mask_white_cells(rgb: np.ndarray) -> CellMasks:
     return CellMasks(nucleus, cell | nucleus)
 
 
-def _resize_mask(mask: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+def _resize_mask(mask: np.ndarray, rgb: np.ndarray) -> npt.NDArray[np.bool_]:
     height, width = rgb.shape[:2]
     interpolation = cv2.INTER_AREA if mask.size > height * width else cv2.INTER_LINEAR
     return cv2.resize(mask.astype(np.float32), (width, height), interpolation=interpolation) > 0.5

@@ -2,11 +2,12 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.imaging.read import require_rgb
 
 
-def convert_to_gray(rgb: np.ndarray) -> np.ndarray:
+def convert_to_gray(rgb: np.ndarray) -> npt.NDArray[np.uint8]:
     """Compute the luminance by ITU-R BT.601 (0.299 R + 0.587 G + 0.114 B), rounded.
 
     Parameters
@@ -28,10 +29,10 @@ def convert_to_gray(rgb: np.ndarray) -> np.ndarray:
     array([[ 76, 150,  29]], dtype=uint8)
     """
     require_rgb(rgb)
-    return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def compute_gray_histogram(rgb: np.ndarray, *, ignore_black: bool = False) -> np.ndarray:
+def compute_gray_histogram(rgb: np.ndarray, *, ignore_black: bool = False) -> npt.NDArray[np.int64]:
     """Count the pixels of each grey value.
 
     Parameters

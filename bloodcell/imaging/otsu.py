@@ -8,6 +8,7 @@ References
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import ImageError
 from bloodcell.imaging.histogram import convert_to_gray
@@ -50,7 +51,7 @@ def find_otsu_threshold(channel: np.ndarray, *, ignore_black: bool = False) -> i
     return int(threshold_otsu(hist=(counts, np.arange(256))))  # type: ignore[no-untyped-call, unused-ignore]
 
 
-def mask_below(channel: np.ndarray, threshold: int) -> np.ndarray:
+def mask_below(channel: np.ndarray, threshold: int) -> npt.NDArray[np.bool_]:
     """Mark the dark pixels, which are those at or below the threshold.
 
     Parameters
@@ -77,7 +78,7 @@ def mask_below(channel: np.ndarray, threshold: int) -> np.ndarray:
     return channel.astype(np.int16) <= threshold
 
 
-def mask_by_otsu(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, np.ndarray]:
+def mask_by_otsu(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, npt.NDArray[np.bool_]]:
     """Mark the dark pixels of grey and of each channel by Otsu's threshold.
 
     Parameters
@@ -107,7 +108,7 @@ def mask_by_otsu(rgb: np.ndarray, *, ignore_black: bool = False) -> dict[str, np
 
 def overlay_mask(
     rgb: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = (0, 200, 0), opacity: float = 0.45
-) -> np.ndarray:
+) -> npt.NDArray[np.uint8]:
     """Tint the marked pixels.
 
     Parameters

@@ -16,6 +16,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import ExifTags, Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
@@ -79,7 +80,7 @@ _MAX_TIFF_PAGES_CHECKED: Final = 32
 _warnings_lock = threading.Lock()
 
 
-def read_rgb(data: bytes) -> np.ndarray:
+def read_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     """Decode one image.
 
     EXIF rotation is applied, transparency is blended over white, grey becomes three equal channels, CMYK becomes RGB. Of
@@ -233,7 +234,7 @@ def _describe_damage(kind: str, error: BaseException) -> str:
     return f"The {kind} image is damaged and cannot be decoded."
 
 
-def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> np.ndarray:
+def _decode_strictly(image: ImageFile, kind: str, data: bytes) -> npt.NDArray[np.uint8]:
     """Decode with Pillow, which refuses a file that ends early, where OpenCV would fill up with grey."""
     if isinstance(image, TiffImageFile):
         white_is_zero = image.tag_v2.get(_TAG_PHOTOMETRIC) == 0
@@ -264,7 +265,7 @@ def _get_bits_per_channel(image: ImageFile, kind: str, data: bytes) -> int:
     return 8
 
 
-def _decode_16_bit_colour(image: ImageFile, data: bytes) -> np.ndarray:
+def _decode_16_bit_colour(image: ImageFile, data: bytes) -> npt.NDArray[np.uint8]:
     """Decode with Pillow, which keeps the high byte, enough for a full-range image; a darker one needs all 16 bits."""
     high = np.asarray(image.convert("RGBA"))
     if high[..., :3].max() >= 1 << (14 - 8):
@@ -276,21 +277,21 @@ def _decode_16_bit_colour(image: ImageFile, data: bytes) -> np.ndarray:
     return _blend_over_white(np.dstack([rgb, high[..., 3]]))
 
 
-def _to_8_bit(values: np.ndarray) -> np.ndarray:
+def _to_8_bit(values: np.ndarray) -> npt.NDArray[np.uint8]:
     """Keep the upper 8 bits of the smallest of 8, 10, 12, 14, 16 bits that holds the largest value."""
     largest = int(values.max())
     bits = next(bits for bits in (8, 10, 12, 14, 16) if largest < 1 << bits)
     return (values >> (bits - 8)).astype(np.uint8)
 
 
-def _blend_over_white(rgba: np.ndarray) -> np.ndarray:
+def _blend_over_white(rgba: np.ndarray) -> npt.NDArray[np.uint8]:
     """Blend uint8 (H, W, 4) over white, rounding to the nearest value."""
     alpha = rgba[..., 3:].astype(np.uint16)
     colour = rgba[..., :3].astype(np.uint16)
     return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _orient(rgb: np.ndarray, orientation: int) -> np.ndarray:
+def _orient(rgb: np.ndarray, orientation: int) -> npt.NDArray[np.uint8]:
     transposed, rows_flipped, columns_flipped = _ORIENTATIONS[orientation]
     if transposed:
         rgb = rgb.transpose(1, 0, 2)

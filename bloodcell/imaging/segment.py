@@ -17,6 +17,7 @@ References
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import ImageError
 from bloodcell.imaging.find import mask_white_cells
@@ -51,11 +52,11 @@ class TrueMask(NamedTuple):
         Nucleus and cytoplasm.
     """
 
-    nucleus: np.ndarray | None
-    cell: np.ndarray
+    nucleus: npt.NDArray[np.bool_] | None
+    cell: npt.NDArray[np.bool_]
 
 
-def segment_cell(rgb: np.ndarray) -> dict[str, np.ndarray]:
+def segment_cell(rgb: np.ndarray) -> dict[str, npt.NDArray[np.bool_]]:
     """Mark the cell by every method of `METHODS`.
 
     Black borders of a rotation are in no mask and in no threshold.
@@ -94,7 +95,7 @@ def segment_cell(rgb: np.ndarray) -> dict[str, np.ndarray]:
     return masks
 
 
-def _mask_dense(density: np.ndarray, lit: np.ndarray) -> np.ndarray:
+def _mask_dense(density: np.ndarray, lit: np.ndarray) -> npt.NDArray[np.bool_]:
     """Mark what lies above Otsu's threshold of a density, in 256 steps of its range."""
     top = float(density.max())
     if top == 0:

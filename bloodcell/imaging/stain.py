@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 # Rotated copies of an image have black corners; JPEG blurs them up to about this level.
 BLACK_BORDER_LEVEL = 25
@@ -28,10 +29,10 @@ class Background(NamedTuple):
 
     rgb: tuple[int, int, int]
     share: float
-    valid: np.ndarray
+    valid: npt.NDArray[np.bool_]
 
 
-def mask_lit_pixels(rgb: np.ndarray) -> np.ndarray:
+def mask_lit_pixels(rgb: np.ndarray) -> npt.NDArray[np.bool_]:
     """Separate the image from the black borders that a rotation left in it.
 
     Parameters
@@ -85,7 +86,7 @@ def _find_level(values: np.ndarray, mask: np.ndarray, share: float) -> int:
     return int(np.searchsorted(reached, share * reached[-1]))
 
 
-def measure_optical_density(rgb: np.ndarray, channel: int, background: Background) -> np.ndarray:
+def measure_optical_density(rgb: np.ndarray, channel: int, background: Background) -> npt.NDArray[np.float32]:
     """Measure how much more one channel absorbs than the background (Beer-Lambert, natural logarithm).
 
     Parameters
@@ -102,6 +103,6 @@ def measure_optical_density(rgb: np.ndarray, channel: int, background: Backgroun
         >= 0; 0 in black borders.
     """
     beyond = np.maximum(_DENSITY_OF_LEVEL - _DENSITY_OF_LEVEL[background.rgb[channel]], 0)
-    density = cv2.LUT(cv2.extractChannel(rgb, channel), beyond)
+    density = np.asarray(cv2.LUT(cv2.extractChannel(rgb, channel), beyond), np.float32)
     density[~background.valid] = 0
     return density

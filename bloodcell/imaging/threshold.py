@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import ImageError
 from bloodcell.imaging.histogram import convert_to_gray
@@ -47,7 +48,7 @@ def find_threshold_level(rgb: np.ndarray, choice: str | int) -> int:
     raise ImageError(f"A threshold must be one of {CHOICES} or from 0 to 255. Received: {choice!r}.")
 
 
-def mask_by_threshold(rgb: np.ndarray, choice: str | int, *, ignore_black: bool = True) -> np.ndarray:
+def mask_by_threshold(rgb: np.ndarray, choice: str | int, *, ignore_black: bool = True) -> npt.NDArray[np.bool_]:
     """Mark the pixels that are dark by a threshold on grey.
 
     Parameters
@@ -72,7 +73,7 @@ def mask_by_threshold(rgb: np.ndarray, choice: str | int, *, ignore_black: bool 
     return mask & mask_lit_pixels(rgb) if ignore_black else mask
 
 
-def mask_cell_by_otsu(rgb: np.ndarray) -> np.ndarray:
+def mask_cell_by_otsu(rgb: np.ndarray) -> npt.NDArray[np.bool_]:
     """Mark what is stained by Otsu's threshold on green, where the nucleus, and with it the cell, stands out most.
 
     Parameters

@@ -7,6 +7,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import WHITE_CELLS_4
@@ -40,7 +41,7 @@ class DrawnField:
         Those whose centre lies in the image.
     """
 
-    rgb: np.ndarray
+    rgb: npt.NDArray[np.uint8]
     boxes: tuple[Box, ...]
     class_names: tuple[str, ...]
     n_red: int
