@@ -4,6 +4,7 @@ import pytest
 
 from bloodcell.cli.main import main
 from bloodcell.db.database import open_database
+from bloodcell.experiments.results.read import read_search
 from bloodcell.inference.engine import Engine
 from bloodcell.jobs import worker
 from bloodcell.jobs.files import read_history
@@ -31,23 +32,38 @@ def without_seconds(history):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
 
 
-@pytest.mark.parametrize("title", ["Interrupted", "Cancelled"])
-def test_an_unfinished_job_goes_on(settings, monkeypatch, title):
+def resume(settings, monkeypatch, title):
+    """Do the job of that title in this process; what 0.1 said of it, and what it is now."""
     (before,) = (job for job in expect("jobs", settings) if job["title"] == title)
     db = open_database(settings.db_url)
-    queue = JobQueue(db, settings, NoProcesses())
     monkeypatch.setattr(worker, "_tee_output", lambda _: None)
     assert requeue_job(db, before["id"])
     job = claim_next(db, 1)
     assert job.id == before["id"]
-    assert worker.main([str(job.id), str(job.attempt)], queue) == 0
+    assert worker.main([str(job.id), str(job.attempt)], JobQueue(db, settings, NoProcesses())) == 0
     job = get_job(db, job.id)
     assert (job.status, job.error, job.attempt) == (DONE, "", before["attempt"] + 1)
+    return before, job
+
+
+@pytest.mark.parametrize("title", ["Interrupted", "Cancelled"])
+def test_an_unfinished_training_goes_on(settings, monkeypatch, title):
+    before, job = resume(settings, monkeypatch, title)
     history = without_seconds(read_history(settings, job.id))
-    n_before = len(before["history"])
-    assert history[:n_before] == without_seconds(before["history"])
+    assert history[: len(before["history"])] == without_seconds(before["history"])
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
     assert Engine(settings.runs_dir / job.result).class_names
+
+
+def test_a_stopped_search_goes_on(settings, monkeypatch):
+    before, job = resume(settings, monkeypatch, "Search, 6 trials: Stopped")
+    history = without_seconds(read_history(settings, job.id))
+    assert history[: len(before["history"])] == without_seconds(before["history"])
+    result = read_search(settings.runs_dir / job.result)
+    assert result.trials["trial"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert result.trials["state"].tolist() == ["done", "done", "broken off", "done", "done", "done", "done"]
+    # The trial that was broken off is tried again under the next number, with the same settings.
+    assert result.trials["learning_rate"][2] == result.trials["learning_rate"][3]
 
 
 def test_a_stopped_command_goes_on(settings):
