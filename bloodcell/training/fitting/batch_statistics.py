@@ -1,4 +1,4 @@
-"""Measure the statistics of batch normalisation anew once the weights stand still."""
+"""Measure the statistics of batch normalisation again once the weights are final."""
 
 from collections.abc import Iterator
 
@@ -11,36 +11,41 @@ MAX_BATCHES = 60
 
 
 def measure_batch_statistics(model: keras.Model, batches: DrawnBatches) -> None:
-    """Set mean and variance of every batch normalisation to those of learned crops under the weights as they are [1]_.
+    """Set mean and variance of every batch normalisation to those of training crops under the final weights [1]_.
 
-    The running means of training lag behind the weights: where these still move at the end, or are replaced by a mean
-    over many steps or by an earlier epoch's, a network that learned well can answer one class for everything. The
-    average of up to `MAX_BATCHES` batches, without dropout, takes their place. Normalisations that were frozen stay.
+    The running means of training lag behind the weights. Where these still change at the end, or are replaced by a mean
+    over many steps or by an earlier epoch's, a well-trained network can predict one class for everything. They are
+    replaced by the average over up to `MAX_BATCHES` batches, without dropout. Frozen normalisations stay as they are.
 
     Parameters
     ----------
-    batches : whose crops are drawn as in the epoch that it stands at
+    model : keras.Model
+        The network; its statistics are changed.
+    batches : DrawnBatches
+        Its crops are drawn as in the epoch that it is at.
 
     References
     ----------
     .. [1] Wu & Johnson (2021), Rethinking "Batch" in BatchNorm, arXiv:2105.07576
     """
     layers = list(_iterate_layers(model))
-    normed = [one for one in layers if isinstance(one, keras.layers.BatchNormalization) and one.trainable]
-    if not normed:
+    normalisations = [
+        layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    if not normalisations:
         return
-    dropped = [one for one in layers if isinstance(one, keras.layers.Dropout)]
-    momenta, rates = [one.momentum for one in normed], [one.rate for one in dropped]
-    for one in dropped:
-        one.rate = 0.0
+    dropouts = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    momenta, rates = [layer.momentum for layer in normalisations], [layer.rate for layer in dropouts]
+    for layer in dropouts:
+        layer.rate = 0.0
     for number in range(min(MAX_BATCHES, len(batches))):
-        for one in normed:
-            one.momentum = number / (number + 1)  # the average of all batches so far
+        for layer in normalisations:
+            layer.momentum = number / (number + 1)  # the average of all batches so far
         model(np.asarray(batches[number][0]), training=True)
-    for one, momentum in zip(normed, momenta, strict=True):
-        one.momentum = momentum
-    for one, rate in zip(dropped, rates, strict=True):
-        one.rate = rate
+    for layer, momentum in zip(normalisations, momenta, strict=True):
+        layer.momentum = momentum
+    for layer, rate in zip(dropouts, rates, strict=True):
+        layer.rate = rate
 
 
 def _iterate_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

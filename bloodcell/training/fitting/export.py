@@ -1,4 +1,4 @@
-"""Export a trained network to ONNX and check it against Keras on real crops before it is accepted."""
+"""Export a trained network to ONNX, accepted only if it agrees with Keras on real crops."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,23 +16,26 @@ MAX_DIFFERENCE = 1e-3
 
 
 def export_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> tuple[str, ...]:
-    """Write `model` as ONNX with the outputs logits, known where it has that head, and features.
+    """Export a classifier with its logits, its out-of-distribution head if it has one, and its features.
 
     Parameters
     ----------
-    model : keras.Model with an output "logits", maybe one "known", and a layer "features"
-    path : file to write
-    crops : uint8 array of shape (N, H, W, 3), real crops to compare on
+    model : keras.Model
+        A network with an output "logits", optionally one "known", and a layer "features".
+    path : Path
+        File to write.
+    crops : ndarray of uint8, shape (N, H, W, 3)
+        Real crops to compare on.
 
     Returns
     -------
     tuple of str
-        The outputs in their order, as spec.json keeps them ("outputs").
+        The outputs in order, as "outputs" of spec.json.
 
     Raises
     ------
     ModelError
-        If ONNX Runtime answers otherwise than Keras; the file is then removed.
+        If ONNX Runtime and Keras differ; the file is then deleted.
     """
     outputs = {**model.output, FEATURES: model.get_layer(FEATURES).output}
     names = tuple(name for name in (LOGITS, IN_DISTRIBUTION, FEATURES) if name in outputs)
@@ -41,9 +44,9 @@ def export_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> tuple[str,
 
 
 def export_logits_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> float:
-    """Write the output "logits" of `model` alone as ONNX; parameters and errors as `export_onnx`.
+    """Export only the output "logits" of a network; parameters and errors as `export_onnx`.
 
-    What is compared are the probabilities: logits of a network from elsewhere may be of any size.
+    Probabilities are compared, as the logits of an imported network may be of any size.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def export_logits_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> flo
 
 
 def export_mask_onnx(model: keras.Model, path: Path, images: np.ndarray) -> None:
-    """Write a network of `networks.builders.unet` as ONNX; parameters and errors as `export_onnx`."""
+    """Export a network of `networks.builders.unet`; parameters and errors as `export_onnx`."""
     _export(keras.Model(model.input, [model.output[MASK]]), (MASK,), path, images)
 
 
@@ -68,13 +71,13 @@ def _export(
     largest = 0.0
     batch = crops.astype(np.float32)
     predicted = whole(batch, training=False)
-    expected = [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(predicted)]
+    expected = [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(predicted)]
     whole.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {session.get_inputs()[0].name: batch})
-    for name, ours, theirs in zip(names, expected, outputs, strict=True):
-        is_alike = ours.shape == theirs.shape
-        difference = float(np.abs(transform(ours) - transform(theirs)).max()) if is_alike else float("inf")
+    for name, of_keras, of_onnx in zip(names, expected, outputs, strict=True):
+        has_shape = of_keras.shape == of_onnx.shape
+        difference = float(np.abs(transform(of_keras) - transform(of_onnx)).max()) if has_shape else float("inf")
         if not difference <= MAX_DIFFERENCE:
             path.unlink()
             raise ModelError(f"The exported network differs from Keras by {difference:.2g} in {name!r}: not accepted.")

@@ -1,11 +1,11 @@
-"""The optimizer of a spec, with its rate schedule and the running mean of the weights."""
+"""The optimizer of a spec, with its learning rate schedule and the running mean of the weights."""
 
 import keras
 
 from bloodcell.training.specs.choices import CONSTANT, COSINE, EXPONENTIAL, KEEP_MEAN, PLATEAU
 from bloodcell.training.specs.train_spec import TrainSpec
 
-# The weights that are kept are a running mean over about the last hundred steps.
+# With "mean", the weights of the model are a running mean over about the last hundred steps.
 EMA_MOMENTUM = 0.99
 CLIPNORM = 1.0
 
@@ -13,9 +13,23 @@ CLIPNORM = 1.0
 def build_optimizer(
     spec: TrainSpec, steps_per_epoch: int, epochs: int, learning_rate: float
 ) -> keras.optimizers.Optimizer:
-    """Build the optimizer of one round of a spec; gradients are clipped to a common norm of 1.
+    """Build the optimizer of one phase of a fit; gradients are clipped to a common norm of 1.
 
-    The rate of "reduce on plateau" begins at `learning_rate` too and is brought down by who trains (`history.compute_plateau_rate`).
+    Parameters
+    ----------
+    spec : TrainSpec
+        Its optimizer and schedule.
+    steps_per_epoch : int
+        Batches per epoch.
+    epochs : int
+        Epochs of the phase.
+    learning_rate : float
+        Learning rate at the start of the schedule. That of "reduce on plateau" is brought down by the training
+        callback (`output.history.compute_plateau_rate`).
+
+    Returns
+    -------
+    keras.optimizers.Optimizer
     """
     rate = _build_schedule(spec, steps_per_epoch, epochs, learning_rate)
     common = {"global_clipnorm": CLIPNORM, "use_ema": spec.keep == KEEP_MEAN, "ema_momentum": EMA_MOMENTUM}
@@ -23,12 +37,12 @@ def build_optimizer(
         return keras.optimizers.AdamW(rate, weight_decay=spec.weight_decay, **common)
     if spec.optimizer == "sgd":
         return keras.optimizers.SGD(rate, momentum=spec.momentum, **common)
-    kinds = {"adam": keras.optimizers.Adam, "nadam": keras.optimizers.Nadam, "rmsprop": keras.optimizers.RMSprop}
-    return kinds[spec.optimizer](rate, **common)
+    classes = {"adam": keras.optimizers.Adam, "nadam": keras.optimizers.Nadam, "rmsprop": keras.optimizers.RMSprop}
+    return classes[spec.optimizer](rate, **common)
 
 
 def read_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The learning rate of the next step."""
+    """Read the learning rate of the next step, to six digits."""
     return float(f"{float(keras.ops.convert_to_numpy(optimizer.learning_rate)):.6g}")
 
 

@@ -1,4 +1,4 @@
-"""Teach the family "ResNet50 features and SVM": the backbone stays as it is, scikit-learn fits the SVM."""
+"""Train the network "ResNet50 features and SVM": the backbone stays as it is, scikit-learn fits the SVM."""
 
 from collections.abc import Iterable
 
@@ -13,10 +13,22 @@ from bloodcell.networks.builders.svm import add_svm
 
 
 def extract_features(model: keras.Model, batches: Iterable[np.ndarray]) -> np.ndarray:
-    """What layer "features" gives for batches of crops, uint8 (N, H, W, 3): float32 (all, F)."""
+    """Extract the features of crops.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A network with a layer "features" of F numbers.
+    batches : iterable of ndarray of uint8, shape (N, H, W, 3)
+        The crops.
+
+    Returns
+    -------
+    ndarray of float32, shape (crops of all batches, F)
+    """
     body = keras.Model(model.input, model.get_layer(FEATURES).output)
-    parts = [keras.ops.convert_to_numpy(body(batch.astype(np.float32), training=False)) for batch in batches]
-    return np.concatenate(parts) if parts else np.empty((0, body.output.shape[-1]), np.float32)
+    features = [keras.ops.convert_to_numpy(body(batch.astype(np.float32), training=False)) for batch in batches]
+    return np.concatenate(features) if features else np.empty((0, body.output.shape[-1]), np.float32)
 
 
 def fit_svm(
@@ -26,11 +38,22 @@ def fit_svm(
 
     Parameters
     ----------
-    features : float array of shape (N, F)
-    class_index : int array of shape (N,), 0 to C - 1; every class must occur
-    kernel : "linear" or "rbf", the latter with gamma 1 / F: standardised features have variance 1
-    c : float, how much an error costs
-    is_balanced : bool, weigh classes against their frequency
+    features : ndarray of float, shape (N, F)
+    class_index : ndarray of int, shape (N,)
+        0 to C - 1; every class must occur.
+    kernel : {"linear", "rbf"}, default "linear"
+        "rbf" has gamma 1 / F, as standardised features have variance 1.
+    c : float, default 1
+        Cost of an error.
+    is_balanced : bool, default False
+        Weight classes against their frequency.
+
+    Returns
+    -------
+    svc : SVC
+        The fitted machine.
+    scaler : StandardScaler
+        Standardises features for it.
 
     Raises
     ------
@@ -41,9 +64,9 @@ def fit_svm(
     ----------
     .. [1] Chang & Lin (2011), LIBSVM: a library for support vector machines, ACM TIST 2(3):27, doi:10.1145/1961189.1961199
     """
-    found = np.unique(class_index)
-    if len(found) < 2 or not np.array_equal(found, np.arange(len(found))):
-        raise DatasetError(f"An SVM needs two classes or more, each with a cell. Received classes: {found.tolist()}.")
+    classes = np.unique(class_index)
+    if len(classes) < 2 or not np.array_equal(classes, np.arange(len(classes))):
+        raise DatasetError(f"An SVM needs two classes or more, each with a cell. Received classes: {classes.tolist()}.")
     scaler = StandardScaler().fit(features.astype(np.float64))
     svc = SVC(
         kernel=kernel,
@@ -51,7 +74,7 @@ def fit_svm(
         gamma=1.0 / features.shape[1],
         class_weight="balanced" if is_balanced else None,
         decision_function_shape="ovr",
-        break_ties=len(found) > 2,
+        break_ties=len(classes) > 2,
     )
     return svc.fit(scaler.transform(features.astype(np.float64)), class_index), scaler
 
@@ -59,12 +82,28 @@ def fit_svm(
 def train_svm(
     model: keras.Model, batches: Iterable[np.ndarray], class_index: np.ndarray, kernel: str = "linear", c: float = 1.0
 ) -> keras.Model:
-    """Fit the SVM of a network of `networks.builders.svm` on crops and give the network that answers as it does.
+    """Fit the SVM of a network of `networks.builders.svm` on crops.
 
     Parameters
     ----------
-    batches : uint8 arrays of shape (N, H, W, 3)
-    class_index : int array, class of each crop of all batches
+    model : keras.Model
+        The network without its SVM.
+    batches : iterable of ndarray of uint8, shape (N, H, W, 3)
+        The crops.
+    class_index : ndarray of int
+        Class of each crop of all batches.
+    kernel, c
+        As in `fit_svm`.
+
+    Returns
+    -------
+    keras.Model
+        The network with the SVM built in.
+
+    Raises
+    ------
+    DatasetError
+        As `fit_svm`.
     """
     svc, scaler = fit_svm(extract_features(model, batches), class_index, kernel, c)
     return add_svm(model, svc, scaler.mean_, scaler.scale_)

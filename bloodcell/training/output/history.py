@@ -1,67 +1,133 @@
-"""The epochs of a run so far: the table of them on the disk, and what follows from them for the next epoch.
+"""The epochs of a run so far: their table on the disk, and what follows from them for the next epoch.
 
-Whether to stop, which epoch was best and how far the rate has come down are worked out from the rows alone, so that a
-run that goes on after a stop decides as one that was never stopped.
+Whether to stop, which epoch was best and how far the learning rate has come down are computed from the rows alone, so
+that a resumed run decides as one that was never stopped.
 """
 
 import csv
 import io
 import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Final, Self
 
 from bloodcell.core.io import write_atomic
 from bloodcell.training.specs.train_spec import TrainSpec
 
-COLUMNS = ("fit", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced", "rate", "seconds")
-# Of a network of masks: accuracy is the share of pixels that are right, Dice and IoU are means over held-back pictures.
-MASK_COLUMNS = (
-    "fit",
-    "epoch",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-    "val_dice",
-    "val_iou",
-    "rate",
-    "seconds",
+# The columns of history.csv, of a classifier and of a U-Net, are fields of `HistoryRow` in its order.
+COLUMNS: Final = ("fit", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced", "rate", "seconds")
+MASK_COLUMNS: Final = (
+    *("fit", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"),
+    *("val_dice", "val_iou", "rate", "seconds"),
 )
 
 
-def write_history(path: Path, rows: list[dict], columns: tuple[str, ...] = COLUMNS) -> None:
-    """Write the table whole, in place of what was there."""
-    write_atomic(
-        path, (_format_line(columns) + "".join(_format_line(_format_cells(row, columns)) for row in rows)).encode()
-    )
+@dataclass(frozen=True, kw_only=True)
+class HistoryRow:
+    """One finished epoch of a fit, a row of history.csv.
+
+    Attributes
+    ----------
+    fit, epoch : int
+        Counted from 1.
+    loss : float
+        Mean training loss of the epoch, on augmented crops; NaN where the network diverged.
+    accuracy : float
+        Training accuracy; of a U-Net, the share of correct pixels.
+    val_loss, val_accuracy : float, optional
+        The same on held-out images; None where nothing is held out.
+    val_balanced : float, optional
+        Balanced accuracy on held-out cells, of a classifier.
+    val_dice, val_iou : float, optional
+        Means over held-out images, of a U-Net.
+    rate : float
+        Learning rate of the next step.
+    seconds : int
+        Since the fit started, without the time between a stop and the resumption.
+    """
+
+    fit: int
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    val_balanced: float | None = None
+    val_dice: float | None = None
+    val_iou: float | None = None
+    rate: float
+    seconds: int
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read a row from JSON; TypeError if a column is missing or unknown."""
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON has it: column -> value, without those that are None."""
+        return {column: value for column, value in asdict(self).items() if value is not None}
 
 
-def append_history(path: Path, row: dict, columns: tuple[str, ...] = COLUMNS) -> None:
-    """Add a row and flush it to the disk; a missing table is begun."""
+def write_history(path: Path, rows: Iterable[HistoryRow], columns: Sequence[str] = COLUMNS) -> None:
+    """Write the table whole, in place of any earlier one.
+
+    Parameters
+    ----------
+    path : Path
+        history.csv of a run.
+    rows : iterable of HistoryRow
+        The epochs, in order.
+    columns : sequence of str, default `COLUMNS`
+        `MASK_COLUMNS` for a U-Net.
+    """
+    write_atomic(path, (_format_line(columns) + "".join(_format_row(row, columns) for row in rows)).encode())
+
+
+def append_history(path: Path, row: HistoryRow, columns: Sequence[str] = COLUMNS) -> None:
+    """Append a row to the table and flush it to the disk; a missing table is created with its header."""
     with path.open("a", encoding="utf-8", newline="") as stream:
         if stream.tell() == 0:
             stream.write(_format_line(columns))
-        stream.write(_format_line(_format_cells(row, columns)))
+        stream.write(_format_row(row, columns))
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def find_best_epoch(spec: TrainSpec, rows: list[dict]) -> int:
-    """Number of the epoch with the best `spec.monitor`, the first of equals; 0 where there is none.
+def find_best_epoch(spec: TrainSpec, rows: Sequence[HistoryRow]) -> int:
+    """Find the epoch with the best monitored metric.
 
     Parameters
     ----------
-    rows : of one fit, in order, from epoch 1
+    spec : TrainSpec
+        Its `monitor` is the metric.
+    rows : sequence of HistoryRow
+        Of one fit, in order, from epoch 1.
+
+    Returns
+    -------
+    int
+        Number of the epoch, the first of equals; 0 where no epoch has the metric.
+
+    Examples
+    --------
+    >>> from bloodcell.datasets.catalog.source_spec import SourceSpec
+    >>> spec = TrainSpec("mine", (SourceSpec("pbc", "pbc.zip"),), monitor="val_loss")
+    >>> rows = [HistoryRow(fit=1, epoch=epoch, loss=1.0, accuracy=0.5, val_loss=val_loss, rate=0.1, seconds=epoch)
+    ...         for epoch, val_loss in enumerate((0.9, 0.5, 0.5, 0.7), start=1)]
+    >>> find_best_epoch(spec, rows)
+    2
     """
-    values = [row[spec.monitor] for row in rows if spec.monitor in row]
+    values = [value for row in rows if (value := getattr(row, spec.monitor)) is not None]
     if not values:
         return 0
     return values.index(min(values) if spec.monitor == "val_loss" else max(values)) + 1
 
 
-def is_over(spec: TrainSpec, rows: list[dict]) -> bool:
-    """Whether a fit with these epochs is at its end: all epochs done, or `spec.patience` of them brought nothing.
+def is_over(spec: TrainSpec, rows: Sequence[HistoryRow]) -> bool:
+    """Return whether a fit with these epochs has ended: all epochs done, or `spec.patience` of them no better.
 
-    Epochs of a first, frozen round are not counted against it.
+    The epochs of a first, frozen phase do not count against the patience.
     """
     if len(rows) >= spec.epochs:
         return True
@@ -69,11 +135,11 @@ def is_over(spec: TrainSpec, rows: list[dict]) -> bool:
     return spec.patience > 0 and waited >= spec.patience
 
 
-def compute_plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
-    """The rate of the next epoch under the schedule "reduce on plateau", as Keras' ReduceLROnPlateau has it.
+def compute_plateau_rate(spec: TrainSpec, rows: Sequence[HistoryRow]) -> float:
+    """Compute the learning rate of the next epoch under "reduce on plateau", as Keras' ReduceLROnPlateau does.
 
-    After every `spec.plateau_patience` epochs in a row without a better `spec.monitor` it is multiplied by
-    `spec.rate_factor`. A first, frozen round has a rate of its own.
+    It is multiplied by `spec.rate_factor` after every `spec.plateau_patience` epochs in a row without a better
+    `spec.monitor`. The epochs of a first, frozen phase, which has a rate of its own, do not count.
     """
     rows = rows[spec.frozen_epochs :]
     rate, best, waited = spec.learning_rate, 0, 0
@@ -86,11 +152,12 @@ def compute_plateau_rate(spec: TrainSpec, rows: list[dict]) -> float:
     return rate
 
 
-def _format_cells(row: dict, columns: tuple[str, ...]) -> list[str]:
-    return [str(row.get(column, "")) for column in columns]
+def _format_row(row: HistoryRow, columns: Sequence[str]) -> str:
+    values = (getattr(row, column) for column in columns)
+    return _format_line(["" if value is None else str(value) for value in values])
 
 
-def _format_line(cells: tuple[str, ...] | list[str]) -> str:
+def _format_line(cells: Iterable[str]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerow(cells)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""Which pictures a training run learned from, as the model's folder keeps them."""
+"""Which images a training run was trained and selected on, as the model's folder records them."""
 
 import hashlib
 from pathlib import Path
@@ -12,29 +12,37 @@ from bloodcell.training.specs.train_spec import TrainSpec
 def collect_provenance(
     spec: TrainSpec, data_dir: Path, training_samples: Samples, held_out: Samples | None
 ) -> Provenance:
-    """Read the pictures of a run again for their SHA-256.
+    """Read the images of a run again and hash their contents.
 
     Parameters
     ----------
-    data_dir : folder that the sources' paths start from
-    learned : what the network was taught on
-    held : what its last epoch or its thresholds were chosen on; None for nothing else
+    spec : TrainSpec
+        Its sources.
+    data_dir : Path
+        Folder that the sources' paths start from.
+    training_samples : Samples
+        What the network was trained on.
+    held_out : Samples or None
+        What its best checkpoint or its thresholds were chosen on; None where nothing else was.
+
+    Returns
+    -------
+    Provenance
 
     Raises
     ------
     DatasetError
         If a source is no longer there.
     """
-    return Provenance.from_sha256(
-        _hash_images(spec, data_dir, training_samples), _hash_images(spec, data_dir, held_out) if held_out else ()
-    )
+    selection_hashes = _hash_images(spec, data_dir, held_out) if held_out else []
+    return Provenance.from_sha256(_hash_images(spec, data_dir, training_samples), selection_hashes)
 
 
 def _hash_images(spec: TrainSpec, data_dir: Path, samples: Samples) -> list[str]:
-    found: list[str] = []
+    hashes: list[str] = []
     for number, source in enumerate(spec.sources):
-        mine = {file for file, of in zip(samples.file, samples.source.tolist(), strict=True) if of == number}
-        if mine:
+        files = {file for file, of in zip(samples.file, samples.source.tolist(), strict=True) if of == number}
+        if files:
             with open_source(source, data_dir)[0] as images:
-                found += [hashlib.sha256(images.read(file)).hexdigest() for file in sorted(mine)]
-    return found
+                hashes += [hashlib.sha256(images.read(file)).hexdigest() for file in sorted(files)]
+    return hashes

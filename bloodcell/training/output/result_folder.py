@@ -1,4 +1,4 @@
-"""The folder that trials, k-fold and search leave: figures as JSON, tables as CSV, the history of every fit."""
+"""The result folder of trials, k-fold and search: metrics as JSON, tables as CSV, the history of every fit."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import Any
 
 from bloodcell.core.io import encode_csv, write_atomic
 from bloodcell.model_store.folder import SPEC_FILE
-from bloodcell.training.output.history import write_history
+from bloodcell.training.output.history import HistoryRow, write_history
 
-# Inside a run's working folder; it is moved to where it shall be once it is whole.
+# Inside a run's working folder, from which it is moved once it is whole.
 RESULT_DIR = "result"
 HISTORIES_DIR = "history"
 TRIALS_FILE, KFOLD_FILE, SEARCH_FILE = "trials.json", "kfold.json", "search.json"
-# A row a trial: in the result, and before that in the folder of the run.
+# One row per trial: in the result folder, and before that in the folder of the run.
 TRIALS_TABLE = "trials.csv"
 BEST_FILE = SPEC_FILE
 METRICS = ("accuracy", "balanced_accuracy", "log_loss")
@@ -22,7 +22,7 @@ DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged
 
 
 def create_result_folder(work_dir: Path) -> Path:
-    """Make the folder of a result anew."""
+    """Create the result folder of a run, empty."""
     folder = work_dir / RESULT_DIR
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -30,15 +30,15 @@ def create_result_folder(work_dir: Path) -> Path:
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV, whole; columns as the first row has them, no value as an empty cell."""
+    """Write rows as CSV, whole; the columns are those of the first row, None is an empty cell."""
     header = list(rows[0]) if rows else []
     cells = [["" if row.get(name) is None else row[name] for name in header] for row in rows]
     write_atomic(path, encode_csv(header, cells, bom=False))
 
 
-def write_histories(folder: Path, rows: Sequence[dict], word: str) -> None:
-    """Write the epochs of each fit to a table of its own, history/<word>-<number of the fit>.csv."""
+def write_histories(folder: Path, rows: Sequence[HistoryRow], noun: str) -> None:
+    """Write the epochs of each fit to a table of its own, history/<noun>-<number of the fit>.csv."""
     histories = folder / HISTORIES_DIR
     histories.mkdir()
-    for fit in sorted({row["fit"] for row in rows}):
-        write_history(histories / f"{word}-{fit}.csv", [row for row in rows if row["fit"] == fit])
+    for fit in sorted({row.fit for row in rows}):
+        write_history(histories / f"{noun}-{fit}.csv", [row for row in rows if row.fit == fit])

@@ -44,7 +44,7 @@ def _check_network(spec: Any) -> None:
     family = get_network(spec.model)
     require(
         family.trained_by != BY_MASKS,
-        f"`model` {spec.model!r} gives masks, no classes: it is trained by the command `masks`.",
+        f"`model` {spec.model!r} gives masks, no classes: it is trained by the command `train-masks`.",
     )
     require_range(spec, MIN_SIDE_PX, MAX_SIDE_PX, "height_px", "width_px")
     require(bool(spec.weights), "`weights` must be 'none', 'imagenet' or the path of a file. Received: ''.")
