@@ -1,8 +1,8 @@
-"""Search for better settings with Optuna: each trial is one fit, judged on held-out cells, poor ones given up early."""
+"""Search for better settings with Optuna: each trial is one fit, measured on held-out cells, poor ones given up early."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,22 +12,19 @@ import optuna
 from optuna.trial import TrialState
 
 from bloodcell.core.errors import BloodcellError, ModelError, RunError, SpecError
-from bloodcell.core.io import write_json
 from bloodcell.core.progress import Control, Progress
+from bloodcell.experiments.results.search import SearchRow, SearchSummary, write_search
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR
 from bloodcell.training.fitting.cross_validation import compute_final_metrics, format_selection_note, predict_fold
 from bloodcell.training.fitting.run_setup import TrainingRun, open_training_run
+from bloodcell.training.output.history import HistoryRow
 from bloodcell.training.output.result_folder import (
-    BEST_FILE,
     BROKEN_OFF,
     DIVERGED,
     DONE,
     GIVEN_UP,
     IMPOSSIBLE,
-    SEARCH_FILE,
     TRIALS_TABLE,
-    create_result_folder,
-    write_histories,
     write_table,
 )
 from bloodcell.training.specs.search_spec import MONITORED_METRICS, Range, SearchSpec
@@ -35,55 +32,58 @@ from bloodcell.training.specs.train_spec import TrainSpec
 
 STUDY_FILE = "study.db"
 ENDED_STATES = (DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE)
-# Fewer tell nothing about which setting matters.
+# With fewer trials nothing can be said about which setting matters.
 MIN_TRIALS_FOR_IMPORTANCE = 8
 
 
-def run_search(work_dir: Path, search: SearchSpec, data_dir: Path, cache_dir: Path, control: Control) -> dict[str, Any]:
-    """Search inside one folder, going on where an earlier call ended.
+def run_search(work_dir: Path, search: SearchSpec, data_dir: Path, cache_dir: Path, control: Control) -> SearchSummary:
+    """Search inside one folder, resuming where an earlier call ended.
 
-    Trials lie in an SQLite file in its checkpoint folder. One that was running when the process was killed is marked
-    as failed, and the same settings are tried again, from their last finished epoch. After each trial trials.csv of
-    `work_dir` is written. In the end the folder `result` holds spec.json (the best settings, to train with),
-    search.json, trials.csv and the history of each trial.
+    Trials are stored in an SQLite file in its checkpoint folder. A trial that was running when the process was killed
+    is marked as failed, and the same settings are tried again from their last finished epoch. After each trial
+    trials.csv of `work_dir` is written. In the end the folder `result` has spec.json (the best settings, to train
+    with), search.json, trials.csv and the history of each trial.
 
     Parameters
     ----------
-    work_dir : folder of the run
-    data_dir : folder that the sources' paths start from
-    cache_dir : folder for crops, shared by runs
-    control : follows the trials (as fits) and may stop them
+    work_dir : Path
+        Folder of the run.
+    search : SearchSpec
+        The base settings, and which of them are searched.
+    data_dir : Path
+        Folder that the sources' paths start from.
+    cache_dir : Path
+        Folder for crops, shared by runs.
+    control : Control
+        Follows the trials, as fits, and may stop them.
 
     Returns
     -------
-    dict, as search.json
-        judged_by : the figure, and whether it is minimised; best : that trial's row
-        trials : per trial its number, state, settings, figures, epochs, seconds. States: done; given up; diverged;
-            impossible (no such network can be built); broken off, with another trial in its place
-        importance : setting -> share of how much it matters (Optuna's PED-ANOVA); {} with fewer than 8 trials done
+    SearchSummary
+        Contents of search.json. States of trials: done; given up; diverged; impossible (no such network can be built);
+        broken off, with another trial in its place.
 
     Raises
     ------
-    StoppedError, DatasetError
+    StoppedError
+        If the user stopped it; the finished epochs are kept.
+    DatasetError
+        If a source cannot be read, or a class has no cell.
     RunError
-        If the folder holds another search, or no trial came to an end.
+        If the folder holds another search, or no trial was finished.
     """
     training_run = open_training_run(work_dir, search.base, data_dir, cache_dir, search.trials, control)
     with _open_study(work_dir / CHECKPOINT_DIR / STUDY_FILE, search) as study:
         _retry_broken_off(study)
         _run_trials(study, search, training_run, work_dir / TRIALS_TABLE)
-        summary, found = _summarise_search(study, search, training_run)
-    result = create_result_folder(work_dir)
-    write_json(result / SEARCH_FILE, summary)
-    write_table(result / TRIALS_TABLE, summary["trials"])
-    write_json(result / BEST_FILE, json.loads(found.to_json()))
-    write_histories(result, training_run.work.checkpoints.rows(), "trial")
+        summary, best_spec = _summarise(study, search, training_run)
+    write_search(work_dir, summary, best_spec, training_run.context.checkpoints.read_history())
     return summary
 
 
 def _run_trials(study: optuna.Study, search: SearchSpec, training_run: TrainingRun, table: Path) -> None:
-    """Do trials until as many as are asked for have ended."""
-    control = training_run.work.control
+    """Run trials until as many as are asked for have ended."""
+    control = training_run.context.control
     while (n_ended := sum(_read_state(trial) in ENDED_STATES for trial in study.trials)) < search.trials:
         study.sampler = _build_sampler(search, len(study.trials))
         trial = study.ask()
@@ -96,28 +96,26 @@ def _run_trials(study: optuna.Study, search: SearchSpec, training_run: TrainingR
         control.log(f"trial {n_ended + 1} of {search.trials}: {_read_state(study.trials[trial.number])}")
 
 
-def _summarise_search(
-    study: optuna.Study, search: SearchSpec, training_run: TrainingRun
-) -> tuple[dict[str, Any], TrainSpec]:
-    """What search.json holds, and the best settings; RunError if no trial came to an end."""
+def _summarise(study: optuna.Study, search: SearchSpec, training_run: TrainingRun) -> tuple[SearchSummary, TrainSpec]:
+    """Summarise the trials and return the spec with the best settings; RunError if no trial was finished."""
     rows = _build_rows(study, search, training_run)
     if not any(row["state"] == DONE for row in rows):
-        raise RunError("No trial came to an end: all diverged or cannot be built. Search within other bounds.")
+        raise RunError("No trial was finished: all diverged or cannot be built. Search within other bounds.")
     best = study.best_trial
     metric, direction = MONITORED_METRICS[search.base.monitor]
-    summary = {
+    summary: SearchSummary = {
         "kind": "search",
         "name": search.name,
         "judged_by": {"figure": metric, "direction": direction},
-        "protocol": f"fold {search.base.fold} of {search.base.folds}, source cells that no trial learned from; the best of"
-        f" {search.trials} trials was chosen by them, so its figures are too kind",
+        "protocol": f"fold {search.base.fold} of {search.base.folds}, source cells that no trial was trained on; the best"
+        f" of {search.trials} trials was chosen on them, so its metrics are too good",
         "note": format_selection_note(search.base),
         "leaky": training_run.leaky,
         "best": next(row for row in rows if row["trial"] == best.number + 1),
         "importance": _measure_importance(study),
         "trials": rows,
         "seconds": round(time.time() - training_run.started),
-        "search": json.loads(search.to_json()),
+        "search": search.to_dict(),
     }
     return summary, replace(search.build_spec(_read_settings(best, search)), name=search.name)
 
@@ -127,14 +125,16 @@ class _GivenUpError(BloodcellError):
 
 
 class _TrialControl(Control):
-    """Follows one trial: tells Optuna each epoch's figure and gives the trial up where that says so."""
+    """Report the monitored metric of each epoch to Optuna, and give the trial up if Optuna says so."""
 
-    def __init__(self, control: Control, trial: optuna.Trial, search: SearchSpec, earlier: list[dict]) -> None:
+    def __init__(
+        self, control: Control, trial: optuna.Trial, search: SearchSpec, earlier: Iterable[HistoryRow]
+    ) -> None:
         self.control, self.trial, self.search = control, trial, search
         for row in earlier:
-            self._report(row)
+            self._report(row.to_dict())
 
-    def _report(self, row: dict) -> None:
+    def _report(self, row: dict[str, Any]) -> None:
         if self.search.base.monitor in row:
             self.trial.report(row[self.search.base.monitor], row["epoch"])
 
@@ -144,7 +144,7 @@ class _TrialControl(Control):
     def on_batch(self, progress: Progress) -> None:
         self.control.on_batch(progress)
 
-    def on_epoch(self, row: dict) -> None:
+    def on_epoch(self, row: dict[str, Any]) -> None:
         self.control.on_epoch(row)
         self._report(row)
         if row["epoch"] < self.search.base.epochs and self.trial.should_prune():
@@ -160,28 +160,29 @@ class _TrialControl(Control):
 def _run_trial(
     study: optuna.Study, trial: optuna.Trial, search: SearchSpec, settings: dict[str, Any], training_run: TrainingRun
 ) -> None:
-    fit, work = trial.user_attrs["fit"], training_run.work
-    watch = _TrialControl(work.control, trial, search, work.checkpoints.rows(fit))
-    watched = replace(training_run, work=replace(work, control=watch, fits=max(work.fits, fit)))
-    base = search.base
-    if work.checkpoints.is_given_up(fit):  # it was killed before Optuna knew
+    """Run one trial and tell Optuna how it ended."""
+    fit, context, base = trial.user_attrs["fit"], training_run.context, search.base
+    checkpoints = context.checkpoints
+    control = _TrialControl(context.control, trial, search, checkpoints.read_history(fit))
+    trial_run = replace(training_run, context=replace(context, control=control, fits=max(context.fits, fit)))
+    if checkpoints.is_given_up(fit):  # the process was killed before Optuna knew
         study.tell(trial, state=TrialState.PRUNED)
         return
     try:
-        outputs, _ = predict_fold(search.build_spec(settings), watched, base.fold, fit)
+        outputs, _ = predict_fold(search.build_spec(settings), trial_run, base.fold, fit)
     except _GivenUpError as error:
-        work.control.log(str(error))
-        work.checkpoints.give_up(fit, work.checkpoints.rows(fit))
+        context.control.log(str(error))
+        checkpoints.give_up(fit, checkpoints.read_history(fit))
         study.tell(trial, state=TrialState.PRUNED)
         return
     except (SpecError, ModelError) as error:
-        work.control.log(f"No such network can be built: {error}")
+        context.control.log(f"No such network can be built: {error}")
         trial.set_user_attr("state", IMPOSSIBLE)
         study.tell(trial, state=TrialState.FAIL)
         return
-    metrics = compute_final_metrics(training_run.samples.take(training_run.folds == base.fold), outputs)
+    metrics = compute_final_metrics(training_run.take_fold(base.fold), outputs)
     trial.set_user_attr("figures", metrics)
-    value = metrics[MONITORED_METRICS[base.monitor][0]]
+    value = dict(metrics)[MONITORED_METRICS[base.monitor][0]]
     if value is not None:
         study.tell(trial, value)
     else:
@@ -191,7 +192,7 @@ def _run_trial(
 
 @contextmanager
 def _open_study(path: Path, search: SearchSpec) -> Iterator[optuna.Study]:
-    """The study of a search, begun where there is none; how many trials it shall have may change between calls."""
+    """Open the study of a search, or create it; its number of trials may change between calls."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
     try:
@@ -202,12 +203,12 @@ def _open_study(path: Path, search: SearchSpec) -> Iterator[optuna.Study]:
             pruner=optuna.pruners.MedianPruner(search.startup_trials, search.prune_after + 1),
             load_if_exists=True,
         )
-        ours = json.loads(replace(search, trials=1).to_json())
-        theirs = study.user_attrs.setdefault("search", ours)
-        if theirs != ours:
-            changed = [name for name in ours if theirs.get(name) != ours[name]]
+        values = replace(search, trials=1).to_dict()
+        stored = study.user_attrs.setdefault("search", values)
+        if stored != values:
+            changed = [name for name in values if stored.get(name) != values[name]]
             raise RunError(f"{path.parent} holds another search ({', '.join(changed)} differ); start anew.")
-        study.set_user_attr("search", ours)
+        study.set_user_attr("search", values)
         yield study
     finally:
         storage.remove_session()
@@ -215,7 +216,7 @@ def _open_study(path: Path, search: SearchSpec) -> Iterator[optuna.Study]:
 
 
 def _retry_broken_off(study: optuna.Study) -> None:
-    """Mark trials that nobody works on any more as failed, and put their settings first in the queue."""
+    """Mark trials that were running when the process ended as failed, and put their settings first in the queue."""
     waiting = {trial.user_attrs.get("fit") for trial in study.get_trials(states=(TrialState.WAITING,))}
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         fit = trial.user_attrs.get("fit")
@@ -225,46 +226,48 @@ def _retry_broken_off(study: optuna.Study) -> None:
 
 
 def _build_sampler(search: SearchSpec, number: int) -> optuna.samplers.BaseSampler:
-    """A sampler whose draws depend on the trials so far and their number alone, not on how often the search was stopped."""
+    """Build a sampler whose draws depend only on the trials so far, not on how often the search was stopped."""
     return optuna.samplers.TPESampler(seed=search.seed * 10_007 + number, n_startup_trials=search.startup_trials)
 
 
 def _suggest_settings(trial: optuna.Trial, search: SearchSpec) -> dict[str, Any]:
-    """Settings for a trial; what is no plain value is kept as JSON by Optuna."""
+    """Suggest the settings of a trial; Optuna stores choices as JSON."""
     for name, values in search.space:
         if isinstance(values, Range):
             trial.suggest_float(name, values.low, values.high, log=values.log)
         else:
-            trial.suggest_categorical(name, [json.dumps(one) for one in values.choices])
+            trial.suggest_categorical(name, [json.dumps(choice) for choice in values.choices])
     return _read_settings(trial, search)
 
 
 def _read_settings(trial: optuna.Trial | optuna.trial.FrozenTrial, search: SearchSpec) -> dict[str, Any]:
-    """A trial's settings as the spec takes them."""
-    found = {}
+    """Read a trial's settings as the spec takes them."""
+    settings: dict[str, Any] = {}
     for name, values in search.space:
         if name in trial.params:
             value = trial.params[name]
-            chosen = {} if isinstance(values, Range) else {json.dumps(one): one for one in values.choices}
-            found[name] = chosen[value] if chosen else float(f"{value:.6g}")
-    return found
+            if isinstance(values, Range):
+                settings[name] = float(f"{value:.6g}")
+            else:
+                settings[name] = {json.dumps(choice): choice for choice in values.choices}[value]
+    return settings
 
 
 def _read_state(trial: optuna.trial.FrozenTrial) -> str:
     if trial.state == TrialState.FAIL:
-        return trial.user_attrs.get("state", BROKEN_OFF)
+        return str(trial.user_attrs.get("state", BROKEN_OFF))
     states = {TrialState.COMPLETE: DONE, TrialState.PRUNED: GIVEN_UP}
     return states.get(trial.state, "waiting")
 
 
-def _build_rows(study: optuna.Study, search: SearchSpec, training_run: TrainingRun) -> list[dict[str, Any]]:
-    """A row a trial that has ended: number, state, settings, figures, epochs, seconds."""
-    epochs: dict[int, list[dict]] = {}
-    for row in training_run.work.checkpoints.rows():
-        epochs.setdefault(row["fit"], []).append(row)
+def _build_rows(study: optuna.Study, search: SearchSpec, training_run: TrainingRun) -> list[SearchRow]:
+    """Build one row per trial that has ended: number, state, settings, metrics, epochs, seconds, fit."""
+    epochs_of_fit: dict[int, list[HistoryRow]] = {}
+    for row in training_run.context.checkpoints.read_history():
+        epochs_of_fit.setdefault(row.fit, []).append(row)
     rows = []
     for trial in study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)):
-        mine = epochs.get(trial.user_attrs.get("fit", 0), [])
+        epochs = epochs_of_fit.get(trial.user_attrs.get("fit", 0), [])
         metrics = trial.user_attrs.get("figures", {})
         settings = _read_settings(trial, search)
         rows.append(
@@ -272,8 +275,8 @@ def _build_rows(study: optuna.Study, search: SearchSpec, training_run: TrainingR
             | {name: settings.get(name) for name, _ in search.space}
             | {name: metrics.get(name) for name, _ in MONITORED_METRICS.values()}
             | {
-                "epochs": len(mine),
-                "seconds": mine[-1]["seconds"] if mine else None,
+                "epochs": len(epochs),
+                "seconds": epochs[-1].seconds if epochs else None,
                 "fit": trial.user_attrs.get("fit"),
             }
         )

@@ -6,7 +6,7 @@ from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import register_dataset
 from bloodcell.datasets.labels.recognition import recognise_layout
 from bloodcell.db.database import open_database
-from bloodcell.experiments.results.read import read_trials
+from bloodcell.experiments.results.trials import read_trials
 from bloodcell.imaging.read import encode_png
 from bloodcell.jobs.files import read_log
 from bloodcell.jobs.queue import JobQueue

@@ -1,4 +1,4 @@
-"""A model continued on drawn cells: kept where it is better on the cells held back, refused where it is not."""
+"""A model continued on drawn cells: kept where it is better on held-out cells, refused where it is not."""
 
 import json
 import shutil
@@ -13,7 +13,8 @@ from bloodcell.core.labels import CONFIDENT, WHITE_CELLS_4
 from bloodcell.core.progress import Control
 from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.evaluation.metrics.predictions import Predictions
-from bloodcell.experiments.adapt import MODEL_DIR, check_finite_weights, compare_models, run_adapt, split_samples
+from bloodcell.experiments.adapt import MODEL_DIR, check_finite_weights, run_adapt, split_samples
+from bloodcell.experiments.results.adapt_report import compare_models
 from bloodcell.imaging.read import encode_png
 from bloodcell.inference.engine import Engine
 from bloodcell.model_store.folder import ADAPT_FILE
@@ -70,10 +71,10 @@ def test_a_better_model_is_kept(adapted, model_dir):
     description = json.loads((work / MODEL_DIR / "spec.json").read_text())
     assert description["adapted_from"] == "drawn"
     assert description["calibration"] == json.loads((model_dir / "spec.json").read_text())["calibration"]
-    assert "those of the model before" in report["thresholds"]
+    assert "those of the original model" in report["thresholds"]
     card = (work / MODEL_DIR / "README.md").read_text()
     assert "trained on from the model drawn" in card
-    assert "| cells, held back |" in card
+    assert "| cells, held out |" in card
     engine = Engine(work / MODEL_DIR)
     assert engine.classify(np.full((1, 32, 32, 3), 200, np.uint8)).probs.sum() == pytest.approx(1, abs=1e-5)
 

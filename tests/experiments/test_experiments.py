@@ -13,13 +13,13 @@ from bloodcell.core.progress import Control
 from bloodcell.experiments.k_fold import run_k_fold
 from bloodcell.experiments.search import STUDY_FILE, _open_study, run_search
 from bloodcell.experiments.trials import run_trials
+from bloodcell.training.fitting.callbacks import RunContext
 from bloodcell.training.fitting.checkpoint import CHECKPOINT_DIR, open_checkpoints
 from bloodcell.training.fitting.cross_validation import (
     compute_final_metrics,
     format_selection_note,
     predict_out_of_fold,
 )
-from bloodcell.training.fitting.phases import Work
 from bloodcell.training.fitting.run_setup import TrainingRun
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.result_folder import RESULT_DIR
@@ -27,7 +27,7 @@ from bloodcell.training.specs.search_spec import Choices, SearchSpec
 from bloodcell.training.specs.trials_spec import TrialsSpec, summarise_spread
 from tests.conftest import step_by_step
 from tests.training.samples.test_samples import samples
-from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, write_cells
+from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, make_epoch, write_cells
 
 pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("without_graphs")]
 
@@ -115,7 +115,7 @@ def test_a_search_of_which_nothing_came(data_dir, tmp_path):
     with _open_study(tmp_path / CHECKPOINT_DIR / STUDY_FILE, search) as study:
         diverged = {"state": optuna.trial.TrialState.FAIL, "user_attrs": {"state": "diverged", "fit": 1}}
         study.add_trial(optuna.trial.create_trial(**diverged))
-    with pytest.raises(RunError, match="No trial came to an end: all diverged or cannot be built"):
+    with pytest.raises(RunError, match="No trial was finished: all diverged or cannot be built"):
         run_search(tmp_path, search, data_dir, data_dir.parent / "cache", Control())
 
 
@@ -124,7 +124,7 @@ def test_a_trial_whose_network_cannot_be_built_is_told_and_does_not_end_the_sear
     base = replace(SPEC, model="cnn", stage_widths=(), unknown_share=0.0)
     search = SearchSpec("s", base, (("dropout", Choices((0.1, 0.2))),), trials=1)
     control = StopAfter()
-    with pytest.raises(RunError, match="No trial came to an end"):
+    with pytest.raises(RunError, match="No trial was finished"):
         run_search(tmp_path, search, data_dir, data_dir.parent / "cache", control)
     assert [line for line in control.lines if line.startswith("No such network can be built: The input must be large")]
 
@@ -134,26 +134,27 @@ def training_run(tmp_path):
     """Four samples in two folds, and no fit yet."""
     some = samples([0, 1, 0, 1])
     checkpoints = open_checkpoints(tmp_path / CHECKPOINT_DIR, SPEC, some)
-    work = Work(Control(), checkpoints, tmp_path / "history.csv", tmp_path, fits=2)
-    return TrainingRun(some, np.array([0, 0, 1, 1]), work, [], 0.0)
+    context = RunContext(Control(), checkpoints, tmp_path / "history.csv", tmp_path, fits=2)
+    return TrainingRun(some, np.array([0, 0, 1, 1]), context, [], 0.0)
 
 
 def test_a_fit_that_is_given_up_leaves_its_history_alone(training_run):
-    kept, folder = training_run.work.checkpoints, training_run.work.checkpoints.folder
+    kept, folder = training_run.context.checkpoints, training_run.context.checkpoints.folder
+    rows = [make_epoch(1, fit=1)]
     for name in ("fit-1.npz", "fit-1-epoch-1.npz", "fit-11.npz"):
         np.savez(folder / name, history=np.array("[]"))
     assert not kept.is_given_up(1)
-    kept.give_up(1, [{"fit": 1, "epoch": 1, "seconds": 3}])
+    kept.give_up(1, rows)
     assert kept.is_given_up(1)
-    assert kept.rows(1) == kept.rows() == [{"fit": 1, "epoch": 1, "seconds": 3}]
+    assert kept.read_history(1) == kept.read_history() == rows
     assert {path.name for path in folder.glob("*.npz")} == {"ended-1.npz", "fit-11.npz"}
 
 
 def test_a_fold_that_diverged_ends_the_run(training_run):
     numbers, nothing = np.zeros((2, 2), np.float32), np.full((2, 2), np.nan, np.float32)
     for fit, logits in ((1, numbers), (2, nothing)):
-        training_run.work.checkpoints.save_predictions(fit, Outputs(logits, None, logits[:, 0]), [])
-    with pytest.raises(RunError, match="Fold 2 diverged, its answers are no numbers: take a lower `learning_rate`"):
+        training_run.context.checkpoints.save_predictions(fit, Outputs(logits, None, logits[:, 0]), [])
+    with pytest.raises(RunError, match="Fold 2 diverged, its predictions are no numbers: take a lower `learning_rate`"):
         predict_out_of_fold(replace(SPEC, folds=2, unknown_share=0.0), training_run)
 
 
@@ -165,7 +166,7 @@ def test_figures_of_answers_by_hand():
     assert found == {"accuracy": 0.6667, "balanced_accuracy": 0.5, "log_loss": 0.6931}
     nothing = replace(outputs, logits=as_array([[float("nan")] * 2] * 4))
     assert compute_final_metrics(held_out, nothing)["log_loss"] is None
-    with pytest.raises(DatasetError, match="The held-out fold holds no cell of any class"):
+    with pytest.raises(DatasetError, match="The held-out fold has no cell of any class"):
         compute_final_metrics(samples([-1]), replace(outputs, logits=as_array([[0, 0]])))
 
 
@@ -175,7 +176,7 @@ def as_array(values):
 
 def test_a_course_chosen_on_the_held_out_cells_is_told():
     assert format_selection_note(SPEC) == ""
-    assert "too kind" in format_selection_note(replace(SPEC, keep="best"))
+    assert "slightly too good" in format_selection_note(replace(SPEC, keep="best"))
 
 
 def test_k_fold_needs_every_fold_of_the_spec(data_dir, tmp_path):

@@ -25,7 +25,7 @@ from bloodcell.training.specs.trials_spec import TrialsSpec
 from tests.experiments.results.result_folders import SEARCH, TITLED, result_folders
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import LEARNING, at, keys, split_table, train
-from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells
+from tests.training.tiny_run import FOREIGN_WARNINGS, make_epoch, write_cells
 
 pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("no_worker")]
 TRIALS = TrialsSpec(TITLED, 3)
@@ -236,7 +236,7 @@ def test_trials_under_way(app, queue, tmp_path):
     folder = job_dir(queue.settings, job.id)
     rows = [{"trial": n, "accuracy": n / 4, "converged": n == 1} for n in (1, 2)]
     write_table(folder / "trials.csv", rows)
-    write_history(folder / "history.csv", [{"fit": fit, "epoch": 1, "loss": 1, "seconds": 1} for fit in (1, 2)])
+    write_history(folder / "history.csv", [make_epoch(1, fit=fit) for fit in (1, 2)])
     said = texts(at(app, job)).replace("\\", "")
     assert "So far 2 trials, 1 converged, mean accuracy 37.5 %." in said
     assert "trial 3 of 3, epoch 2 of 4" in said

@@ -20,6 +20,7 @@ from tests.model_store.test_mask_models import METRICS, put
 from tests.pages.test_pages import texts, widget
 from tests.pages.test_train_page import LEARNING, at, keys, made, running, spec_of_newest, train  # noqa: F401
 from tests.training.masks.mask_images import write_spots
+from tests.training.tiny_run import make_epoch
 
 SCORE = {"mean": 0.912, "interval": [0.88, 0.94], "median": 0.92, "least": 0.71}
 HELD = {
@@ -126,7 +127,7 @@ def test_bad_settings_are_one_sentence_and_no_click(app, spots, tmp_path, kind, 
 
 def test_a_running_one_shows_dice(app, queue, running):
     job = made(queue, "masks", store.CANCELLED, kind="masks")
-    rows = [{"fit": 1, "epoch": 1, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.4, "val_dice": 0.7, "val_iou": 0.6}]
+    rows = [make_epoch(1, loss=0.5, accuracy=0.8, val_loss=0.4, val_dice=0.7, val_iou=0.6)]
     write_history(job_dir(queue.settings, job.id) / "history.csv", rows, MASK_COLUMNS)
     at(app, job)
     charts = [json.loads(one.proto.spec) for one in app.get("plotly_chart")]

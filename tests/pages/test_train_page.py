@@ -19,12 +19,12 @@ from bloodcell.training.output.history import write_history
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.jobs.light_worker import wait_for
 from tests.pages.test_pages import texts, widget
-from tests.training.tiny_run import write_cells
+from tests.training.tiny_run import make_epoch, write_cells
 
 LEARNING = {"phase": "learning", "fit": 1, "fits": 1, "epoch": 2, "epochs": 4, "batch": 5, "batches": 10}
 LEARNING |= {"images": 160, "loss": 0.4321, "accuracy": 0.875, "images_per_s": 321.0, "seconds_left": 75.0}
 LEARNING |= {"memory_mb": 812, "last_epoch": {"epoch": 1, "val_accuracy": 0.75}}
-EPOCHS = [{"fit": 1, "epoch": epoch, "loss": 1 / epoch, "accuracy": 0.6, "val_loss": 1.1} for epoch in (1, 2)]
+EPOCHS = [make_epoch(epoch, val_loss=1.1) for epoch in (1, 2)]
 
 
 @pytest.fixture

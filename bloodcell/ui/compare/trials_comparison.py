@@ -5,7 +5,7 @@ import streamlit as st
 
 from bloodcell.core.errors import RunError
 from bloodcell.core.settings import load_settings
-from bloodcell.experiments.results.read import read_trials
+from bloodcell.experiments.results.trials import read_trials
 from bloodcell.plots.experiments import METRIC_TITLES
 from bloodcell.training.output.result_folder import TRIALS_FILE
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.experiments.results.read import read_trials_so_far
+from bloodcell.experiments.results.trials import read_trials_so_far
 from bloodcell.jobs import store
 from bloodcell.jobs.files import job_dir
 from bloodcell.jobs.kinds.adapt import ADAPT

@@ -100,7 +100,7 @@ def test_ctrl_c_keeps_the_finished_epochs_and_resume_goes_on(spec, tmp_path, tmp
     assert not out.exists()
     assert run(spec, data_dir, out, "--resume") == 0
     told, bars = capsys.readouterr()
-    assert "goes on after epoch 1 of 3" in told
+    assert "resumes after epoch 1 of 3" in told
     assert "epoch 3 of 3:" in bars
     assert [line.split(",")[1] for line in (out / "history.csv").read_text().splitlines()] == ["epoch", "1", "2", "3"]
 

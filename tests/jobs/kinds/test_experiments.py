@@ -19,7 +19,7 @@ from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import load_samples
 from bloodcell.training.specs.adapt_spec import AdaptSpec
 from bloodcell.training.specs.trials_spec import TrialsSpec
-from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, trained
+from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, make_epoch, trained
 
 pytestmark = FOREIGN_WARNINGS
 
@@ -41,10 +41,9 @@ def test_trials_that_were_done_leave_a_folder_of_metrics_in_runs(db, settings, t
     held_out = samples.take(assign_folds(SPEC, samples) == SPEC.fold)
     right = np.eye(4, dtype=np.float32)[held_out.class_index] * 9
     checkpoints = open_checkpoints(task.folder / CHECKPOINT_DIR, SPEC, samples)
-    rows = [{"epoch": 1, "loss": 1.0, "seconds": 1}, {"epoch": 2, "loss": 0.5, "seconds": 2}]
     for fit, logits in ((1, right), (2, np.roll(right, 1, axis=1))):
         outputs = Outputs(logits, logits[:, 0], logits[:, 0])
-        checkpoints.save_predictions(fit, outputs, [row | {"fit": fit} for row in rows])
+        checkpoints.save_predictions(fit, outputs, [make_epoch(epoch, fit=fit) for epoch in (1, 2)])
     assert TRIALS.run_job(task) == "it"
     found = json.loads((settings.runs_dir / "it" / "trials.json").read_text())
     assert (found["converged"], found["converged_share"]) == (1, 0.5)

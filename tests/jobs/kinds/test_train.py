@@ -108,5 +108,5 @@ def test_a_new_process_lists_and_follows(queue):
     assert [line.split()[:2] for line in listed[1:3]] == [["2", "done"], ["1", "done"]]
     followed = bloodcell(queue, "jobs", "follow", 2)
     assert followed.rstrip() == read_log(queue.settings, 2)[0].rstrip()
-    assert followed.count("goes on after epoch") == 2
+    assert followed.count("resumes after epoch") == 2
     assert followed.rstrip().endswith("done drawn-2")

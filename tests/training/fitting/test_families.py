@@ -1,4 +1,4 @@
-"""Families of the registry through the whole of training and serving: whole pictures, two rounds, an SVM, bfloat16."""
+"""Families of the registry through the whole of training and serving: whole images, two phases, an SVM, bfloat16."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,12 +11,12 @@ from bloodcell.core.progress import Control
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.networks.settings import NetworkSettings
-from bloodcell.training.fitting import phases
+from bloodcell.training.fitting import fit_network as fitting
 from bloodcell.training.fitting.batches import DrawnBatches
-from bloodcell.training.fitting.phases import fit_network, list_phases
+from bloodcell.training.fitting.fit_network import fit_network, list_phases
 from bloodcell.training.fitting.train import train
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
-from tests.training.fitting.test_phases import HELD, LEARNED, Watch, weights, work
+from tests.training.fitting.test_fit_network import HELD, LEARNED, Watch, open_context, weights
 from tests.training.samples.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells
 
@@ -82,7 +82,7 @@ def test_published_networks_of_whole_pictures_are_taught(network, size, changes,
 )
 def test_features_and_an_svm_are_trained_and_serve(backbone_end, least_parameters, data_dir, tmp_path, monkeypatch):
     """With the first layers of ResNet50, as its whole takes half a minute to be exported."""
-    monkeypatch.setattr(phases, "NetworkSettings", partial(NetworkSettings, backbone_end=backbone_end))
+    monkeypatch.setattr(fitting, "NetworkSettings", partial(NetworkSettings, backbone_end=backbone_end))
     settings = replace(
         TrainSpec.for_network("resnet50_svm", "svm", CELLS, folds=3, epochs=1, height_px=32, width_px=32), input="cell"
     )
@@ -96,7 +96,7 @@ def test_features_and_an_svm_are_trained_and_serve(backbone_end, least_parameter
 def test_every_image_once_an_epoch_in_a_new_order():
     every = spec(class_sampling="every image once", images_per_epoch=0, unknown_share=0, batch_size=4)
     batches = DrawnBatches(samples([0, 1, -1, 0, 1, 1, 0]), every)  # six of known classes
-    assert (batches.images, len(batches)) == (6, 2)
+    assert (batches.images_per_epoch, len(batches)) == (6, 2)
     orders = []
     for _ in range(2):
         labels = np.concatenate([batches[number][1]["logits"].argmax(axis=1) for number in range(2)])
@@ -113,12 +113,15 @@ def test_every_image_once_an_epoch_in_a_new_order():
 @pytest.mark.usefixtures("without_graphs")
 def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
     settings = spec(epochs=3, frozen_epochs=2, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
-    assert [(part.begin, part.end, part.is_frozen) for part in list_phases(settings)] == [(0, 2, True), (2, 3, False)]
+    assert [(phase.begin, phase.end, phase.is_frozen) for phase in list_phases(settings)] == [
+        (0, 2, True),
+        (2, 3, False),
+    ]
     (tmp_path / "whole").mkdir()
-    whole = fit_network(settings, 1, LEARNED, HELD, work(tmp_path / "whole", settings, watch := Watch()))
-    assert "first round, to epoch 2: the backbone stays as it is" in watch.lines
-    assert [row["epoch"] for row in whole.rows] == [1, 2, 3]
-    rates = [row["rate"] for row in whole.rows]
+    whole = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path / "whole", settings, watch := Watch()))
+    assert "first phase, to epoch 2: the backbone is frozen" in watch.lines
+    assert [row.epoch for row in whole.rows] == [1, 2, 3]
+    rates = [row.rate for row in whole.rows]
     assert rates[0] > 10 * rates[2]
     stem = next(layer for layer in whole.model.layers if layer.name == "stem")
     assert stem.trainable
@@ -127,9 +130,9 @@ def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
         folder = tmp_path / str(stop_at)
         folder.mkdir()
         with pytest.raises(StoppedError, match="finished epochs are kept"):
-            fit_network(settings, 1, LEARNED, HELD, work(folder, settings, Watch(stop_at)))
-        again = fit_network(settings, 1, LEARNED, HELD, work(folder, settings, then := Watch()))
-        assert [row["epoch"] for row in again.rows] == [1, 2, 3]
+            fit_network(settings, 1, LEARNED, HELD, open_context(folder, settings, Watch(stop_at)))
+        again = fit_network(settings, 1, LEARNED, HELD, open_context(folder, settings, then := Watch()))
+        assert [row.epoch for row in again.rows] == [1, 2, 3]
         assert [row["epoch"] for row in then.rows] == ([2, 3] if stop_at == 3 else [3])
 
 
@@ -138,14 +141,14 @@ def test_frozen_weights_do_not_move_in_the_first_round(tmp_path):
     settings = spec(epochs=2, frozen_epochs=1, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
     first = Watch(stop_at=3)  # two batches an epoch: the first of the second round
     with pytest.raises(StoppedError, match="finished epochs are kept"):
-        fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings, first))
+        fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings, first))
     with np.load(tmp_path / "checkpoint" / "fit-1.npz") as stored:
         after = {key: stored[key] for key in stored.files if key.startswith("model-")}
     (tmp_path / "other").mkdir()
-    untaught = fit_network(replace(settings, frozen_rate=1e-9, learning_rate=1e-9), 1, LEARNED, HELD,
-                           work(tmp_path / "other", replace(settings, frozen_rate=1e-9, learning_rate=1e-9)))  # fmt: skip
-    names = [variable.path for variable in untaught.model.variables]
-    start = [np.asarray(variable) for variable in untaught.model.variables]
+    still = replace(settings, frozen_rate=1e-9, learning_rate=1e-9)
+    untrained = fit_network(still, 1, LEARNED, HELD, open_context(tmp_path / "other", still))
+    names = [variable.path for variable in untrained.model.variables]
+    start = [np.asarray(variable) for variable in untrained.model.variables]
     moved = {
         name for at, name in enumerate(names) if not np.allclose(after[f"model-{at}"], start[at], atol=1e-6)
         and "seed" not in name
@@ -156,6 +159,6 @@ def test_frozen_weights_do_not_move_in_the_first_round(tmp_path):
 
 def test_bfloat16_ends_as_a_network_of_float32(tmp_path):
     settings = spec(epochs=1, mixed_precision=True)
-    fitted = fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings))
+    fitted = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings))
     assert {layer.compute_dtype for layer in fitted.model.layers} == {"float32"}
     assert all(np.isfinite(value).all() for value in weights(fitted.model))

@@ -1,5 +1,7 @@
 """Fits that are stopped, go on, end early and keep their best; on crops of noise, so that nothing is learned for long."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,14 @@ from bloodcell.core.errors import DatasetError, RunError, StoppedError
 from bloodcell.core.io import write_atomic
 from bloodcell.core.progress import Control
 from bloodcell.training.fitting import checkpoint
+from bloodcell.training.fitting.callbacks import RunContext
 from bloodcell.training.fitting.checkpoint import hash_samples, open_checkpoints
-from bloodcell.training.fitting.phases import Work, fit_network
+from bloodcell.training.fitting.fit_network import fit_network
 from tests.training.samples.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = [*FOREIGN_WARNINGS, pytest.mark.usefixtures("without_graphs")]
+STORED_ROW = {"fit": 1, "epoch": 1, "loss": 1.0, "accuracy": 0.5, "rate": 0.1, "seconds": 1}
 LEARNED, HELD = samples([0, 1] * 8), samples([1, 0] * 4)
 
 
@@ -37,11 +41,11 @@ class Watch(Control):
         return self.batches == self.stop_at
 
 
-def work(folder, settings, control=None, learned=LEARNED):
+def open_context(folder, settings, control=None, learned=LEARNED):
     (folder / "s").mkdir(exist_ok=True)
     (folder / "s" / "1.png").touch()
     checkpoints = open_checkpoints(folder / "checkpoint", settings, learned)
-    return Work(control or Watch(), checkpoints, folder / "history.csv", folder, fits=1)
+    return RunContext(control or Watch(), checkpoints, folder / "history.csv", folder, fits=1)
 
 
 def weights(model):
@@ -52,17 +56,17 @@ def test_a_fit_stopped_in_mid_epoch_goes_on_after_the_last_finished_one(tmp_path
     settings = spec(epochs=3)  # two batches an epoch
     first = Watch(stop_at=4)
     with pytest.raises(StoppedError, match="the finished epochs are kept"):
-        fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings, first))
+        fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings, first))
     assert [row["epoch"] for row in first.rows] == [1]
     then = Watch()
-    fitted = fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings, then))
+    fitted = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings, then))
     assert [row["epoch"] for row in then.rows] == [2, 3]
-    assert "goes on after epoch 1 of 3" in then.lines
-    assert fitted.rows == first.rows + then.rows
+    assert "resumes after epoch 1 of 3" in then.lines
+    assert [row.to_dict() for row in fitted.rows] == first.rows + then.rows
     assert [int(line.split(",")[1]) for line in (tmp_path / "history.csv").read_text().splitlines()[1:]] == [1, 2, 3]
     assert then.told[-1].epoch == 3
     # One that ended but for the export is not trained further, and its weights are the running mean again.
-    again = fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings, done := Watch()))
+    again = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings, done := Watch()))
     assert done.rows == []
     assert all(
         np.array_equal(one, other) for one, other in zip(weights(again.model), weights(fitted.model), strict=True)
@@ -72,39 +76,39 @@ def test_a_fit_stopped_in_mid_epoch_goes_on_after_the_last_finished_one(tmp_path
 def test_patience_ends_a_fit_and_the_best_weights_are_kept(tmp_path):
     """A rate far too high: the first epochs are the best, and what is kept is theirs."""
     settings = spec(epochs=9, patience=2, keep="best", optimizer="sgd", schedule="constant", learning_rate=0.9)
-    fitted = fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings, watch := Watch()))
-    losses = [row["val_loss"] for row in fitted.rows]
+    fitted = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings, watch := Watch()))
+    losses = [row.val_loss for row in fitted.rows]
     best = int(np.argmin(losses)) + 1
     assert len(losses) == min(9, best + 2)
-    assert f"kept the weights of epoch {best}" in watch.lines
+    assert f"best checkpoint: epoch {best}" in watch.lines
     kept = [path.name for path in (tmp_path / "checkpoint").glob("fit-1-epoch-*")]
     assert kept == [f"fit-1-epoch-{best}.npz"]
     with np.load(tmp_path / "checkpoint" / kept[0]) as stored:
         assert np.array_equal(stored["model-0"], np.asarray(fitted.model.variables[0]))
     (tmp_path / "checkpoint" / kept[0]).unlink()
     with pytest.raises(RunError, match=f"lacks the weights of epoch {best}; start anew"):
-        fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings))
+        fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings))
 
 
 def test_the_rate_comes_down_on_a_plateau(tmp_path):
     settings = spec(epochs=3, schedule="reduce on plateau", plateau_patience=1, rate_factor=0.1, learning_rate=1e-9)
-    fitted = fit_network(settings, 1, LEARNED, HELD, work(tmp_path, settings))
-    losses, expected, rate, best = [row["val_loss"] for row in fitted.rows], [], 1e-9, np.inf
+    fitted = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings))
+    losses, expected, rate, best = [row.val_loss for row in fitted.rows], [], 1e-9, np.inf
     for loss in losses:
         expected.append(rate)
         rate = rate if loss < best else rate * 0.1
         best = min(best, loss)
-    assert [row["rate"] for row in fitted.rows] == pytest.approx(expected)
+    assert [row.rate for row in fitted.rows] == pytest.approx(expected)
 
 
 def test_images_that_vanish_end_a_fit_after_its_epoch_was_kept(tmp_path):
     settings = spec(epochs=2)
-    begun = work(tmp_path, settings)
+    begun = open_context(tmp_path, settings)
     (tmp_path / "s" / "1.png").unlink()
     with pytest.raises(DatasetError, match=r"The images of s are gone from .*; the finished epochs are kept"):
         fit_network(settings, 1, LEARNED, None, begun)
-    assert [row["epoch"] for row in begun.checkpoints.rows()] == [1]
-    fit_network(settings, 1, LEARNED, None, work(tmp_path, settings, watch := Watch()))
+    assert [row.epoch for row in begun.checkpoints.read_history()] == [1]
+    fit_network(settings, 1, LEARNED, None, open_context(tmp_path, settings, watch := Watch()))
     assert [row["epoch"] for row in watch.rows] == [2]
 
 
@@ -113,7 +117,7 @@ def begun(tmp_path):
     """A checkpoint folder with a file of a state."""
     folder = tmp_path / "checkpoint"
     open_checkpoints(folder, spec(), LEARNED)
-    np.savez(folder / "fit-1.npz", history=np.array('[{"fit": 1, "epoch": 1, "loss": 1.0, "seconds": 1}]'))
+    np.savez(folder / "fit-1.npz", history=np.array(json.dumps([STORED_ROW])))
     return folder
 
 
@@ -123,7 +127,7 @@ def test_a_checkpoint_of_another_spec_is_refused(begun):
 
 
 def test_a_checkpoint_of_other_images_is_refused(begun):
-    with pytest.raises(RunError, match="was learned from other images than there are now; start anew"):
+    with pytest.raises(RunError, match="was trained on other images than there are now; start anew"):
         open_checkpoints(begun, spec(), HELD)
 
 
@@ -137,15 +141,15 @@ def test_a_checkpoint_that_is_damaged_is_refused(begun):
     state = begun / "fit-1.npz"
     write_atomic(state, state.read_bytes()[:-30])
     with pytest.raises(RunError, match=r"The checkpoint .*fit-1\.npz cannot be read; start anew"):
-        open_checkpoints(begun, spec(), LEARNED).rows()
+        open_checkpoints(begun, spec(), LEARNED).read_history()
     (begun / "run.json").write_text("{")
     with pytest.raises(RunError, match="cannot be read; start anew"):
         open_checkpoints(begun, spec(), LEARNED)
 
 
-def test_a_checkpoint_of_a_network_of_another_form_is_refused(begun):
-    with pytest.raises(RunError, match="is of a network of another form; start anew"):
-        fit_network(spec(), 1, LEARNED, None, work(begun.parent, spec()))
+def test_a_checkpoint_of_another_network_is_refused(begun):
+    with pytest.raises(RunError, match="is of another network; start anew"):
+        fit_network(spec(), 1, LEARNED, None, open_context(begun.parent, spec()))
 
 
 def test_a_run_without_a_finished_epoch_may_be_begun_otherwise(tmp_path):
@@ -153,7 +157,7 @@ def test_a_run_without_a_finished_epoch_may_be_begun_otherwise(tmp_path):
     open_checkpoints(tmp_path, spec(epochs=2), HELD)
 
 
-def test_the_fingerprint_sees_every_part():
+def test_the_hash_of_the_data_sees_every_part():
     def changed(**parts):
         return hash_samples(type(LEARNED)(**(vars(LEARNED) | parts)))
 

@@ -12,7 +12,7 @@ from bloodcell.model_store.folder import OUT_OF_FOLD_FILE
 from bloodcell.model_store.publish import get_unfinished_dir
 from bloodcell.training.fitting.train import train, train_in_folder
 from bloodcell.training.output.calibration import Outputs
-from tests.training.fitting.test_phases import Watch
+from tests.training.fitting.test_fit_network import Watch
 from tests.training.tiny_run import FOREIGN_WARNINGS, SPEC, trained
 
 pytestmark = FOREIGN_WARNINGS

@@ -130,10 +130,10 @@ def test_a_model_of_all_cells_has_thresholds_from_runs_that_left_cells_out(run, 
     metrics = train(replace(SPEC, fold=-1, folds=2), run[0], tmp_path / "all", tmp_path / "cache", control)
     assert metrics["validation"]["source_cells"] == 4 * CELLS_PER_CLASS
     assert metrics["validation"]["images"] == 8 * CELLS_PER_CLASS
-    assert "a run that had not learned from it (2 folds)" in metrics["validation"]["protocol"]
-    learned_from = [int(line.split()[-5]) for line in lines if "crops to learn from" in line]
-    assert learned_from[-1] == 8 * CELLS_PER_CLASS  # the model itself
-    assert sum(8 * CELLS_PER_CLASS - n for n in learned_from[:-1]) == 8 * CELLS_PER_CLASS  # each left out once
+    assert "a fit that was not trained on it (2 folds)" in metrics["validation"]["protocol"]
+    n_crops = [int(line.split()[-3]) for line in lines if line.endswith("training crops")]
+    assert n_crops[-1] == 8 * CELLS_PER_CLASS  # the model itself
+    assert sum(8 * CELLS_PER_CLASS - n for n in n_crops[:-1]) == 8 * CELLS_PER_CLASS  # each held out once
     assert len(Outputs.load(tmp_path / "all" / OUT_OF_FOLD_FILE).logits) == 8 * CELLS_PER_CLASS
     assert 0.5 <= Engine(tmp_path / "all").thresholds.min_confidence <= 1
 
@@ -147,7 +147,7 @@ def test_a_run_folder_with_something_in_it_is_refused(run):
 
 def test_a_class_without_a_cell_is_named(run, tmp_path):
     spec = replace(SPEC, class_names=(*WHITE_CELLS_4, "BASOPHIL"))
-    with pytest.raises(DatasetError, match="There is no BASOPHIL to learn from"):
+    with pytest.raises(DatasetError, match="There is no BASOPHIL to train on"):
         train(spec, run[0], tmp_path / "run", tmp_path / "cache", Control())
 
 

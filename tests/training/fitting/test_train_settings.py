@@ -89,7 +89,7 @@ def test_the_spec_and_the_card_count_what_was_learned(run):
     assert description["learned_from"]["NEUTROPHIL"] == {"images": 3, "source_cells": 2}
     assert description["learned_from"]["EOSINOPHIL"]["images"] > 3
     assert description["data"]["cells"]["NEUTROPHIL"] == 12
-    assert "learned from only 3 images of 2 source cells of NEUTROPHIL." in (run_dir / "README.md").read_text()
+    assert "trained on only 3 images of 2 source cells of NEUTROPHIL." in (run_dir / "README.md").read_text()
 
 
 def test_what_is_held_out_keeps_the_rare_class(run):

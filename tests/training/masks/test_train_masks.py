@@ -84,7 +84,7 @@ def test_the_figures_are_those_of_the_served_network_on_what_was_held_back(folde
     low, high = held_out["dice"]["interval"]
     assert 0.5 < held_out["dice"]["least"] <= low <= held_out["dice"]["mean"] <= high <= 1
     assert held_out["dice_of_otsu"]["mean"] > 0.9  # these pictures are easy
-    assert held_out["against"] == "masks that people drew"
+    assert held_out["against"] == "masks drawn by people"
 
 
 def test_the_folder_says_what_it_holds(folder):
@@ -94,8 +94,8 @@ def test_the_folder_says_what_it_holds(folder):
     assert (tuple(history[0]), len(history)) == (MASK_COLUMNS, SPEC.epochs)
     assert float(history[-1]["val_dice"]) > float(history[0]["val_dice"])
     card = (folder / "README.md").read_text()
-    assert "Taught on masks that people drew" in card
-    assert "| Dice of plain Otsu, same pictures |" in card
+    assert "Trained on masks drawn by people" in card
+    assert "| Dice of Otsu alone, same images |" in card
     examples = Examples.load(folder / EXAMPLES_FILE)
     assert examples.rgb.shape == (6, 32, 48, 3)
     assert (examples.dice[:-1] <= examples.dice[1:]).all()
@@ -155,7 +155,7 @@ def test_otsu_needs_no_masks_and_says_what_it_measures(tmp_path):
         _, mask = pairs.read(pairs.records[0])
     assert dice(mask, spot(1)[1] > 0) > 0.9
     metrics = train_mask_model(tmp_path / "work", spec, data_dir, tmp_path / "cache", Control())
-    assert "not how well either meets the cell" in metrics["held_back"]["against"]
+    assert "not how well either marks the cell" in metrics["held_back"]["against"]
     assert "dice_of_otsu" not in metrics["held_back"]
     assert "what Otsu's threshold on green marks" in (tmp_path / "work" / RESULT_DIR / "README.md").read_text()
 
@@ -205,7 +205,7 @@ def test_held_back_pictures_that_are_gone_bad(folder, tmp_path):
     samples = load_mask_samples(QUICK, data_dir, tmp_path, Control())
     for path in data_dir.glob("spots/[AB]/*.png"):
         path.write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match="None of the 2 held-back pictures can be read any more"):
+    with pytest.raises(DatasetError, match="None of the 2 held-out images can be read any more"):
         measure_masks(folder / MASK_FILE, QUICK, samples, data_dir, Control())
 
 

@@ -37,8 +37,8 @@ def test_threshold_lies_where_enough_are_right():
     assert threshold == pytest.approx(confidence[n_confident - 1])
 
 
-def test_not_too_many_are_held_back():
-    """Where the surest cell is wrong no threshold is right often enough; then the share held back decides."""
+def test_not_too_many_are_flagged():
+    """Where the surest cell is wrong no threshold is right often enough; then the share that is flagged decides."""
     confidence = np.linspace(1.0, 0.6, 101)
     threshold = find_min_confidence(confidence, np.arange(101) % 2 == 1)
     assert (confidence < threshold).mean() == pytest.approx(MAX_FLAGGED_SHARE, abs=0.011)
@@ -92,11 +92,11 @@ def test_cells_of_other_classes_are_only_counted_as_unfamiliar():
 
 
 def test_no_known_cell_in_the_fold():
-    with pytest.raises(DatasetError, match="The validation fold holds no cell of any class"):
+    with pytest.raises(DatasetError, match="The validation fold has no cell of any class"):
         calibrate(SPEC, held_out([OOD]), outputs([[1, 0]]))
 
 
-def test_a_network_that_does_not_know_strangers(tmp_path):
+def test_a_network_without_an_out_of_distribution_head(tmp_path):
     """Thresholds for probability and distance alone; the far cell of another class is unfamiliar, the near one is not."""
     answers = Outputs(np.array([[4.0, 0], [0, 4], [4, 0], [4, 0]]), None, np.array([1.0, 1.0, 1.0, 9.0]))
     answers.save(tmp_path / "answers.npz")

@@ -1,10 +1,11 @@
-"""What follows from the epochs so far: the best, the end, the rate; and the table of them on the disk."""
+"""What follows from the epochs so far: the best, the end, the learning rate; and their table on the disk."""
 
 from dataclasses import replace
 
 import pytest
 
 from bloodcell.training.output.history import (
+    HistoryRow,
     append_history,
     compute_plateau_rate,
     find_best_epoch,
@@ -14,8 +15,12 @@ from bloodcell.training.output.history import (
 from tests.training.tiny_run import SPEC
 
 
+def row(epoch=1, **metrics):
+    return HistoryRow(fit=1, epoch=epoch, loss=0.5, accuracy=0.25, rate=0.002, seconds=3, **metrics)
+
+
 def rows(*losses, name="val_loss"):
-    return [{"fit": 1, "epoch": epoch, name: loss} for epoch, loss in enumerate(losses, 1)]
+    return [row(epoch, **{name: loss}) for epoch, loss in enumerate(losses, 1)]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,7 @@ def test_the_best_epoch(monitor, values, best):
 
 
 def test_nothing_held_out_has_no_best_epoch():
-    assert find_best_epoch(SPEC, [{"fit": 1, "epoch": 1, "loss": 0.3}]) == 0
+    assert find_best_epoch(SPEC, [row()]) == 0
 
 
 @pytest.mark.parametrize(
@@ -68,13 +73,12 @@ def test_the_rate_on_a_plateau(losses, rate):
 
 def test_the_table_grows_by_rows_and_is_written_anew_whole(tmp_path):
     path = tmp_path / "history.csv"
-    first = {"fit": 1, "epoch": 1, "loss": 0.5, "accuracy": 0.25, "rate": 0.002, "seconds": 3}
-    append_history(path, first)
-    append_history(path, first | {"epoch": 2, "val_loss": 1.5, "val_accuracy": 0.5, "val_balanced": 0.5})
+    append_history(path, row())
+    append_history(path, row(2, val_loss=1.5, val_accuracy=0.5, val_balanced=0.5))
     assert path.read_text().splitlines() == [
         "fit,epoch,loss,accuracy,val_loss,val_accuracy,val_balanced,rate,seconds",
         "1,1,0.5,0.25,,,,0.002,3",
         "1,2,0.5,0.25,1.5,0.5,0.5,0.002,3",
     ]
-    write_history(path, [first])
+    write_history(path, [row()])
     assert path.read_text().splitlines()[1:] == ["1,1,0.5,0.25,,,,0.002,3"]

@@ -100,8 +100,8 @@ def test_sources_are_drawn_by_weight():
     assert (middle < 110).mean() == pytest.approx(0.75, abs=0.08)
 
 
-def test_a_class_with_nothing_to_learn_from():
-    with pytest.raises(DatasetError, match="There is no B to learn from"):
+def test_a_class_with_nothing_to_train_on():
+    with pytest.raises(DatasetError, match="There is no B to train on"):
         DrawnBatches(samples([0, 0]), spec())
 
 

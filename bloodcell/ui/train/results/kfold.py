@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.experiments.results.read import read_kfold
+from bloodcell.experiments.results.k_fold import read_kfold
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import plot_runs
 from bloodcell.plots.theme import format_label

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.experiments.results.read import SearchResult, read_search
+from bloodcell.experiments.results.search import SearchResult, read_search
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, format_setting, plot_search_progress, plot_setting_effect

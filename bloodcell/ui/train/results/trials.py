@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.experiments.results.read import read_trials
+from bloodcell.experiments.results.trials import read_trials
 from bloodcell.jobs.store import Job
 from bloodcell.plots.experiments import METRIC_TITLES, plot_runs
 from bloodcell.reports.numbers import format_count, format_number, format_percent

@@ -6,7 +6,9 @@ import shutil
 import pytest
 
 from bloodcell.core.errors import RunError
-from bloodcell.experiments.results.read import read_kfold, read_search, read_trials, read_trials_so_far
+from bloodcell.experiments.results.k_fold import read_kfold
+from bloodcell.experiments.results.search import read_search
+from bloodcell.experiments.results.trials import read_trials, read_trials_so_far
 from bloodcell.training.output.result_folder import write_table
 from bloodcell.training.specs.train_spec import TrainSpec
 from tests.experiments.results.result_folders import result_folders
@@ -28,7 +30,7 @@ def test_trials(folders):
     assert (found.converged, found.trials["accuracy"].tolist()) == (2, [1.0, 1.0, 0.0])
     assert found.trials["converged"].tolist() == [True, True, False]
     assert found.spread.set_index("figure").loc["accuracy", "mean"] == pytest.approx(0.6667)
-    assert found.remarks == ("Judged on part 1 of 3: source cells that no trial learned from.",)
+    assert found.remarks == ("Measured on fold 1 of 3: source cells that no trial was trained on.",)
     assert found.leaky == ()
 
 
@@ -77,7 +79,7 @@ def test_a_folder_that_is_gone(folders, kind):
 def test_a_damaged_folder(folders, kind, damage):
     file = folders / kind / f"{kind}.json"
     file.write_text(damage(file.read_text()))
-    with pytest.raises(RunError, match=rf"The figures in .*{kind} are damaged: "):
+    with pytest.raises(RunError, match=rf"The result in .*{kind} is damaged: "):
         READERS[kind](folders / kind)
 
 
