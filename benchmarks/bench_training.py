@@ -26,9 +26,9 @@ from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.augment import REFLECT, Augmentation
 from bloodcell.imaging.scale import make_fixed_scaling
 from bloodcell.training.fitting.batches import DrawnBatches, build_scaling
+from bloodcell.training.fitting.fit_network import build_network
 from bloodcell.training.fitting.losses import build_losses
 from bloodcell.training.fitting.optimizers import build_optimizer
-from bloodcell.training.fitting.fit_network import build_network
 from bloodcell.training.samples.samples import load_samples
 from bloodcell.training.specs.train_spec import PUBLISHED_SETTINGS, TrainSpec
 

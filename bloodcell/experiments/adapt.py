@@ -27,9 +27,9 @@ from bloodcell.networks.builders.keras_file import load_network
 from bloodcell.training.fitting.callbacks import RunContext
 from bloodcell.training.fitting.cross_validation import build_predictions
 from bloodcell.training.fitting.fit_network import fit_model
-from bloodcell.training.fitting.write_model import write_networks, write_records
 from bloodcell.training.fitting.predictions import compute_feature_statistics, predict_samples
 from bloodcell.training.fitting.run_setup import open_run_context
+from bloodcell.training.fitting.write_model import write_networks, write_records
 from bloodcell.training.output.calibration import calibrate
 from bloodcell.training.output.description import describe_model
 from bloodcell.training.output.history import HistoryRow

@@ -182,7 +182,7 @@ def _run_trial(
         return
     metrics = compute_final_metrics(training_run.take_fold(base.fold), outputs)
     trial.set_user_attr("figures", metrics)
-    value = dict(metrics)[MONITORED_METRICS[base.monitor][0]]
+    value = metrics[MONITORED_METRICS[base.monitor][0]]
     if value is not None:
         study.tell(trial, value)
     else:

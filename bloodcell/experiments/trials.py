@@ -18,8 +18,9 @@ from bloodcell.training.fitting.cross_validation import (
 )
 from bloodcell.training.fitting.run_setup import TrainingRun, open_training_run
 from bloodcell.training.output.history import HistoryRow
-from bloodcell.training.output.result_folder import METRICS, TRIALS_TABLE, write_table
+from bloodcell.training.output.result_folder import TRIALS_TABLE, write_table
 from bloodcell.training.samples.samples import OOD
+from bloodcell.training.specs.choices import METRICS
 from bloodcell.training.specs.trials_spec import TrialsSpec, describe_convergence_rule, has_converged, summarise_spread
 
 

@@ -26,7 +26,7 @@ from tests.pages.tiny_model import CLASS_NAMES, SIDE_PX, write_tiny_model
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 CELLS = 6  # of each class
-REFUSED = f"{REFUSAL_PREFIX}: its balanced accuracy on 12 held-out cells is not above that of tiny."
+REFUSED = f"{REFUSAL_PREFIX}: its balanced accuracy on 12 held-out cells is not higher than that of tiny."
 
 
 @pytest.fixture

@@ -296,7 +296,7 @@ def test_the_result_of_trials(app, queue, results):
     assert {one.label: one.value for one in app.metric} == {"Converged": "2 of 3 trials"}
     said = texts(app).replace("\\", "")
     assert "at least 0.4375 (a quarter of the way from chance" in said
-    assert "Judged on part 1 of 3" in said
+    assert "Measured on fold 1 of 3" in said
     spread, every = tables(app)
     assert spread.iloc[0].tolist() == ["Accuracy", "66.7 %", "57.7 %", "0.0 %", "100.0 %"]
     assert every["Converged"].tolist() == [True, True, False]

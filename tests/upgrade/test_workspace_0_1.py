@@ -18,7 +18,9 @@ from bloodcell.db.database import begin_read, open_database
 from bloodcell.db.schema import audit, metadata
 from bloodcell.evaluation.evaluation_folder import read_evaluation
 from bloodcell.evaluation.library import list_evaluations
-from bloodcell.experiments.results.read import read_kfold, read_search, read_trials
+from bloodcell.experiments.results.k_fold import read_kfold
+from bloodcell.experiments.results.search import read_search
+from bloodcell.experiments.results.trials import read_trials
 from bloodcell.explain.explanation import read_explanation
 from bloodcell.inference.engine import Engine
 from bloodcell.jobs.files import job_dir, read_history, read_log

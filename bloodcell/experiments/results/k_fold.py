@@ -23,11 +23,11 @@ from bloodcell.experiments.results.parsing import (
 from bloodcell.training.output.history import HistoryRow
 from bloodcell.training.output.result_folder import (
     KFOLD_FILE,
-    METRICS,
     create_result_folder,
     write_histories,
     write_table,
 )
+from bloodcell.training.specs.choices import METRICS
 
 FOLDS_TABLE, PREDICTIONS_FILE, SPLIT_FILE = "folds.csv", "predictions.csv", "split.csv"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bloodcell.core.errors import RunError
-from bloodcell.training.output.result_folder import METRICS
+from bloodcell.training.specs.choices import METRICS
 
 ReadJson = Callable[[str], dict[str, Any]]
 _NUMBER_COLUMNS = (*METRICS, "mean", "sd", "min", "max", "trial", "fold", "epochs")

@@ -19,13 +19,13 @@ from bloodcell.experiments.results.parsing import (
 from bloodcell.training.output.history import HistoryRow
 from bloodcell.training.output.result_folder import (
     BEST_FILE,
-    METRICS,
     SEARCH_FILE,
     TRIALS_TABLE,
     create_result_folder,
     write_histories,
     write_table,
 )
+from bloodcell.training.specs.choices import METRICS
 from bloodcell.training.specs.train_spec import TrainSpec
 
 # Number, state, settings, metrics, epochs, seconds and fit of a trial; its columns follow the settings that are searched.

@@ -12,13 +12,13 @@ from bloodcell.core.io import read_csv, write_json
 from bloodcell.experiments.results.parsing import build_table, collect_remarks, describe_trial_validation, open_result
 from bloodcell.training.output.history import HistoryRow
 from bloodcell.training.output.result_folder import (
-    METRICS,
     TRIALS_FILE,
     TRIALS_TABLE,
     create_result_folder,
     write_histories,
     write_table,
 )
+from bloodcell.training.specs.choices import METRICS
 from bloodcell.training.specs.trials_spec import Spread
 
 

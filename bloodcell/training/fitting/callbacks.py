@@ -64,7 +64,7 @@ class FitCallback(keras.callbacks.Callback):
         self.context, self.rows, self.pace, self.columns = context, rows, pace, columns
         self.started = time.time() - (rows[-1].seconds if rows else 0)
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, *_: Any) -> None:
         """Start the count of batches; Keras counts epochs from 0."""
         self.pace.begin_epoch(epoch + 1)
 

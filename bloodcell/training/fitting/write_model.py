@@ -98,8 +98,8 @@ def write_records(
         The images that the model was trained and selected on.
     """
     model_folder = ModelFolder(folder)
-    model_folder.write_description(description)
-    model_folder.write_metrics(metrics)
+    model_folder.write_description(dict(description))
+    model_folder.write_metrics(dict(metrics))
     write_history(folder / HISTORY_FILE, rows)
     if provenance is not None:
         model_folder.write_provenance(provenance)

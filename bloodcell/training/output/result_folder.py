@@ -16,7 +16,6 @@ TRIALS_FILE, KFOLD_FILE, SEARCH_FILE = "trials.json", "kfold.json", "search.json
 # One row per trial: in the result folder, and before that in the folder of the run.
 TRIALS_TABLE = "trials.csv"
 BEST_FILE = SPEC_FILE
-METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 # States of the trials of a search.
 DONE, GIVEN_UP, DIVERGED, IMPOSSIBLE, BROKEN_OFF = "done", "given up", "diverged", "impossible", "broken off"
 

@@ -30,3 +30,7 @@ KEEP_MEAN: Final = "mean"
 KEEP_LAST: Final = "last"
 KEEP_BEST: Final = "best"
 KEEPS: Final = get_args(Keep)
+
+# Metrics of a finished fit on held-out cells, before any calibration.
+MetricName = Literal["accuracy", "balanced_accuracy", "log_loss"]
+METRICS: Final[tuple[MetricName, ...]] = ("accuracy", "balanced_accuracy", "log_loss")

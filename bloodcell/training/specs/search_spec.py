@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from bloodcell.core.spec import Spec, require, require_range, require_unique
+from bloodcell.training.specs.choices import MetricName
 from bloodcell.training.specs.train_checks import require_held_out_fold
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -17,7 +18,7 @@ KERNEL_FAMILIES = ("cnn", "fcn")
 OPTIMIZER_SETTINGS = {"weight_decay": "adamw", "momentum": "sgd"}
 MAX_TRIALS = 1000
 # The metric at the end of a trial that stands for a monitored metric of its epochs, and its better direction.
-MONITORED_METRICS: dict[str, tuple[str, Literal["minimize", "maximize"]]] = {
+MONITORED_METRICS: dict[str, tuple[MetricName, Literal["minimize", "maximize"]]] = {
     "val_loss": ("log_loss", "minimize"),
     "val_accuracy": ("accuracy", "maximize"),
     "val_balanced": ("balanced_accuracy", "maximize"),

@@ -27,7 +27,7 @@ def summarise_runs(rows: Sequence[Mapping[str, str]], job: Job) -> str:
     Parameters
     ----------
     rows : sequence of dict
-        As `experiments.results.read.read_trials_so_far` returns them.
+        As `experiments.results.trials.read_trials_so_far` returns them.
     job : Job
     """
     if job.kind == TRIALS.name and rows:
