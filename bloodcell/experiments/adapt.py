@@ -196,7 +196,7 @@ def _fit(adaptation: _Adaptation) -> _AdaptedModel:
     model = load_network(adaptation.original.path)
     original_statistics = load_feature_statistics(adaptation.original.feature_statistics_file)
     calibration = adaptation.description["calibration"]
-    outputs = predict_samples(model, train, held_out, original_statistics)
+    outputs = predict_samples(model, held_out, original_statistics)
     before = build_predictions(train, held_out, outputs, calibration)
     adaptation.context.control.log(
         f"{len(training_samples.class_index)} training crops, {len(held_out.class_index)} held out"
@@ -204,10 +204,10 @@ def _fit(adaptation: _Adaptation) -> _AdaptedModel:
     rows = fit_model(train, 1, model, training_samples, None, adaptation.context)
     check_finite_weights(model)
     if adaptation.spec.old_data:
-        feature_statistics = compute_feature_statistics(model, train, training_samples)
+        feature_statistics = compute_feature_statistics(model, training_samples)
     else:
-        feature_statistics = _shift_feature_statistics(original_statistics, model, train, training_samples)
-    outputs = predict_samples(model, train, held_out, feature_statistics)
+        feature_statistics = _shift_feature_statistics(original_statistics, model, training_samples)
+    outputs = predict_samples(model, held_out, feature_statistics)
     thresholds = (
         f"those of the original model: fewer than {MIN_HELD_OUT_CELLS} source cells, or fewer than"
         f" {MIN_CELLS_PER_CLASS} of a class, were held out"
@@ -220,7 +220,7 @@ def _fit(adaptation: _Adaptation) -> _AdaptedModel:
 
 
 def _shift_feature_statistics(
-    original: FeatureStatistics, model: keras.Model, train: TrainSpec, training_samples: Samples
+    original: FeatureStatistics, model: keras.Model, training_samples: Samples
 ) -> FeatureStatistics:
     """Fit the class means to the new laboratory's cells, and keep the form of the original spread around them.
 
@@ -229,8 +229,8 @@ def _shift_feature_statistics(
     class.
     """
     cells = training_samples.take(training_samples.class_index != OOD)
-    means = compute_feature_statistics(model, train, cells).means
-    distance = predict_samples(model, train, cells, FeatureStatistics(means, original.whitening)).distance
+    means = compute_feature_statistics(model, cells).means
+    distance = predict_samples(model, cells, FeatureStatistics(means, original.whitening)).distance
     n = np.bincount(cells.class_index)[cells.class_index]
     distance_to_others = distance[n > 1] * (n[n > 1] / (n[n > 1] - 1)) ** 2
     has_spread = len(distance_to_others) > 0 and distance_to_others.mean() > 0
@@ -287,7 +287,7 @@ def _write_model(folder: Path, adaptation: _Adaptation, adapted: _AdaptedModel, 
     folder.mkdir()
     mask_file = adaptation.original.mask_file
     write_networks(
-        folder, train, adapted.model, adapted.feature_statistics, samples, mask_file if mask_file.is_file() else None
+        folder, adapted.model, adapted.feature_statistics, samples, mask_file if mask_file.is_file() else None
     )
     metrics = {
         "seconds": report["seconds"],
@@ -300,7 +300,7 @@ def _write_model(folder: Path, adaptation: _Adaptation, adapted: _AdaptedModel, 
     provenance = adaptation.original.read_provenance()
     if provenance is not None:  # without it nobody could tell all that the adapted model was trained on
         provenance |= collect_provenance(
-            train, adaptation.context.data_dir, adaptation.training_samples, adaptation.held_out
+            train.sources, adaptation.context.data_dir, adaptation.training_samples, adaptation.held_out
         )
     write_records(folder, _describe_adapted(adaptation, adapted), metrics, adapted.rows, provenance)
 

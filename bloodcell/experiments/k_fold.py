@@ -60,8 +60,8 @@ def run_k_fold(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path,
         If a source cannot be read, or the split has no folds or others than the spec.
     """
     training_run = open_training_run(work_dir, spec, data_dir, cache_dir, spec.folds, control)
-    _check_folds(spec, training_run)
-    outputs = predict_out_of_fold(spec, training_run)
+    _check_folds(training_run)
+    outputs = predict_out_of_fold(training_run)
     predictions = build_predictions(spec, training_run.samples, outputs)
     summary = {
         "kind": "kfold",
@@ -78,16 +78,16 @@ def run_k_fold(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: Path,
         "seconds": round(time.time() - training_run.started),
         "training": spec.to_dict(),
     }
-    split = Split(_build_fold_table(spec, training_run), leaky=bool(training_run.leaky), warnings=())
+    split = Split(_build_fold_table(training_run), leaky=bool(training_run.leaky), warnings=())
     write_k_fold(work_dir, summary, predictions, split, training_run.context.checkpoints.read_history())
     return summary
 
 
-def _check_folds(spec: TrainSpec, training_run: TrainingRun) -> None:
-    folds = np.unique(training_run.folds).tolist()
-    if folds != list(range(spec.folds)):
+def _check_folds(training_run: TrainingRun) -> None:
+    folds, n_folds = np.unique(training_run.folds).tolist(), training_run.spec.folds
+    if folds != list(range(n_folds)):
         raise DatasetError(
-            f"k-fold needs a split with the folds 0 to {spec.folds - 1}, each with cells; a split into train and"
+            f"k-fold needs a split with the folds 0 to {n_folds - 1}, each with cells; a split into train and"
             f" validation has one part to hold out. Found: {', '.join(map(str, folds))}."
         )
 
@@ -103,7 +103,7 @@ def _measure_fold(training_run: TrainingRun, outputs: Outputs, fold: int) -> Fol
     }
 
 
-def _build_fold_table(spec: TrainSpec, training_run: TrainingRun) -> pd.DataFrame:
+def _build_fold_table(training_run: TrainingRun) -> pd.DataFrame:
     """File, group, label and split of the samples of the classes."""
     samples = training_run.samples
     rows = np.flatnonzero(samples.class_index != OOD)
@@ -111,7 +111,7 @@ def _build_fold_table(spec: TrainSpec, training_run: TrainingRun) -> pd.DataFram
         {
             "file": [samples.file[row] for row in rows],
             "group": [str(samples.group[row]) for row in rows],
-            "label": [spec.class_names[samples.class_index[row]] for row in rows],
+            "label": [training_run.spec.class_names[samples.class_index[row]] for row in rows],
             "split": [f"fold{training_run.folds[row]}" for row in rows],
         }
     )

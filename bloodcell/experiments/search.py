@@ -164,12 +164,13 @@ def _run_trial(
     fit, context, base = trial.user_attrs["fit"], training_run.context, search.base
     checkpoints = context.checkpoints
     control = _TrialControl(context.control, trial, search, checkpoints.read_history(fit))
-    trial_run = replace(training_run, context=replace(context, control=control, fits=max(context.fits, fit)))
+    trial_context = replace(context, control=control, fits=max(context.fits, fit))
     if checkpoints.is_given_up(fit):  # the process was killed before Optuna knew
         study.tell(trial, state=TrialState.PRUNED)
         return
     try:
-        outputs, _ = predict_fold(search.build_spec(settings), trial_run, base.fold, fit)
+        trial_run = replace(training_run, spec=search.build_spec(settings), context=trial_context)
+        outputs, _ = predict_fold(trial_run, base.fold, fit)
     except _GivenUpError as error:
         context.control.log(str(error))
         checkpoints.give_up(fit, checkpoints.read_history(fit))

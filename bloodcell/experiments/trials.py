@@ -70,7 +70,7 @@ def _run_each(work_dir: Path, spec: TrialsSpec, training_run: TrainingRun) -> li
     rows: list[TrialRow] = []
     for trial, seed in enumerate(spec.seeds, start=1):
         control.log(f"trial {trial} of {spec.n}, seed {seed}")
-        outputs, epochs = predict_fold(replace(train, seed=seed), training_run, train.fold, trial)
+        outputs, epochs = predict_fold(replace(training_run, spec=replace(train, seed=seed)), train.fold, trial)
         metrics = compute_final_metrics(held_out, outputs)
         rows.append(_build_row(trial, seed, metrics, epochs, len(train.class_names)))
         write_table(work_dir / TRIALS_TABLE, rows)

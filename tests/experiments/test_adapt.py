@@ -30,7 +30,7 @@ pytestmark = FOREIGN_WARNINGS
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory):
-    """A model that has learned next to nothing: one epoch of 32 crops."""
+    """A model that has been trained next to nothing: one epoch of 32 crops."""
     return trained(tmp_path_factory)[1]
 
 
@@ -134,7 +134,7 @@ def test_too_few_cells(cells, model_dir, tmp_path):
         adapt(only(cells, tmp_path / "few", "MONOCYTE/"), model_dir, tmp_path / "work")
 
 
-def test_pictures_without_a_white_cell_are_none(cells, model_dir, tmp_path):
+def test_images_without_a_white_cell_do_not_count(cells, model_dir, tmp_path):
     folder = only(cells, tmp_path / "blank", "MONOCYTE/", "NEUTROPHIL/", "EOSINOPHIL/", "LYMPHOCYTE/")
     for file in sorted(folder.glob("*/*.png"))[:36]:
         file.write_bytes(encode_png(np.full((120, 120, 3), 230, np.uint8)))
@@ -156,7 +156,7 @@ def test_a_class_of_which_no_white_cell_is_found(cells, model_dir, tmp_path):
         adapt(folder, model_dir, tmp_path / "work")
 
 
-def test_a_test_part_of_the_old_data_is_not_learned_from(tmp_path):
+def test_a_test_part_of_the_original_data_is_not_trained_on(tmp_path):
     class_index = np.repeat([0, 1], 12).astype(np.int64)
     new = Samples(np.zeros((24, 2, 2, 3), np.uint8), class_index, np.arange(24), np.zeros(24, int), ["a"] * 24, {})
     old = replace(new, group=np.arange(24, 48), source=np.ones(24, int), part=["test", "train"] * 12)

@@ -135,7 +135,7 @@ def training_run(tmp_path):
     some = samples([0, 1, 0, 1])
     checkpoints = open_checkpoints(tmp_path / CHECKPOINT_DIR, SPEC, some)
     context = RunContext(Control(), checkpoints, tmp_path / "history.csv", tmp_path, fits=2)
-    return TrainingRun(some, np.array([0, 0, 1, 1]), context, [], 0.0)
+    return TrainingRun(SPEC, some, np.array([0, 0, 1, 1]), context, [], 0.0)
 
 
 def test_a_fit_that_is_given_up_leaves_its_history_alone(training_run):
@@ -155,10 +155,10 @@ def test_a_fold_that_diverged_ends_the_run(training_run):
     for fit, logits in ((1, numbers), (2, nothing)):
         training_run.context.checkpoints.save_predictions(fit, Outputs(logits, None, logits[:, 0]), [])
     with pytest.raises(RunError, match="Fold 2 diverged, its predictions are no numbers: take a lower `learning_rate`"):
-        predict_out_of_fold(replace(SPEC, folds=2, unknown_share=0.0), training_run)
+        predict_out_of_fold(replace(training_run, spec=replace(SPEC, folds=2, unknown_share=0.0)))
 
 
-def test_figures_of_answers_by_hand():
+def test_metrics_of_predictions_by_hand():
     """Two of A right, one of B wrong: accuracy 2/3, balanced (1 + 0) / 2; softmax(0, 0) gives each 0.5, loss ln 2."""
     held_out = samples([0, 0, 1, -1])
     outputs = Outputs(as_array([[0, 0]] * 4), None, as_array([0] * 4))
@@ -180,7 +180,7 @@ def test_a_course_chosen_on_the_held_out_cells_is_told():
 
 
 def test_k_fold_needs_every_fold_of_the_spec(data_dir, tmp_path):
-    """A split into train and validation has one part to hold out; it is refused before anything is learned."""
+    """A split into train and validation has one part to hold out; it is refused before anything is trained."""
     names = [path.relative_to(data_dir / "cells").as_posix() for path in sorted(data_dir.glob("cells/*/*.png"))]
     lines = [f"{name},{name[:-6]},{name.split('/')[0]},{'validation' if '/0-' in name else 'train'}" for name in names]
     (tmp_path / "split.csv").write_text("\n".join(["file,group,label,split", *lines]) + "\n")

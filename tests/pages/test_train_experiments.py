@@ -358,7 +358,7 @@ def test_a_result_that_is_gone_or_damaged_is_one_sentence(app, queue, results, k
     file.write_text(file.read_text()[:-30])
     at(app, job)
     (error,) = app.error
-    assert "are damaged" in error.value
+    assert "is damaged" in error.value
     assert "train-delete" in keys(app)
     file.unlink()
     at(app, job)

@@ -54,8 +54,8 @@ def _drawn_cells() -> list[tuple[str, int, bytes]]:
         for number in range(CELLS_PER_CLASS):
             seed = 100 * index + number
             rgb = draw_field(seed, 1, 120, 120, scale=0.45, class_names=[name], n_platelets=0).rgb
-            for copy, picture in enumerate((rgb, rgb[:, ::-1].copy())):
-                cells.append((f"{name}/{number}-{copy}.png", seed, encode_png(picture)))
+            for copy, image in enumerate((rgb, rgb[:, ::-1].copy())):
+                cells.append((f"{name}/{number}-{copy}.png", seed, encode_png(image)))
     return cells
 
 

@@ -24,7 +24,7 @@ from bloodcell.training.specs.choices import KEEP_BEST, PLATEAU
 from bloodcell.training.specs.train_spec import TrainSpec
 
 
-def predict_fold(spec: TrainSpec, training_run: TrainingRun, fold: int, fit: int) -> tuple[Outputs, list[HistoryRow]]:
+def predict_fold(training_run: TrainingRun, fold: int, fit: int) -> tuple[Outputs, list[HistoryRow]]:
     """Train a network on the other folds and predict the samples of one.
 
     A finished fit is not done again; its weights are not kept. What Keras holds of earlier fits is released first, so
@@ -32,10 +32,8 @@ def predict_fold(spec: TrainSpec, training_run: TrainingRun, fold: int, fit: int
 
     Parameters
     ----------
-    spec : TrainSpec
-        Settings of the fit.
     training_run : TrainingRun
-        The run.
+        The run, with the settings of the fit.
     fold : int
         The fold that is held out.
     fit : int
@@ -58,26 +56,24 @@ def predict_fold(spec: TrainSpec, training_run: TrainingRun, fold: int, fit: int
     if stored is not None:
         return stored
     free_memory()
-    held_out, training_samples = training_run.take_fold(fold), training_run.take_training_samples(spec, fold)
-    fitted = fit_network(spec, fit, training_samples, held_out, training_run.context)
+    held_out, training_samples = training_run.take_fold(fold), training_run.take_training_samples(fold)
+    fitted = fit_network(training_run.spec, fit, training_samples, held_out, training_run.context)
     try:
-        feature_statistics = compute_feature_statistics(fitted.model, spec, training_samples)
-        outputs = predict_samples(fitted.model, spec, held_out, feature_statistics)
+        feature_statistics = compute_feature_statistics(fitted.model, training_samples)
+        outputs = predict_samples(fitted.model, held_out, feature_statistics)
     except np.linalg.LinAlgError:  # features that are not finite have no covariance
-        outputs = _build_nan_outputs(spec, len(held_out.class_index))
+        outputs = _build_nan_outputs(training_run.spec, len(held_out.class_index))
     checkpoints.save_predictions(fit, outputs, fitted.rows)
     return outputs, fitted.rows
 
 
-def predict_out_of_fold(spec: TrainSpec, training_run: TrainingRun) -> Outputs:
+def predict_out_of_fold(training_run: TrainingRun) -> Outputs:
     """Predict every sample by a network that was trained on none of its source cell's copies.
 
     Parameters
     ----------
-    spec : TrainSpec
-        Settings of fits 1 to spec.folds, one per fold.
     training_run : TrainingRun
-        The run.
+        The run; its fits are numbered from 1, one per fold.
 
     Returns
     -------
@@ -91,10 +87,10 @@ def predict_out_of_fold(spec: TrainSpec, training_run: TrainingRun) -> Outputs:
     RunError
         Also if a network diverged.
     """
-    fold_outputs = []
+    spec, fold_outputs = training_run.spec, []
     for fold in range(spec.folds):
         training_run.context.control.log(f"fold {fold + 1} of {spec.folds}")
-        fold_outputs.append(predict_fold(spec, training_run, fold, fold + 1)[0])
+        fold_outputs.append(predict_fold(training_run, fold, fold + 1)[0])
         if not np.isfinite(fold_outputs[-1].logits).all():
             raise RunError(f"Fold {fold + 1} diverged, its predictions are no numbers: take a lower `learning_rate`.")
     rows = np.concatenate([np.flatnonzero(training_run.folds == fold) for fold in range(spec.folds)])

@@ -217,7 +217,7 @@ class _ClassifierCallback(FitCallback):
 
     def measure_epoch(self) -> dict[str, float]:
         """Measure the network on held-out cells."""
-        return {} if self.quick_samples is None else compute_quick_metrics(self.model, self.spec, self.quick_samples)
+        return {} if self.quick_samples is None else compute_quick_metrics(self.model, self.quick_samples)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Finish the epoch, and stop the fit if it is over; DatasetError if the images have vanished."""

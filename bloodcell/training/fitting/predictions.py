@@ -3,29 +3,24 @@
 import keras
 import numpy as np
 
+from bloodcell.imaging.crop import crop_middle
 from bloodcell.inference.ood import FeatureStatistics, fit_feature_statistics
 from bloodcell.model_store.io_spec import FEATURES, IN_DISTRIBUTION, LOGITS
-from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.samples.samples import OOD, Samples
-from bloodcell.training.specs.train_spec import TrainSpec
 
 PREDICT_BATCH = 64
 # Epochs are measured quickly: on so many images of each held-out group, on more where groups are few, so many in all.
 QUICK_COPIES, QUICK_MIN_IMAGES, QUICK_CROPS = 4, 400, 2000
 
 
-def predict_samples(
-    model: keras.Model, spec: TrainSpec, samples: Samples, feature_statistics: FeatureStatistics
-) -> Outputs:
+def predict_samples(model: keras.Model, samples: Samples, feature_statistics: FeatureStatistics) -> Outputs:
     """Predict samples.
 
     Parameters
     ----------
     model : keras.Model
         The network.
-    spec : TrainSpec
-        How it was trained.
     samples : Samples
         N samples.
     feature_statistics : FeatureStatistics
@@ -36,11 +31,11 @@ def predict_samples(
     Outputs
         In the order of the samples.
     """
-    logits, known, features = _predict_raw(model, spec, samples)
+    logits, known, features = _predict_raw(model, samples)
     return Outputs(logits, known, feature_statistics.distance(features))
 
 
-def compute_feature_statistics(model: keras.Model, spec: TrainSpec, training_samples: Samples) -> FeatureStatistics:
+def compute_feature_statistics(model: keras.Model, training_samples: Samples) -> FeatureStatistics:
     """Compute the feature statistics of the cells that a network was trained on; cells of other classes do not count.
 
     Raises
@@ -49,7 +44,7 @@ def compute_feature_statistics(model: keras.Model, spec: TrainSpec, training_sam
         If features are not finite, because the network diverged.
     """
     cells = training_samples.take(training_samples.class_index != OOD)
-    return fit_feature_statistics(_predict_raw(model, spec, cells)[2], cells.class_index)
+    return fit_feature_statistics(_predict_raw(model, cells)[2], cells.class_index)
 
 
 def select_quick_samples(held_out: Samples) -> Samples:
@@ -69,15 +64,13 @@ def select_quick_samples(held_out: Samples) -> Samples:
     return held_out.take(np.sort(np.array(rows[:QUICK_CROPS], np.int64)))
 
 
-def compute_quick_metrics(model: keras.Model, spec: TrainSpec, quick_samples: Samples) -> dict[str, float]:
+def compute_quick_metrics(model: keras.Model, quick_samples: Samples) -> dict[str, float]:
     """Compute the validation metrics of an epoch.
 
     Parameters
     ----------
     model : keras.Model
         The network.
-    spec : TrainSpec
-        How it is trained.
     quick_samples : Samples
         Samples of the classes, one or more.
 
@@ -86,7 +79,7 @@ def compute_quick_metrics(model: keras.Model, spec: TrainSpec, quick_samples: Sa
     dict
         val_loss (cross-entropy), val_accuracy and val_balanced (mean recall of the classes that occur), rounded.
     """
-    logits = _predict_raw(model, spec, quick_samples)[0].astype(np.float64)
+    logits = _predict_raw(model, quick_samples)[0].astype(np.float64)
     y_true = quick_samples.class_index
     shifted = logits - logits.max(axis=1, keepdims=True)
     shifted_true = np.take_along_axis(shifted, y_true[:, None], axis=1)[:, 0]
@@ -99,16 +92,14 @@ def compute_quick_metrics(model: keras.Model, spec: TrainSpec, quick_samples: Sa
     }
 
 
-def _predict_raw(
-    model: keras.Model, spec: TrainSpec, samples: Samples
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+def _predict_raw(model: keras.Model, samples: Samples) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Logits (N, C), logits of the out-of-distribution head (N,) or None where there is none, and features (N, F)."""
     extended = keras.Model(model.input, {**model.output, FEATURES: model.get_layer(FEATURES).output})
-    names = [LOGITS, FEATURES, *([IN_DISTRIBUTION] if spec.ood_head else [])]
+    names = [LOGITS, FEATURES, *([IN_DISTRIBUTION] if IN_DISTRIBUTION in model.output else [])]
     batches = []
     for start in range(0, len(samples.stored_crops), PREDICT_BATCH):
-        crops = cut_centre_crops(samples.stored_crops[start : start + PREDICT_BATCH], spec).astype(np.float32)
-        predicted = extended(crops, training=False)
+        crops = crop_middle(samples.stored_crops[start : start + PREDICT_BATCH], *model.input.shape[1:3])
+        predicted = extended(crops.astype(np.float32), training=False)
         batches.append([keras.ops.convert_to_numpy(keras.ops.cast(predicted[name], "float32")) for name in names])
     logits, features, *known = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
     return logits, known[0][:, 0] if known else None, features

@@ -26,6 +26,8 @@ class TrainingRun:
 
     Attributes
     ----------
+    spec : TrainSpec
+        Settings of the fits.
     samples : Samples
         The N samples of the spec, without those that a split leaves out, such as its test part.
     folds : ndarray of int, shape (N,)
@@ -38,6 +40,7 @@ class TrainingRun:
         Start of the run in seconds since 1970, as if it had never been stopped.
     """
 
+    spec: TrainSpec
     samples: Samples
     folds: np.ndarray
     context: RunContext
@@ -48,11 +51,10 @@ class TrainingRun:
         """Return the samples of one fold."""
         return self.samples.take(self.folds == fold)
 
-    def take_training_samples(self, spec: TrainSpec, held_out_fold: int | None = None) -> Samples:
+    def take_training_samples(self, held_out_fold: int | None = None) -> Samples:
         """Return the samples of all folds but the one held out, within the limits of the sources."""
-        return select_training_samples(
-            spec, self.samples, self.folds != (-1 if held_out_fold is None else held_out_fold)
-        )
+        is_candidate = np.ones(len(self.folds), bool) if held_out_fold is None else self.folds != held_out_fold
+        return select_training_samples(self.spec, self.samples, is_candidate)
 
 
 def open_training_run(
@@ -98,7 +100,7 @@ def open_training_run(
     context = open_run_context(work_dir, spec, samples, data_dir, fits, control)
     earlier = context.checkpoints.read_history()
     started = time.time() - sum({row.fit: row.seconds for row in earlier}.values())
-    return TrainingRun(samples, folds, context, find_leaky_sources(spec, data_dir), started)
+    return TrainingRun(spec, samples, folds, context, find_leaky_sources(spec, data_dir), started)
 
 
 def open_run_context(

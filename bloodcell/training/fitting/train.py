@@ -73,7 +73,7 @@ def train(spec: TrainSpec, data_dir: Path, run_dir: Path, cache_dir: Path, contr
         If the user stopped it; the finished epochs are kept.
     """
     if run_dir.exists() and any(run_dir.iterdir()):
-        raise RunError(f"The run folder {run_dir} is not empty: name a new one.")
+        raise RunError(f"The run folder {run_dir} is not empty. Choose a new one.")
     work_dir = get_unfinished_dir(run_dir)
     metrics = train_in_folder(work_dir, spec, data_dir, cache_dir, control)
     (work_dir / MODEL_DIR).replace(run_dir)
@@ -91,7 +91,7 @@ def train_in_folder(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: 
     training_run = open_training_run(work_dir, spec, data_dir, cache_dir, fits, control)
     model_dir = work_dir / MODEL_DIR
     shutil.rmtree(model_dir, ignore_errors=True)
-    trained = _train_on_all_folds(spec, training_run) if spec.fold < 0 else _train_on_other_folds(spec, training_run)
+    trained = _train_on_all_folds(training_run) if spec.fold < 0 else _train_on_other_folds(training_run)
     calibration = calibrate(spec, trained.held_out, trained.outputs)
     control.log(f"validation: {json.dumps(calibration.metrics)}")
     metrics: TrainMetrics = {
@@ -100,45 +100,48 @@ def train_in_folder(work_dir: Path, spec: TrainSpec, data_dir: Path, cache_dir: 
         "no_cell": training_run.samples.no_cell,
         "validation": {"protocol": describe_validation(spec), "leaky": training_run.leaky, **calibration.metrics},
     }
-    _write_model(model_dir, spec, data_dir, training_run.samples, trained, calibration, metrics)
+    _write_model(model_dir, training_run, trained, calibration, metrics)
     return metrics
 
 
-def _train_on_other_folds(spec: TrainSpec, training_run: TrainingRun) -> _TrainedModel:
+def _train_on_other_folds(training_run: TrainingRun) -> _TrainedModel:
     """Train the model on all folds but one, and predict that one."""
-    held_out, training_samples = training_run.take_fold(spec.fold), training_run.take_training_samples(spec, spec.fold)
+    spec = training_run.spec
+    held_out, training_samples = training_run.take_fold(spec.fold), training_run.take_training_samples(spec.fold)
     fitted = fit_network(spec, 1, training_samples, held_out, training_run.context)
-    feature_statistics = compute_feature_statistics(fitted.model, spec, training_samples)
-    outputs = predict_samples(fitted.model, spec, held_out, feature_statistics)
+    feature_statistics = compute_feature_statistics(fitted.model, training_samples)
+    outputs = predict_samples(fitted.model, held_out, feature_statistics)
     return _TrainedModel(fitted, feature_statistics, training_samples, held_out, outputs)
 
 
-def _train_on_all_folds(spec: TrainSpec, training_run: TrainingRun) -> _TrainedModel:
+def _train_on_all_folds(training_run: TrainingRun) -> _TrainedModel:
     """Predict each fold by a fit of the others, then train the model on everything."""
-    outputs = predict_out_of_fold(spec, training_run)
-    training_samples = training_run.take_training_samples(spec)
+    spec = training_run.spec
+    outputs = predict_out_of_fold(training_run)
+    training_samples = training_run.take_training_samples()
     training_run.context.control.log("all folds, for the model")
     fitted = fit_network(spec, spec.folds + 1, training_samples, None, training_run.context)
-    feature_statistics = compute_feature_statistics(fitted.model, spec, training_samples)
+    feature_statistics = compute_feature_statistics(fitted.model, training_samples)
     return _TrainedModel(fitted, feature_statistics, training_samples, training_run.samples, outputs)
 
 
 def _write_model(
     model_dir: Path,
-    spec: TrainSpec,
-    data_dir: Path,
-    samples: Samples,
+    training_run: TrainingRun,
     trained: _TrainedModel,
     calibration: Calibration,
     metrics: TrainMetrics,
 ) -> None:
+    spec, samples, data_dir = training_run.spec, training_run.samples, training_run.context.data_dir
     model_dir.mkdir()
     if spec.fold < 0:
         trained.outputs.save(model_dir / OUT_OF_FOLD_FILE)
     fitted, training_samples = trained.fitted, trained.training_samples
     mask_file = find_mask_file(spec, data_dir)
-    outputs = write_networks(model_dir, spec, fitted.model, trained.feature_statistics, samples, mask_file)
+    outputs = write_networks(model_dir, fitted.model, trained.feature_statistics, samples, mask_file)
     io_spec = replace(build_io_spec(spec), outputs=outputs)
     description = describe_model(spec, io_spec, samples, training_samples, fitted.scaling, calibration.settings)
-    provenance = collect_provenance(spec, data_dir, training_samples, None if spec.fold < 0 else trained.held_out)
+    provenance = collect_provenance(
+        spec.sources, data_dir, training_samples, None if spec.fold < 0 else trained.held_out
+    )
     write_records(model_dir, description, metrics, fitted.rows, provenance)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from bloodcell.imaging.crop import crop_middle
 from bloodcell.inference.ood import FeatureStatistics
 from bloodcell.model_store.folder import (
     FEATURE_STATISTICS_FILE,
@@ -20,12 +21,10 @@ from bloodcell.model_store.folder import (
 )
 from bloodcell.model_store.provenance import Provenance
 from bloodcell.networks.builders.keras_file import save_network
-from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.fitting.export import export_onnx
 from bloodcell.training.output.history import HistoryRow, write_history
 from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import Samples
-from bloodcell.training.specs.train_spec import TrainSpec
 
 # The exported network is compared with Keras on about so many crops, evenly over all.
 N_CHECK_CROPS = 64
@@ -33,7 +32,6 @@ N_CHECK_CROPS = 64
 
 def write_networks(
     folder: Path,
-    spec: TrainSpec,
     model: keras.Model,
     feature_statistics: FeatureStatistics,
     samples: Samples,
@@ -45,8 +43,6 @@ def write_networks(
     ----------
     folder : Path
         The model folder; it must exist.
-    spec : TrainSpec
-        How the model was trained.
     model : keras.Model
         The network.
     feature_statistics : FeatureStatistics
@@ -72,7 +68,7 @@ def write_networks(
     save_network(model, folder / KERAS_FILE)
     check_crops = samples.stored_crops[:: max(1, len(samples.stored_crops) // N_CHECK_CROPS)]
     with contextlib.redirect_stdout(io.StringIO()):
-        return export_onnx(model, folder / NETWORK_FILE, cut_centre_crops(check_crops, spec))
+        return export_onnx(model, folder / NETWORK_FILE, crop_middle(check_crops, *model.input.shape[1:3]))
 
 
 def write_records(

@@ -1,23 +1,24 @@
 """Which images a training run was trained and selected on, as the model's folder records them."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from bloodcell.datasets.catalog.open_sources import open_source
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.model_store.provenance import Provenance
 from bloodcell.training.samples.samples import Samples
-from bloodcell.training.specs.train_spec import TrainSpec
 
 
 def collect_provenance(
-    spec: TrainSpec, data_dir: Path, training_samples: Samples, held_out: Samples | None
+    sources: Sequence[SourceSpec], data_dir: Path, training_samples: Samples, held_out: Samples | None
 ) -> Provenance:
     """Read the images of a run again and hash their contents.
 
     Parameters
     ----------
-    spec : TrainSpec
-        Its sources.
+    sources : sequence of SourceSpec
+        The sources of the samples, in order.
     data_dir : Path
         Folder that the sources' paths start from.
     training_samples : Samples
@@ -34,13 +35,13 @@ def collect_provenance(
     DatasetError
         If a source is no longer there.
     """
-    selection_hashes = _hash_images(spec, data_dir, held_out) if held_out else []
-    return Provenance.from_sha256(_hash_images(spec, data_dir, training_samples), selection_hashes)
+    selection_hashes = _hash_images(sources, data_dir, held_out) if held_out else []
+    return Provenance.from_sha256(_hash_images(sources, data_dir, training_samples), selection_hashes)
 
 
-def _hash_images(spec: TrainSpec, data_dir: Path, samples: Samples) -> list[str]:
+def _hash_images(sources: Sequence[SourceSpec], data_dir: Path, samples: Samples) -> list[str]:
     hashes: list[str] = []
-    for number, source in enumerate(spec.sources):
+    for number, source in enumerate(sources):
         files = {file for file, of in zip(samples.file, samples.source.tolist(), strict=True) if of == number}
         if files:
             with open_source(source, data_dir)[0] as images:

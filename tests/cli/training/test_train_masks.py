@@ -21,7 +21,7 @@ from bloodcell.model_store.library import list_models
 from bloodcell.model_store.mask_models import list_mask_models
 from bloodcell.training.fitting.train import train
 from bloodcell.training.specs.train_spec import TrainSpec
-from tests.training.masks.mask_images import SOURCE, SPEC, spot, taught, write_spots
+from tests.training.masks.mask_images import SOURCE, SPEC, spot, train_spots, write_spots
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS
@@ -92,7 +92,7 @@ def test_the_job_leaves_a_u_net_in_runs_and_its_history(tmp_path, db):
 
 def test_a_model_hides_the_background_by_it(tmp_path, tmp_path_factory):
     """Taught where what is no cell was black; asked the same, with the U-Net in its own folder."""
-    data_dir, unet = taught(tmp_path_factory)
+    data_dir, unet = train_spots(tmp_path_factory)
     spec = TrainSpec.for_network(
         "small",
         "masked",

@@ -1,4 +1,4 @@
-"""Batch normalisation after training: the statistics are those of the learned crops under the final weights."""
+"""Batch normalisation after training: the statistics are those of the training crops under the final weights."""
 
 from dataclasses import replace
 

@@ -16,7 +16,7 @@ from bloodcell.training.fitting.batches import DrawnBatches
 from bloodcell.training.fitting.fit_network import fit_network, list_phases
 from bloodcell.training.fitting.train import train
 from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
-from tests.training.fitting.test_fit_network import HELD, LEARNED, Watch, open_context, weights
+from tests.training.fitting.test_fit_network import HELD_OUT, TRAINING, Watch, open_context, weights
 from tests.training.samples.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells
 
@@ -34,7 +34,7 @@ def trained(settings, data_dir, tmp_path):
     return Engine(tmp_path / "runs" / "one"), metrics
 
 
-def test_a_network_of_whole_pictures_without_background_is_trained_and_serves(data_dir, tmp_path):
+def test_a_network_of_whole_images_without_background_is_trained_and_serves(data_dir, tmp_path):
     settings = TrainSpec.for_network(
         "cnn_batch_norm",
         "whole",
@@ -48,7 +48,7 @@ def test_a_network_of_whole_pictures_without_background_is_trained_and_serves(da
     )
     engine, metrics = trained(settings, data_dir, tmp_path)
     assert (engine.io_spec.input, engine.io_spec.mask, engine.io_spec.has_ood_head) == ("image", "otsu", False)
-    assert metrics["validation"]["images"] == 16  # 48 pictures, each learned from or held out, found cell or not
+    assert metrics["validation"]["images"] == 16  # 48 images, each trained on or held out, with a detected cell or not
     data = (data_dir / "cells" / "NEUTROPHIL" / "0-0.png").read_bytes()
     (result,) = analyse(engine, [data])
     assert len(result.cells) == 1
@@ -64,8 +64,8 @@ def test_a_network_of_whole_pictures_without_background_is_trained_and_serves(da
         ("custom_cnn", (32, 32), {"stage_widths": (4, 6)}),
     ],
 )
-def test_published_networks_of_whole_pictures_are_taught(network, size, changes, data_dir, tmp_path):
-    """Without the head for strangers, as whole pictures are taught."""
+def test_published_networks_of_whole_images_are_trained(network, size, changes, data_dir, tmp_path):
+    """Without an out-of-distribution head, as networks of whole images are."""
     height_px, width_px = size
     settings = TrainSpec.for_network(
         network, network, CELLS, folds=3, epochs=1, height_px=height_px, width_px=width_px, **changes
@@ -111,14 +111,14 @@ def test_every_image_once_an_epoch_in_a_new_order():
 
 
 @pytest.mark.usefixtures("without_graphs")
-def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
+def test_the_first_phase_leaves_the_backbone_as_it_is(tmp_path):
     settings = spec(epochs=3, frozen_epochs=2, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
     assert [(phase.begin, phase.end, phase.is_frozen) for phase in list_phases(settings)] == [
         (0, 2, True),
         (2, 3, False),
     ]
     (tmp_path / "whole").mkdir()
-    whole = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path / "whole", settings, watch := Watch()))
+    whole = fit_network(settings, 1, TRAINING, HELD_OUT, open_context(tmp_path / "whole", settings, watch := Watch()))
     assert "first phase, to epoch 2: the backbone is frozen" in watch.lines
     assert [row.epoch for row in whole.rows] == [1, 2, 3]
     rates = [row.rate for row in whole.rows]
@@ -130,23 +130,23 @@ def test_the_first_round_leaves_the_backbone_as_it_is(tmp_path):
         folder = tmp_path / str(stop_at)
         folder.mkdir()
         with pytest.raises(StoppedError, match="finished epochs are kept"):
-            fit_network(settings, 1, LEARNED, HELD, open_context(folder, settings, Watch(stop_at)))
-        again = fit_network(settings, 1, LEARNED, HELD, open_context(folder, settings, then := Watch()))
+            fit_network(settings, 1, TRAINING, HELD_OUT, open_context(folder, settings, Watch(stop_at)))
+        again = fit_network(settings, 1, TRAINING, HELD_OUT, open_context(folder, settings, then := Watch()))
         assert [row.epoch for row in again.rows] == [1, 2, 3]
         assert [row["epoch"] for row in then.rows] == ([2, 3] if stop_at == 3 else [3])
 
 
 @pytest.mark.usefixtures("without_graphs")
-def test_frozen_weights_do_not_move_in_the_first_round(tmp_path):
+def test_frozen_weights_do_not_move_in_the_first_phase(tmp_path):
     settings = spec(epochs=2, frozen_epochs=1, frozen_rate=0.05, learning_rate=1e-4, keep="last", unknown_share=0)
     first = Watch(stop_at=3)  # two batches an epoch: the first of the second round
     with pytest.raises(StoppedError, match="finished epochs are kept"):
-        fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings, first))
+        fit_network(settings, 1, TRAINING, HELD_OUT, open_context(tmp_path, settings, first))
     with np.load(tmp_path / "checkpoint" / "fit-1.npz") as stored:
         after = {key: stored[key] for key in stored.files if key.startswith("model-")}
     (tmp_path / "other").mkdir()
     still = replace(settings, frozen_rate=1e-9, learning_rate=1e-9)
-    untrained = fit_network(still, 1, LEARNED, HELD, open_context(tmp_path / "other", still))
+    untrained = fit_network(still, 1, TRAINING, HELD_OUT, open_context(tmp_path / "other", still))
     names = [variable.path for variable in untrained.model.variables]
     start = [np.asarray(variable) for variable in untrained.model.variables]
     moved = {
@@ -159,6 +159,6 @@ def test_frozen_weights_do_not_move_in_the_first_round(tmp_path):
 
 def test_bfloat16_ends_as_a_network_of_float32(tmp_path):
     settings = spec(epochs=1, mixed_precision=True)
-    fitted = fit_network(settings, 1, LEARNED, HELD, open_context(tmp_path, settings))
+    fitted = fit_network(settings, 1, TRAINING, HELD_OUT, open_context(tmp_path, settings))
     assert {layer.compute_dtype for layer in fitted.model.layers} == {"float32"}
     assert all(np.isfinite(value).all() for value in weights(fitted.model))

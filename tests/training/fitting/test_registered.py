@@ -71,7 +71,7 @@ def test_folds_of_a_kept_split_are_those_of_the_run_and_its_test_part_is_left_ou
         assign_folds(replace(spec, folds=4), samples)
 
 
-def test_validation_is_held_out_and_train_learned_from(dataset, tmp_path):
+def test_validation_is_held_out_and_train_is_trained_on(dataset, tmp_path):
     split = split_holdout(table_of(dataset), 0.25, 0)
     store_split(dataset, "one", split)
     spec = run_of(dataset, split="one")

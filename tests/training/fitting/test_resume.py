@@ -37,9 +37,9 @@ def test_finished_fits_are_not_done_again(tmp_path_factory, tmp_path):
     with pytest.raises(StoppedError):
         train(spec, data_dir, run_dir, cache, stopped := StopsIn(fit=2))
     assert not run_dir.exists()
-    begun = get_unfinished_dir(run_dir)
-    assert sorted(path.name for path in (begun / "checkpoint").glob("*.npz")) == ["answers-1.npz", "fit-2.npz"]
-    with np.load(begun / "checkpoint" / "answers-1.npz") as stored:
+    unfinished = get_unfinished_dir(run_dir)
+    assert sorted(path.name for path in (unfinished / "checkpoint").glob("*.npz")) == ["answers-1.npz", "fit-2.npz"]
+    with np.load(unfinished / "checkpoint" / "answers-1.npz") as stored:
         first = stored["logits"]
     train(spec, data_dir, run_dir, cache, then := Watch())
     assert [(row["fit"], row["epoch"]) for row in stopped.rows + then.rows] == [
@@ -47,7 +47,7 @@ def test_finished_fits_are_not_done_again(tmp_path_factory, tmp_path):
     ]
     answers = Outputs.load(run_dir / OUT_OF_FOLD_FILE).logits
     assert {tuple(row) for row in first} <= {tuple(row) for row in answers}
-    assert not begun.exists()
+    assert not unfinished.exists()
     assert (run_dir / "model.onnx").is_file()
 
 

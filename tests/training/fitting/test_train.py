@@ -88,7 +88,7 @@ def test_metrics_history_and_card(run):
     assert "| cells |" in card
 
 
-def test_the_engine_answers_as_keras_does(run, tmp_path):
+def test_the_engine_predicts_as_keras_does(run, tmp_path):
     data_dir, run_dir = run
     engine = Engine(run_dir)
     samples = load_samples(SPEC, data_dir, tmp_path)
@@ -140,7 +140,7 @@ def test_a_model_of_all_cells_has_thresholds_from_runs_that_left_cells_out(run, 
 
 def test_a_run_folder_with_something_in_it_is_refused(run):
     before = sorted(path.name for path in run[1].iterdir())
-    with pytest.raises(RunError, match=r"run folder .*drawn is not empty: name a new one"):
+    with pytest.raises(RunError, match=r"run folder .*drawn is not empty\. Choose a new one"):
         train(SPEC, run[0], run[1], run[1].parent, Control())
     assert sorted(path.name for path in run[1].iterdir()) == before
 
@@ -181,14 +181,14 @@ def test_export_refuses_a_network_that_differs(tmp_path):
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_export_refuses_a_network_that_answers_nothing(tmp_path):
+def test_export_refuses_a_network_whose_outputs_are_no_numbers(tmp_path):
     not_a_number = keras.layers.Rescaling(float("nan"))
     with pytest.raises(ModelError, match="differs from Keras by nan in 'logits'"):
         export_onnx(net(not_a_number), tmp_path / "model.onnx", np.full((2, 8, 8, 3), 100, np.uint8))
 
 
 def test_drawn_cells_are_what_they_say(tmp_path):
-    """The helper itself: every picture shows one cell, and the copies share a group."""
+    """The helper itself: every image shows one cell, and the copies share a group."""
     samples = load_samples(SPEC, write_cells(tmp_path / "data"), tmp_path / "cache")
     assert len(samples.file) == 8 * CELLS_PER_CLASS
     assert len(np.unique(samples.group)) == 4 * CELLS_PER_CLASS

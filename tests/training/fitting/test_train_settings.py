@@ -38,18 +38,18 @@ def run(tmp_path_factory):
     return work / "run", load_samples(CHOSEN, work / "data", work / "cache")
 
 
-def of_learned(samples):
-    """Crops that the run learned from, worked out anew."""
+def take_training_samples(samples):
+    """Samples that the run was trained on, worked out again."""
     rows = select_training_rows(CHOSEN, samples, assign_folds(CHOSEN, samples) != CHOSEN.fold)
     return samples.take(rows)
 
 
-def test_the_scaling_in_the_model_is_that_of_the_learned_crops_alone(run):
+def test_the_scaling_in_the_model_is_that_of_the_training_crops_alone(run):
     run_dir, samples = run
     model = keras.models.load_model(run_dir / "model.keras")
     mean, factor = -np.array(model.get_layer("centring").offset), np.array(model.get_layer("scaling").scale)
-    learned = cut_centre_crops(of_learned(samples).stored_crops[:], CHOSEN)
-    expected = StandardScaler().fit(learned.reshape(len(learned), -1).astype(np.float64))
+    training_samples = cut_centre_crops(take_training_samples(samples).stored_crops[:], CHOSEN)
+    expected = StandardScaler().fit(training_samples.reshape(len(training_samples), -1).astype(np.float64))
     assert mean.ravel() == pytest.approx(expected.mean_, abs=1e-4)
     assert factor.ravel() == pytest.approx(1 / expected.scale_, rel=1e-5)
     of_all = cut_centre_crops(samples.stored_crops[:], CHOSEN).reshape(len(samples.stored_crops), -1).mean(axis=0)
@@ -57,17 +57,17 @@ def test_the_scaling_in_the_model_is_that_of_the_learned_crops_alone(run):
 
 
 def test_what_is_held_out_does_not_reach_the_scaling(run):
-    """Held-out crops painted black change nothing, one learned crop does."""
+    """Held-out crops painted black change nothing, one training crop does."""
     _, samples = run
     held_out = assign_folds(CHOSEN, samples) == CHOSEN.fold
-    before = build_scaling(CHOSEN, of_learned(samples))
+    before = build_scaling(CHOSEN, take_training_samples(samples))
     painted = replace(samples, stored_crops=samples.stored_crops[:])
     painted.stored_crops[held_out] = 0
-    after = build_scaling(CHOSEN, of_learned(painted))
+    after = build_scaling(CHOSEN, take_training_samples(painted))
     assert (after.crops_sha256, after.images) == (before.crops_sha256, before.images)
     assert np.array_equal(after.mean, before.mean)
     painted.stored_crops[np.flatnonzero(~held_out)] = 0
-    assert build_scaling(CHOSEN, of_learned(painted)).crops_sha256 != before.crops_sha256
+    assert build_scaling(CHOSEN, take_training_samples(painted)).crops_sha256 != before.crops_sha256
 
 
 def test_the_spec_says_what_was_done(run):
@@ -75,15 +75,15 @@ def test_the_spec_says_what_was_done(run):
     description = json.loads((run_dir / "spec.json").read_text())
     assert TrainSpec.from_json(json.dumps(description["training"])) == CHOSEN
     assert "divided by the standard deviation of each pixel and channel inside the graph" in description["scaling"]
-    expected = build_scaling(CHOSEN, of_learned(samples))
+    expected = build_scaling(CHOSEN, take_training_samples(samples))
     statistics = description["scaling_statistics"]
-    assert statistics["sha256_of_learned_crops"] == expected.crops_sha256
+    assert statistics["sha256_take_training_samples_crops"] == expected.crops_sha256
     assert statistics["images"] == expected.images
     assert statistics["shape"] == [32, 32, 3]
     assert statistics["sd"]["least"] == pytest.approx(expected.sd.min())
 
 
-def test_the_spec_and_the_card_count_what_was_learned(run):
+def test_the_spec_and_the_card_count_what_was_trained_on(run):
     run_dir, _ = run
     description = json.loads((run_dir / "spec.json").read_text())
     assert description["learned_from"]["NEUTROPHIL"] == {"images": 3, "source_cells": 2}
@@ -100,7 +100,7 @@ def test_what_is_held_out_keeps_the_rare_class(run):
     assert set(metrics["validation"]["recall"]) == set(WHITE_CELLS_4)
 
 
-def test_the_engine_takes_raw_levels_and_answers_as_keras_does(run):
+def test_the_engine_takes_raw_levels_and_predicts_as_keras_does(run):
     run_dir, samples = run
     crops = cut_centre_crops(samples.stored_crops[:], CHOSEN)
     engine = Engine(run_dir)
@@ -115,9 +115,9 @@ def test_a_number_a_channel_stands_in_the_spec(run):
 
     _, samples = run
     spec = replace(CHOSEN, scaling="channel")
-    learned = of_learned(samples)
-    scaling = build_scaling(spec, learned)
-    statistics = describe_model(spec, build_io_spec(spec), samples, learned, scaling, {})["scaling_statistics"]
+    training_samples = take_training_samples(samples)
+    scaling = build_scaling(spec, training_samples)
+    statistics = describe_model(spec, build_io_spec(spec), samples, training_samples, scaling, {})["scaling_statistics"]
     assert statistics["mean"] == scaling.mean.tolist()
     assert statistics["sd"] == scaling.sd.tolist()
     assert len(statistics["mean"]) == 3

@@ -1,4 +1,4 @@
-"""Drawn pictures with the masks of their cells, and a U-Net taught on them once per test session."""
+"""Drawn images with the masks of their cells, and a U-Net trained on them once per test session."""
 
 from pathlib import Path
 
@@ -44,18 +44,18 @@ def spot(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_spots(data_dir: Path, n: int = 24) -> Path:
-    """Write pictures of two classes to data_dir/spots, and their masks to its folder masks; gives `data_dir`."""
+    """Write images of two classes to data_dir/spots, and their masks to its folder masks; gives `data_dir`."""
     for seed in range(n):
         rgb, mask = spot(seed)
         folder = data_dir / "spots" / ("A" if seed % 2 else "B")
-        for place, picture in ((folder, rgb), (data_dir / "spots" / "masks" / folder.name, np.dstack([mask] * 3))):
+        for place, image in ((folder, rgb), (data_dir / "spots" / "masks" / folder.name, np.dstack([mask] * 3))):
             place.mkdir(parents=True, exist_ok=True)
-            (place / f"{seed:02d}.png").write_bytes(encode_png(picture))
+            (place / f"{seed:02d}.png").write_bytes(encode_png(image))
     return data_dir
 
 
-def taught(tmp_path_factory) -> tuple[Path, Path]:
-    """(data folder, folder of the U-Net) of the one teaching."""
+def train_spots(tmp_path_factory) -> tuple[Path, Path]:
+    """(data folder, folder of the U-Net) of the one training run."""
     from bloodcell.training.masks.train_masks import train_mask_model
 
     if not _DONE:

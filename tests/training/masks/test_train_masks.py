@@ -1,4 +1,4 @@
-"""A U-Net learns masks of drawn cells, gives them for unseen pictures, and goes on after a stop as if never stopped."""
+"""A U-Net learns masks of drawn cells, gives them for unseen images, and resumes after a stop as if never stopped."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ from bloodcell.training.output.history import MASK_COLUMNS
 from bloodcell.training.output.result_folder import RESULT_DIR
 from bloodcell.training.samples.mask_samples import load_mask_samples, open_pairs, resize_mask
 from tests.inference.net import write_net
-from tests.training.masks.mask_images import HEIGHT_PX, SPEC, WIDTH_PX, spot, taught, write_spots
+from tests.training.masks.mask_images import HEIGHT_PX, SPEC, WIDTH_PX, spot, train_spots, write_spots
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS
@@ -51,7 +51,7 @@ class Stops(Control):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return taught(tmp_path_factory)[1]
+    return train_spots(tmp_path_factory)[1]
 
 
 def rows_of(path):
@@ -59,7 +59,7 @@ def rows_of(path):
         return list(csv.DictReader(stream))
 
 
-def test_masks_of_unseen_pictures_of_any_size(folder):
+def test_masks_of_unseen_images_of_any_size(folder):
     engine = MaskEngine(folder / MASK_FILE)
     pairs = [spot(seed) for seed in range(100, 106)]
     assert np.mean([dice(engine.predict_mask(rgb), mask > 0) for rgb, mask in pairs]) > 0.85
@@ -70,7 +70,7 @@ def test_masks_of_unseen_pictures_of_any_size(folder):
         engine.predict_mask(large[..., 0])
 
 
-def test_the_figures_are_those_of_the_served_network_on_what_was_held_back(folder):
+def test_the_metrics_are_those_of_the_exported_network_on_held_out_images(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     held_out, rows = metrics["held_back"], rows_of(folder / "held_back.csv")
     assert (held_out["images"], metrics["learned_from"]["images"], metrics["left_out"]) == (6, 18, 0)
@@ -83,7 +83,7 @@ def test_the_figures_are_those_of_the_served_network_on_what_was_held_back(folde
     assert held_out["dice"]["mean"] == pytest.approx(np.mean([float(row["dice"]) for row in rows]), abs=1e-4)
     low, high = held_out["dice"]["interval"]
     assert 0.5 < held_out["dice"]["least"] <= low <= held_out["dice"]["mean"] <= high <= 1
-    assert held_out["dice_of_otsu"]["mean"] > 0.9  # these pictures are easy
+    assert held_out["dice_of_otsu"]["mean"] > 0.9  # these images are easy
     assert held_out["against"] == "masks drawn by people"
 
 
@@ -129,7 +129,7 @@ def test_copies_of_a_cell_lie_on_one_side_and_the_split_of_a_source_is_kept(tmp_
         load_mask_samples(spec, data_dir, tmp_path, Control())
 
 
-def test_stored_pairs_are_the_picture_and_its_mask_and_are_not_made_again(tmp_path):
+def test_stored_pairs_are_the_image_and_its_mask_and_are_not_made_again(tmp_path):
     data_dir, control = write_spots(tmp_path, 4), Stops()
     samples = load_mask_samples(replace(SPEC, limit=4), data_dir, tmp_path, control)
     assert samples.pairs.shape == (4, 32, 48, 4)
@@ -151,7 +151,7 @@ def test_otsu_needs_no_masks_and_says_what_it_measures(tmp_path):
     data_dir = write_spots(tmp_path, 8)
     spec = replace(QUICK, targets="otsu", masks="")
     with open_pairs(spec, data_dir) as pairs:
-        assert [record.file.split("/")[0] for record in pairs.records] == 4 * ["A"] + 4 * ["B"]  # masks are no pictures
+        assert [record.file.split("/")[0] for record in pairs.records] == 4 * ["A"] + 4 * ["B"]  # masks are no images
         _, mask = pairs.read(pairs.records[0])
     assert dice(mask, spot(1)[1] > 0) > 0.9
     metrics = train_mask_model(tmp_path / "work", spec, data_dir, tmp_path / "cache", Control())
@@ -188,23 +188,23 @@ def test_reading_can_be_stopped(tmp_path):
     assert not list(tmp_path.glob("masks-*"))
 
 
-def test_masks_that_mark_nothing_and_pictures_that_cannot_be_read(tmp_path):
+def test_masks_that_mark_nothing_and_images_that_cannot_be_read(tmp_path):
     data_dir = write_spots(tmp_path, 8)
     with pytest.raises(ImageError, match=r"No mask marks a cell\. Are `cell_values` those of the cell"):
         load_mask_samples(replace(SPEC, cell_values=(7,)), data_dir, tmp_path, Control())
-    (data_dir / "spots" / "A" / "01.png").write_bytes(b"no picture")
+    (data_dir / "spots" / "A" / "01.png").write_bytes(b"no image")
     assert load_mask_samples(SPEC, data_dir, tmp_path, Control()).left_out == 1
     for path in data_dir.glob("spots/[AB]/*.png"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     with pytest.raises(DatasetError, match="None of the 8 images of spots can be read"):
         load_mask_samples(SPEC, data_dir, tmp_path, Control())
 
 
-def test_held_back_pictures_that_are_gone_bad(folder, tmp_path):
+def test_held_out_images_that_have_become_unreadable(folder, tmp_path):
     data_dir = write_spots(tmp_path, 8)
     samples = load_mask_samples(QUICK, data_dir, tmp_path, Control())
     for path in data_dir.glob("spots/[AB]/*.png"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     with pytest.raises(DatasetError, match="None of the 2 held-out images can be read any more"):
         measure_masks(folder / MASK_FILE, QUICK, samples, data_dir, Control())
 
@@ -215,7 +215,7 @@ def test_a_side_that_cannot_be_halved():
 
 
 def test_a_network_of_masks_that_is_none(tmp_path):
-    with pytest.raises(ModelError, match=r"network of masks gone\.onnx is missing or damaged"):
+    with pytest.raises(ModelError, match=r"gone\.onnx of .* is missing or damaged"):
         MaskEngine(tmp_path / "gone.onnx")
     folder = write_net(tmp_path / "classes")
     with pytest.raises(ModelError, match=r"must give one map \(N, H, W, 1\)\. model\.onnx gives"):

@@ -60,7 +60,7 @@ def test_one_cell():
     assert 0.5 <= find_min_confidence(np.array([0.8]), np.array([True])) <= 0.8
 
 
-def test_figures_by_hand():
+def test_metrics_by_hand():
     """Four cells of two sources; the last is wrong, so three of four and recalls 2/2 and 1/2."""
     answers = outputs([[4, 0], [4, 0], [0, 4], [1, 0]])
     found = calibrate(SPEC, held_out([0, 0, 1, 1], source=[0, 0, 0, 1]), answers).metrics

@@ -117,8 +117,8 @@ LIMITED = replace(SPEC, sources=(SourceSpec("s", "s", limits=(("B", 3),)),))
 def test_a_limit_takes_few_cells_of_its_class_alone():
     """Five of A stay; of B, in cells of 2, 3 and 1, the cell of three."""
     made = samples([0] * 5 + [1] * 6, group=[0, 1, 2, 3, 4, 5, 5, 6, 6, 6, 7])
-    learned = select_training_rows(LIMITED, made, np.ones(11, bool))
-    assert learned.tolist() == [True] * 5 + [False] * 2 + [True] * 3 + [False]
+    is_selected = select_training_rows(LIMITED, made, np.ones(11, bool))
+    assert is_selected.tolist() == [True] * 5 + [False] * 2 + [True] * 3 + [False]
 
 
 def test_an_image_left_out_loses_its_other_crop():
@@ -126,7 +126,7 @@ def test_an_image_left_out_loses_its_other_crop():
     assert select_training_rows(LIMITED, made, np.ones(8, bool)).tolist() == [True, True, True, False] * 2
 
 
-def test_a_limit_counts_what_may_be_learned():
+def test_a_limit_counts_what_may_be_trained_on():
     """The cell of three is held out: the limit is met by others and what is held out is not touched."""
     made = samples([1] * 6, group=[5, 5, 6, 6, 6, 7])
     among = np.array([True, True, False, False, False, True])
@@ -136,11 +136,11 @@ def test_a_limit_counts_what_may_be_learned():
 def test_a_limit_of_one_source_leaves_the_others():
     two = (SourceSpec("s", "s", limits=(("B", 1),)), SourceSpec("t", "t"))
     made = samples([1, 1, 1, 1], source=[0, 0, 1, 1], file=["a", "b", "a", "b"])
-    learned = select_training_rows(replace(SPEC, sources=two), made, np.ones(4, bool))
-    assert (learned[:2].sum(), learned[2:].sum()) == (1, 2)
+    is_selected = select_training_rows(replace(SPEC, sources=two), made, np.ones(4, bool))
+    assert (is_selected[:2].sum(), is_selected[2:].sum()) == (1, 2)
 
 
-def test_without_limits_all_is_learned():
+def test_without_limits_all_is_trained_on():
     assert select_training_rows(SPEC, samples([0, 1, OOD]), np.array([True, False, True])).tolist() == [
         True,
         False,

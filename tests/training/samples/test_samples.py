@@ -118,12 +118,12 @@ def test_unknowns_of_every_kind_are_crops(seed):
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """Two folders of one cell each, one of another kind of cell, and a picture without any cell."""
+    """Two folders of one cell each, one of another kind of cell, and an image without any cell."""
     for seed, name in enumerate(("A", "B", "OTHER")):
         (tmp_path / "s" / name).mkdir(parents=True)
         (tmp_path / "s" / name / "1.png").write_bytes(encode_png(draw_field(seed, 1, 120, 120, scale=0.45).rgb))
     (tmp_path / "s" / "A" / "blank.png").write_bytes(encode_png(np.full((120, 120, 3), 220, np.uint8)))
-    (tmp_path / "s" / "A" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "s" / "A" / "broken.png").write_bytes(b"no image")
     return tmp_path
 
 
@@ -228,8 +228,8 @@ def test_plain_crops_are_the_middle():
     assert (cut_centre_crops(stored_crops, spec()) == 7).all()
 
 
-def test_epochs_are_judged_on_images_of_every_class_of_a_patient():
-    """One patient of 300 images in two class folders, and one of 100; strangers do not count."""
+def test_epochs_are_measured_on_images_of_every_class_of_a_patient():
+    """One patient of 300 images in two class folders, and one of 100; cells of no class do not count."""
     held_out = samples([0] * 150 + [1] * 150 + [1] * 100 + [OOD] * 5, group=[7] * 300 + [8] * 105)
     quick = select_quick_samples(held_out)
     of_first = quick.class_index[quick.group == 7]

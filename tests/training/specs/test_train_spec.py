@@ -38,7 +38,7 @@ def test_settings_that_wbc4_was_recorded_with_are_read_under_their_names_of_toda
     assert (spec.augment.stain, spec.augment.mixing) == (0.1, pytest.approx(0.02))
 
 
-def test_a_family_of_published_work_is_fed_whole_pictures_each_once():
+def test_a_family_of_published_work_is_trained_on_whole_images_each_once():
     spec = TrainSpec.for_network("cnn", "mine", (SOURCE,), epochs=2)
     assert (spec.input, spec.height_px, spec.width_px, spec.scaling, spec.epochs) == ("image", 120, 160, "255", 2)
     assert (spec.class_sampling, spec.images_per_epoch, spec.ood_head) == ("every image once", 0, False)
