@@ -77,7 +77,7 @@ def test_the_spec_says_what_was_done(run):
     assert "divided by the standard deviation of each pixel and channel inside the graph" in description["scaling"]
     expected = build_scaling(CHOSEN, take_training_samples(samples))
     statistics = description["scaling_statistics"]
-    assert statistics["sha256_take_training_samples_crops"] == expected.crops_sha256
+    assert statistics["sha256_of_learned_crops"] == expected.crops_sha256
     assert statistics["images"] == expected.images
     assert statistics["shape"] == [32, 32, 3]
     assert statistics["sd"]["least"] == pytest.approx(expected.sd.min())
