@@ -218,5 +218,5 @@ def test_a_network_of_masks_that_is_none(tmp_path):
     with pytest.raises(ModelError, match=r"gone\.onnx of .* is missing or damaged"):
         MaskEngine(tmp_path / "gone.onnx")
     folder = write_net(tmp_path / "classes")
-    with pytest.raises(ModelError, match=r"must give one map \(N, H, W, 1\)\. model\.onnx gives"):
+    with pytest.raises(ModelError, match=r"must give one mask \(N, H, W, 1\)\. Received: "):
         MaskEngine(folder / "model.onnx")

@@ -198,7 +198,7 @@ def test_settings_at_the_edge_of_their_range(changes):
         ({"unlisted": "drop"}, r"`unlisted` must be one of \('unknown', 'skip'\)\. Received: 'drop'"),
         ({"weight": 0}, r"`weight` must be above 0\. Received: 0"),
         ({"limits": ("NEUTROPHIL", 75)}, "An entry of `limits` must be a list. Received: 'NEUTROPHIL'"),
-        ({"limits": (("NEUTROPHIL", 0),)}, r"A limit must be 1 image or more\. Received: 0 of NEUTROPHIL"),
+        ({"limits": (("NEUTROPHIL", 0),)}, r"A limit must be at least 1 image\. Received: 0 of NEUTROPHIL"),
         ({"limits": ((7, 75),)}, "An entry of `limits` must be text. Received: 7"),
         ({"limits": (("A", 1, 2),)}, r"An entry of `limits` must be a list of 2\. Received: \('A', 1, 2\)"),
         ({"limits": (("A", 1), ("A", 2))}, r"Classes of `limits` occur twice\. Received: \('A', 'A'\)"),
