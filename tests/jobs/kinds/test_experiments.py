@@ -58,7 +58,9 @@ def test_an_adaptation_that_is_not_better_fails_with_the_reason_and_the_comparis
     source = SourceSpec("cells", "cells", groups="cells.csv")
     slow = {"learning_rate": 1e-12, "frozen_rate": 1e-12, "epochs": 2, "frozen_epochs": 1, "images_per_epoch": 32}
     task = task_of(db, settings, "adapt", AdaptSpec("mine", str(run_dir), source, **slow), data_dir)
-    with pytest.raises(RunError, match=r"The adapted model was not kept: .* held-out cells is not higher than that of "):
+    with pytest.raises(
+        RunError, match=r"The adapted model was not kept: .* held-out cells is not higher than that of "
+    ):
         ADAPT.run_job(task)
     report = json.loads((task.folder / "adapt.json").read_text())
     assert (report["is_better"], report["difference"]) == (False, 0.0)
