@@ -61,7 +61,7 @@ def compile_model(spec: TrainSpec, steps: int, model: keras.Model) -> keras.Mode
     return model
 
 
-class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+class Clock(keras.callbacks.Callback):
     """When each epoch ended."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ def ours(spec: TrainSpec, images_dir: Path, work_dir: Path) -> dict[str, float]:
     return compute_rates(start, clock.ends, n_images)
 
 
-class PublishedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class PublishedBatches(keras.utils.PyDataset):
     """One image after the other: load, resize, then Keras' layers."""
 
     def __init__(self, paths: list[Path], spec: TrainSpec) -> None:

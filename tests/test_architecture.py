@@ -113,6 +113,28 @@ def import_graph():
     return graph
 
 
+def test_every_import_of_ours_is_there():
+    """Also those inside functions, which neither mypy nor an import of the module would miss."""
+    files = {module_name(path) for path in source_files()}
+    names = {path: names_of_imports(path) for path in source_files()}
+    missing = {
+        (module_name(path), module)
+        for path, modules in names.items()
+        for module in modules
+        if module.partition(".")[0] in ("bloodcell", "pages") and module not in files
+    }
+    assert missing == set()
+
+
+def names_of_imports(path):
+    """The modules that a file imports from, and the packages; `from a.b import c` gives a.b, or a.b.c where that is one."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
 def test_every_part_has_its_place():
     parts = {part_of(module) for module in import_graph()} - {"bloodcell"}
     assert parts <= LEVEL_OF.keys() | BESIDE
