@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from bloodcell.db.database import open_database
+from bloodcell.model_store.versions import read_revision
 from tests.places import ROOT, SHARED_DATA
 
 TESTS = ROOT / "tests"
@@ -35,6 +36,7 @@ HEAVY_ROOMS = (
     "jobs/kinds/test_experiments.py",
     "training/samples/test_samples.py",
     "training/samples/test_imbalance.py",
+    "upgrade/test_resume_0_1.py",
     "model_import/sandboxed",
 )
 # Tests of the other rooms that are no unit tests say why by one of these marks.
@@ -79,8 +81,14 @@ class RefusingFinder:
             raise AssertionError(f"A unit test imports {name}: mark it keras or page, or move it to such a room.")
 
 
+@pytest.fixture(scope="session")
+def known_revision():
+    """Ask git once, before any test: an evaluation notes the revision that it was made with."""
+    return read_revision()
+
+
 @pytest.fixture(autouse=True)
-def no_child_process(request, monkeypatch):
+def no_child_process(request, monkeypatch, known_revision):
     """With `--unit` a test that starts another process is an error."""
     if request.config.getoption("--unit"):
 

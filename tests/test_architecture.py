@@ -203,6 +203,7 @@ def imports_package(path, package):
     return any(name.split(".")[0] == package for name in imported_names(path))
 
 
+@pytest.mark.process
 def test_opening_the_doors_loads_no_training_library():
     """Every module outside the Keras folders is imported; what is imported inside functions stays out."""
     ours = [

@@ -1,5 +1,6 @@
 """Which code made a model: versions of the packages that shape it, and the commit of Bloodcell itself."""
 
+import functools
 import importlib.metadata
 import subprocess
 from typing import Final
@@ -17,6 +18,7 @@ def read_versions() -> dict[str, str]:
     return {name: installed[name] for name in _PACKAGES if name in installed}
 
 
+@functools.cache
 def read_revision() -> str:
     """Return the commit of this code; of an installed package its version; "unknown" in a checkout without git."""
     if IS_INSTALLED:  # git would name the repository around the virtual environment

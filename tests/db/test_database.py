@@ -88,6 +88,7 @@ def test_opening_an_up_to_date_database_is_cheap(db_path):
     assert min(took_s) < 0.05
 
 
+@pytest.mark.process
 def test_opening_an_up_to_date_database_does_not_import_alembic(db_path):
     code = (
         "import sys; from bloodcell.db.database import open_database;"
@@ -150,6 +151,7 @@ def test_locked_database_says_so_loses_nothing_and_works_again(db_path):
     assert read_cells_table(db, batch_id)["correction"].tolist() == ["OTHER"]
 
 
+@pytest.mark.process
 def test_a_write_waits_for_a_short_lock(db_path):
     db = open_database(f"sqlite:///{db_path}")
     code = (

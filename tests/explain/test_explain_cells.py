@@ -42,6 +42,7 @@ RECORDS = [
 ]
 
 
+@pytest.mark.keras
 def test_the_cells_of_a_class_whatever_its_capitals(engine, images):
     reported = []
     crops = cut_class_crops(engine, images, RECORDS, "nucleus", on_progress=lambda *at: reported.append(at))
@@ -50,11 +51,13 @@ def test_the_cells_of_a_class_whatever_its_capitals(engine, images):
     assert reported == [(done, 5) for done in range(1, 6)]
 
 
+@pytest.mark.keras
 def test_of_many_some_evenly(engine, images):
     crops = cut_class_crops(engine, images, RECORDS[:3], "NUCLEUS", max_cells=2)
     np.testing.assert_array_equal(crops, np.stack([cell(7), cell(9)]))
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("name", "max_cells", "message"),
     [
@@ -67,12 +70,14 @@ def test_what_cannot_be_asked(engine, images, name, max_cells, message):
         cut_class_crops(engine, images, RECORDS, name, max_cells)
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(("records", "n"), [(RECORDS[3:5], 2), ([], 0)])
 def test_a_class_without_a_cell(engine, images, records, n):
     with pytest.raises(ExplainError, match=f"None of the {n} images labelled NUCLEUS shows a white cell"):
         cut_class_crops(engine, images, records, "NUCLEUS")
 
 
+@pytest.mark.keras
 def test_the_mean_is_that_of_the_maps(engine):
     crops = np.stack([cell(7), cell(8)])
     each = [occlusion_maps(engine, crop) for crop in crops]

@@ -43,10 +43,12 @@ def test_overlapping_patches_share_a_pixel(tmp_path):
     assert drop[8, 16] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.keras
 def test_the_classes_sum_to_nothing(nucleus):
     assert occlusion_maps(nucleus, cell()).sum(axis=0) == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.keras
 def test_a_nucleus_that_decides_is_where_the_map_is(nucleus):
     crop = cell()
     assert nucleus.classify(crop[None]).probs[0, NUCLEUS] > 0.8
@@ -57,6 +59,7 @@ def test_a_nucleus_that_decides_is_where_the_map_is(nucleus):
     assert inside[np.unravel_index(drop.argmax(), drop.shape)]
 
 
+@pytest.mark.keras
 def test_other_weights_give_another_map(tmp_path, nucleus):
     """As Adebayo et al. (2018) ask: a map that stayed the same would tell of the image, not of the network."""
     other = Engine(write_net(tmp_path / "pixel", size=(48, 48), pixel=(2, 2)))
@@ -64,6 +67,7 @@ def test_other_weights_give_another_map(tmp_path, nucleus):
     assert abs(np.corrcoef(one, two)[0, 1]) < 0.3
 
 
+@pytest.mark.keras
 def test_progress_is_reported(nucleus):
     reported = []
     occlusion_maps(nucleus, cell(), on_progress=lambda done, total: reported.append((done, total)))
@@ -72,12 +76,14 @@ def test_progress_is_reported(nucleus):
     assert set(totals) == {done[-1]}
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(("patch", "stride"), [(0.0, 0.0), (0.2, 0.0), (0.1, 0.2), (1.5, 0.2), (0.2, -0.1)])
 def test_patches_that_make_no_sense(nucleus, patch, stride):
     with pytest.raises(ExplainError, match="`patch` must be above 0 and at most 1, and `stride` above 0"):
         occlusion_maps(nucleus, cell(), patch, stride)
 
 
+@pytest.mark.keras
 def test_another_crop_is_refused(nucleus):
     with pytest.raises(ModelError, match="Crops must be uint8"):
         occlusion_maps(nucleus, np.zeros((20, 20, 3), np.uint8))

@@ -34,6 +34,7 @@ def start():
         process.stdout.close()
 
 
+@pytest.mark.process
 def test_a_process_is_alive_until_it_ends_reaped_or_not(start):
     process = start("input_ = __import__('time').sleep(300)")
     me = find_process(process.pid)
@@ -45,11 +46,13 @@ def test_a_process_is_alive_until_it_ends_reaped_or_not(start):
     assert find_process(process.pid) is None
 
 
+@pytest.mark.process
 def test_the_same_id_with_another_creation_time_is_another_process(start):
     me = find_process(start("__import__('time').sleep(300)").pid)
     assert not is_alive(ProcessId(me.pid, me.created - 60))
 
 
+@pytest.mark.process
 def test_a_session_that_hears_nothing_is_killed_whole(start):
     leader = start(STUBBORN.format(own=False))
     child = find_process(int(leader.stdout.readline()))
@@ -59,6 +62,7 @@ def test_a_session_that_hears_nothing_is_killed_whole(start):
     assert leader.wait(timeout=10) == -9
 
 
+@pytest.mark.process
 def test_a_child_that_outlives_its_leader_is_killed_too(start):
     leader = start(f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {SLEEPING_CHILD!r}]);"
                    "print(child.pid, flush=True); __import__('time').sleep(300)")  # fmt: skip
@@ -70,12 +74,14 @@ def test_a_child_that_outlives_its_leader_is_killed_too(start):
     assert leader.wait(timeout=10) == -15
 
 
+@pytest.mark.process
 def test_a_process_that_stops_by_itself_is_left_to_it(start):
     process = start("__import__('time').sleep(0.3)")
     stop_process(find_process(process.pid), asked_at=time.time() + 60)
     assert process.wait(timeout=10) == 0
 
 
+@pytest.mark.process
 def test_a_process_that_got_the_id_is_never_touched(start):
     other = start(STUBBORN.format(own=False))
     child = find_process(int(other.stdout.readline()))

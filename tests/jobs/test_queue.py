@@ -46,6 +46,7 @@ def wait_step(queue, job_id, step):
     return wait_for(lambda: get_job(queue.db, job_id).progress.get("step", 0) >= step, f"step {step}")
 
 
+@pytest.mark.process
 def test_two_jobs_run_in_order_and_nobody_tends_in_between(queue):
     first, second = queue.submit(new_job(steps=2)), queue.submit(new_job(steps=1))
     assert (first.status, second.status) == (RUNNING, QUEUED)
@@ -58,6 +59,7 @@ def test_two_jobs_run_in_order_and_nobody_tends_in_between(queue):
     assert "attempt 1" in read_log(queue.settings, first.id)[0]
 
 
+@pytest.mark.process
 def test_a_cancelled_job_keeps_what_it_finished_goes_on_and_frees_its_place(queue):
     job, waiting = queue.submit(new_job(steps=3, step_s=1.5)), queue.submit(new_job())
     wait_step(queue, job.id, 1)
@@ -70,6 +72,7 @@ def test_a_cancelled_job_keeps_what_it_finished_goes_on_and_frees_its_place(queu
     assert steps_of(queue, job.id) == [1, 2, 3]
 
 
+@pytest.mark.process
 def test_a_worker_that_hears_nothing_is_gone_with_its_child_and_the_next_one_starts(queue):
     job, waiting = queue.submit(new_job("deaf")), queue.submit(new_job())
     child = find_process(wait_for(lambda: get_job(queue.db, job.id).progress.get("child"), "the child"))
@@ -81,6 +84,7 @@ def test_a_worker_that_hears_nothing_is_gone_with_its_child_and_the_next_one_sta
     assert not is_alive(child)
 
 
+@pytest.mark.process
 def test_a_killed_worker_is_interrupted_and_resumed_without_a_gap_or_a_repeat(queue):
     job = queue.submit(new_job(steps=4, step_s=0.4))
     wait_step(queue, job.id, 1)
@@ -97,6 +101,7 @@ SUBMITTER = (
 )
 
 
+@pytest.mark.process
 def test_a_job_outlives_who_submitted_it(queue):
     env = os.environ | {"BLOODCELL_HOME": str(queue.settings.home), "BLOODCELL_DB": queue.settings.db_url}
     command = [sys.executable, "-c", SUBMITTER]
@@ -108,6 +113,7 @@ def test_a_job_outlives_who_submitted_it(queue):
     assert steps_of(queue, job_id) == [1, 2, 3, 4]
 
 
+@pytest.mark.process
 def test_a_process_that_got_the_workers_id_is_never_touched(queue):
     """The row names a live process that is not the worker: its id with another creation time."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True) as other:
@@ -146,6 +152,7 @@ def test_a_worker_on_another_machine_is_judged_by_its_heartbeat(queue):
     assert get_job(queue.db, job.id).status == INTERRUPTED
 
 
+@pytest.mark.process
 def test_a_full_disk_is_the_reason_and_what_there_was_stays(queue):
     job = wait_status(queue, queue.submit(new_job("fill_disk")).id, FAILED)
     assert job.error == FULL_DISK
@@ -153,6 +160,7 @@ def test_a_full_disk_is_the_reason_and_what_there_was_stays(queue):
     assert "OSError" in read_log(queue.settings, job.id)[0]
 
 
+@pytest.mark.process
 def test_a_job_tried_again_starts_anew_and_a_deleted_one_is_gone(queue):
     job = queue.submit(new_job(steps=50, step_s=0.2))
     wait_step(queue, job.id, 2)
@@ -191,6 +199,7 @@ def run_worker(queue, job):
     return subprocess.run(worker, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.process
 def test_a_job_cancelled_before_its_worker_is_up_does_not_begin(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)
@@ -202,6 +211,7 @@ def test_a_job_cancelled_before_its_worker_is_up_does_not_begin(queue):
     assert not (job_dir(queue.settings, job.id) / "history.csv").exists()
 
 
+@pytest.mark.process
 def test_a_worker_that_comes_too_late_does_nothing(queue):
     add_job(queue.db, new_job())
     job = claim_next(queue.db, 1)

@@ -55,6 +55,7 @@ def packed_spec(path):
     return LoadSpec("tiny", str(path), "packed", path.name)
 
 
+@pytest.mark.process
 def test_a_zipped_model_comes_out_as_it_went_in(tiny_zip, tmp_path):
     lines = Lines()
     folder, smoke_test = load_in_sandbox(tmp_path / "work", packed_spec(tiny_zip), lines)
@@ -63,6 +64,7 @@ def test_a_zipped_model_comes_out_as_it_went_in(tiny_zip, tmp_path):
     assert Engine(folder).model_sha256 == Engine(tmp_path / "tiny").model_sha256
 
 
+@pytest.mark.process
 def test_the_reason_comes_out_of_the_process(tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"PK no zip")
     with pytest.raises(
@@ -73,6 +75,7 @@ def test_the_reason_comes_out_of_the_process(tmp_path):
         load_in_sandbox(tmp_path / "work", packed_spec(tmp_path / "gone.zip"), Control())
 
 
+@pytest.mark.process
 def test_it_is_ended_when_it_is_stopped_or_takes_too_long(keras_file, tmp_path):
     began = time.monotonic()
     with pytest.raises(StoppedError):
@@ -84,6 +87,7 @@ def test_it_is_ended_when_it_is_stopped_or_takes_too_long(keras_file, tmp_path):
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.process
 def test_it_has_little_memory(tiny_zip, tmp_path):
     """ONNX Runtime's libraries alone need more."""
     with pytest.raises((ModelError, RunError), match=r"memory.* 0\.25 GB"):
@@ -112,6 +116,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.process
 def test_what_it_may_not_do(tmp_path):
     import socket
 
@@ -130,6 +135,7 @@ def test_what_it_may_not_do(tmp_path):
     assert ("network" in said) == said["is_cut_off"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "response",
     [b"{", b"[1]", b'{"made": 3}', b'{"made": {"n_cells": "x", "ms_per_cell": 1, "named": {}}}', b"[" * 100_000],
@@ -187,6 +193,7 @@ def test_files_of_a_zip_that_are_refused(changes, match, tmp_path):
         take(tmp_path, zipped(files_of(folder, **changes)))
 
 
+@pytest.mark.process
 def test_a_spec_that_names_another_shape_is_refused_by_the_smoke_test(tmp_path):
     folder = write_net(tmp_path / "pixel")
     write_spec(folder, side_px=48)

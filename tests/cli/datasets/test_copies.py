@@ -69,6 +69,7 @@ def test_groups_from_pixels(dataset, out, capsys):
     assert told[1:] == ["7 images, 5 groups, the largest with 2 images, 3 with one image", f"written to {out}"]
 
 
+@pytest.mark.process
 def test_groups_by_pattern_and_by_table(dataset, out, tmp_path):
     assert run("groups", dataset, "--pattern", r"^C(\d+)", "--out", out) == 0
     assert dict(rows_of(out)[1:])["B/C9P1.png"] == "9"
@@ -79,6 +80,7 @@ def test_groups_by_pattern_and_by_table(dataset, out, tmp_path):
     assert dict(rows_of(out)[1:])["B/C9P1.png"] == "B"
 
 
+@pytest.mark.process
 def test_groups_of_a_flat_folder(dataset, out):
     assert run("groups", dataset / "A", "--pattern", r"^C(\d+)", "--out", out) == 0
     assert rows_of(out)[1:] == [["C0P1.png", "0"], ["C1P1.png", "1"], ["C5P1.png", "5"]]
@@ -108,6 +110,7 @@ def grouped(tmp_path):
     return folder, path
 
 
+@pytest.mark.process
 def test_split_with_groups_and_test_part(grouped, out, tmp_path, capsys):
     folder, path = grouped
     assert run("split", folder, "--groups", path, "--holdout", 0.2, "--test", 0.2, "--seed", 3, "--out", out) == 0
@@ -126,6 +129,7 @@ def test_split_with_groups_and_test_part(grouped, out, tmp_path, capsys):
     assert {row[0][0] for row in rows_of(out)[1:] if row[3] == "test"} == {"B"}
 
 
+@pytest.mark.process
 def test_a_leaky_split_says_so(grouped, out, capsys):
     folder, _ = grouped
     assert run("split", folder, "--folds", 2, "--leaky", "--out", out) == 0
@@ -164,6 +168,7 @@ def test_leaks_of_a_split(dataset, out, tmp_path, capsys):
     assert said(capsys)[-1] == "error: split.csv must name images of train. It has no image A/gone.png."
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -32,6 +32,7 @@ def run(*args):
     return main.main(["explain", *map(str, args)])
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize("method", ["occlusion", "gradcam", "layers"])
 def test_the_shipped_model_and_a_drawn_picture(tmp_path, capsys, method):
     (name, data), *_ = draw_sample_set(1)
@@ -42,6 +43,7 @@ def test_the_shipped_model_and_a_drawn_picture(tmp_path, capsys, method):
     assert "not a medical reason" in capsys.readouterr().err
 
 
+@pytest.mark.keras
 def test_another_class_and_another_layer_give_another_picture(nucleus, tmp_path):
     images = set()
     for options in ((), ("--class", "other"), ("--layer", "pool")):
@@ -51,6 +53,7 @@ def test_another_class_and_another_layer_give_another_picture(nucleus, tmp_path)
     assert len(images) == 3
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize("method", ["occlusion", "layers"])
 def test_the_mean_over_a_class(nucleus, tmp_path, capsys, method):
     for label in ("train/NUCLEUS", "test/NUCLEUS", "train/OTHER", "test/OTHER"):
@@ -65,6 +68,7 @@ def test_the_mean_over_a_class(nucleus, tmp_path, capsys, method):
     assert read_rgb((tmp_path / "part.png").read_bytes()).shape == read_rgb((tmp_path / "map.png").read_bytes()).shape
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("args", "message"),
     [

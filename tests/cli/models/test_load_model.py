@@ -29,6 +29,7 @@ def error(capsys, *args):
     return line
 
 
+@pytest.mark.keras
 def test_a_keras_file_becomes_a_model_and_its_zip_the_same_model(home, tmp_path, capsys):
     """The shipped model's own network: its probabilities before temperature and thresholds."""
     names = Engine(SHIPPED).class_names
@@ -59,6 +60,7 @@ def test_a_keras_file_becomes_a_model_and_its_zip_the_same_model(home, tmp_path,
     assert np.array_equal(again.classify(CROPS).probs, ours.probs)
 
 
+@pytest.mark.keras
 @pytest.mark.usefixtures("home")
 def test_what_is_refused_is_one_line(tmp_path, capsys):
     def file(name, data):

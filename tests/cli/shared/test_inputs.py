@@ -76,6 +76,7 @@ def test_blank_and_double_labels_and_missing_files_are_named(tmp_path, capsys):
         assert words in told
 
 
+@pytest.mark.process
 def test_groups_take_the_images_without_a_label_too(tmp_path):
     path = in_folder(tmp_path, NUMBERED | {"labels.csv": LABELS})
     assert run("groups", path, "--pattern", r"(\d)\.png", "--out", "out.csv") == 0
@@ -138,6 +139,7 @@ def test_unlabelled_sets_need_an_option_where_labels_count(tmp_path, capsys):
     assert "The labels of set are not clear; choose with an option: --labels FILE.csv" in error(capsys)
 
 
+@pytest.mark.process
 def test_a_registered_dataset_goes_by_its_name_or_id_and_brings_its_groups(tmp_path, capsys):
     path = in_folder(tmp_path, {file: png(number) for number, file in enumerate(NESTED)})
     (path / "s1" / "A" / "broken.png").write_bytes(b"no picture")

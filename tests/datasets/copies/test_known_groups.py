@@ -21,6 +21,7 @@ MALARIA = [
 ]
 
 
+@pytest.mark.process
 def test_patients_of_malaria():
     preview = preview_name_groups(r"^C(\d+)", MALARIA)
     assert preview.group_of == dict(zip(MALARIA[:4], ["33", "101", "33", "220"], strict=True))
@@ -30,20 +31,24 @@ def test_patients_of_malaria():
     assert group_by_name(r"^C(\d+)", MALARIA[:4]) == preview.group_of
 
 
+@pytest.mark.process
 def test_several_brackets_are_joined_and_optional_ones_may_be_empty():
     preview = preview_name_groups(r"^C(\d+)(?:P(\d+))?", MALARIA)
     assert list(preview.sizes) == ["33-1", "101-62", "220-"]
 
 
+@pytest.mark.process
 def test_a_pattern_with_a_slash_sees_the_folders():
     assert preview_name_groups("patient_(.)/", ["patient_1/a.png", "patient_2/a.png"]).sizes == {"1": 1, "2": 1}
     assert preview_name_groups("patient_(.)", ["patient_1/a.png"]).unmatched == ("patient_1/a.png",)
 
 
+@pytest.mark.process
 def test_brackets_that_hold_nothing_match_nothing():
     assert preview_name_groups("(x*)", MALARIA).unmatched == tuple(sorted(MALARIA))
 
 
+@pytest.mark.process
 def test_a_file_that_does_not_match():
     with pytest.raises(
         DatasetError, match=r"must match every file. It does not match malaria/Uninfected/thumbs_12\.png\."
@@ -53,6 +58,7 @@ def test_a_file_that_does_not_match():
         group_by_name("(nothing)", MALARIA)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
@@ -68,6 +74,7 @@ def test_wrong_patterns(pattern, message):
         preview_name_groups(pattern, MALARIA)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("pattern", [r"^(a|aa)+$", r"(a+)+$", "^(a|a)*!", "(a*a*a*a*a*a*a*b)"])
 def test_a_pattern_that_never_ends_is_stopped(pattern):
     started = time.monotonic()
@@ -76,6 +83,7 @@ def test_a_pattern_that_never_ends_is_stopped(pattern):
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.process
 def test_names_in_any_writing():
     assert preview_name_groups("(🩸.)", ['🩸1 "x"\n.png', "b/🩸2.png"]).sizes == {"🩸1": 1, "🩸2": 1}
 

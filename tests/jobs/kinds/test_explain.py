@@ -53,6 +53,7 @@ def claimed(queue):
     return Task(job, queue.settings, job_dir(queue.settings, job.id))
 
 
+@pytest.mark.keras
 def test_a_real_worker_looks_inside(own_queue, nucleus):
     crops = cell()[None]
     spec = explanations.make_explain_spec(nucleus, crops, (GRADCAM, LAYERS))
@@ -95,6 +96,7 @@ def test_a_model_that_cannot_be_looked_into_is_refused_at_once(waiting, settings
     assert store.list_jobs(waiting.db) == []
 
 
+@pytest.mark.keras
 def test_a_model_that_was_replaced_meanwhile(waiting, nucleus):
     spec = replace(explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,)), model_sha256="0" * 64)
     explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
@@ -102,6 +104,7 @@ def test_a_model_that_was_replaced_meanwhile(waiting, nucleus):
         EXPLAIN.run_job(claimed(waiting))
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("data", "message"),
     [(None, "are missing or damaged"), (b"PK", "or damaged"), (b"others", "are not those of this explanation")],
@@ -120,6 +123,7 @@ def test_crops_that_are_gone_or_others(waiting, nucleus, settings, data, message
         EXPLAIN.run_job(claimed(waiting))
 
 
+@pytest.mark.keras
 def test_looking_inside_without_the_packages_ends_with_one_sentence(waiting, nucleus, hide_packages):
     spec = explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,))
     explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
@@ -130,6 +134,7 @@ def test_looking_inside_without_the_packages_ends_with_one_sentence(waiting, nuc
         EXPLAIN.run_job(claimed(waiting))
 
 
+@pytest.mark.keras
 def test_one_that_is_cancelled_keeps_nothing(waiting, nucleus, settings):
     spec = explanations.make_explain_spec(nucleus, cell()[None], (OCCLUSION,))
     explanations.submit_explanation(waiting, spec, cell()[None], "Ada")
@@ -140,6 +145,7 @@ def test_one_that_is_cancelled_keeps_nothing(waiting, nucleus, settings):
     assert explanations.find_explanation(settings, spec) is None
 
 
+@pytest.mark.keras
 def test_one_that_failed_is_started_again(waiting, nucleus):
     spec = explanations.make_explain_spec(nucleus, cell()[None], (GRADCAM,))
     first = explanations.submit_explanation(waiting, spec, cell()[None], "Ada")

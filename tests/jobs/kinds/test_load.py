@@ -27,6 +27,7 @@ def task_of(db, settings, data):
     return Task(job, settings, job_dir(settings, job.id))
 
 
+@pytest.mark.keras
 def test_a_zip_becomes_a_model_of_the_library(db, settings, tmp_path, capsys):
     folder = write_tiny_model(tmp_path / "source" / "tiny")
     task = task_of(db, settings, pack_model(folder))
@@ -38,6 +39,7 @@ def test_a_zip_becomes_a_model_of_the_library(db, settings, tmp_path, capsys):
     assert not list(task.folder.iterdir())
 
 
+@pytest.mark.keras
 def test_a_hostile_file_leaves_its_reason_and_nothing_else(db, settings):
     task = task_of(db, settings, b"PK no zip")
     with pytest.raises(ModelError, match="This zip file cannot be imported as a model"):

@@ -102,6 +102,7 @@ def test_the_progress_says_all_that_is_shown(story):
     assert {"val_loss", "val_accuracy", "val_balanced", "rate"} <= progress["last_epoch"].keys()
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("story")
 def test_a_new_process_lists_and_follows(queue):
     listed = bloodcell(queue, "jobs").splitlines()

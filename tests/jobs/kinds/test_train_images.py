@@ -4,12 +4,15 @@ import json
 import shutil
 from dataclasses import replace
 
+import pytest
+
 from bloodcell.jobs.files import job_dir, read_history
 from bloodcell.jobs.store import FAILED, NewJob
 from tests.jobs.light_worker import wait_status
 from tests.jobs.training_jobs import LONG_S, TRAINING_SPEC, queue_with_cells, wait_epoch
 
 
+@pytest.mark.process
 def test_images_that_vanish_are_the_reason_and_the_epochs_are_kept(tmp_path):
     queue = queue_with_cells(tmp_path)
     spec = replace(TRAINING_SPEC, epochs=1000, images_per_epoch=160)

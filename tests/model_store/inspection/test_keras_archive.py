@@ -228,6 +228,7 @@ def test_class_names_that_fit():
     check_class_names(("A", "B", "C"))
 
 
+@pytest.mark.process
 def test_looking_needs_no_keras():
     code = (
         "import sys, bloodcell.model_store.inspection.keras_archive\n"
