@@ -203,7 +203,9 @@ def ask_groups(dataset: Dataset) -> str:
             icon=":material/warning:",
         )
     elif choice == STORED and stored_groups is not None:
-        st.caption(f"{format_count(len(stored_groups.sizes()), 'source cell')}, found {escape_md(stored_groups.method)}.")
+        st.caption(
+            f"{format_count(len(stored_groups.sizes()), 'source cell')}, found {escape_md(stored_groups.method)}."
+        )
     elif choice == reviewed:
         st.caption(
             "Cells of one image stay together, as recorded in the batch. Two images of one cell count as different cells."
