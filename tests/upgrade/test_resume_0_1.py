@@ -4,7 +4,7 @@ import pytest
 
 from bloodcell.cli.main import main
 from bloodcell.db.database import open_database
-from bloodcell.experiments.results.read import read_search
+from bloodcell.experiments.results.search import read_search
 from bloodcell.inference.engine import Engine
 from bloodcell.jobs import worker
 from bloodcell.jobs.files import read_history
