@@ -69,11 +69,20 @@ def evaluate(
 
     Examples
     --------
-    >>> engine = Engine(Path("models/wbc4"))  # doctest: +SKIP
-    >>> records = [Record("1.png", "EOSINOPHIL"), Record("2.png", "MONOCYTE")]  # doctest: +SKIP
-    >>> report = evaluate(engine, Contents(Path("smear")), records, np.arange(2))  # doctest: +SKIP
-    >>> report.metrics["accuracy"].value, report.metrics["accuracy"].interval  # doctest: +SKIP
-    (0.5, (0.0, 1.0))
+    Two drawn fields with one white cell each, and the shipped model:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from bloodcell.core.installation import find_file
+    >>> from bloodcell.imaging.read import encode_png
+    >>> from bloodcell.synthetic.fields import draw_field
+    >>> records = [Record("1.png", "EOSINOPHIL"), Record("2.png", "LYMPHOCYTE")]
+    >>> with TemporaryDirectory() as folder:
+    ...     for seed, record in enumerate(records):
+    ...         field = draw_field(seed, 1, 480, 640, class_names=[record.label])
+    ...         _ = (Path(folder) / record.file).write_bytes(encode_png(field.rgb))
+    ...     report = evaluate(Engine(find_file("models/wbc4")), Contents(Path(folder)), records, np.arange(2))
+    >>> report.n_images, report.n_source_cells
+    (2, 2)
     """
     return compute_report(predict_records(engine, images, records, groups, on_progress))
 

@@ -44,7 +44,7 @@ def test_from_images_to_a_folder_with_metrics(tmp_path, capsys):
     assert run("train-masks", tmp_path / "spec.json", *where) == 0
     said = capsys.readouterr().err
     assert "on 2 held-out images" in said
-    assert "compared with masks that people drew" in said
+    assert "compared with masks drawn by people" in said
     (model,) = list_mask_models(load_settings())
     assert (model.name, model.height_px, model.width_px) == ("mine", 32, 48)
     assert not list((tmp_path / "ws" / "runs").glob(".*"))

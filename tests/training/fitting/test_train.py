@@ -18,6 +18,7 @@ from bloodcell.inference.pipeline import analyse
 from bloodcell.model_store.folder import OUT_OF_FOLD_FILE
 from bloodcell.model_store.io_spec import ModelIOSpec, read_io_spec
 from bloodcell.model_store.library import read_model
+from bloodcell.model_store.versions import read_revision
 from bloodcell.training.fitting.batches import cut_centre_crops
 from bloodcell.training.fitting.export import export_onnx
 from bloodcell.training.fitting.train import train
@@ -199,6 +200,8 @@ def test_a_run_is_described_where_there_is_no_git(tmp_path, monkeypatch):
     write_cells(tmp_path)
     samples = load_samples(SPEC, tmp_path, tmp_path / "cache")
     monkeypatch.setenv("PATH", str(tmp_path))
+    read_revision.cache_clear()
     description = describe_model(SPEC, build_io_spec(SPEC), samples, samples, make_fixed_scaling("-1..1"), {})
     assert description["revision"] == "unknown"
+    read_revision.cache_clear()
     assert {"keras", "numpy", "onnxruntime"} <= description["versions"].keys()
