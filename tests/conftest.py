@@ -1,6 +1,8 @@
 """What holds for every test: a workspace of its own, no outside host, the shared data where they are there."""
 
 import gc
+import multiprocessing
+import multiprocessing.process
 import os
 import shutil
 import socket
@@ -46,12 +48,14 @@ HEAVY_PACKAGES = ("tensorflow", "keras", "tf2onnx", "streamlit", "playwright")
 # What takes longest, so that none of it is left for the end, when one worker waits for the other.
 LONG_FIRST = (
     "tests/jobs/kinds/test_train.py",
-    "tests/training/",
     "tests/browser/",
-    "tests/commands/",
+    "tests/networks/",
+    "tests/experiments/",
+    "tests/training/",
+    "tests/cli/",
     "tests/jobs/",
-    "tests/zoo/",
     "tests/pages/",
+    "tests/upgrade/",
 )
 
 
@@ -63,7 +67,24 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     if config.getoption("--unit"):
+        read_revision()  # asks git once and for all: an evaluation notes the revision that it was made with
         sys.meta_path.insert(0, RefusingFinder())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_child_process(request):
+    """With `--unit` a test, or a fixture that several share, that starts another process is an error."""
+    if not request.config.getoption("--unit"):
+        yield
+        return
+
+    def refuse(*_, **__):
+        raise AssertionError("A unit test starts a process: mark it process.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__init__", refuse)
+        patch.setattr(multiprocessing.process.BaseProcess, "start", refuse)
+        yield
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -79,23 +100,6 @@ class RefusingFinder:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in HEAVY_PACKAGES:
             raise AssertionError(f"A unit test imports {name}: mark it keras or page, or move it to such a room.")
-
-
-@pytest.fixture(scope="session")
-def known_revision():
-    """Ask git once, before any test: an evaluation notes the revision that it was made with."""
-    return read_revision()
-
-
-@pytest.fixture(autouse=True)
-def no_child_process(request, monkeypatch, known_revision):
-    """With `--unit` a test that starts another process is an error."""
-    if request.config.getoption("--unit"):
-
-        def refuse(self, *args, **kwargs):
-            raise AssertionError("A unit test starts a process: mark it process.")
-
-        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
 
 
 def pytest_collection_modifyitems(config, items):

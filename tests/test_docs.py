@@ -98,11 +98,13 @@ def tracked():
     return {path: head.split()[1] for head, path in rows if (ROOT / path).is_file()}
 
 
+@pytest.mark.process
 def test_pictures_in_the_repository_are_screenshots(tracked):
     pictures = [path for path in tracked if Path(path).suffix.lower() in PICTURES]
     assert [path for path in pictures if not path.startswith(("docs/screenshots/", OLD_WORKSPACE))] == []
 
 
+@pytest.mark.process
 def test_nothing_of_the_shared_data_is_tracked(tracked, shared_data):
     sizes = {(ROOT / path).stat().st_size for path in tracked} - {0}
     hashes = set(tracked.values())
@@ -117,6 +119,7 @@ def is_copy(path, sizes, hashes):
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() in hashes
 
 
+@pytest.mark.process
 def test_no_path_of_one_machine_is_tracked(tracked):
     found = []
     for path in tracked:
@@ -126,6 +129,7 @@ def test_no_path_of_one_machine_is_tracked(tracked):
     assert found == []
 
 
+@pytest.mark.process
 def test_large_files_are_models_only(tracked):
     large = [path for path in tracked if (ROOT / path).stat().st_size > 1_000_000]
     assert [path for path in large if not path.startswith(("models/", OLD_WORKSPACE))] == []

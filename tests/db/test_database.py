@@ -107,6 +107,7 @@ def _open_and_note(url, start, answers):
         answers.put(str(error))
 
 
+@pytest.mark.process
 def test_three_processes_open_a_new_workspace_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     start, answers = context.Event(), context.Queue()

@@ -87,6 +87,7 @@ def _claim_all(url, start, claimed):
     claimed.put(mine)
 
 
+@pytest.mark.process
 def test_two_processes_never_get_the_same_job(db, db_path):
     ids = [add_job(db, new_job()) for _ in range(20)]
     context = multiprocessing.get_context("spawn")
@@ -109,6 +110,7 @@ def _claim_one(url, start, claimed):
     claimed.put(None if job is None else job.id)
 
 
+@pytest.mark.process
 def test_two_processes_never_start_two_where_one_may_run(db, db_path):
     first, _ = add_job(db, new_job()), add_job(db, new_job())
     context = multiprocessing.get_context("spawn")

@@ -69,6 +69,7 @@ def weights(queue, job):
     return found
 
 
+@pytest.mark.process
 def test_a_killed_and_cancelled_run_ends_with_the_same_epochs_and_the_same_weights(queue, story):
     alone, _, _, resumed = story
     assert (alone.status, alone.attempt, resumed.status, resumed.attempt) == (DONE, 1, DONE, 3)
@@ -78,6 +79,7 @@ def test_a_killed_and_cancelled_run_ends_with_the_same_epochs_and_the_same_weigh
     assert weights(queue, resumed) == weights(queue, alone)
 
 
+@pytest.mark.process
 def test_the_models_are_in_the_library_under_names_of_their_own(queue, story):
     assert [story[0].result, story[3].result] == ["drawn", "drawn-2"]
     assert {"drawn", "drawn-2"} <= {model.name for model in list_models(queue.settings)}
@@ -86,6 +88,7 @@ def test_the_models_are_in_the_library_under_names_of_their_own(queue, story):
     assert not (job_dir(queue.settings, story[3].id) / "model").exists()
 
 
+@pytest.mark.process
 def test_no_process_of_a_stopped_job_is_left(story):
     for job in story:
         wait_for(
@@ -93,6 +96,7 @@ def test_no_process_of_a_stopped_job_is_left(story):
         )
 
 
+@pytest.mark.process
 def test_the_progress_says_all_that_is_shown(story):
     progress = story[3].progress
     assert (progress["phase"], progress["epoch"], progress["epochs"]) == ("learning", EPOCHS, EPOCHS)
