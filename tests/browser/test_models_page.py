@@ -9,7 +9,9 @@ from bloodcell.inference.engine import Engine
 from bloodcell.model_store.library import get_model
 from tests.browser.driving import WAIT_MS, settle, watch
 from tests.browser.test_main_job import drawn
-from tests.model_import.sandboxed.test_onnx_check import SHIPPED
+from tests.places import MODELS
+
+SHIPPED = MODELS / "wbc4"
 
 pytestmark = pytest.mark.browser
 CLASSES = "EOSINOPHIL, LYMPHOCYTE, MONOCYTE, NEUTROPHIL"

@@ -1,7 +1,9 @@
 """A workspace with a registered set of drawn cells and a tiny model, to evaluate for real."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bloodcell.core.settings import Settings
 from bloodcell.datasets.catalog.library import register_dataset
@@ -44,14 +46,15 @@ def spec_for(dataset: Dataset, **changes) -> EvaluateSpec:
     data = SourceSpec(
         dataset.name, dataset.id, DATASET, groups=changes.pop("groups", "each"), split=changes.pop("split", "")
     )
-    return EvaluateSpec(**{"name": "tiny-on-drawn", "model": "tiny", "data": data} | changes)
+    own: dict[str, Any] = {"name": "tiny-on-drawn", "model": "tiny", "data": data}
+    return EvaluateSpec(**own | changes)
 
 
 def evaluated(settings: Settings, spec: EvaluateSpec) -> Evaluation:
     return run_evaluation(spec, settings.home, settings, lambda *_: None)
 
 
-def learned_from(settings: Settings, dataset: Dataset, files: list[str], chosen_on: list[str] = ()) -> None:
+def learned_from(settings: Settings, dataset: Dataset, files: list[str], chosen_on: Sequence[str] = ()) -> None:
     """Let the tiny model say that it was trained on these files."""
 
     def sha(file: str) -> str:

@@ -56,7 +56,7 @@ def write_net(
         "pixel",
         [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["N", *size, 3])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width]) for name, width in widths.items()],
-        [numpy_helper.from_array(value, name) for name, value in values.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
     )
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "model.onnx"

@@ -10,7 +10,7 @@ from bloodcell.db.database import open_database
 from bloodcell.review.batches import list_batches
 from bloodcell.review.tables import read_cells_table, read_images_table
 from bloodcell.synthetic.gallery import draw_sample_set
-from tests.pages.conftest import ROOT
+from tests.places import ROOT
 
 PAGES = ("pages/classify.py", "pages/models.py", "pages/guide.py")
 

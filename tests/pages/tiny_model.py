@@ -43,7 +43,7 @@ def write_tiny_model(folder: Path) -> Path:
             helper.make_tensor_value_info("known", TensorProto.FLOAT, ["N", 1]),
             helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 3]),
         ],
-        [numpy_helper.from_array(value, name) for name, value in initial.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in initial.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.save(model, folder / "model.onnx")

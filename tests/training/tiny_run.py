@@ -3,15 +3,17 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bloodcell.core.labels import WHITE_CELLS_4
 from bloodcell.core.progress import Control
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
 from bloodcell.training.output.history import HistoryRow
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 
 _TINY = TrainSpec(
     name="drawn", sources=(SourceSpec(name="cells", path="cells", groups="cells.csv"),), folds=3, fold=0
@@ -30,7 +32,7 @@ _DONE: list[tuple[Path, Path]] = []
 
 def make_epoch(epoch: int, **values: float) -> HistoryRow:
     """Make a finished epoch as a fit would record it; `values` in place of its own."""
-    own = {"fit": 1, "loss": 1 / epoch, "accuracy": 0.6, "rate": 0.002, "seconds": epoch}
+    own: dict[str, Any] = {"fit": 1, "loss": 1 / epoch, "accuracy": 0.6, "rate": 0.002, "seconds": epoch}
     return HistoryRow(**(own | {"epoch": epoch} | values))
 
 

@@ -11,8 +11,10 @@ from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.model_store.library import get_model, list_models
 from bloodcell.synthetic.gallery import draw_sample_set
-from tests.model_import.sandboxed.test_onnx_check import SHIPPED
 from tests.model_store.keras_files import keras_bytes, layer, network
+from tests.places import MODELS
+
+SHIPPED = MODELS / "wbc4"
 
 CROPS = np.random.default_rng(1).integers(0, 256, (6, 64, 64, 3), np.uint8)
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -83,7 +84,7 @@ def _search(work_dir: Path, data_dir: Path) -> None:
             ),
             start=1,
         ):
-            attrs = {"fit": fit} | ({"state": "diverged"} if state == TrialState.FAIL else {})
+            attrs: dict[str, Any] = {"fit": fit} | ({"state": "diverged"} if state == TrialState.FAIL else {})
             if value is not None:
                 attrs["figures"] = {"accuracy": 1 - value / 2, "balanced_accuracy": 1 - value / 2, "log_loss": value}
             params = {"learning_rate": rate, "scaling": json.dumps(scaling)}

@@ -8,6 +8,7 @@ import pytest
 
 from bloodcell.core.errors import StoppedError
 from bloodcell.core.progress import Control
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.pipeline import analyse
 from bloodcell.networks.settings import NetworkSettings
@@ -15,7 +16,7 @@ from bloodcell.training.fitting import fit_network as fitting
 from bloodcell.training.fitting.batches import DrawnBatches
 from bloodcell.training.fitting.fit_network import fit_network, list_phases
 from bloodcell.training.fitting.train import train
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 from tests.training.fitting.test_fit_network import HELD_OUT, TRAINING, Watch, open_context, weights
 from tests.training.samples.test_samples import samples, spec
 from tests.training.tiny_run import FOREIGN_WARNINGS, write_cells

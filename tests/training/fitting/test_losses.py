@@ -4,8 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.training.fitting.losses import build_losses
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.training.output.calibration import (
     MAX_FLAGGED_SHARE,
     TARGET_ACCURACY,
@@ -10,7 +11,7 @@ from bloodcell.training.output.calibration import (
     find_min_confidence,
 )
 from bloodcell.training.samples.samples import OOD, Samples
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 
 SPEC = TrainSpec(name="t", sources=(SourceSpec("one", "one"), SourceSpec("two", "two")), class_names=("A", "B"))
 

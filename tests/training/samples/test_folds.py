@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.training.samples.folds import assign_folds
 from bloodcell.training.samples.samples import OOD, Samples
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 
 SPEC = TrainSpec(
     name="t", sources=(SourceSpec("one", "one"), SourceSpec("two", "two")), class_names=("A", "B"), folds=4

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.training.fitting.batches import DrawnBatches
 from bloodcell.training.samples.imbalance import (
     compute_loss_weights,
@@ -14,7 +15,7 @@ from bloodcell.training.samples.imbalance import (
     select_training_rows,
 )
 from bloodcell.training.samples.samples import OOD, Samples
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 from tests.places import SPECS
 
 SPEC = TrainSpec(

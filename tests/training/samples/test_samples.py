@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
 from bloodcell.synthetic.hard_negatives import draw_hard_negative
 from bloodcell.training.fitting.batches import DrawnBatches, cut_centre_crops
 from bloodcell.training.fitting.predictions import select_quick_samples
 from bloodcell.training.samples.samples import OOD, Samples, load_samples
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 
 NAMES = ("A", "B")
 SOURCES = (SourceSpec("s", "s", groups="each"),)

@@ -4,7 +4,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from bloodcell.core.errors import SpecError
-from bloodcell.training.specs.train_spec import SourceSpec, TrainSpec
+from bloodcell.datasets.catalog.source_spec import SourceSpec
+from bloodcell.training.specs.train_spec import TrainSpec
 
 SOURCE = SourceSpec(name="pbc", path="pbc.zip", labels=(("NEU", "NEUTROPHIL"),), weight=0.5)
 SPEC = TrainSpec(name="mine", sources=(SOURCE,), stage_widths=(8, 16), epochs=3, seed=7)
