@@ -82,6 +82,7 @@ def test_a_network_is_inspected_asked_about_and_queued(app, queue, running, mode
         ("image.png", b"x", "choose a .keras file, or a .zip"),
         ("huge.keras", keras_bytes(network(dense(10**9))), "1,000,000 is allowed"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",  # a zip's own bytes hold the time of the import
 )
 def test_what_is_refused_is_one_sentence_and_nothing_is_asked(app, workspace, name, data, reason):
     dropped(app, name, data)
