@@ -12,8 +12,13 @@ Examples
 ()
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime notes what it does for its maker in the user's cache, from its import on, and sends it when it can. Nothing
+# leaves this machine: it reads the variable when it is imported, and our processes hand it on to theirs.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from bloodcell.datasets.copies.leaks import find_leaks as find_leaks
