@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 from measurements import DATA, PROJECT, require_path, write_measurement
-from scoring import score_model
+from scoring import score_model, write_tests
 
 from bloodcell.datasets.catalog.source_spec import assign_source_cells, open_source_file
 from bloodcell.datasets.labels.listing import list_sorted_records
 from bloodcell.datasets.sources.contents import Contents
-from bloodcell.model_store.folder import ModelFolder
-from bloodcell.training.output.model_card import write_model_card
 
 METRIC_NAMES = (
     "images",
@@ -64,19 +62,11 @@ def main() -> None:
         measured["alone_mean_accuracy"] = round(float(np.mean(accuracies)), 4)
         measured["alone_sd_accuracy"] = round(float(np.std(accuracies, ddof=1)), 4) if len(alone) > 1 else None
     write_measurement("classifier", measured)
-    _write_tests(args.shipped, measured)
-
-
-def _write_tests(folder: Path, measured: dict[str, Any]) -> None:
-    """Put the test metrics into the shipped model's metrics.json and card."""
-    model_folder = ModelFolder(folder)
-    metrics = model_folder.read_metrics()
-    metrics["tests"] = {
+    tests = {
         "kaggle-wbc TEST": measured["shipped_test"],
         "wbc-masks, a laboratory it has not seen": measured["shipped_masks"],
     }
-    model_folder.write_metrics(metrics)
-    write_model_card(folder, model_folder.read_description().document, metrics)
+    write_tests(args.shipped, tests)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from measurements import require_path
+
 DATA: Final = Path(os.environ.get("BLOODCELL_DATA") or Path.cwd().parent / "shared" / "data").resolve()
 OWN_SETTINGS: Final = ("BLOODCELL_HOME", "BLOODCELL_DB", "BLOODCELL_JOBS", "BLOODCELL_RUNNER", "RAY_ADDRESS")
 MALARIA_STEP: Final = 40  # every 40th image: 201 of 8,006
@@ -224,15 +226,15 @@ def _number_differences(before: dict[str, dict[str, float]], now: dict[str, dict
 
 def _cases(work: Path) -> list[Case]:
     """List what is asked; the sample of malaria and the JSON of wbc-masks are made in `work`."""
-    simple = _need(DATA / "kaggle-wbc" / "TEST_SIMPLE")
+    simple = require_path(DATA / "kaggle-wbc" / "TEST_SIMPLE")
     malaria = work / "malaria"
-    with zipfile.ZipFile(_need(DATA / "malaria.zip")) as archive:
+    with zipfile.ZipFile(require_path(DATA / "malaria.zip")) as archive:
         names = sorted(name for name in archive.namelist() if name.lower().endswith(".png"))
         archive.extractall(work, names[::MALARIA_STEP])
     masks = work / "wbc-masks.json"
-    masks.write_text(json.dumps(WBC_MASKS | {"path": str(_need(DATA / "wbc-masks"))}), encoding="utf-8")
+    masks.write_text(json.dumps(WBC_MASKS | {"path": str(require_path(DATA / "wbc-masks"))}), encoding="utf-8")
     return [
-        Case("bccd with wbc4", "wbc4", _need(DATA / "bccd" / "JPEGImages"), None),
+        Case("bccd with wbc4", "wbc4", require_path(DATA / "bccd" / "JPEGImages"), None),
         Case("kaggle-wbc TEST_SIMPLE with wbc4", "wbc4", simple, simple),
         Case("kaggle-wbc TEST_SIMPLE with wbc4-other-stains", "wbc4-other-stains", simple, simple),
         Case("kaggle-wbc TEST_SIMPLE with wbc8", "wbc8", simple, simple),
@@ -269,12 +271,6 @@ def _counted(found: dict[str, Any]) -> str:
     rows = sum(table["rows"] for table in found["tables"].values())
     numbers = sum(len(held) for files in found["numbers"].values() for held in files.values())
     return f"{rows:,} rows of {len(found['tables'])} tables, {numbers:,} numbers of {len(found['numbers'])} evaluations"
-
-
-def _need(path: Path) -> Path:
-    if not path.exists():
-        raise SystemExit(f"error: {path} is not there: put the shared data there or set BLOODCELL_DATA.")
-    return path
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from measurements import DATA, PROJECT, require_path, write_measurement
-from scoring import score_model
+from scoring import score_model, write_tests
 
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.catalog.source_spec import (
@@ -31,7 +31,6 @@ from bloodcell.evaluation.metrics.measure import summarise_metrics
 from bloodcell.model_store.folder import OUT_OF_FOLD_FILE, ModelFolder
 from bloodcell.training.fitting.cross_validation import build_predictions
 from bloodcell.training.output.calibration import Outputs
-from bloodcell.training.output.model_card import write_model_card
 from bloodcell.training.samples.samples import load_samples
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -82,15 +81,6 @@ def score_malaria(run: Path) -> dict[str, Any]:
         build_predictions(spec, samples, Outputs.load(run / OUT_OF_FOLD_FILE), description.calibration or {})
     )
     return {"model_sha256": ModelFolder(run).compute_sha256()} | found
-
-
-def write_tests(folder: Path, tests: dict[str, dict[str, Any]]) -> None:
-    """Put test metrics into a model's metrics.json and card."""
-    model_folder = ModelFolder(folder)
-    metrics = model_folder.read_metrics()
-    metrics["tests"] = tests
-    model_folder.write_metrics(metrics)
-    write_model_card(folder, model_folder.read_description().document, metrics)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Text from outside, made fit for files and databases."""
+"""Text: made fit for files and databases where it comes from outside; nouns after numbers."""
 
 
 def clean_text(text: str) -> str:
@@ -12,3 +12,21 @@ def clean_text(text: str) -> str:
     'caf?.png'
     """
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+def inflect_noun(n: float, noun: str, plural: str = "") -> str:
+    """Return the form of a noun that follows the number `n`.
+
+    Parameters
+    ----------
+    n : float
+    noun : str
+    plural : str, optional
+        `noun` with an s by default.
+
+    Examples
+    --------
+    >>> inflect_noun(1, "image"), inflect_noun(0, "image"), inflect_noun(2, "class", "classes")
+    ('image', 'images', 'classes')
+    """
+    return noun if n == 1 else plural or f"{noun}s"

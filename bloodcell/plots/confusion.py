@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import plotly.graph_objects as go
 
+from bloodcell.core.text import inflect_noun
 from bloodcell.plots import theme
 
 # As pages keep them in their session.
@@ -86,7 +87,7 @@ def plot_confusion_difference(
 
 
 def _format_images(n: float, sign: str = "") -> str:
-    return f"{n:{sign},.0f} {'image' if abs(n) == 1 else 'images'}"
+    return f"{n:{sign},.0f} {inflect_noun(abs(n), 'image')}"
 
 
 def _build_clickable_figure(

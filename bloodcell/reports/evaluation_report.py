@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from bloodcell.core.errors import RunError
+from bloodcell.core.text import inflect_noun
 from bloodcell.evaluation.confident_errors import WrongPrediction, WrongPredictions
 from bloodcell.evaluation.evaluation_folder import Evaluation
 from bloodcell.evaluation.leak_check import LeakSummary
@@ -113,8 +114,8 @@ def build_leak_blocks(leak: LeakSummary) -> list[Block]:
 def _build_images(evaluation: Evaluation) -> list[Block]:
     report = evaluation.report
     facts = [
-        (f"{report.n_images:,}", "image" if report.n_images == 1 else "images"),
-        (f"{report.n_source_cells:,}", "source cell" if report.n_source_cells == 1 else "source cells"),
+        (f"{report.n_images:,}", inflect_noun(report.n_images, "image")),
+        (f"{report.n_source_cells:,}", inflect_noun(report.n_source_cells, "source cell")),
         (f"{report.effective_sample_size:,.0f}", "effective sample size"),
         (format_percent(report.metrics["accuracy"].value), "accuracy"),
         (format_percent(report.metrics["balanced_accuracy"].value), "balanced accuracy"),

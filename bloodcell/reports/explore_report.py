@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from bloodcell.core.text import inflect_noun
 from bloodcell.datasets.catalog.exploration import Comparison, SampledLevels, summarise_methods
 from bloodcell.imaging.gray_levels import summarise_levels_by_class
 from bloodcell.imaging.read import encode_jpeg
@@ -175,11 +176,11 @@ def _build_overview(content: Exploration) -> list[Block]:
     blocks: list[Block] = [
         Facts(
             [
-                (f"{n_images:,}", "image" if n_images == 1 else "images"),
-                (f"{n_classes:,}", "class" if n_classes == 1 else "classes"),
+                (f"{n_images:,}", inflect_noun(n_images, "image")),
+                (f"{n_classes:,}", inflect_noun(n_classes, "class", "classes")),
                 (f"{n_examined:,}", "examined closely"),
                 (f"{content.n_masks:,}", "with a true mask"),
-                (f"{len(problems):,}", "problem" if len(problems) == 1 else "problems"),
+                (f"{len(problems):,}", inflect_noun(len(problems), "problem")),
             ]
         )
     ]

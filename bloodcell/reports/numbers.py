@@ -2,6 +2,8 @@
 
 import math
 
+from bloodcell.core.text import inflect_noun
+
 
 def format_count(n: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun.
@@ -18,7 +20,7 @@ def format_count(n: int, noun: str, plural: str = "") -> str:
     >>> format_count(1, "image"), format_count(1200, "image"), format_count(2, "class", "classes")
     ('1 image', '1,200 images', '2 classes')
     """
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    return f"{n:,} {inflect_noun(n, noun, plural)}"
 
 
 def format_number(value: float | None) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bloodcell.core.errors import DatasetError
 from bloodcell.core.labels import WHITE_CELLS_4
+from bloodcell.core.text import inflect_noun
 from bloodcell.imaging.boxes import Box
 from bloodcell.synthetic.cells import STAINS, Stain, draw_cloud, draw_platelet, draw_red_cell, draw_white_cell
 
@@ -166,7 +167,7 @@ def _place_whites(
         else:
             raise DatasetError(
                 f"A field of {width_px} x {height_px} px has no room for {len(names)} white "
-                f"cell{'s' if len(names) > 1 else ''} at scale {scale:.2f}."
+                f"{inflect_noun(len(names), 'cell')} at scale {scale:.2f}."
             )
     return placed
 

@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bloodcell.core.text import inflect_noun
+
 
 @dataclass(frozen=True)
 class Record:
@@ -33,7 +35,7 @@ def name_files(files: Sequence[str]) -> str:
     ('a.png', 'a.png and 1 other', 'a.png and 2 others')
     """
     n_others = len(files) - 1
-    return files[0] + (f" and {n_others} other{'s' if n_others > 1 else ''}" if n_others else "")
+    return files[0] + (f" and {n_others} {inflect_noun(n_others, 'other')}" if n_others else "")
 
 
 def normalise_label(label: str) -> str:

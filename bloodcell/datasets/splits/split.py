@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bloodcell.core.errors import DatasetError
+from bloodcell.core.text import inflect_noun
 from bloodcell.datasets.copies.groups import renumber_by_first
 from bloodcell.datasets.labels.records import name_files
 from bloodcell.datasets.splits.assignment import assign_folds, draw_groups
@@ -220,7 +221,7 @@ def _prepare_rows(
         if n_excluded:
             notes.append(
                 f"Excluded because they share a group with a fixed test image: {n_excluded} "
-                f"image{'s' if n_excluded > 1 else ''}."
+                f"{inflect_noun(n_excluded, 'image')}."
             )
     elif test_share:
         parts[draw_groups(labels, groups, test_share, seed)] = TEST
@@ -259,7 +260,7 @@ def _describe_thin_classes(labels: np.ndarray, groups: np.ndarray, n_parts: int,
         n_groups = len(np.unique(groups[labels == label]))
         if n_groups < n_parts:
             notes.append(
-                f"{label} has only {n_groups} group{'s' if n_groups > 1 else ''} for {n_parts} {parts}, so it is "
+                f"{label} has only {n_groups} {inflect_noun(n_groups, 'group')} for {n_parts} {parts}, so it is "
                 "missing from at least one of them."
             )
     return notes

@@ -1,5 +1,6 @@
 """The kind of job "search": a search for better settings; a folder with the best spec out."""
 
+from bloodcell.core.text import inflect_noun
 from bloodcell.jobs.kinds.kind import JobKind
 from bloodcell.jobs.task import Task, TaskProgress
 from bloodcell.training.output.result_folder import RESULT_DIR
@@ -19,7 +20,7 @@ SEARCH = JobKind(
     name="search",
     spec_type=SearchSpec,
     title=lambda spec: (
-        f"Search, {spec.trials} {'trial' if spec.trials == 1 else 'trials'}: {spec.base.title or spec.base.name}"
+        f"Search, {spec.trials} {inflect_noun(spec.trials, 'trial')}: {spec.base.title or spec.base.name}"
     ),
     result_name=lambda spec: f"{spec.name}-search",  # the model of the best settings takes the search's own name
     run=run,
