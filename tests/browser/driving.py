@@ -28,6 +28,20 @@ def settle(page):
     page.wait_for_selector(READY, timeout=WAIT_MS)
 
 
+def wait_until_saved(page):
+    """Wait until the gallery has nothing that the server has not acknowledged."""
+    settle(page)
+    page.wait_for_function(
+        """() => {
+            const root = [...document.querySelectorAll("*")].map(node => node.shadowRoot)
+                .find(one => one?.querySelector(".grid"))
+            return root && root.querySelector(".saving").hidden && !root.querySelector(".badge.waiting")
+        }""",
+        timeout=WAIT_MS,
+    )
+    settle(page)
+
+
 def download(page, button):
     with page.expect_download(timeout=WAIT_MS) as event:
         page.get_by_role("button", name=button).click()

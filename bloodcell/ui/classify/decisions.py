@@ -10,8 +10,9 @@ from bloodcell.reports.numbers import format_count
 from bloodcell.review.corrections import add_correction, list_corrections, undo_last_correction
 from bloodcell.ui.shared.state import Bench
 
-KINDS = ("choose", "label", "confirm", "undo", "step", "page")
-MAX_EVENTS = 500
+# "hello" does nothing: a gallery that was disconnected asks by it whether this session still knows it.
+KINDS = ("choose", "label", "confirm", "undo", "step", "page", "hello")
+MAX_EVENTS = 500  # of one list; the gallery sends the rest again
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def apply_events(bench: Bench, sent: list[Any], db: Database, who: str) -> None:
 def _read_new_events(bench: Bench, sent: list[Any]) -> list[Event]:
     """Read the events of this bench that were not applied before; malformed ones are skipped."""
     events = []
-    for raw in sent[-MAX_EVENTS:]:
+    for raw in sent[:MAX_EVENTS]:
         if not isinstance(raw, dict) or raw.get("session") != bench.session or raw.get("kind") not in KINDS:
             continue
         number, client = _read_int(raw.get("number")), str(raw.get("client"))

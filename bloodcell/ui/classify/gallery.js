@@ -1,8 +1,7 @@
-// The gallery of cells: shows tiles, takes clicks and keys, and sends the reviews to the server.
+// The gallery of cells: shows tiles, takes clicks and keys, and sends the reviews to the server (outbox.js).
 //
-// A decision is shown at once and goes to the server in a numbered list of all events that the server has not
-// acknowledged yet; the server skips numbers it has seen. So quick typing loses nothing, counts nothing twice,
-// and each decision belongs to the cell that was marked when the key went down.
+// A label is shown at once, marked as being saved until the server has acknowledged it, and belongs to the cell that was
+// marked when the key went down.
 
 const FIELDS = ["INPUT", "TEXTAREA", "SELECT"];
 
@@ -23,36 +22,42 @@ class Gallery {
     this.steps = root.querySelector(".steps");
     this.pager = root.querySelector(".pager");
     this.turners = root.querySelector(".turners");
-    this.client = crypto.getRandomValues(new Uint32Array(2)).join("-");
-    this.nextNumber = 1;
-    this.events = [];
+    this.notice = root.querySelector(".notice");
+    this.saving = root.querySelector(".saving");
+    this.outbox = new Outbox(() => this.drawNotice());
     this.nodes = new Map();
     this.drawn = new Map();
     this.chosen = null;
     this.turning = false; // a page was asked for and is not here yet: decisions would hit the wrong cell
     this.onKey = (event) => this.key(event);
+    this.onPointer = (event) => {
+      if (!event.composedPath().includes(root)) this.outbox.flush();
+    };
     this.grid.addEventListener("click", (event) => {
       const tile = event.target.closest(".tile");
-      if (tile) this.choose(Number(tile.dataset.cell));
+      if (tile) this.take(() => this.choose(Number(tile.dataset.cell)));
     });
   }
 
+  start() {
+    this.outbox.start();
+    document.addEventListener("keydown", this.onKey, true);
+    document.addEventListener("pointerdown", this.onPointer, true);
+  }
+
+  stop() {
+    this.outbox.stop();
+    document.removeEventListener("keydown", this.onKey, true);
+    document.removeEventListener("pointerdown", this.onPointer, true);
+  }
+
   update(data, send) {
-    const restarted = this.data && this.data.session !== data.session;
     this.data = data;
-    this.send = send;
-    if (restarted) {
-      // The server was restarted: what it may not have saved is sent again. Not an undo: it would undo twice.
-      this.events = this.events.filter((event) => event.kind === "label" || event.kind === "confirm");
-      for (const event of this.events) event.session = data.session;
-      if (this.events.length) setTimeout(() => this.send([...this.events]));
-    } else if (data.client === this.client) {
-      this.events = this.events.filter((event) => event.number > data.acknowledged);
-    }
+    this.outbox.receive(data, send);
     const ids = data.tiles.map((tile) => tile.cell).join();
     const newPage = ids !== this.ids;
     if (newPage) this.layTiles(ids);
-    if (!this.events.length || newPage) {
+    if (!this.outbox.events.length || newPage) {
       this.chosen = data.chosen;
       this.turning = false;
     }
@@ -78,22 +83,23 @@ class Gallery {
     this.grid.replaceChildren(...this.nodes.values());
   }
 
-  // The tile as it will be once the server has caught up.
+  // The decision as it will be once the server has caught up, and whether it is only on its way.
   expected(tile) {
     let decision = tile.decision;
-    for (const event of this.events) {
-      if (event.cell !== tile.cell) continue;
-      if (event.kind === "label") decision = event.label;
-      if (event.kind === "confirm") decision = decision || tile.prediction;
+    let isWaiting = false;
+    for (const event of this.outbox.events) {
+      if (event.cell !== tile.cell || (event.kind !== "label" && event.kind !== "confirm")) continue;
+      isWaiting = true;
+      decision = event.kind === "label" ? event.label : decision || tile.prediction;
     }
-    return decision;
+    return { decision, isWaiting };
   }
 
   draw(jump) {
     for (const tile of this.data.tiles) {
-      const decision = this.expected(tile);
+      const { decision, isWaiting } = this.expected(tile);
       const isChosen = tile.cell === this.chosen;
-      const key = [decision, tile.prediction, tile.status, tile.confidence, isChosen].join("|");
+      const key = [decision, isWaiting, tile.prediction, tile.status, tile.confidence, isChosen].join("|");
       if (this.drawn.get(tile.cell) === key) continue;
       this.drawn.set(tile.cell, key);
       const node = this.nodes.get(tile.cell);
@@ -102,7 +108,8 @@ class Gallery {
       node.classList.toggle("chosen", isChosen);
       node.setAttribute("aria-pressed", String(isChosen));
       node.dataset.decision = decision;
-      badge.textContent = this.mark(tile, decision);
+      badge.textContent = this.mark(tile, decision, isWaiting);
+      badge.classList.toggle("waiting", isWaiting);
       label.textContent = this.title(decision || tile.prediction);
       trust.textContent = `${look.sign} ${look.word} ${tile.confidence}`;
       trust.style.color = look.colour;
@@ -110,6 +117,7 @@ class Gallery {
       node.title = `${tile.name}\n${this.title(tile.prediction)} predicted, ${tile.confidence}\n${look.meaning}`;
     }
     this.drawHead();
+    this.drawNotice();
     const node = this.nodes.get(this.chosen);
     if (node && (jump || node.dataset.seen !== "1")) this.reveal(node);
     for (const other of this.nodes.values()) other.dataset.seen = other === node ? "1" : "0";
@@ -123,7 +131,8 @@ class Gallery {
     if (below > this.grid.scrollTop) this.grid.scrollTop = below + 4;
   }
 
-  mark(tile, decision) {
+  mark(tile, decision, isWaiting) {
+    if (isWaiting) return "… saving";
     if (!decision) return "";
     return decision === tile.prediction ? "✔ confirmed" : "✎ corrected";
   }
@@ -137,11 +146,11 @@ class Gallery {
     const tile = this.data.tiles[position];
     this.preview.hidden = !tile;
     if (!tile) return;
-    const decision = this.expected(tile);
+    const { decision, isWaiting } = this.expected(tile);
     const look = this.data.statuses[tile.status];
     if (this.preview.src !== tile.crop) this.preview.src = tile.crop;
     this.preview.alt = tile.name;
-    const mark = this.mark(tile, decision);
+    const mark = this.mark(tile, decision, isWaiting);
     this.heading.textContent = this.title(decision || tile.prediction) + (mark ? `  ${mark}` : "");
     const was = decision && decision !== tile.prediction ? `, predicted ${this.title(tile.prediction)}` : "";
     this.subline.textContent = `${look.sign} ${look.word} ${tile.confidence}${was} · ${tile.name}`;
@@ -158,28 +167,37 @@ class Gallery {
       (this.data.pages > 1 ? ` · page ${this.data.page} of ${this.data.pages}` : "");
   }
 
+  drawNotice() {
+    const text = this.outbox.describe();
+    if (this.notice.textContent !== text) this.notice.textContent = text;
+    this.notice.hidden = !text;
+    const n = this.outbox.countReviews();
+    this.saving.textContent = `Saving ${plural(n, "review")} …`;
+    this.saving.hidden = !n || Boolean(text);
+  }
+
   drawChoices() {
     const key = JSON.stringify(this.data.choices);
     if (this.choicesDrawn === key) return;
     this.choicesDrawn = key;
-    const button = (text, keyText, act, label, title) => {
+    const button = (text, keyText, act, isReview, label, title) => {
       const node = element("button", "choice", text);
       node.type = "button";
       node.tabIndex = -1;
       if (label) node.dataset.label = label;
       node.title = title ?? "";
       node.prepend(element("kbd", "", keyText));
-      node.onclick = act;
+      node.onclick = () => this.take(act, isReview);
       return node;
     };
     this.choices.replaceChildren(
       ...this.data.choices.map((choice) =>
-        button(choice.title, choice.key, () => this.decide(choice.label), choice.label),
+        button(choice.title, choice.key, () => this.decide(choice.label), true, choice.label),
       ),
     );
     this.steps.replaceChildren(
-      button("Confirm", "Enter", () => this.confirm(), "", "The label shown is correct"),
-      button("Undo", "U", () => this.undo(), "", "Undo your latest review"),
+      button("Confirm", "Enter", () => this.confirm(), true, "", "The label shown is correct"),
+      button("Undo", "U", () => this.undo(), true, "", "Undo your latest review"),
       button("Previous", "←", () => this.move(-1)),
       button("Next", "→", () => this.move(1)),
     );
@@ -189,30 +207,37 @@ class Gallery {
     );
   }
 
+  // Do what a key or a click asks for, unless it would be lost or hit another cell than the one on the screen.
+  take(act, isReview = false) {
+    const hasProblem = Boolean(this.outbox.problem());
+    if (!hasProblem && !this.turning) act();
+    else if (isReview) this.outbox.refuse(hasProblem ? "the server did not answer" : "the next page was still to come");
+  }
+
   push(event) {
-    this.events.push({ client: this.client, session: this.data.session, number: this.nextNumber++, ...event });
-    this.send([...this.events]);
+    this.outbox.add(event);
     this.draw(false);
   }
 
   choose(cell) {
-    if (this.turning || cell === this.chosen) return;
+    if (cell === this.chosen) return;
     this.chosen = cell;
     this.push({ kind: "choose", cell });
   }
 
   decide(label) {
-    if (this.turning || this.chosen === null) return;
-    const cell = this.chosen;
-    this.advance();
-    this.push({ kind: "label", cell, label });
+    this.review({ kind: "label", label });
   }
 
   confirm() {
-    if (this.turning || this.chosen === null) return;
+    this.review({ kind: "confirm" });
+  }
+
+  review(event) {
+    if (this.chosen === null) return;
     const cell = this.chosen;
     this.advance();
-    this.push({ kind: "confirm", cell });
+    this.push({ ...event, cell });
   }
 
   undo() {
@@ -231,7 +256,6 @@ class Gallery {
   }
 
   move(step) {
-    if (this.turning) return;
     const target = this.index() + step;
     if (this.data.tiles[target]) this.choose(this.data.tiles[target].cell);
     else if (Math.abs(step) === 1) this.turn(step, "step");
@@ -240,7 +264,7 @@ class Gallery {
   // Over the edge of this page: by one cell ("step"), or to the first cell of the next one ("page").
   turn(step, kind = "page") {
     const page = this.data.page + step;
-    if (this.turning || page < 1 || page > this.data.pages) return;
+    if (page < 1 || page > this.data.pages) return;
     this.turning = true;
     this.push({ kind, cell: this.chosen, step });
   }
@@ -254,7 +278,7 @@ class Gallery {
     const target = event.composedPath()[0];
     const role = target.getAttribute?.("role") ?? "";
     if (FIELDS.includes(target.tagName) || target.isContentEditable || role === "combobox") return;
-    if (document.querySelector('[role="dialog"]')) return;
+    if (this.outbox.isConnected() && document.querySelector('[role="dialog"]')) return;
     const undo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
     if (!undo && (event.ctrlKey || event.metaKey || event.altKey)) return;
     const outside = target.tagName === "BUTTON" && !this.grid.getRootNode().contains(target);
@@ -281,7 +305,7 @@ class Gallery {
     if (!act || (event.repeat && (choice || event.key === "Enter"))) return;
     event.preventDefault();
     event.stopPropagation();
-    act();
+    this.take(act, undo || Boolean(choice) || ["Enter", "u", "U"].includes(event.key));
   }
 }
 
@@ -290,6 +314,6 @@ export default function (component) {
   const root = parentElement.querySelector(".gallery");
   root.view ??= new Gallery(root);
   root.view.update(data, (events) => setStateValue("events", events));
-  document.addEventListener("keydown", root.view.onKey, true);
-  return () => document.removeEventListener("keydown", root.view.onKey, true);
+  root.view.start();
+  return () => root.view.stop();
 }

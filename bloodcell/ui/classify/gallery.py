@@ -20,7 +20,10 @@ def _read_asset(name: str) -> str:
 
 
 _COMPONENT = st.components.v2.component(
-    "bloodcell_gallery", html=_read_asset("gallery.html"), css=_read_asset("gallery.css"), js=_read_asset("gallery.js")
+    "bloodcell_gallery",
+    html=_read_asset("gallery.html"),
+    css=_read_asset("gallery.css"),
+    js=_read_asset("outbox.js") + _read_asset("gallery.js"),
 )
 
 
@@ -127,6 +130,7 @@ def show_gallery(
             "pages": max(1, -(-len(bench.order) // bench.page_size)),
             "page_size": bench.page_size,
             "n_cells": len(bench.order),
+            "batch": bench.batch_id,
             "session": bench.session,
             "client": bench.client,
             "acknowledged": bench.acknowledged,
