@@ -16,9 +16,10 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# ONNX Runtime notes what it does for its maker in the user's cache, from its import on, and sends it when it can. Nothing
-# leaves this machine: it reads the variable when it is imported, and our processes hand it on to theirs.
+# Nothing leaves this machine. ONNX Runtime notes what it does for its maker in the user's cache, from its import on, and
+# sends it when it can; Ray's clusters report their use. Both read these variables, and our processes hand them on to theirs.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 if TYPE_CHECKING:
     from bloodcell.datasets.copies.leaks import find_leaks as find_leaks

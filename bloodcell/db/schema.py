@@ -70,6 +70,7 @@ images = Table(
     Column("message", CleanText, nullable=False),
     Column("height_px", Integer, nullable=False),
     Column("width_px", Integer, nullable=False),
+    Column("tried_by", Text, nullable=False, server_default=""),  # see `review.tries`
     UniqueConstraint("batch_id", "position"),
     UniqueConstraint("batch_id", "sha256"),
     Index(None, "batch_id", "status"),

@@ -7,6 +7,7 @@ from typing import Protocol
 from sqlalchemy import Engine as Database
 
 from bloodcell.core.errors import BloodcellError, ModelError, StoreError
+from bloodcell.core.labels import UNREADABLE
 from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.sources.uploads import IncomingFile
 from bloodcell.inference.engine import Engine
@@ -14,7 +15,15 @@ from bloodcell.inference.pipeline import analyse
 from bloodcell.inference.results import ImageResult
 from bloodcell.review.batches import Batch, get_batch
 from bloodcell.review.images import Arrival, add_images, list_waiting_images, store_results
+from bloodcell.review.tries import MAX_TRIES, count_tries, forget_tries, note_tries
 
+_GIVEN_UP = ImageResult(
+    UNREADABLE,
+    (),
+    f"This image ended the program {MAX_TRIES} times while it was analysed, so it is not tried again.",
+    0,
+    0,
+)
 CHUNK_IMAGES = 64  # one transaction each: what a killed process has to do again at most
 
 
@@ -100,8 +109,9 @@ def analyse_waiting(
 ) -> int:
     """Find and classify the cells of every waiting image, storing the results chunk by chunk.
 
-    If it is killed, the rest of the images waits; called again, it goes on there. An image whose bytes are missing
-    or damaged becomes an unreadable one with that reason.
+    If it is killed, the rest of the images waits; called again, it goes on there. Images that another process had when
+    it died come last and one by one, so that only the one that is to blame can end a second process; it becomes an
+    unreadable one and is not tried again. So does an image whose bytes are missing or damaged.
 
     Parameters
     ----------
@@ -127,23 +137,41 @@ def analyse_waiting(
     """
     _check_same_model(get_batch(db, batch_id), engine)
     waiting = list_waiting_images(db, batch_id)
-    results = analyse(engine, _read_blobs(blobs, [sha256 for _, sha256 in waiting]))
-    with_ids = ((image_id, result) for (image_id, _), result in zip(waiting, results, strict=True))
-    for done in _store_chunks(db, engine, with_ids):
-        if on_progress is not None:
-            on_progress(done, len(waiting))
+    n_tries = count_tries(db, batch_id)
+    given_up = [image_id for image_id, _ in waiting if n_tries.get(image_id, 0) >= MAX_TRIES]
+    store_results(db, [(image_id, _GIVEN_UP) for image_id in given_up], engine.model_name, engine.model_sha256)
+    fresh = [image for image in waiting if image[0] not in n_tries]
+    suspects = [[image] for image in waiting if 0 < n_tries.get(image[0], 0) < MAX_TRIES]
+    done = len(given_up)
+    try:
+        for group in filter(None, [fresh, *suspects]):
+            for _ in _analyse_group(db, blobs, engine, group):
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, len(waiting))
+    finally:  # a killed process does not come here
+        forget_tries(db, batch_id)
     return len(waiting)
 
 
-def _store_chunks(db: Database, engine: Engine, results: Iterable[tuple[int, ImageResult]]) -> Iterator[int]:
-    """Store the results of images, a chunk per transaction; yield how many images are done so far."""
+def _analyse_group(
+    db: Database, blobs: Blobs, engine: Engine, group: Sequence[tuple[int, str]]
+) -> Iterator[tuple[int, ImageResult]]:
+    """Analyse images, given as (image_id, sha256), and store the results, a chunk per transaction; yield each result."""
+
+    def read_and_note() -> Iterator[bytes | BloodcellError]:
+        for start in range(0, len(group), CHUNK_IMAGES):
+            chunk = group[start : start + CHUNK_IMAGES]
+            note_tries(db, [image_id for image_id, _ in chunk])
+            yield from _read_blobs(blobs, [sha256 for _, sha256 in chunk])
+
     pending: list[tuple[int, ImageResult]] = []
-    for done, result in enumerate(results, start=1):
-        pending.append(result)
+    for (image_id, _), result in zip(group, analyse(engine, read_and_note()), strict=True):
+        pending.append((image_id, result))
         if len(pending) == CHUNK_IMAGES:
             store_results(db, pending, engine.model_name, engine.model_sha256)
             pending = []
-        yield done
+        yield image_id, result
     if pending:
         store_results(db, pending, engine.model_name, engine.model_sha256)
 

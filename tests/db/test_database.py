@@ -224,7 +224,7 @@ def test_database_of_a_newer_bloodcell(db, db_path):
     with begin_write(db) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(
-        StoreError, match=r"another version of Bloodcell \(tables 9999, this version knows 0002\): update"
+        StoreError, match=r"another version of Bloodcell \(tables 9999, this version knows 0003\): update"
     ):
         open_database(f"sqlite:///{db_path}")
 

@@ -226,6 +226,45 @@ def test_huge_picture_is_refused_from_its_header():
         read_image_size(png_header(20_000, 20_000))
 
 
+def add_scans(jpeg: bytes, n_scans: int) -> bytes:
+    """Repeat the last scan of a progressive JPEG."""
+    last = jpeg.rindex(b"\xff\xda")
+    return jpeg[:-2] + jpeg[last:-2] * (n_scans - jpeg.count(b"\xff\xda")) + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("read_it", [read_rgb, read_image_size])
+def test_a_jpeg_of_endless_scans_is_refused_before_decoding(read_it):  # 2,000,000,000 // (7000 * 7000) = 40
+    plain = saved(Image.new("RGB", (7000, 7000), (200, 200, 200)), "JPEG", progressive=True)
+    assert read_image_size(plain) == (7000, 7000)
+    with pytest.raises(ImageError, match=r"at most 40 scans are allowed at 7000 x 7000 pixels\. Received: 2,000;"):
+        read_it(add_scans(plain, 2000))
+
+
+def test_a_small_jpeg_may_have_many_scans():
+    rgb = np.full((64, 64, 3), 200, np.uint8)
+    assert np.array_equal(read_rgb(add_scans(saved(Image.fromarray(rgb), "JPEG", progressive=True), 100)), rgb)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("read_it", [read_rgb, read_image_size])
+def test_a_deep_picture_is_refused_by_the_bytes_it_takes(read_it, kind):  # 7000 * 7000 * 4 * 2 = 392,000,000
+    values = np.zeros((7000, 7000, 4), np.uint16)
+    if kind == "PNG":
+        data = cv2.imencode(".png", values)[1].tobytes()
+    else:
+        data = tiff(values, compression="zlib", photometric="rgb", extrasamples=["unassalpha"])
+    with pytest.raises(ImageError, match=r"at most 200 MB are allowed\. Received: 7000 x 7000 pixels = 392 MB;"):
+        read_it(data)
+
+
+def test_blending_does_not_see_its_bands(monkeypatch):
+    rgba = np.random.default_rng(0).integers(0, 256, (700, 30, 4), dtype=np.uint8)
+    data = saved(Image.fromarray(rgba), "PNG")
+    in_bands = read_rgb(data)
+    monkeypatch.setattr(read, "_BAND_ROWS", 1000)
+    assert np.array_equal(in_bands, read_rgb(data))
+
+
 def test_size_limit_is_inclusive(monkeypatch):
     monkeypatch.setattr(read, "MAX_PIXELS", 40 * 60)
     assert read_rgb(encode_png(picture(40, 60))).shape == (40, 60, 3)
