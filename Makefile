@@ -55,6 +55,8 @@ bench: .venv/tests-installed chromium
 	@PYTHONPATH=. $(PYTHON) benchmarks/bench.py
 
 measure: .venv/tests-installed
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_detector.py
+	@PYTHONPATH=. $(PYTHON) benchmarks/measure_large.py --threads 2
 	@PYTHONPATH=. $(PYTHON) benchmarks/measure_finder.py
 	@PYTHONPATH=. $(PYTHON) benchmarks/measure_segmentation.py
 	@PYTHONPATH=. $(PYTHON) benchmarks/measure_status.py

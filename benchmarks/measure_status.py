@@ -22,8 +22,11 @@ from bloodcell.core.labels import CONFIDENT
 from bloodcell.imaging.boxes import Box, iou
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import encode_png, read_rgb
+from bloodcell.inference.detector import Detector
 from bloodcell.inference.engine import Engine
+from bloodcell.inference.field_finder import make_batch_finder
 from bloodcell.inference.pipeline import analyse
+from bloodcell.model_store.detectors import SHIPPED_DETECTOR
 from bloodcell.synthetic.gallery import draw_non_smears
 
 NamedImage = tuple[str, bytes]
@@ -85,13 +88,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=PROJECT / "models" / "wbc4")
     parser.add_argument("--show", type=Path, help="folder for the pictures with a confident cell")
     args = parser.parse_args()
-    engine = Engine(args.model)
+    engine, detector = Engine(args.model), Detector(SHIPPED_DETECTOR)
     pictures: Counter[str] = Counter()
     found: Counter[str] = Counter()
     confident: Counter[str] = Counter()
     for source in (draw_images(), iterate_photographs(), iterate_red_cells(), iterate_empty_parts()):
         images = list(source)
-        for (kind, data), result in zip(images, analyse(engine, (data for _, data in images)), strict=True):
+        finder, _, contents = make_batch_finder(detector, [data for _, data in images], engine.class_names)
+        for (kind, data), result in zip(images, analyse(engine, contents, finder), strict=True):
             pictures[kind] += 1
             found[kind] += bool(result.cells)
             is_confident = any(cell.status == CONFIDENT for cell in result.cells)

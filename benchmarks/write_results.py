@@ -15,6 +15,7 @@ from dataset_results import (
     render_training_memory,
     render_unet,
 )
+from detector_results import render_detector, render_large
 from measurements import PROJECT, RESULTS_DIR
 from model_results import render_out_of_laboratory, render_shipped, render_stain_augmentation
 from result_tables import format_verdict, format_with_interval, percent, table
@@ -45,7 +46,7 @@ def render_finder(measured: dict[str, Any]) -> list[str]:
         shown = percent(value, 2) if sign > 0 else f"{value:.3f}"
         rows.append([what, bar, shown, format_verdict(sign * value >= sign * limit)])
     lines = [
-        "## White cells found",
+        "## White cells found by the threshold finder alone",
         "",
         "`benchmarks/measure_finder.py`. The finder's constants were chosen on bccd trainval, txl train, wbc-masks, a"
         " fifteenth of kaggle-wbc TRAIN and 200 pbc images; bccd test and txl val were never tuned on. After a first look"
@@ -266,6 +267,8 @@ def render_results() -> str:
     lines = [HEAD]
 
     sections = (
+        ("detector", render_detector),
+        ("large", render_large),
         ("finder", render_finder),
         ("classifier", render_classifier),
         ("stain_variation", render_stain_augmentation),

@@ -5,10 +5,12 @@ import streamlit as st
 from bloodcell.core.settings import load_settings
 from bloodcell.review.batches import Batch
 from bloodcell.review.tables import read_cells_table, read_images_table
-from bloodcell.ui.classify import batch_menu, batch_summary, upload_form, workbench
+from bloodcell.ui.classify import batch_menu, batch_summary, fields_part, upload_form, workbench
 from bloodcell.ui.shared import explanation_view, layout, model_choice, resources, state
 from bloodcell.ui.shared.messages import escape_md, show_errors
 from bloodcell.ui.shared.progress import show_stop_notice
+
+CELLS, FIELDS = "White cells", "Fields"
 
 
 def show_start() -> None:
@@ -47,8 +49,20 @@ def show_batch(batch: Batch) -> None:
     upload_form.show_analysis(batch)
     if images.empty:
         return
-    workbench.prepare_bench(batch.id, read_cells_table(db, batch.id))
-    workbench.show_workbench(batch, len(images))
+    view = st.segmented_control(
+        "View",
+        (CELLS, FIELDS),
+        default=CELLS,
+        required=True,
+        key="classify-view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if view == FIELDS:
+        fields_part.show_fields(batch)
+    else:
+        workbench.prepare_bench(batch.id, read_cells_table(db, batch.id))
+        workbench.show_workbench(batch, len(images))
     batch_summary.show_images_without_cells(images)
     explanation_view.watch_jobs()
 

@@ -35,6 +35,7 @@ KERAS_FOLDERS = {
     "bloodcell.networks.builders",
     "bloodcell.explain.network",
     "bloodcell.training.fitting",
+    "bloodcell.training.detector",
     "bloodcell.training.masks",
     "bloodcell.experiments",
     "bloodcell.model_import.sandboxed",
@@ -59,6 +60,7 @@ SMALL_MODULES = {
     "bloodcell.model_store.versions",
     "bloodcell.networks.builders.freeze",
     "bloodcell.networks.builders.scaling",
+    "bloodcell.training.detector.thresholds",
     "bloodcell.training.specs.choices",
 }
 

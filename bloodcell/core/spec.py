@@ -95,12 +95,7 @@ class Spec:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a spec from a JSON file; SpecError also where the file cannot be read."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            raise SpecError(f"The {cls.NOUN} {path} cannot be read: {reason}.") from error
-        return cls.from_json(text)
+        return cls.from_json(read_spec_text(path, cls.NOUN))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings by name as JSON has them: specs as dicts, tuples as lists; the inverse of `from_dict`."""
@@ -113,6 +108,15 @@ class Spec:
     def write(self, path: Path) -> None:
         """Write the spec to a JSON file, whole or not at all."""
         write_atomic(path, self.to_json().encode())
+
+
+def read_spec_text(path: Path, noun: str = Spec.NOUN) -> str:
+    """Read the text of a file with a spec; SpecError, which calls it `noun`, where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise SpecError(f"The {noun} {path} cannot be read: {reason}.") from error
 
 
 def parse_json_object(text: str) -> dict[str, Any]:

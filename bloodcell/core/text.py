@@ -1,5 +1,7 @@
 """Text: made fit for files and databases where it comes from outside; nouns after numbers."""
 
+import re
+
 
 def clean_text(text: str) -> str:
     r"""Replace what a database or a UTF-8 file refuses: NUL, and the bytes of a file name that are not UTF-8.
@@ -30,3 +32,14 @@ def inflect_noun(n: float, noun: str, plural: str = "") -> str:
     ('image', 'images', 'classes')
     """
     return noun if n == 1 else plural or f"{noun}s"
+
+
+def make_folder_name(label: str) -> str:
+    """Make the name of a folder from a class; two classes may share one.
+
+    Examples
+    --------
+    >>> make_folder_name("Immature / other")
+    'Immature_other'
+    """
+    return re.sub(r"[^A-Za-z0-9_]+", "_", label)[:80] or "_"

@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from bloodcell.core.errors import StoreError
 from bloodcell.db.schema import metadata
 
-HEAD_REVISION = "0003"  # the newest file of migrations/versions; spares importing Alembic when up to date
+HEAD_REVISION = "0005"  # the newest file of migrations/versions; spares importing Alembic when up to date
 BUSY_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 10  # to a server
 MIGRATION_LOCK_KEY = 0x626C6F6F  # any number, the same in every process ("bloo")

@@ -1,8 +1,9 @@
-"""The tables of the one database: batches, their images, cells, predictions, corrections, the audit; and jobs."""
+"""The tables of the one database: batches, their images, cells, predictions, corrections, box edits, the audit; and jobs."""
 
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Dialect,
     Double,
     ForeignKey,
@@ -14,6 +15,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    exists,
+    or_,
 )
 
 from bloodcell.core.text import clean_text
@@ -54,6 +58,10 @@ batches = Table(
     Column("created_at", String(TIME_CHARS), nullable=False),
     Column("created_by", CleanText, nullable=False),
     Column("deleted_at", String(TIME_CHARS)),
+    Column("red_cell_px", Double),  # its scale, see `review.scale`
+    Column("scale_source", String(10), nullable=False, server_default=""),
+    Column("scale_images", Integer, nullable=False, server_default="0"),
+    Column("scale_spread", Double, nullable=False, server_default="0"),
 )
 
 images = Table(
@@ -71,6 +79,10 @@ images = Table(
     Column("height_px", Integer, nullable=False),
     Column("width_px", Integer, nullable=False),
     Column("tried_by", Text, nullable=False, server_default=""),  # see `review.tries`
+    Column("red_cell_px", Double),  # this and the next three: NULL where only white cells were looked for
+    Column("n_red_cells", Integer),
+    Column("n_platelets", Integer),
+    Column("other_boxes", JSON),  # class -> boxes as top, left, bottom, right
     UniqueConstraint("batch_id", "position"),
     UniqueConstraint("batch_id", "sha256"),
     Index(None, "batch_id", "status"),
@@ -115,6 +127,27 @@ corrections = Table(
     Index(None, "cell_id"),
 )
 
+# What people did to the boxes of an image; the rows of one step are undone together.
+box_edits = Table(
+    "box_edits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image_id", ForeignKey("images.id"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("action", String(6), nullable=False),  # "add" or "remove"
+    Column("kind", String(10), nullable=False),  # "WBC", "RBC" or "PLATELET"
+    Column("cell_id", ForeignKey("cells.id")),  # of a white cell
+    Column("box_top", Integer, nullable=False),
+    Column("box_left", Integer, nullable=False),
+    Column("box_bottom", Integer, nullable=False),
+    Column("box_right", Integer, nullable=False),
+    Column("who", CleanText, nullable=False),
+    Column("created_at", String(TIME_CHARS), nullable=False),
+    Column("undone_at", String(TIME_CHARS)),
+    Index(None, "image_id"),
+    Index(None, "cell_id"),
+)
+
 audit = Table(
     "audit",
     metadata,
@@ -154,3 +187,12 @@ jobs = Table(
     Column("result", CleanText, nullable=False),  # folder in runs/
     Index(None, "status"),
 )
+
+
+def is_standing_cell() -> ColumnElement[bool]:
+    """Return the condition that a row of `cells` is there: neither removed, nor added by a step that was undone."""
+    gone = or_(
+        and_(box_edits.c.action == "remove", box_edits.c.undone_at.is_(None)),
+        and_(box_edits.c.action == "add", box_edits.c.undone_at.is_not(None)),
+    )
+    return ~exists().where(box_edits.c.cell_id == cells.c.id, gone)

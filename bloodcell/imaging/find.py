@@ -31,6 +31,8 @@ MAX_CYTOPLASM_LEVEL = 0.8
 MARGIN = 0.06  # of the found box, on each side
 STAINED_DENSITY = 0.25
 
+# An image with more than this share at this level in all channels has lost its stain.
+OVEREXPOSED_LEVEL, OVEREXPOSED_SHARE = 252, 0.3
 MIN_BACKGROUND_LEVEL = 100  # mean of the three channels; a smear is lit from behind
 MIN_BACKGROUND_SHARE = 0.05
 
@@ -90,6 +92,25 @@ def find_white_cells(rgb: np.ndarray) -> Finding:
     work_boxes = nuclei.grow_cells(result.found_nuclei, result.labels, result.matter, result.is_close_up)
     boxes = sorted(_scale_box_back(box, scale, *rgb.shape[:2]) for box in work_boxes)
     return Finding(tuple(boxes), True, "", background.rgb)
+
+
+def explain_no_cell(rgb: np.ndarray) -> str:
+    """Say that no white cell was found, and where overexposure may be why.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, shape (H, W, 3)
+
+    Returns
+    -------
+    str
+        One or two sentences.
+    """
+    share = float((rgb.min(axis=2) >= OVEREXPOSED_LEVEL).mean())
+    nothing = "No white cell was found in this image."
+    if share < OVEREXPOSED_SHARE:
+        return nothing
+    return f"{nothing} It is overexposed: {share:.0%} of it is pure white, so cells may be lost."
 
 
 class CellMasks(NamedTuple):

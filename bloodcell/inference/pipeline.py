@@ -19,11 +19,12 @@ from bloodcell.core.errors import BloodcellError
 from bloodcell.core.labels import HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADABLE
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.crop import crop_cell
-from bloodcell.imaging.find import find_white_cells
+from bloodcell.imaging.find import Finding, explain_no_cell, find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.inference.engine import Engine
+from bloodcell.inference.field_finder import FieldFinder, FieldFinding
 from bloodcell.inference.framing import Framing
-from bloodcell.inference.results import CellResult, ImageResult
+from bloodcell.inference.results import CellResult, ImageResult, OtherCells
 from bloodcell.model_store.io_spec import IMAGE
 
 CHUNK_IMAGES: Final = 8
@@ -35,7 +36,9 @@ DISPLAY_CONTEXT: Final = 1.5
 ImageBytesOrError = bytes | BloodcellError
 
 
-def analyse(engine: Engine, images: Iterable[ImageBytesOrError]) -> Iterator[ImageResult]:
+def analyse(
+    engine: Engine, images: Iterable[ImageBytesOrError], finder: FieldFinder | None = None
+) -> Iterator[ImageResult]:
     """Find and classify the white cells of images.
 
     Parameters
@@ -44,6 +47,9 @@ def analyse(engine: Engine, images: Iterable[ImageBytesOrError]) -> Iterator[Ima
         The model.
     images : iterable of bytes or BloodcellError
         Bytes of each image, or why they could not be had; taken a few chunks ahead, in this thread.
+    finder : FieldFinder, optional
+        Finds the cells of fields, red cells and platelets too. Without it, as for images of one labelled cell, white
+        cells are found by their colour.
 
     Yields
     ------
@@ -51,18 +57,24 @@ def analyse(engine: Engine, images: Iterable[ImageBytesOrError]) -> Iterator[Ima
         One for each image, in the same order. An image that cannot be used is unreadable, with the reason. A model
         whose input is the whole image classifies the largest cell of each, and no image without a white cell.
     """
-    yield from _map_chunks(images, partial(_analyse_chunk, engine))
+    yield from _map_chunks(images, partial(_analyse_chunk, engine, finder))
 
 
-def find_cells(images: Iterable[ImageBytesOrError]) -> Iterator[ImageResult]:
-    """Find white cells without a model: their class names are "" and their probabilities empty.
+def find_cells(images: Iterable[ImageBytesOrError], finder: FieldFinder | None = None) -> Iterator[ImageResult]:
+    """Find white cells without a model: their class names are "" and their probabilities empty; `finder` as in `analyse`.
 
     Examples
     --------
     >>> [result.status for result in find_cells([b"not an image"])]
     ['unreadable']
     """
-    yield from _map_chunks(images, lambda chunk: [_read_and_find(image)[0] for image in chunk])
+    yield from _map_chunks(images, lambda chunk: [_read_and_find(image, finder)[0] for image in chunk])
+
+
+def classify_box(engine: Engine, rgb: npt.NDArray[np.uint8], box: Box) -> CellResult:
+    """Classify one cell in a box that a person drew, as `analyse` would."""
+    scores = engine.classify(crop_model_input(engine.framing, rgb, box)[None])
+    return _classify_cell(engine, CellResult(box, "", (), ""), scores.probs[0], scores.status[0])
 
 
 def crop_for_display(rgb: npt.NDArray[np.uint8], box: Box, side_px: int = 120) -> npt.NDArray[np.uint8]:
@@ -114,10 +126,10 @@ def _map_chunks(
             yield from running.popleft().result()
 
 
-def _analyse_chunk(engine: Engine, images: list[ImageBytesOrError]) -> list[ImageResult]:
+def _analyse_chunk(engine: Engine, finder: FieldFinder | None, images: list[ImageBytesOrError]) -> list[ImageResult]:
     results, crops = [], []
     for image in images:
-        result, rgb, background_rgb = _read_and_find(image, engine.io_spec.needs_white_cell)
+        result, rgb, background_rgb = _read_and_find(image, finder, engine.io_spec.needs_white_cell)
         results.append(result)
         if rgb is not None:
             if engine.io_spec.input == IMAGE and engine.io_spec.needs_white_cell:
@@ -148,7 +160,7 @@ def _classify_cell(engine: Engine, cell: CellResult, probs: npt.NDArray[np.float
 
 
 def _read_and_find(
-    image: ImageBytesOrError, needs_white_cell: bool = True
+    image: ImageBytesOrError, finder: FieldFinder | None, needs_white_cell: bool = True
 ) -> tuple[ImageResult, npt.NDArray[np.uint8] | None, tuple[int, int, int]]:
     """Read one image and find its cells: the result without classes, the pixels, the colour of the background.
 
@@ -165,10 +177,21 @@ def _read_and_find(
     if not needs_white_cell:
         whole = CellResult(Box(0, 0, height, width), "", (), "")
         return ImageResult(HAS_CELLS, (whole,), "", height, width), rgb, black
-    finding = find_white_cells(rgb)
+    boxes, finding, others = _find(rgb, finder)
     if not finding.is_smear:
         return ImageResult(NOT_A_SMEAR, (), finding.reason, height, width), None, black
-    if not finding.boxes:
-        return ImageResult(NO_WHITE_CELL, (), "No white cell was found in this image.", height, width), None, black
-    cells = tuple(CellResult(box, "", (), "") for box in finding.boxes)
-    return ImageResult(HAS_CELLS, cells, "", height, width), rgb, finding.background_rgb
+    if not boxes:
+        return ImageResult(NO_WHITE_CELL, (), explain_no_cell(rgb), height, width, others), None, black
+    cells = tuple(CellResult(box, "", (), "") for box in boxes)
+    return ImageResult(HAS_CELLS, cells, "", height, width, others), rgb, finding.background_rgb
+
+
+def _find(
+    rgb: npt.NDArray[np.uint8], finder: FieldFinder | None
+) -> tuple[tuple[Box, ...], Finding | FieldFinding, OtherCells | None]:
+    if finder is None:
+        finding = find_white_cells(rgb)
+        return finding.boxes, finding, None
+    field = finder.find(rgb)
+    others = OtherCells(field.red_cells, field.platelets, field.red_cell_px, field.is_own_scale)
+    return field.white_cells, field, others

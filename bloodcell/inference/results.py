@@ -28,6 +28,26 @@ class CellResult:
 
 
 @dataclass(frozen=True)
+class OtherCells:
+    """The red cells and platelets of an image.
+
+    Attributes
+    ----------
+    red_cells, platelets : tuple of Box
+        From top to bottom, then left to right.
+    red_cell_px : float
+        Diameter of red cells at which the image was seen.
+    is_own_scale : bool
+        Whether that is the image's own, because it differs from the batch's.
+    """
+
+    red_cells: tuple[Box, ...]
+    platelets: tuple[Box, ...]
+    red_cell_px: float
+    is_own_scale: bool
+
+
+@dataclass(frozen=True)
 class ImageResult:
     """One image: what it turned out to be, and its white cells.
 
@@ -41,6 +61,8 @@ class ImageResult:
         One sentence for people, "" where there is nothing to say.
     height_px, width_px : int
         Size of the original image; 0 where it could not be read.
+    other_cells : OtherCells or None, default None
+        Its red cells and platelets; None where they were not looked for.
     """
 
     status: str
@@ -48,3 +70,11 @@ class ImageResult:
     message: str
     height_px: int
     width_px: int
+    other_cells: OtherCells | None = None
+
+    def count_others(self) -> tuple[float | None, int | None, int | None]:
+        """Return diameter, number of red cells and of platelets, as the tables of results have them; None for unknown."""
+        others = self.other_cells
+        return (
+            (None, None, None) if others is None else (others.red_cell_px, len(others.red_cells), len(others.platelets))
+        )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, and_, exists, func, select
 from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import StoreError
 from bloodcell.db.database import begin_read, begin_write
-from bloodcell.db.schema import audit, batches, cells, corrections, images
+from bloodcell.db.schema import audit, batches, cells, corrections, images, is_standing_cell
 
 MAX_NAME_CHARS = 200
 
@@ -115,7 +115,7 @@ def list_batches(db: Engine, deleted: bool = False) -> list[BatchSummary]:
     """List the batches, newest first; with `deleted`, only the deleted ones, which can be restored."""
     of_batch = images.c.batch_id == batches.c.id
     n_images = select(func.count()).select_from(images).where(of_batch)
-    n_cells = select(func.count()).select_from(cells.join(images)).where(of_batch)
+    n_cells = select(func.count()).select_from(cells.join(images)).where(of_batch, is_standing_cell())
     stands = exists().where(and_(corrections.c.cell_id == cells.c.id, corrections.c.undone_at.is_(None)))
     query = (
         select(

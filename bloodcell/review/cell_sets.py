@@ -1,13 +1,10 @@
 """A dataset made of the reviewed cells of a batch."""
 
-import re
 import secrets
 import shutil
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Engine
 
@@ -16,19 +13,19 @@ from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import EXTRA_DECISIONS
 from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.core.settings import Settings
+from bloodcell.core.text import make_folder_name
 from bloodcell.datasets.catalog.library import check_dataset_name, register_dataset
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.labels.layouts import TABLE, LayoutChoice
 from bloodcell.datasets.labels.tables import TableChoice
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.imaging.boxes import Box
+from bloodcell.imaging.crop import cut_surroundings
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.review.batches import get_batch
 from bloodcell.review.tables import read_cells_table
 
 CELLS_CSV: Final = "cells.csv"
-CONTEXT: Final = 2.25  # training crops 1.5 times the box, and needs 1.5 times that to rotate it
-MIN_SIDE_PX: Final = 32
 
 HEADER: Final = (
     *("file", "group", "label", "image_name", "cell_number", *Box._fields),
@@ -73,8 +70,8 @@ def create_cell_set(
 ) -> Dataset:
     """Crop the reviewed cells out of their images and register them as a dataset.
 
-    The crops are squares of `CONTEXT` times the longer side of the box, where the image has that much, in the image's
-    own pixels, as PNG in a folder per class below `settings.cells_dir`. Beside them lies `cells.csv`, which has the
+    The crops are those of `imaging.crop.cut_surroundings`, as PNG in a folder per class below `settings.cells_dir`. Beside
+    them lies `cells.csv`, which has the
     labels; its column `group` is the SHA-256 of the image that a cell comes from, so that a split by groups keeps the
     cells of one image together. A later correction does not change the dataset.
 
@@ -144,48 +141,16 @@ def _write_crops(
             raise StoppedError(f"Stopped after {done - 1} of {len(images)} images; nothing was kept.")
         rgb = read_rgb(blobs.get(of_image["sha256"].iloc[0]))
         for cell in of_image.itertuples(index=False):
-            file = f"{_folder_name(cell.correction)}/{cell.sha256[:16]}-{cell.cell_number:04d}.png"
+            file = f"{make_folder_name(cell.correction)}/{cell.sha256[:16]}-{cell.cell_number:04d}.png"
             box = Box(cell.top, cell.left, cell.bottom, cell.right)
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(crop_cell(rgb, box)))
+            path.write_bytes(encode_png(cut_surroundings(rgb, box)))
             row = [file, cell.sha256, cell.correction, cell.file_name, cell.cell_number, *box]
             rows.append([*row, cell.prediction, cell.who, cell.when, batch_name])
         if on_progress is not None:
             on_progress(done, len(images))
     return rows
-
-
-def crop_cell(rgb: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
-    """Crop the square around a box, `CONTEXT` times its longer side and at least `MIN_SIDE_PX`.
-
-    Parameters
-    ----------
-    rgb : ndarray of uint8, shape (H, W, 3)
-    box : Box
-        It must touch the image.
-
-    Returns
-    -------
-    ndarray of uint8, shape (h, w, 3)
-        A copy; smaller than the square where that reaches beyond the image.
-
-    Examples
-    --------
-    >>> crop_cell(np.zeros((480, 640, 3), np.uint8), Box(100, 100, 140, 120)).shape
-    (90, 90, 3)
-    >>> crop_cell(np.zeros((480, 640, 3), np.uint8), Box(0, 0, 40, 40)).shape
-    (65, 65, 3)
-    """
-    row, col = box.centre
-    side_px = max(MIN_SIDE_PX, round(CONTEXT * max(box.height, box.width)))
-    top, left = round(row - side_px / 2), round(col - side_px / 2)
-    return rgb[max(0, top) : max(0, top + side_px), max(0, left) : max(0, left + side_px)].copy()
-
-
-def _folder_name(label: str) -> str:
-    """Make the name of a folder from a class; two classes may share one, as the table has the labels."""
-    return re.sub(r"[^A-Za-z0-9_]+", "_", label)[:80] or "_"
 
 
 def _discard(*folders: Path) -> None:

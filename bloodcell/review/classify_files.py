@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bloodcell.core.errors import BloodcellError
 from bloodcell.core.labels import UNREADABLE
 from bloodcell.core.text import clean_text
 from bloodcell.datasets.sources.uploads import IncomingFile
+from bloodcell.inference.detector import Detector
 from bloodcell.inference.engine import Engine
+from bloodcell.inference.field_finder import make_batch_finder
 from bloodcell.inference.pipeline import analyse
 from bloodcell.inference.results import ImageResult
 from bloodcell.review.result_tables import build_cells_table, build_images_table
@@ -41,7 +44,12 @@ class _Image:
     result: ImageResult
 
 
-def classify_files(engine: Engine, incoming: Iterable[IncomingFile], on_done: Callable[[], object]) -> ClassifiedFiles:
+def classify_files(
+    engine: Engine,
+    incoming: Iterable[IncomingFile],
+    on_done: Callable[[], object],
+    detector: Detector | None = None,
+) -> ClassifiedFiles:
     """Classify files in one pass, without keeping their bytes.
 
     Two files with the same bytes are one image with two names. The tables equal those of a batch that took in the same
@@ -55,6 +63,8 @@ def classify_files(engine: Engine, incoming: Iterable[IncomingFile], on_done: Ca
         Read once and lazily, while the pipeline's threads work.
     on_done : callable
         Called without arguments once per file.
+    detector : Detector, optional
+        As for `intake.analyse_waiting`.
 
     Returns
     -------
@@ -83,7 +93,11 @@ def classify_files(engine: Engine, incoming: Iterable[IncomingFile], on_done: Ca
             waiting.append(image)
             yield file.data
 
-    for result in analyse(engine, read_new_images()):
+    contents: Iterable[bytes | BloodcellError] = read_new_images()
+    finder = None
+    if detector is not None and engine.io_spec.needs_white_cell:
+        finder, _, contents = make_batch_finder(detector, contents, engine.class_names)
+    for result in analyse(engine, contents, finder):
         waiting.popleft().result = result
         on_done()
     return ClassifiedFiles(_build_images(images), _build_cells(images, engine))
@@ -103,6 +117,7 @@ def _build_images(images: list[_Image]) -> pd.DataFrame:
                 len(image.result.cells),
                 image.result.height_px,
                 image.result.width_px,
+                *image.result.count_others(),
             )
             for number, image in enumerate(images, start=1)
         ]

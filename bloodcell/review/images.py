@@ -8,11 +8,11 @@ from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from bloodcell.core.clock import now_utc
 from bloodcell.core.errors import StoreError
-from bloodcell.core.labels import UNREADABLE
+from bloodcell.core.labels import PLATELET, RBC, UNREADABLE
 from bloodcell.core.text import clean_text
 from bloodcell.db.database import begin_read, begin_write
 from bloodcell.db.schema import batches, cells, images, predictions
-from bloodcell.inference.results import ImageResult
+from bloodcell.inference.results import CellResult, ImageResult, OtherCells
 from bloodcell.review.batches import read_batch
 
 _BOX_COLUMNS = ("box_top", "box_left", "box_bottom", "box_right")  # in the order of Box
@@ -139,11 +139,17 @@ def store_results(db: Engine, results: Sequence[tuple[int, ImageResult]], model_
                     "message": result.message,
                     "height_px": int(result.height_px),
                     "width_px": int(result.width_px),
+                    **_describe_others(result.other_cells),
                 }
                 for image_id, result in results
             ],
         )
-        _insert_cells(connection, results, model_name, model_sha256)
+        numbered = [
+            (image_id, number, cell)
+            for image_id, result in results
+            for number, cell in enumerate(result.cells, start=1)
+        ]
+        insert_cells(connection, numbered, model_name, model_sha256)
     return len(results)
 
 
@@ -205,15 +211,42 @@ def _lock_waiting(connection: Connection, image_ids: Sequence[int]) -> set[int]:
     return set(connection.execute(query).scalars())
 
 
-def _insert_cells(
-    connection: Connection, results: Sequence[tuple[int, ImageResult]], model_name: str, model_sha256: str
-) -> None:
-    """Write the cells of some images and their predictions."""
-    numbered = [
-        (image_id, number, cell) for image_id, result in results for number, cell in enumerate(result.cells, start=1)
-    ]
+def _describe_others(others: OtherCells | None) -> dict[str, Any]:
+    """Return the columns for red cells and platelets."""
+    if others is None:
+        return dict.fromkeys(("red_cell_px", "n_red_cells", "n_platelets", "other_boxes"))
+    boxes = {RBC: others.red_cells, PLATELET: others.platelets}
+    return {
+        "red_cell_px": float(others.red_cell_px),
+        "n_red_cells": len(others.red_cells),
+        "n_platelets": len(others.platelets),
+        "other_boxes": {name: [list(map(int, box)) for box in of_class] for name, of_class in boxes.items()},
+    }
+
+
+def insert_cells(
+    connection: Connection,
+    numbered: Sequence[tuple[int, int, CellResult]],
+    model_name: str,
+    model_sha256: str,
+) -> Sequence[int]:
+    """Insert cells with their predictions inside an open transaction.
+
+    Parameters
+    ----------
+    connection : Connection
+    numbered : sequence of (int, int, CellResult)
+        Id of the image, number in it, and the cell; one without a class has no prediction.
+    model_name, model_sha256 : str
+        Of the model that predicted them.
+
+    Returns
+    -------
+    sequence of int
+        The ids of the cells, in the same order.
+    """
     if not numbered:
-        return
+        return []
     rows: list[dict[str, Any]] = [
         {"image_id": image_id, "number": number, **dict(zip(_BOX_COLUMNS, map(int, cell.box), strict=True))}
         for image_id, number, cell in numbered
@@ -232,5 +265,8 @@ def _insert_cells(
             "created_at": now,
         }
         for cell_id, (_, _, cell) in zip(cell_ids, numbered, strict=True)
+        if cell.class_name
     ]
-    connection.execute(predictions.insert(), rows)
+    if rows:
+        connection.execute(predictions.insert(), rows)
+    return cell_ids

@@ -10,11 +10,15 @@ from bloodcell.core.errors import BloodcellError, ModelError, StoreError
 from bloodcell.core.labels import UNREADABLE
 from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.sources.uploads import IncomingFile
+from bloodcell.inference.detector import Detector
 from bloodcell.inference.engine import Engine
+from bloodcell.inference.field_finder import FieldFinder
+from bloodcell.inference.field_scale import MAX_SCALE_IMAGES, measure_batch_scale
 from bloodcell.inference.pipeline import analyse
 from bloodcell.inference.results import ImageResult
 from bloodcell.review.batches import Batch, get_batch
 from bloodcell.review.images import Arrival, add_images, list_waiting_images, store_results
+from bloodcell.review.scale import read_scale, store_measured_scale
 from bloodcell.review.tries import MAX_TRIES, count_tries, forget_tries, note_tries
 
 _GIVEN_UP = ImageResult(
@@ -106,6 +110,7 @@ def analyse_waiting(
     batch_id: int,
     engine: Engine,
     on_progress: OnProgress | None = None,
+    detector: Detector | None = None,
 ) -> int:
     """Find and classify the cells of every waiting image, storing the results chunk by chunk.
 
@@ -122,6 +127,8 @@ def analyse_waiting(
         With the model that the batch was created with.
     on_progress : callable, optional
         Called with (done, total) after each image.
+    detector : Detector, optional
+        Finds red cells and platelets too, at the scale of the batch, which is measured now where it is not known.
 
     Returns
     -------
@@ -144,8 +151,9 @@ def analyse_waiting(
     suspects = [[image] for image in waiting if 0 < n_tries.get(image[0], 0) < MAX_TRIES]
     done = len(given_up)
     try:
+        finder = _make_finder(db, blobs, batch_id, engine, detector, fresh)
         for group in filter(None, [fresh, *suspects]):
-            for _ in _analyse_group(db, blobs, engine, group):
+            for _ in _analyse_group(db, blobs, engine, finder, group):
                 done += 1
                 if on_progress is not None:
                     on_progress(done, len(waiting))
@@ -154,8 +162,28 @@ def analyse_waiting(
     return len(waiting)
 
 
+def _make_finder(
+    db: Database,
+    blobs: Blobs,
+    batch_id: int,
+    engine: Engine,
+    detector: Detector | None,
+    waiting: Sequence[tuple[int, str]],
+) -> FieldFinder | None:
+    """Make the finder for a batch, and measure the scale on its first waiting images where it is not known."""
+    if detector is None or not engine.io_spec.needs_white_cell:
+        return None
+    if read_scale(db, batch_id) is None and waiting:
+        first = waiting[:MAX_SCALE_IMAGES]
+        note_tries(db, [image_id for image_id, _ in first])
+        images = _read_blobs(blobs, [sha256 for _, sha256 in first])
+        store_measured_scale(db, batch_id, measure_batch_scale(detector, images))
+    scale = read_scale(db, batch_id)
+    return FieldFinder(detector, scale.red_cell_px if scale else None, engine.class_names)
+
+
 def _analyse_group(
-    db: Database, blobs: Blobs, engine: Engine, group: Sequence[tuple[int, str]]
+    db: Database, blobs: Blobs, engine: Engine, finder: FieldFinder | None, group: Sequence[tuple[int, str]]
 ) -> Iterator[tuple[int, ImageResult]]:
     """Analyse images, given as (image_id, sha256), and store the results, a chunk per transaction; yield each result."""
 
@@ -166,7 +194,7 @@ def _analyse_group(
             yield from _read_blobs(blobs, [sha256 for _, sha256 in chunk])
 
     pending: list[tuple[int, ImageResult]] = []
-    for (image_id, _), result in zip(group, analyse(engine, read_and_note()), strict=True):
+    for (image_id, _), result in zip(group, analyse(engine, read_and_note(), finder), strict=True):
         pending.append((image_id, result))
         if len(pending) == CHUNK_IMAGES:
             store_results(db, pending, engine.model_name, engine.model_sha256)

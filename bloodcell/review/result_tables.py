@@ -32,6 +32,9 @@ _IMAGE_COLUMNS = (
     "n_cells",
     "height_px",
     "width_px",
+    "red_cell_px",
+    "n_red_cells",
+    "n_platelets",
 )
 
 
@@ -84,7 +87,9 @@ def build_images_table(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(_IMAGE_COLUMNS))
     integers = ("image_id", "position", "n_cells", "height_px", "width_px")
     texts = ("file_name", "sha256", "image_status", "message")
-    return table.astype(dict.fromkeys(integers, "int64") | dict.fromkeys(texts, "str"))
+    numbers = ("red_cell_px", "n_red_cells", "n_platelets")  # NaN where only white cells were looked for
+    types = dict.fromkeys(integers, "int64") | dict.fromkeys(texts, "str") | dict.fromkeys(numbers, "float64")
+    return table.astype(types)
 
 
 def _stack_probs(lists: Sequence[list[float] | None], n_classes: int) -> npt.NDArray[np.float64]:

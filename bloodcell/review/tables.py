@@ -6,7 +6,7 @@ import pandas as pd
 from sqlalchemy import Column, Engine, Function, Select, func, select
 
 from bloodcell.db.database import begin_read
-from bloodcell.db.schema import cells, corrections, images, predictions
+from bloodcell.db.schema import cells, corrections, images, is_standing_cell, predictions
 from bloodcell.review.batches import read_batch
 from bloodcell.review.result_tables import build_cells_table, build_images_table
 
@@ -41,14 +41,15 @@ def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
     -------
     DataFrame
         image_id, position (from 0), file_name, further_names (list: exact duplicates of it), sha256 (""
-        for a file without bytes), image_status ("" while waiting), message, n_cells, height_px, width_px.
+        for a file without bytes), image_status ("" while waiting), message, n_cells, height_px, width_px,
+        red_cell_px, n_red_cells, n_platelets (NaN where only white cells were looked for).
 
     Raises
     ------
     StoreError
         If there is no such batch.
     """
-    n_cells = select(func.count()).where(cells.c.image_id == images.c.id).scalar_subquery()
+    n_cells = select(func.count()).where(cells.c.image_id == images.c.id, is_standing_cell()).scalar_subquery()
     query = (
         select(
             images.c.id.label("image_id"),
@@ -61,6 +62,9 @@ def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
             n_cells.label("n_cells"),
             images.c.height_px,
             images.c.width_px,
+            images.c.red_cell_px,
+            images.c.n_red_cells,
+            images.c.n_platelets,
         )
         .where(images.c.batch_id == batch_id)
         .order_by(images.c.position)
@@ -108,6 +112,6 @@ def _make_cells_query(batch_id: int) -> Select[Any]:
         .select_from(cells.join(images))
         .outerjoin(predictions, predictions.c.id == newest_prediction)
         .outerjoin(corrections, corrections.c.id == newest_correction)
-        .where(images.c.batch_id == batch_id)
+        .where(images.c.batch_id == batch_id, is_standing_cell())
         .order_by(images.c.position, cells.c.number)
     )

@@ -30,6 +30,8 @@ from bloodcell.review.images import list_waiting_images
 from bloodcell.review.tables import read_cells_table
 from tests.review.batch import analysed, cell, image, new_batch
 
+COLUMNS = "(id, name, model_name, model_sha256, class_names, created_at, created_by)"
+
 
 def test_migrations_make_exactly_the_schema(db):
     with begin_read(db) as connection:
@@ -224,7 +226,7 @@ def test_database_of_a_newer_bloodcell(db, db_path):
     with begin_write(db) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(
-        StoreError, match=r"another version of Bloodcell \(tables 9999, this version knows 0003\): update"
+        StoreError, match=r"another version of Bloodcell \(tables 9999, this version knows 0005\): update"
     ):
         open_database(f"sqlite:///{db_path}")
 
@@ -279,7 +281,7 @@ def test_tables_lost_under_an_open_engine(db):
 
 
 def test_any_other_refusal_keeps_the_first_line(db):
-    insert = "INSERT INTO batches VALUES (1, 'a', 'm', '', '[]', '', '', NULL), (1, 'b', 'm', '', '[]', '', '', NULL)"
+    insert = f"INSERT INTO batches {COLUMNS} VALUES (1, 'a', 'm', '', '[]', '', ''), (1, 'b', 'm', '', '[]', '', '')"
     refused = pytest.raises(StoreError, match=r"^The database refused: UNIQUE constraint failed: batches\.id\.$")
     with refused, begin_write(db) as connection:
         connection.exec_driver_sql(insert)
@@ -287,7 +289,7 @@ def test_any_other_refusal_keeps_the_first_line(db):
 
 def test_a_failed_block_changes_nothing(db):
     with pytest.raises(ZeroDivisionError), begin_write(db) as connection:  # noqa: PT012
-        connection.exec_driver_sql("INSERT INTO batches VALUES (1, 'a', 'm', '', '[]', '', '', NULL)")
+        connection.exec_driver_sql(f"INSERT INTO batches {COLUMNS} VALUES (1, 'a', 'm', '', '[]', '', '')")
         1 / 0  # noqa: B018
     assert list_batches(db) == []
 

@@ -71,7 +71,15 @@ TRAINING_KINDS = [kind for kind in KINDS if kind.is_training]
 
 
 def test_the_kinds_that_train():
-    assert [kind.name for kind in TRAINING_KINDS] == ["train", "trials", "kfold", "search", "adapt", "masks"]
+    assert [kind.name for kind in TRAINING_KINDS] == [
+        "train",
+        "trials",
+        "kfold",
+        "search",
+        "adapt",
+        "masks",
+        "detector",
+    ]
 
 
 @pytest.mark.parametrize("kind", TRAINING_KINDS, ids=lambda kind: kind.name)

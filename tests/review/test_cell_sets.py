@@ -12,8 +12,9 @@ from bloodcell.datasets.copies.known_groups import read_groups
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.imaging.boxes import Box
+from bloodcell.imaging.crop import cut_surroundings
 from bloodcell.imaging.read import encode_png, read_rgb
-from bloodcell.review.cell_sets import HEADER, create_cell_set, crop_cell, read_reviewed_cells
+from bloodcell.review.cell_sets import HEADER, create_cell_set, read_reviewed_cells
 from bloodcell.review.corrections import add_correction, undo_last_correction
 from bloodcell.review.images import Arrival, add_images
 from bloodcell.review.tables import read_cells_table
@@ -163,11 +164,11 @@ def test_a_taken_name_is_refused_before_anything_is_cut(db, batch_id, settings):
 def test_a_cell_at_the_rim_gives_what_the_image_has():
     rgb = np.arange(50 * 60 * 3, dtype=np.uint64).reshape(50, 60, 3).astype(np.uint8)
     # 20 px * 2.25 = 45 px around (10, 55): rows -12..33, columns 32..77
-    np.testing.assert_array_equal(crop_cell(rgb, Box(0, 50, 20, 60)), rgb[:33, 32:])
-    assert crop_cell(rgb, Box(24, 24, 26, 26)).shape == (32, 32, 3)  # 2 px would give 4, too small to be read
+    np.testing.assert_array_equal(cut_surroundings(rgb, Box(0, 50, 20, 60)), rgb[:33, 32:])
+    assert cut_surroundings(rgb, Box(24, 24, 26, 26)).shape == (32, 32, 3)  # 2 px would give 4, too small to be read
 
 
 def test_a_cut_from_the_middle_holds_its_box():
     rgb = np.zeros((480, 640, 3), np.uint8)
     rgb[BIG_BOX.top : BIG_BOX.bottom, BIG_BOX.left : BIG_BOX.right] = 255
-    assert int((crop_cell(rgb, BIG_BOX)[..., 0] == 255).sum()) == BIG_BOX.area_px
+    assert int((cut_surroundings(rgb, BIG_BOX)[..., 0] == 255).sum()) == BIG_BOX.area_px

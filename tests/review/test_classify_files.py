@@ -68,7 +68,7 @@ def test_files_are_read_one_at_a_time(monkeypatch):
             asked.append(file.name)
             yield file
 
-    def analyse(_engine, images):
+    def analyse(_engine, images, _finder):
         for number, _ in enumerate(images, start=1):
             assert len(asked) == number
             yield from read_as_class_name(_engine, [b"MONOCYTE"])

@@ -22,7 +22,7 @@ from tests.review.batch import MODEL, MODEL_SHA, cell, image, new_batch
 ENGINE = SimpleNamespace(model_name=MODEL, model_sha256=MODEL_SHA, class_names=WHITE_CELLS_4)
 
 
-def read_as_class_name(_engine, images):
+def read_as_class_name(_engine, images, _finder=None):
     """Stand in for the pipeline: an image's bytes say what it shows."""
     for content in images:
         if isinstance(content, BloodcellError):
@@ -80,7 +80,7 @@ def test_a_kill_leaves_the_rest_waiting_and_the_next_call_goes_on(db, blobs, mon
     batch_id = new_batch(db)
     add_files(db, blobs, batch_id, files(*(f"MONOCYTE {number}" for number in range(CHUNK_IMAGES + 10))))
 
-    def killed_late(engine, images):
+    def killed_late(engine, images, finder):
         for number, result in enumerate(read_as_class_name(engine, images)):
             if number == CHUNK_IMAGES + 5:
                 raise KeyboardInterrupt

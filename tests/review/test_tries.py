@@ -26,7 +26,7 @@ from bloodcell.db.database import open_database
 from bloodcell.review import intake
 from tests.review.test_intake import ENGINE, read_as_class_name
 
-def analyse(engine, contents):
+def analyse(engine, contents, finder):
     contents = list(contents)
     if b"bomb" in contents:
         os._exit(9)

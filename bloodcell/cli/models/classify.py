@@ -10,7 +10,9 @@ from bloodcell.cli.shared.summary import summarise_batch
 from bloodcell.core.labels import UNREADABLE
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.sources.uploads import count_paths, read_paths
+from bloodcell.inference.detector import Detector
 from bloodcell.inference.engine import Engine
+from bloodcell.model_store.detectors import SHIPPED_DETECTOR
 from bloodcell.model_store.library import get_model
 from bloodcell.review.classify_files import classify_files
 from bloodcell.review.result_csv import encode_per_cell, encode_per_image
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     out = check_output_file(args.out)
     engine = Engine(get_model(args.model, load_settings()).folder)
     with tqdm(total=count_paths(paths), unit="image", desc="classify") as bar:
-        classified = classify_files(engine, read_paths(paths), bar.update)
+        classified = classify_files(engine, read_paths(paths), bar.update, Detector(SHIPPED_DETECTOR))
     images, cells = classified.images, classified.cells
     write_output(out, encode_per_cell(engine, images, cells) if args.full else encode_per_image(images, cells))
     for line in summarise_batch(images, cells, engine.class_names):

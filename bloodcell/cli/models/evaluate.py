@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from bloodcell.cli.shared.arguments import DATASET_HELP, MODEL_HELP, add_evaluation_options
+from bloodcell.cli.shared.evaluate_boxes import evaluate_boxes
 from bloodcell.cli.shared.evaluation import (
     evaluate_records,
     format_command,
@@ -17,12 +18,14 @@ from bloodcell.cli.shared.output import print_info
 from bloodcell.core.settings import load_settings
 from bloodcell.evaluation.evaluation_folder import Evaluation
 from bloodcell.evaluation.predict import match_records_to_classes
+from bloodcell.model_store.detectors import find_detector
 from bloodcell.model_store.library import find_model
 from bloodcell.reports.numbers import format_count, format_interval, format_number, format_percent
 
 DETAILS = (
     "Writes metrics.json (accuracy, balanced accuracy, recall per class, intervals over source cells, calibration error, share "
-    "flagged for review) and predictions.csv."
+    "flagged for review) and predictions.csv. For a detector (`evaluate detector DATASET`), DATASET holds boxes as Pascal VOC, "
+    "COCO or YOLO; metrics.json gives AP, recall of centres, false boxes and counting errors, beside fields.csv and errors.jpg."
 )
 EXAMPLE = "evaluate wbc4 ../shared/data/kaggle-wbc/TEST --out report"
 
@@ -32,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("dataset", metavar="DATASET", help=DATASET_HELP)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--names", metavar="A,B,C", help="for a detector: the classes 0, 1, 2 ... of YOLO, where no file says them"
+    )
     add_evaluation_options(parser)
 
 
@@ -43,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If the model, the dataset or the output folder cannot be used; nothing is written then.
     """
+    detector = find_detector(args.model, load_settings())
+    if detector is not None:
+        return evaluate_boxes(detector, args)
     model = find_model(args.model, load_settings())
     opened = open_images(args.dataset, args)
     records = select_records(opened, args.part)

@@ -13,7 +13,11 @@ from bloodcell.core.errors import BloodcellError, IntakeError
 from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import UNREADABLE
 from bloodcell.datasets.sources.uploads import count_paths, read_paths
+from bloodcell.inference.detector import Detector
+from bloodcell.inference.field_finder import make_batch_finder
+from bloodcell.inference.field_scale import describe_scale
 from bloodcell.inference.pipeline import find_cells
+from bloodcell.model_store.detectors import SHIPPED_DETECTOR
 from bloodcell.reports.numbers import format_count
 
 HEADER = ("file", "x", "y", "width", "height")
@@ -62,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     rows: list[tuple[str, int, int, int, int]] = []
     images: list[tuple[str, str, str]] = []
     with tqdm(total=count_paths(paths), unit="image", desc="find") as bar:
-        for result in find_cells(contents()):
+        finder, scale, images_read = make_batch_finder(Detector(SHIPPED_DETECTOR), contents())
+        for result in find_cells(images_read, finder):
             name = names.popleft()
             images.append((name, result.status, result.message))
             boxes = [cell.box for cell in result.cells]
@@ -72,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     write_output(out, encode_csv(HEADER, rows, bom=False))
     for line in [
         f"{format_count(len(images), 'image')}, {format_count(len(rows), 'cell')}",
+        describe_scale(scale),
         *format_failed_images(images),
     ]:
         print_info(line)

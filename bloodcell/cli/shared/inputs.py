@@ -168,6 +168,8 @@ def _choose_layout(path: Path, args: argparse.Namespace, needs_labels: bool) -> 
     recognition = recognise_layout(path)
     if recognition.choice is not None:
         return recognition.choice
+    if recognition.has_boxes:
+        raise DatasetError(recognition.question)
     if recognition.likely_levels or recognition.likely_tables:
         ways = [
             *map(_format_level_option, recognition.likely_levels),

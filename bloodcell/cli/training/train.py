@@ -10,10 +10,15 @@ from bloodcell.cli.shared.run_folder import (
     TerminalProgress,
     announce_training_library,
     find_work_dir,
+    open_run_folder,
     print_resume_hint,
 )
+from bloodcell.core.errors import SpecError
 from bloodcell.core.io import find_data_dir
 from bloodcell.core.settings import load_settings
+from bloodcell.core.spec import parse_json_object, read_spec_text
+from bloodcell.jobs.kinds.detector import DETECTOR
+from bloodcell.training.specs.detector_spec import DetectorSpec
 from bloodcell.training.specs.train_spec import TrainSpec
 
 DETAILS = (
@@ -43,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If the settings, the data or the output folder cannot be used.
     """
+    if DETECTOR.marker in parse_json_object(read_spec_text(Path(args.spec), TrainSpec.NOUN)):
+        return _train_detector(args)
     changes = {name: value for name, value in (("seed", args.seed), ("fold", args.fold)) if value is not None}
     spec = replace(TrainSpec.read(Path(args.spec)), **changes)
     data_dir, run_dir = find_data_dir(args.data), Path(args.out)
@@ -53,4 +60,18 @@ def run(args: argparse.Namespace) -> int:
     with print_resume_hint(work_dir):
         train(spec, data_dir, run_dir, load_settings().home / "cache", TerminalProgress())
     print_info(f"model written to {run_dir}")
+    return 0
+
+
+def _train_detector(args: argparse.Namespace) -> int:
+    if args.fold is not None:
+        raise SpecError("--fold is for classifiers: a detector has no folds.")
+    spec = DetectorSpec.read(Path(args.spec))
+    if args.seed is not None:
+        spec = replace(spec, seed=args.seed)
+    with open_run_folder(args) as folder:
+        from bloodcell.training.detector.train_detector import train_detector
+
+        held_out = train_detector(folder.work_dir, spec, folder.data_dir, folder.progress)["held_out"]
+        print_info(f"mAP50 {held_out['map50']} {held_out['map50_interval']} on {held_out['fields']} held-out fields")
     return 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bloodcell.datasets.boxes.read_boxes import find_box_format
 from bloodcell.datasets.labels.layouts import (
     FOLDERS,
     SUPPORTED_LAYOUTS,
@@ -66,6 +67,8 @@ class Recognition:
         Those that make sense as labels; may be empty.
     likely_tables : tuple of TableOption
         Those that make sense as labels; may be empty.
+    has_boxes : bool
+        Whether its images have boxes instead of labels; `question` then says what to do.
     """
 
     path: Path
@@ -76,6 +79,7 @@ class Recognition:
     tables: tuple[TableOption, ...]
     likely_levels: tuple[FolderLevel, ...]
     likely_tables: tuple[TableOption, ...]
+    has_boxes: bool = False
 
 
 def recognise_layout(path: Path, csv: str | None = None) -> Recognition:
@@ -106,6 +110,7 @@ def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str 
     levels = _list_folder_levels(image_files)
     tables = tuple(list_table_options(contents, image_files, csv))
     choice, question = None, ""
+    box_format = None if csv is not None else find_box_format(contents)
     by_folder = [level for level in levels if csv is None and _may_be_classes(level, len(image_files))]
     # Beside class folders, CSVs often list sizes or boxes: there a table counts only if a column is named for labels.
     by_table = [table for table in tables if not by_folder or table.n_label_names]
@@ -113,7 +118,13 @@ def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str 
     clear = [LayoutChoice(TABLE, table=table_choice) for table_choice in only_choices if table_choice is not None]
     is_clear = len(clear) == len(by_table)
     as_folders = [LayoutChoice(FOLDERS, level.level) for level in by_folder]
-    if len(as_folders) == 1 and is_clear and _table_agrees(contents, image_files, as_folders[0], clear):
+    has_boxes = box_format is not None and not by_folder
+    if has_boxes:
+        question = (
+            f"{contents.path.name} has boxes ({box_format}), not one label an image. Cut its cells with `bloodcell cut-cells`, "
+            "and use what that writes; or evaluate a detector on it."
+        )
+    elif len(as_folders) == 1 and is_clear and _table_agrees(contents, image_files, as_folders[0], clear):
         choice = as_folders[0]
     elif not by_folder and is_clear and len(clear) == 1:
         choice = clear[0]
@@ -127,7 +138,15 @@ def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str 
     else:
         question = f"{contents.path.name} has no labels for its images ({len(image_files)}). {SUPPORTED_LAYOUTS}"
     return Recognition(
-        contents.path, len(image_files), choice, question, tuple(levels), tables, tuple(by_folder), tuple(by_table)
+        contents.path,
+        len(image_files),
+        choice,
+        question,
+        tuple(levels),
+        tables,
+        tuple(by_folder),
+        tuple(by_table),
+        has_boxes,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from bloodcell.core.errors import JobError
 from bloodcell.core.spec import Spec, parse_json_object
 from bloodcell.jobs.kinds.adapt import ADAPT
+from bloodcell.jobs.kinds.detector import DETECTOR
 from bloodcell.jobs.kinds.evaluate import EVALUATE
 from bloodcell.jobs.kinds.explain import EXPLAIN
 from bloodcell.jobs.kinds.kfold import KFOLD
@@ -15,7 +16,7 @@ from bloodcell.jobs.kinds.search import SEARCH
 from bloodcell.jobs.kinds.train import TRAIN
 from bloodcell.jobs.kinds.trials import TRIALS
 
-KINDS: tuple[JobKind[Any], ...] = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, EVALUATE, MASKS, LOAD, EXPLAIN)
+KINDS: tuple[JobKind[Any], ...] = (TRAIN, TRIALS, KFOLD, SEARCH, ADAPT, EVALUATE, MASKS, DETECTOR, LOAD, EXPLAIN)
 # The kinds whose settings a person may write into a file; pages ask for the others.
 FILE_KINDS = tuple(kind for kind in KINDS if kind.marker or kind is KFOLD)
 

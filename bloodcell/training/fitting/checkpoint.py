@@ -17,8 +17,10 @@ from bloodcell.core.io import open_atomic, write_atomic
 from bloodcell.training.output.calibration import Outputs
 from bloodcell.training.output.history import HistoryRow
 from bloodcell.training.samples.crop_store import StoredCrops
+from bloodcell.training.samples.field_samples import FieldSamples
 from bloodcell.training.samples.mask_samples import MaskSamples
 from bloodcell.training.samples.samples import Samples
+from bloodcell.training.specs.detector_spec import DetectorSpec
 from bloodcell.training.specs.masks_spec import MasksSpec
 from bloodcell.training.specs.train_spec import TrainSpec
 
@@ -156,16 +158,18 @@ class Checkpoints:
             variable.assign(value)
 
 
-def open_checkpoints(folder: Path, spec: TrainSpec | MasksSpec, samples: Samples | MaskSamples) -> Checkpoints:
+def open_checkpoints(
+    folder: Path, spec: TrainSpec | MasksSpec | DetectorSpec, samples: Samples | MaskSamples | FieldSamples
+) -> Checkpoints:
     """Open the checkpoints of a run, or create them.
 
     Parameters
     ----------
     folder : Path
         Folder of the checkpoints; created if it is missing.
-    spec : TrainSpec or MasksSpec
+    spec : TrainSpec, MasksSpec or DetectorSpec
         Settings of the run.
-    samples : Samples or MaskSamples
+    samples : Samples, MaskSamples or FieldSamples
         All samples of the run.
 
     Returns
@@ -200,8 +204,10 @@ def open_checkpoints(folder: Path, spec: TrainSpec | MasksSpec, samples: Samples
     return Checkpoints(folder)
 
 
-def hash_samples(samples: Samples | MaskSamples) -> str:
+def hash_samples(samples: Samples | MaskSamples | FieldSamples) -> str:
     """Compute the SHA-256, in hexadecimal, of all that a run takes from its images; crops are read in chunks."""
+    if isinstance(samples, FieldSamples):
+        return samples.sha256
     if isinstance(samples, MaskSamples):
         return _hash_arrays((samples.group, samples.held_out), samples.pairs, samples.file)
     return _hash_arrays((samples.class_index, samples.group, samples.source), samples.stored_crops, samples.file)

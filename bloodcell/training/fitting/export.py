@@ -12,6 +12,7 @@ from bloodcell.inference.probabilities import softmax
 from bloodcell.model_store.io_spec import FEATURES, IN_DISTRIBUTION, LOGITS
 
 MASK = "mask"
+DETECTOR_OUTPUTS = ("centres", "sides")
 MAX_DIFFERENCE = 1e-3
 
 
@@ -59,6 +60,11 @@ def export_logits_onnx(model: keras.Model, path: Path, crops: np.ndarray) -> flo
 def export_mask_onnx(model: keras.Model, path: Path, images: np.ndarray) -> None:
     """Export a network of `networks.builders.unet`; parameters and errors as `export_onnx`."""
     _export(keras.Model(model.input, [model.output[MASK]]), (MASK,), path, images)
+
+
+def export_detector_onnx(model: keras.Model, path: Path, images: np.ndarray) -> None:
+    """Export a network of `networks.builders.detector`, for images of any size; parameters and errors as `export_onnx`."""
+    _export(keras.Model(model.input, [model.output[name] for name in DETECTOR_OUTPUTS]), DETECTOR_OUTPUTS, path, images)
 
 
 def _export(

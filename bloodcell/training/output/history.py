@@ -15,12 +15,13 @@ from typing import Any, Final, Self
 from bloodcell.core.io import write_atomic
 from bloodcell.training.specs.train_spec import TrainSpec
 
-# The columns of history.csv, of a classifier and of a U-Net, are fields of `HistoryRow` in its order.
+# The columns of history.csv, of a classifier, a U-Net and a detector, are fields of `HistoryRow` in its order.
 COLUMNS: Final = ("fit", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced", "rate", "seconds")
 MASK_COLUMNS: Final = (
     *("fit", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"),
     *("val_dice", "val_iou", "rate", "seconds"),
 )
+DETECTOR_COLUMNS: Final = ("fit", "epoch", "loss", "accuracy", "val_map50", "rate", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +35,15 @@ class HistoryRow:
     loss : float
         Mean training loss of the epoch, on augmented crops; NaN where the network diverged.
     accuracy : float
-        Training accuracy; of a U-Net, the share of correct pixels.
+        Training accuracy; of a U-Net, the share of correct pixels; of a detector, the share of centres that are marked.
     val_loss, val_accuracy : float, optional
         The same on held-out images; None where nothing is held out.
     val_balanced : float, optional
         Balanced accuracy on held-out cells, of a classifier.
     val_dice, val_iou : float, optional
         Means over held-out images, of a U-Net.
+    val_map50 : float, optional
+        Mean average precision at an IoU of 0.5 on held-out fields, of a detector.
     rate : float
         Learning rate of the next step.
     seconds : int
@@ -56,6 +59,7 @@ class HistoryRow:
     val_balanced: float | None = None
     val_dice: float | None = None
     val_iou: float | None = None
+    val_map50: float | None = None
     rate: float
     seconds: int
 

@@ -8,11 +8,11 @@ from sqlalchemy import Engine as Database
 from bloodcell.core.errors import BloodcellError
 from bloodcell.reports.numbers import format_count
 from bloodcell.review.corrections import add_correction, list_corrections, undo_last_correction
+from bloodcell.ui.shared.events import read_int, take_new_events
 from bloodcell.ui.shared.state import Bench
 
 # "hello" does nothing: a gallery that was disconnected asks by it whether this session still knows it.
 KINDS = ("choose", "label", "confirm", "undo", "step", "page", "hello")
-MAX_EVENTS = 500  # of one list; the gallery sends the rest again
 
 
 @dataclass(frozen=True)
@@ -70,31 +70,17 @@ def apply_events(bench: Bench, sent: list[Any], db: Database, who: str) -> None:
 
 
 def _read_new_events(bench: Bench, sent: list[Any]) -> list[Event]:
-    """Read the events of this bench that were not applied before; malformed ones are skipped."""
-    events = []
-    for raw in sent[:MAX_EVENTS]:
-        if not isinstance(raw, dict) or raw.get("session") != bench.session or raw.get("kind") not in KINDS:
-            continue
-        number, client = _read_int(raw.get("number")), str(raw.get("client"))
-        if client != bench.client:
-            bench.client, bench.acknowledged = client, 0
-        if number is None or number <= bench.acknowledged:
-            continue
-        bench.acknowledged = number
-        events.append(
-            Event(
-                number,
-                raw["kind"],
-                _read_int(raw.get("cell")),
-                str(raw.get("label", "")),
-                _read_int(raw.get("step")) or 0,
-            )
+    """Read the events of this bench that were not applied before."""
+    return [
+        Event(
+            raw["number"],
+            raw["kind"],
+            read_int(raw.get("cell")),
+            str(raw.get("label", "")),
+            read_int(raw.get("step")) or 0,
         )
-    return events
-
-
-def _read_int(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        for raw in take_new_events(bench, sent, KINDS)
+    ]
 
 
 def _apply_event(bench: Bench, event: Event, db: Database, who: str) -> None:

@@ -4,7 +4,8 @@
 // next list only when that one is acknowledged: quick typing makes few reruns, loses nothing and counts nothing twice.
 // Reviews that wait outlive a lost connection, a restart of the server and a reload of the tab.
 
-const REVIEWS = ["label", "confirm", "undo"];
+const REPEATABLE = ["label", "confirm"]; // giving a label twice changes nothing
+const REVIEWS = [...REPEATABLE, "undo", "add", "remove", "replace"];
 const MAX_WAITING = 200; // fewer than the server reads of one list
 const PATIENCE_MS = 3000; // from the end of the server's work until an acknowledgement is given up
 
@@ -82,21 +83,22 @@ class Outbox {
     setTimeout(() => this.pump());
   }
 
-  // A server that was restarted may have applied these or not. A label can be given twice, but an undo would undo twice.
+  // A server that was restarted may have applied these or not, so only what can be repeated is sent again.
   resend(events, session) {
     const kept = [];
-    for (const event of events) {
-      if (event.kind !== "undo") kept.push(event);
-      else {
-        kept.pop();
-        this.warning = "The connection was lost during an undo: check your latest review.";
+    for (const event of events.filter((one) => REVIEWS.includes(one.kind))) {
+      if (REPEATABLE.includes(event.kind)) {
+        kept.push(event);
+        continue;
       }
+      if (event.kind === "undo") kept.pop();
+      this.warning = "The connection was lost during your latest change: check it.";
     }
     this.session = session;
     this.sentUpTo = 0;
     this.isStranger = false;
     this.events = [];
-    for (const event of kept.filter((one) => REVIEWS.includes(one.kind))) this.append(event);
+    for (const event of kept) this.append(event);
   }
 
   append(event) {

@@ -147,7 +147,7 @@ def analyse_waiting_images(batch: Batch) -> None:
         if done == total or done % max(1, total // 100) == 0:
             bar.progress(done / total, f"Analysed {done:,} of {format_count(total, 'image')} …")
 
-    n_done = analyse_waiting(db, resources.get_blob_store(), batch.id, engine, on_progress)
+    n_done = analyse_waiting(db, resources.get_blob_store(), batch.id, engine, on_progress, resources.get_detector())
     state.store_speed(batch.id, n_done, time.perf_counter() - started)
     st.rerun()
 

@@ -10,8 +10,10 @@ from bloodcell.core.errors import ModelError
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.db.database import open_database
+from bloodcell.inference.detector import Detector
 from bloodcell.inference.engine import Engine
 from bloodcell.jobs.queue import JobQueue
+from bloodcell.model_store.detectors import SHIPPED_DETECTOR
 from bloodcell.model_store.library import ModelInfo
 
 
@@ -35,6 +37,12 @@ def get_engine(folder: str, sha256: str) -> Engine:
     """Return a loaded model; its SHA-256 is part of the cache key, so a replaced model is loaded anew."""
     del sha256
     return Engine(Path(folder))
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def get_detector(folder: str = str(SHIPPED_DETECTOR)) -> Detector:
+    """Return the loaded detector of white cells, red cells and platelets."""
+    return Detector(Path(folder))
 
 
 def preload_engine(model: ModelInfo) -> None:

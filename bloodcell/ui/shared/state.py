@@ -16,6 +16,7 @@ BATCH_PARAM = "batch"
 CELL_PARAM = "cell"
 _THROUGH_APP = "app-started"
 _BENCH = "classify-bench"
+_FIELD_BENCH = "classify-field-bench"
 _OPEN_BATCH = "classify-open-batch"
 _UPLOADER = "classify-uploader-number"
 _SPEED = "classify-speed"
@@ -66,6 +67,40 @@ class Bench:
     client: str = ""
     acknowledged: int = 0
     problem: str = ""
+
+
+@dataclass
+class FieldBench:
+    """The fields of the open batch as this browser session sees them.
+
+    Attributes
+    ----------
+    batch_id : int
+    image_id : int or None
+        The field that is open.
+    session, client, acknowledged
+        As in `ui.shared.events.Inbox`.
+    problem : str
+        What went wrong with the last event, "" where nothing did.
+    picked : int or None
+        The field that was clicked last in the list; it stays marked there while another one is open.
+    """
+
+    batch_id: int
+    image_id: int | None = None
+    picked: int | None = None
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
+    client: str = ""
+    acknowledged: int = 0
+    problem: str = ""
+
+
+def get_field_bench(batch_id: int) -> FieldBench:
+    """Return the fields of a batch as this session sees them; new ones where it has not looked at them yet."""
+    bench: FieldBench | None = st.session_state.get(_FIELD_BENCH)
+    if bench is None or bench.batch_id != batch_id:
+        bench = st.session_state[_FIELD_BENCH] = FieldBench(batch_id)
+    return bench
 
 
 def mark_run_by_app() -> None:

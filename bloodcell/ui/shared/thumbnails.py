@@ -18,6 +18,7 @@ from bloodcell.ui.shared.image_grid import data_uri
 TILE_PX = 120
 CELL_PX = 240
 FIELD_PX = 720
+FIELD_VIEW_PX = 1600
 THUMBNAIL_PX = 96
 CACHE_BYTES = 48_000_000  # about 8,000 tiles
 _BLANK_GRAY = 235
@@ -160,6 +161,15 @@ def make_cell_and_field(
         cell = cache.put(cell_key, encode_png(crop_close_up(rgb, boxes[chosen], DISPLAY_CONTEXT, CELL_PX)))
         field = cache.put(field_key, encode_jpeg(draw_boxes(rgb, boxes, chosen, FIELD_PX)))
     return cell, field
+
+
+def make_field_image(cache: ThumbnailCache, blobs: ImageStore, sha256: str) -> str:
+    """Return a whole image of at most `FIELD_VIEW_PX` as a data URI; StoreError or ImageError where it cannot be read."""
+    key = (sha256, "field")
+    data = cache.get(key)
+    if data is None:
+        data = cache.put(key, encode_jpeg(fit_inside(read_rgb(blobs.get(sha256)), FIELD_VIEW_PX)[0]))
+    return data_uri(data)
 
 
 def make_thumbnail(cache: ThumbnailCache, blobs: ImageStore, sha256: str) -> str | None:

@@ -21,10 +21,15 @@ from bloodcell.review.intake import add_files, analyse_waiting
 from tests.review.batch import MODEL, MODEL_SHA, SMALL_BOX, cell, image, new_batch
 
 JPEG = b"\xff\xd8\xff"
-ENGINE = SimpleNamespace(model_name=MODEL, model_sha256=MODEL_SHA, class_names=WHITE_CELLS_4)
+ENGINE = SimpleNamespace(
+    model_name=MODEL,
+    model_sha256=MODEL_SHA,
+    class_names=WHITE_CELLS_4,
+    io_spec=SimpleNamespace(needs_white_cell=True),
+)
 
 
-def read_as_class_names(images):
+def read_as_class_names(images, _finder=None):
     """Stand in for the pipeline: the words in an image's bytes are its cells; none at all is unreadable."""
     for content in images:
         words = [] if isinstance(content, BloodcellError) else content[3:].decode().split()
@@ -48,7 +53,7 @@ def pipeline(monkeypatch, tmp_path):
     monkeypatch.setattr(classify, "get_model", get_model)
     monkeypatch.setattr(classify, "Engine", lambda _folder: ENGINE)
     for module in (classify_files, intake):  # of the command and of the page
-        monkeypatch.setattr(module, "analyse", lambda _engine, images: read_as_class_names(images))
+        monkeypatch.setattr(module, "analyse", lambda _engine, images, _finder: read_as_class_names(images))
     monkeypatch.setattr(find, "find_cells", read_as_class_names)
 
 
@@ -151,7 +156,9 @@ def test_find(slides, out, capsys):
         b"2.jpg,300,200,40,30\r\nsub/2.jpg,300,200,40,30\r\n"
     )
     stderr = capsys.readouterr().err
-    assert stderr[stderr.index("6 images") :].splitlines() == [
+    lines = stderr[stderr.index("6 images") :].splitlines()
+    assert lines.pop(1).startswith("Scale unknown: no image shows red cells enough")
+    assert lines == [
         "6 images, 4 cells",
         "  no white cell (1): 10.jpg",
         "  not a blood smear (1): cat.jpg",
@@ -223,7 +230,7 @@ def test_an_unwritable_output_is_told_before_the_work(slides, tmp_path, monkeypa
 
 
 def test_ctrl_c_writes_nothing(slides, out, monkeypatch, capsys):
-    def stopped(_engine, images):
+    def stopped(_engine, images, _finder):
         next(iter(images))
         raise KeyboardInterrupt
         yield
