@@ -79,9 +79,10 @@ images = Table(
     Column("height_px", Integer, nullable=False),
     Column("width_px", Integer, nullable=False),
     Column("tried_by", Text, nullable=False, server_default=""),  # see `review.tries`
-    Column("red_cell_px", Double),  # this and the next three: NULL where only white cells were looked for
+    Column("red_cell_px", Double),  # this and the next four: NULL where only white cells were looked for
     Column("n_red_cells", Integer),
     Column("n_platelets", Integer),
+    Column("sharpness", Double),  # see `imaging.focus`
     Column("other_boxes", JSON),  # class -> boxes as top, left, bottom, right
     UniqueConstraint("batch_id", "position"),
     UniqueConstraint("batch_id", "sha256"),

@@ -20,6 +20,7 @@ from bloodcell.core.labels import HAS_CELLS, NO_WHITE_CELL, NOT_A_SMEAR, UNREADA
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.crop import crop_cell
 from bloodcell.imaging.find import Finding, explain_no_cell, find_white_cells
+from bloodcell.imaging.focus import measure_sharpness
 from bloodcell.imaging.read import read_rgb
 from bloodcell.inference.engine import Engine
 from bloodcell.inference.field_finder import FieldFinder, FieldFinding
@@ -193,5 +194,11 @@ def _find(
         finding = find_white_cells(rgb)
         return finding.boxes, finding, None
     field = finder.find(rgb)
-    others = OtherCells(field.red_cells, field.platelets, field.red_cell_px, field.is_own_scale)
+    others = OtherCells(
+        field.red_cells,
+        field.platelets,
+        field.red_cell_px,
+        field.is_own_scale,
+        measure_sharpness(rgb, field.red_cell_px),
+    )
     return field.white_cells, field, others

@@ -39,12 +39,15 @@ class OtherCells:
         Diameter of red cells at which the image was seen.
     is_own_scale : bool
         Whether that is the image's own, because it differs from the batch's.
+    sharpness : float
+        As `imaging.focus.measure_sharpness` measures it.
     """
 
     red_cells: tuple[Box, ...]
     platelets: tuple[Box, ...]
     red_cell_px: float
     is_own_scale: bool
+    sharpness: float
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,9 @@ class ImageResult:
     width_px: int
     other_cells: OtherCells | None = None
 
-    def count_others(self) -> tuple[float | None, int | None, int | None]:
-        """Return diameter, number of red cells and of platelets, as the tables of results have them; None for unknown."""
+    def count_others(self) -> tuple[float | None, int | None, int | None, float | None]:
+        """Return diameter, numbers of red cells and platelets, sharpness, as the tables of results have them; or Nones."""
         others = self.other_cells
-        return (
-            (None, None, None) if others is None else (others.red_cell_px, len(others.red_cells), len(others.platelets))
-        )
+        if others is None:
+            return None, None, None, None
+        return others.red_cell_px, len(others.red_cells), len(others.platelets), others.sharpness

@@ -1,5 +1,6 @@
 """Fields in, counts and boxes of all cells out, without a classifier and without a database."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ def count_large_file(
             name: make_boxes(found.select(np.asarray(found.class_index == index)))
             for index, name in enumerate(detector.model.class_names)
         }
-        others = OtherCells(boxes[RBC], boxes[PLATELET], scale.red_cell_px, is_own_scale=True)
+        # Large images are stitched or scanned in focus; their sharpness is not measured.
+        others = OtherCells(boxes[RBC], boxes[PLATELET], scale.red_cell_px, is_own_scale=True, sharpness=math.inf)
         cells = tuple(CellResult(box, "", (), "") for box in boxes[WBC])
         n_damaged = len(image.problems)
         message = f"Damaged tiles, taken for glass: {n_damaged}." if n_damaged else ""

@@ -10,6 +10,7 @@ import pandas as pd
 from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL
 from bloodcell.evaluation.metrics.bootstrap import percentile_interval, resample_statistic
+from bloodcell.imaging.focus import MIN_SHARPNESS
 
 MIN_RED_CELLS: Final = 10  # in a field that is fit for counting
 # Share of the field's area under red cells; above it they overlap, and many are hidden.
@@ -110,7 +111,9 @@ def build_fields_table(images: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFram
             "red_cell_px": rows["red_cell_px"],
             "doubt": [
                 _explain_doubt(*values)
-                for values in zip(red, rows["red_cell_px"], rows["height_px"], rows["width_px"], strict=True)
+                for values in zip(
+                    red, rows["red_cell_px"], rows["height_px"], rows["width_px"], rows["sharpness"], strict=True
+                )
             ],
         }
     )
@@ -159,7 +162,9 @@ def encode_fields(fields: pd.DataFrame) -> bytes:
     return encode_csv(FIELD_COLUMNS, rows)
 
 
-def _explain_doubt(n_red: int, red_cell_px: float, height_px: int, width_px: int) -> str:
+def _explain_doubt(n_red: int, red_cell_px: float, height_px: int, width_px: int, sharpness: float) -> str:
+    if sharpness < MIN_SHARPNESS:
+        return "Out of focus."
     if n_red < MIN_RED_CELLS:
         return f"Few red cells: {n_red}."
     share = n_red * np.pi / 4 * red_cell_px**2 / (height_px * width_px)

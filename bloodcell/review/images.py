@@ -214,12 +214,13 @@ def _lock_waiting(connection: Connection, image_ids: Sequence[int]) -> set[int]:
 def _describe_others(others: OtherCells | None) -> dict[str, Any]:
     """Return the columns for red cells and platelets."""
     if others is None:
-        return dict.fromkeys(("red_cell_px", "n_red_cells", "n_platelets", "other_boxes"))
+        return dict.fromkeys(("red_cell_px", "n_red_cells", "n_platelets", "sharpness", "other_boxes"))
     boxes = {RBC: others.red_cells, PLATELET: others.platelets}
     return {
         "red_cell_px": float(others.red_cell_px),
         "n_red_cells": len(others.red_cells),
         "n_platelets": len(others.platelets),
+        "sharpness": float(others.sharpness),
         "other_boxes": {name: [list(map(int, box)) for box in of_class] for name, of_class in boxes.items()},
     }
 

@@ -35,6 +35,7 @@ _IMAGE_COLUMNS = (
     "red_cell_px",
     "n_red_cells",
     "n_platelets",
+    "sharpness",
 )
 
 
@@ -87,7 +88,7 @@ def build_images_table(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(_IMAGE_COLUMNS))
     integers = ("image_id", "position", "n_cells", "height_px", "width_px")
     texts = ("file_name", "sha256", "image_status", "message")
-    numbers = ("red_cell_px", "n_red_cells", "n_platelets")  # NaN where only white cells were looked for
+    numbers = ("red_cell_px", "n_red_cells", "n_platelets", "sharpness")  # NaN where only white cells were looked for
     types = dict.fromkeys(integers, "int64") | dict.fromkeys(texts, "str") | dict.fromkeys(numbers, "float64")
     return table.astype(types)
 

@@ -42,7 +42,7 @@ def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
     DataFrame
         image_id, position (from 0), file_name, further_names (list: exact duplicates of it), sha256 (""
         for a file without bytes), image_status ("" while waiting), message, n_cells, height_px, width_px,
-        red_cell_px, n_red_cells, n_platelets (NaN where only white cells were looked for).
+        red_cell_px, n_red_cells, n_platelets, sharpness (NaN where only white cells were looked for).
 
     Raises
     ------
@@ -65,6 +65,7 @@ def read_images_table(db: Engine, batch_id: int) -> pd.DataFrame:
             images.c.red_cell_px,
             images.c.n_red_cells,
             images.c.n_platelets,
+            images.c.sharpness,
         )
         .where(images.c.batch_id == batch_id)
         .order_by(images.c.position)

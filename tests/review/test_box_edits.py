@@ -18,7 +18,7 @@ RED, OTHER_RED, PLATELET = Box(0, 0, 90, 90), Box(300, 300, 390, 390), Box(200, 
 @pytest.fixture
 def image_id(db):
     """A field with two white cells, two red cells and a platelet."""
-    others = OtherCells((RED, OTHER_RED), (PLATELET,), 90.0, is_own_scale=False)
+    others = OtherCells((RED, OTHER_RED), (PLATELET,), 90.0, is_own_scale=False, sharpness=0.02)
     result = ImageResult("cells", (cell("MONOCYTE"), cell("NEUTROPHIL", SMALL_BOX)), "", 480, 640, others)
     return analysed(db, new_batch(db), "a.jpg", 1, result)
 

@@ -30,7 +30,7 @@ def blobs(tmp_path):
 def add_field(db, blobs, batch_id, name, seed):
     rgb = np.random.default_rng(seed).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     (added,) = add_images(db, batch_id, [Arrival(name, blobs.put(encode_png(rgb)))])
-    others = OtherCells((RED,), (), 90.0, is_own_scale=False)
+    others = OtherCells((RED,), (), 90.0, is_own_scale=False, sharpness=0.02)
     result = ImageResult("cells", (cell("MONOCYTE"), cell("NEUTROPHIL", SMALL_BOX)), "", 480, 640, others)
     store_results(db, [(added.image_id, result)], MODEL, MODEL_SHA)
     return added.image_id

@@ -16,8 +16,8 @@ from tests.review.batch import analysed, cell, image, new_batch
 BOX = Box(0, 0, 10, 10)
 
 
-def field(n_white, n_red, n_platelets, red_cell_px=80.0):
-    others = OtherCells((BOX,) * n_red, (BOX,) * n_platelets, red_cell_px, is_own_scale=False)
+def field(n_white, n_red, n_platelets, red_cell_px=80.0, sharpness=0.02):
+    others = OtherCells((BOX,) * n_red, (BOX,) * n_platelets, red_cell_px, is_own_scale=False, sharpness=sharpness)
     status = "cells" if n_white else "no white cell"
     return ImageResult(status, tuple(cell() for _ in range(n_white)), "", 480, 640, others)
 
@@ -67,6 +67,12 @@ def test_a_crowded_field_is_unfit(db):
     batch_id = new_batch(db)
     analysed(db, batch_id, "a.jpg", 1, field(1, 40, 0))  # 40 * 5,027 / 307,200 = 65 %
     assert tabulate(db, batch_id)["doubt"].tolist() == ["Crowded: red cells cover 65% of the field."]
+
+
+def test_a_field_out_of_focus_is_unfit(db):
+    batch_id = new_batch(db)
+    analysed(db, batch_id, "a.jpg", 1, field(1, 20, 0, sharpness=0.0014))
+    assert tabulate(db, batch_id)["doubt"].tolist() == ["Out of focus."]
 
 
 def test_without_fields_nothing_is_estimated(db):

@@ -87,7 +87,7 @@ def test_a_batch_says_the_same(db, settings, number):
     cells = tables.read_cells_table(db, batch_id)
     assert rows(cells) == expected["cells"]["rows"]
     images = tables.read_images_table(db, batch_id)
-    later = ["red_cell_px", "n_red_cells", "n_platelets"]
+    later = ["red_cell_px", "n_red_cells", "n_platelets", "sharpness"]
     assert images[later].isna().all(axis=None)
     assert rows(images.drop(columns=later)) == expected["images"]["rows"]
     history = {str(cell_id): [asdict(step) for step in list_corrections(db, cell_id)] for cell_id in cells["cell_id"]}

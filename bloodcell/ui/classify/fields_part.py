@@ -190,12 +190,12 @@ def _choose_field(bench: state.FieldBench, fields: pd.DataFrame) -> None:
 
 
 _FIELD_COLUMNS: Final = {
-    "image": st.column_config.ImageColumn("Field", width="small"),
-    "file": st.column_config.TextColumn("File", width="small"),
-    "white_cells": st.column_config.NumberColumn("White", width="small"),
-    "red_cells": st.column_config.NumberColumn("Red", width="small"),
-    "platelets": st.column_config.NumberColumn("Platelets", width="small"),
-    "doubt": st.column_config.TextColumn("Doubt", width="medium"),
+    "image": st.column_config.ImageColumn("Field", width=76),
+    "file": st.column_config.TextColumn("File", width=104),
+    "white_cells": st.column_config.NumberColumn("White", width=52),
+    "red_cells": st.column_config.NumberColumn("Red", width=46),
+    "platelets": st.column_config.NumberColumn("Plt", width=40, help="Platelets"),
+    "doubt": st.column_config.TextColumn("Doubt", width=120),
 }
 
 

@@ -16,4 +16,5 @@ def upgrade() -> None:
     op.add_column("images", sa.Column("red_cell_px", sa.Double(), nullable=True))
     op.add_column("images", sa.Column("n_red_cells", sa.Integer(), nullable=True))
     op.add_column("images", sa.Column("n_platelets", sa.Integer(), nullable=True))
+    op.add_column("images", sa.Column("sharpness", sa.Double(), nullable=True))
     op.add_column("images", sa.Column("other_boxes", sa.JSON(), nullable=True))
