@@ -53,6 +53,7 @@ SMALL_MODULES = {
     "bloodcell.datasets.labels.records",
     "bloodcell.evaluation.metrics.predictions",
     "bloodcell.imaging.boxes",
+    "bloodcell.imaging.focus",
     "bloodcell.inference.onnx_session",
     "bloodcell.inference.probabilities",
     "bloodcell.jobs.model_files",

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-STRIDE: Final = 4
+from bloodcell.model_store.detectors import STRIDE
+
 # Two boxes of one class that share more than this are one cell; so are a white and a red one.
 MAX_IOU: Final = 0.55
 _MAX_LOG_SIDE: Final = 5.0

@@ -13,12 +13,11 @@ from bloodcell.core.errors import ModelError
 from bloodcell.imaging.read import require_rgb
 from bloodcell.inference.detections import Detections, decode_maps, join_detections
 from bloodcell.inference.onnx_session import open_session
-from bloodcell.model_store.detectors import read_detector_model
+from bloodcell.model_store.detectors import INPUT_MULTIPLE, read_detector_model
 
 TILE_PX: Final = 1024  # at the detector's scale; a field of 640 x 480 px is one tile
 OVERLAP_PX: Final = 128  # more than the largest white cell
 SEAM_PX: Final = 8  # two tiles differ by less than this in where they see the centre of one cell
-_MULTIPLE: Final = 16
 
 
 class Detector:
@@ -105,7 +104,7 @@ class Detector:
         size = (max(1, round((right - left) * factor)), max(1, round((bottom - top) * factor)))
         resized = cv2.resize(part, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
         padded = cv2.copyMakeBorder(
-            resized, 0, -size[1] % _MULTIPLE, 0, -size[0] % _MULTIPLE, cv2.BORDER_CONSTANT, value=(0, 0, 0)
+            resized, 0, -size[1] % INPUT_MULTIPLE, 0, -size[0] % INPUT_MULTIPLE, cv2.BORDER_CONSTANT, value=(0, 0, 0)
         )
         centres, sides = self._session.run(None, {self._input: padded[None].astype(np.float32)})
         found = join_detections(decode_maps(centres[0], sides[0], thresholds), self.model.exclusive)

@@ -17,6 +17,11 @@ from bloodcell.model_store.folder import METRICS_FILE, SPEC_FILE
 DETECTOR_KIND: Final = "detector"
 DETECTOR_FILE: Final = "detector.onnx"
 DETECTOR_KERAS_FILE: Final = "detector.keras"
+# The network: its outputs in order, pixels of its input per place of its maps, and what both sides of the input must be
+# a multiple of.
+CENTRES, SIDES = "centres", "sides"
+STRIDE: Final = 4
+INPUT_MULTIPLE: Final = 16
 SHIPPED_DETECTOR: Final = FILES_DIR / "models" / "detector"
 
 

@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from bloodcell.core.errors import ImageError, ModelError
-from bloodcell.inference.detections import (
-    MAX_IOU,
-    NOTHING,
-    STRIDE,
-    Detections,
-    compute_ious,
-    decode_maps,
-    join_detections,
-)
+from bloodcell.inference.detections import MAX_IOU, NOTHING, Detections, compute_ious, decode_maps, join_detections
 from bloodcell.inference.detector import OVERLAP_PX, TILE_PX, Detector, _list_windows, list_spans
+from bloodcell.model_store.detectors import STRIDE
 
 COLD = -9.0  # logit of a place that is no centre: 0.0001
 HALF = np.array([0.5, 0.5])

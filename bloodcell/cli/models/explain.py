@@ -24,8 +24,11 @@ from bloodcell.explain.explain_cells import average_crops, cut_class_crops, expl
 from bloodcell.explain.explanation import GRADCAM_UNIT, NOT_A_MEDICAL_REASON, OCCLUSION, OCCLUSION_UNIT, Explanation
 from bloodcell.explain.spec import needs_keras
 from bloodcell.imaging.read import encode_png, read_rgb
+from bloodcell.inference.detector import Detector
 from bloodcell.inference.engine import Engine
+from bloodcell.inference.field_finder import make_batch_finder
 from bloodcell.inference.pipeline import analyse, compute_magnification, crop_model_input
+from bloodcell.model_store.detectors import SHIPPED_DETECTOR
 from bloodcell.model_store.library import find_model
 from bloodcell.plots.explanation_maps import find_map_range
 from bloodcell.reports.explanation_sheet import SIDE_PX, draw_layer_sheet, draw_map_sheet
@@ -111,7 +114,8 @@ def _crop_largest_cell(engine: Engine, path: str) -> tuple[np.ndarray, np.ndarra
         data = file.read_bytes()
     except OSError as error:
         raise ImageError(f"The image {to_printable(path)} cannot be read: {error.strerror}.") from error
-    (result,) = analyse(engine, [data])
+    finder, _, images = make_batch_finder(Detector(SHIPPED_DETECTOR), [data], engine.class_names)
+    (result,) = analyse(engine, images, finder)
     if result.status != HAS_CELLS:
         raise ImageError(f"{to_printable(file.name)}: {result.message}")
     cell = max(result.cells, key=lambda cell: cell.box.area_px)

@@ -9,13 +9,10 @@ from typing import Final
 import keras
 from keras import layers
 
+from bloodcell.model_store.detectors import CENTRES, SIDES
 from bloodcell.networks.builders.efficientnet_lite import build_lite_backbone, load_lite_weights
 from bloodcell.networks.settings import FROM_SCRATCH
 
-CENTRES: Final = "centres"
-SIDES: Final = "sides"
-STRIDE: Final = 4
-INPUT_MULTIPLE: Final = 16  # of both sides of the input
 _STAGES: Final = 5  # the last one at stride 16
 _WIDTHS: Final = (96, 64, 48)  # of the decoder at strides 16, 8 and 4
 _RARE: Final = -4.6  # bias of the heat maps: at first, no pixel is a centre (0.01)

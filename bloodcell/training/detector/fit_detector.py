@@ -9,7 +9,8 @@ from bloodcell.core.progress import Pace
 from bloodcell.evaluation.boxes.average_precision import compute_average_precision
 from bloodcell.evaluation.boxes.matching import TrueBoxes
 from bloodcell.inference.detections import Detections, decode_maps, join_detections
-from bloodcell.networks.builders.detector import CENTRES, INPUT_MULTIPLE, SIDES, build_detector
+from bloodcell.model_store.detectors import CENTRES, INPUT_MULTIPLE, SIDES
+from bloodcell.networks.builders.detector import build_detector
 from bloodcell.training.detector.loss import compute_detector_loss
 from bloodcell.training.fitting.callbacks import FitCallback, RunContext
 from bloodcell.training.output.history import DETECTOR_COLUMNS, HistoryRow

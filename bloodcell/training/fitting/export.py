@@ -9,10 +9,10 @@ import onnxruntime
 
 from bloodcell.core.errors import ModelError
 from bloodcell.inference.probabilities import softmax
+from bloodcell.model_store.detectors import CENTRES, SIDES
 from bloodcell.model_store.io_spec import FEATURES, IN_DISTRIBUTION, LOGITS
 
 MASK = "mask"
-DETECTOR_OUTPUTS = ("centres", "sides")
 MAX_DIFFERENCE = 1e-3
 
 
@@ -64,7 +64,7 @@ def export_mask_onnx(model: keras.Model, path: Path, images: np.ndarray) -> None
 
 def export_detector_onnx(model: keras.Model, path: Path, images: np.ndarray) -> None:
     """Export a network of `networks.builders.detector`, for images of any size; parameters and errors as `export_onnx`."""
-    _export(keras.Model(model.input, [model.output[name] for name in DETECTOR_OUTPUTS]), DETECTOR_OUTPUTS, path, images)
+    _export(keras.Model(model.input, [model.output[CENTRES], model.output[SIDES]]), (CENTRES, SIDES), path, images)
 
 
 def _export(

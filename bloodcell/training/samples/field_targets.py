@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bloodcell.core.labels import DETECTED
+from bloodcell.model_store.detectors import STRIDE
 from bloodcell.training.samples.field_tiles import Tile
 
-STRIDE: Final = 4
 N_CLASSES: Final = len(DETECTED)
 # The heat of a cell falls to exp(-1/2) at this share of half its side from the centre.
 _SPREAD: Final = 0.36

@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 from bloodcell.core.labels import DETECTED
 from bloodcell.core.spec import Spec, require, require_range, require_unique
-
-TILE_MULTIPLE: Final = 16
+from bloodcell.model_store.detectors import INPUT_MULTIPLE
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,10 @@ class DetectorSpec(Spec):
         require(bool(self.name), "A name for the detector is needed.")
         require(bool(self.box_sources), "A detector needs at least one source of boxes.")
         require_unique("Names of sources", tuple(source.name for source in self.box_sources))
-        is_right = 64 <= self.tile_px <= 1024 and self.tile_px % TILE_MULTIPLE == 0
-        require(is_right, f"`tile_px` must be a multiple of {TILE_MULTIPLE} from 64 to 1024. Received: {self.tile_px}.")
+        is_right = 64 <= self.tile_px <= 1024 and self.tile_px % INPUT_MULTIPLE == 0
+        require(
+            is_right, f"`tile_px` must be a multiple of {INPUT_MULTIPLE} from 64 to 1024. Received: {self.tile_px}."
+        )
         require_range(self, 16, 128, "red_cell_px")
         require_range(self, 1, math.inf, "epochs", "tiles_per_epoch", "batch_size")
         require_range(self, 0, math.inf, "seed")

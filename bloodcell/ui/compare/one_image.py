@@ -11,6 +11,7 @@ from bloodcell.core.settings import load_settings
 from bloodcell.datasets.sources.uploads import read_uploads
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_jpeg, read_rgb
+from bloodcell.inference.field_finder import make_batch_finder
 from bloodcell.inference.pipeline import analyse, crop_for_display
 from bloodcell.inference.results import ImageResult
 from bloodcell.model_store.library import ModelInfo, list_models
@@ -59,7 +60,9 @@ def _read_upload(name: str, data: bytes) -> bytes:
 
 
 def _analyse_image(model: ModelInfo, data: bytes) -> ImageResult:
-    (result,) = analyse(resources.get_engine(str(model.folder), model.sha256), [data])
+    engine = resources.get_engine(str(model.folder), model.sha256)
+    finder, _, images = make_batch_finder(resources.get_detector(), [data], engine.class_names)
+    (result,) = analyse(engine, images, finder)
     return result
 
 

@@ -65,7 +65,7 @@ def test_problems_go_along(tmp_path):
 )
 def test_none_or_several_kinds(tmp_path, kinds, found):
     files = {file: data for kind in kinds for file, data in KINDS[kind].items()}
-    said = rf"one of Pascal VOC, COCO, YOLO\. Found in set: {found}\."
+    said = rf"one of Pascal VOC, COCO, YOLO, CSV of boxes\. Found in set: {found}\."
     with pytest.raises(DatasetError, match=said):
         read_box_set(Contents(in_folder(tmp_path, IMAGES | files)))
 

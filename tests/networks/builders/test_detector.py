@@ -9,12 +9,10 @@ import onnxruntime
 import pytest
 
 from bloodcell.core.errors import ModelError
-from bloodcell.inference import detections
-from bloodcell.networks.builders.detector import CENTRES, INPUT_MULTIPLE, SIDES, STRIDE, build_detector
+from bloodcell.model_store.detectors import CENTRES, SIDES
+from bloodcell.networks.builders.detector import build_detector
 from bloodcell.synthetic.fields import draw_field
-from bloodcell.training.fitting.export import DETECTOR_OUTPUTS, export_detector_onnx
-from bloodcell.training.samples import field_targets
-from bloodcell.training.specs.detector_spec import TILE_MULTIPLE
+from bloodcell.training.fitting.export import export_detector_onnx
 from tests.training.tiny_run import FOREIGN_WARNINGS
 
 pytestmark = FOREIGN_WARNINGS
@@ -56,12 +54,6 @@ def test_at_first_a_box_is_e_strides_to_each_side(detector):
 def test_one_class_has_one_map_of_centres():
     outputs = build_detector(1).output
     assert (outputs[CENTRES].shape[-1], outputs[SIDES].shape[-1]) == (1, 4)
-
-
-def test_all_who_know_the_stride_agree():
-    assert STRIDE == detections.STRIDE == field_targets.STRIDE
-    assert TILE_MULTIPLE == INPUT_MULTIPLE
-    assert DETECTOR_OUTPUTS == (CENTRES, SIDES)
 
 
 def test_the_network_in_onnx_takes_any_size(detector, tmp_path):

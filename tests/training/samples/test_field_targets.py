@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloodcell.training.samples.field_targets import N_CLASSES, STRIDE, make_targets
+from bloodcell.model_store.detectors import STRIDE
+from bloodcell.training.samples.field_targets import N_CLASSES, make_targets
 from bloodcell.training.samples.field_tiles import Tile
 
 TILE_PX, SIDE = 64, 16
