@@ -2,18 +2,23 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from bloodcell.core.errors import DatasetError
+from bloodcell.core.errors import BloodcellError, DatasetError
 from bloodcell.core.progress import OnProgress
 from bloodcell.datasets.labels.records import Record, normalise_label
 from bloodcell.datasets.sources.contents import Contents
 from bloodcell.evaluation.metrics.predictions import NO_PREDICTION, Predictions
+from bloodcell.inference.detector import Detector
 from bloodcell.inference.engine import Engine
+from bloodcell.inference.field_finder import make_batch_finder
 from bloodcell.inference.pipeline import analyse
+from bloodcell.inference.results import ImageResult
+from bloodcell.model_store.detectors import SHIPPED_DETECTOR
+from bloodcell.model_store.io_spec import PHYSICAL_FRAME
 
 
 def match_records_to_classes(records: Iterable[Record], class_names: Sequence[str]) -> list[Record]:
@@ -89,7 +94,8 @@ def predict_records(
     probs = np.zeros((len(rows), len(engine.class_names)), np.float32)
     status = np.full(len(rows), "", dtype="<U12")
     boxes = np.full((len(rows), 4), -1)
-    for index, result in enumerate(analyse(engine, (_read_bytes(images, records[row].file) for row in rows))):
+    contents = (_read_bytes(images, records[row].file) for row in rows)
+    for index, result in enumerate(_analyse_labelled(engine, contents)):
         if result.cells:
             cell = max(result.cells, key=lambda candidate: candidate.box.area_px)
             y_pred[index] = engine.class_names.index(cell.class_name)
@@ -98,6 +104,14 @@ def predict_records(
         if on_progress is not None:
             on_progress(index + 1, len(rows))
     return Predictions(engine.class_names, y_true, y_pred, probs, status, groups[rows], boxes)
+
+
+def _analyse_labelled(engine: Engine, contents: Iterable[bytes | BloodcellError]) -> Iterator[ImageResult]:
+    """Analyse images of one labelled cell: by colour alone, or by the detector where the model needs the scale."""
+    if engine.io_spec.frame != PHYSICAL_FRAME:
+        return analyse(engine, contents)
+    finder, _, contents = make_batch_finder(Detector(SHIPPED_DETECTOR), contents, engine.class_names)
+    return analyse(engine, contents, finder)
 
 
 def format_predictions_csv(records: Sequence[Record], predictions: Predictions) -> str:

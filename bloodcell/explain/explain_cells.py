@@ -17,6 +17,7 @@ from bloodcell.explain.spec import find_cam_layer, needs_keras
 from bloodcell.imaging.find import find_white_cells
 from bloodcell.imaging.read import read_rgb
 from bloodcell.inference.engine import Engine
+from bloodcell.inference.frame_scale import measure_frame_scale
 from bloodcell.inference.pipeline import crop_model_input
 
 # A mean over more cells looks the same, and this many take less than a minute.
@@ -131,6 +132,8 @@ def cut_class_crops(
     find_class_index(engine.class_names, class_name)
     class_records = [record for record in records if normalise_label(record.label) == normalise_label(class_name)]
     places = np.linspace(0, len(class_records) - 1, min(max_cells, len(class_records))).round().astype(int)
+    first = (images.read(class_records[place].file) for place in places.tolist())
+    red_cell_px = measure_frame_scale(engine.io_spec, first, class_name) if class_records else None
     crops = []
     for done, place in enumerate(places.tolist(), start=1):
         try:
@@ -139,7 +142,8 @@ def cut_class_crops(
         except ImageError:
             boxes = ()
         if boxes:
-            crops.append(crop_model_input(engine.framing, rgb, max(boxes, key=lambda box: box.area_px)))
+            largest = max(boxes, key=lambda box: box.area_px)
+            crops.append(crop_model_input(engine.framing, rgb, largest, red_cell_px=red_cell_px))
         if on_progress is not None:
             on_progress(done, len(places))
     if not crops:

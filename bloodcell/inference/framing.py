@@ -11,7 +11,7 @@ from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.crop import crop_cell, resize_image
 from bloodcell.imaging.otsu import find_otsu_threshold, mask_below
 from bloodcell.inference.masks import MaskEngine
-from bloodcell.model_store.io_spec import CELL, IMAGE, MASK_NONE, MASK_UNET, ModelIOSpec
+from bloodcell.model_store.io_spec import CELL, IMAGE, MASK_NONE, MASK_UNET, PHYSICAL_FRAME, ModelIOSpec
 
 GREEN: Final = 1  # the channel in which the nucleus stands out most
 BLACK: Final = (0, 0, 0)
@@ -75,6 +75,7 @@ class Framing:
         box: Box,
         background_rgb: tuple[int, int, int] | None = None,
         magnification: int = 1,
+        red_cell_px: float | None = None,
     ) -> npt.NDArray[np.uint8]:
         """Make the network's input for one cell.
 
@@ -88,12 +89,31 @@ class Framing:
             Colour of the image's clear background; None leaves the levels as they are.
         magnification : int, default 1
             More pixels on each side of the same frame, for people.
+        red_cell_px : float, optional
+            Diameter of red cells in the image; needed where `io_spec.frame` is "physical".
 
         Returns
         -------
         ndarray of uint8, shape (magnification * height_px, magnification * width_px, 3)
+
+        Raises
+        ------
+        ModelError
+            If the frame is physical and the diameter is not known.
         """
         height_px, width_px = self.io_spec.height_px * magnification, self.io_spec.width_px * magnification
         if self.io_spec.input == IMAGE:
             return resize_image(rgb, height_px, width_px)
+        if self.io_spec.frame == PHYSICAL_FRAME:
+            box = _make_scale_box(box, red_cell_px)
         return crop_cell(rgb, box, height_px, self.io_spec.context, background_rgb, width_px)
+
+
+def _make_scale_box(box: Box, red_cell_px: float | None) -> Box:
+    """Return the square of one red-cell diameter about the middle of a cell."""
+    if red_cell_px is None:
+        raise ModelError("This model sees cells at their real size, so the diameter of red cells must be known.")
+    row, col = box.centre
+    side_px = max(1, round(red_cell_px))
+    top, left = round(row - side_px / 2), round(col - side_px / 2)
+    return Box(top, left, top + side_px, left + side_px)

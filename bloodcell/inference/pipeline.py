@@ -72,9 +72,9 @@ def find_cells(images: Iterable[ImageBytesOrError], finder: FieldFinder | None =
     yield from _map_chunks(images, lambda chunk: [_read_and_find(image, finder)[0] for image in chunk])
 
 
-def classify_box(engine: Engine, rgb: npt.NDArray[np.uint8], box: Box) -> CellResult:
-    """Classify one cell in a box that a person drew, as `analyse` would."""
-    scores = engine.classify(crop_model_input(engine.framing, rgb, box)[None])
+def classify_box(engine: Engine, rgb: npt.NDArray[np.uint8], box: Box, red_cell_px: float | None = None) -> CellResult:
+    """Classify one cell in a box that a person drew, as `analyse` would; `red_cell_px` as for `crop_model_input`."""
+    scores = engine.classify(crop_model_input(engine.framing, rgb, box, red_cell_px=red_cell_px)[None])
     return _classify_cell(engine, CellResult(box, "", (), ""), scores.probs[0], scores.status[0])
 
 
@@ -89,7 +89,11 @@ def compute_magnification(framing: Framing, side_px: int) -> int:
 
 
 def crop_model_input(
-    framing: Framing, rgb: npt.NDArray[np.uint8], box: Box, magnification: int = 1
+    framing: Framing,
+    rgb: npt.NDArray[np.uint8],
+    box: Box,
+    magnification: int = 1,
+    red_cell_px: float | None = None,
 ) -> npt.NDArray[np.uint8]:
     """Cut a cell as its network sees it in `analyse`.
 
@@ -103,13 +107,16 @@ def crop_model_input(
         The cell.
     magnification : int, default 1
         More pixels on each side of the same frame, for people.
+    red_cell_px : float, optional
+        Diameter of red cells in the image, for a model of physical frames.
 
     Returns
     -------
     ndarray of uint8, shape (magnification * height_px, magnification * width_px, 3)
     """
     background_rgb = find_white_cells(rgb).background_rgb
-    return framing.make_input(framing.hide_background(rgb, background_rgb), box, background_rgb, magnification)
+    visible = framing.hide_background(rgb, background_rgb)
+    return framing.make_input(visible, box, background_rgb, magnification, red_cell_px)
 
 
 def _map_chunks(
@@ -137,7 +144,9 @@ def _analyse_chunk(engine: Engine, finder: FieldFinder | None, images: list[Imag
                 results[-1] = _keep_largest_cell(result)
             boxes = [cell.box for cell in results[-1].cells]
             visible = engine.framing.hide_background(rgb, background_rgb)
-            crops += [engine.framing.make_input(visible, box, background_rgb) for box in boxes]
+            others = results[-1].other_cells
+            red_cell_px = others.red_cell_px if others is not None else None
+            crops += [engine.framing.make_input(visible, box, background_rgb, red_cell_px=red_cell_px) for box in boxes]
     if not crops:
         return results
     scores = engine.classify(np.stack(crops))

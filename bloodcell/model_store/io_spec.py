@@ -14,6 +14,10 @@ MASK_NONE: Final = "none"
 MASK_OTSU: Final = "otsu"
 MASK_UNET: Final = "unet"
 MASKS: Final = get_args(Mask)
+Frame = Literal["box", "physical"]
+BOX_FRAME: Final = "box"
+PHYSICAL_FRAME: Final = "physical"
+FRAMES: Final = get_args(Frame)
 MAX_CONTEXT: Final = 10.0
 # Names of the outputs in the network; the second is that of the out-of-distribution head.
 LOGITS: Final = "logits"
@@ -37,7 +41,7 @@ class ModelIOSpec:
     input : {"cell", "image"}
         "cell": each found cell, cut out. "image": the whole image, resized.
     context : float
-        Of a cell, the side of what is cut out, in units of the longer side of its box (`imaging.crop.crop_cell`).
+        Of a cell, the side of what is cut out, in units of what `frame` says.
     outputs : tuple of str
         Outputs of the network in their order, one of `ALLOWED_OUTPUTS`; logits alone of an imported network.
     mask : {"none", "otsu", "unet"}
@@ -45,6 +49,9 @@ class ModelIOSpec:
     needs_white_cell : bool
         Of whole images, whether only those are classified in which a white cell is found; False for images of
         something else, such as red cells.
+    frame : {"box", "physical"}
+        The unit of `context`: "box", the longer side of the cell's box; "physical", the diameter of red cells in the image,
+        so that a small cell stays small.
     """
 
     height_px: int
@@ -54,6 +61,7 @@ class ModelIOSpec:
     outputs: tuple[str, ...] = ALL_OUTPUTS
     mask: Mask = MASK_NONE
     needs_white_cell: bool = True
+    frame: Frame = BOX_FRAME
 
     @property
     def has_ood_head(self) -> bool:
@@ -68,6 +76,7 @@ class ModelIOSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return the part of spec.json that `read_io_spec` reads; a square also under its older name, side_px."""
         side = {"side_px": self.height_px} if self.height_px == self.width_px else {}
+        frame = {"frame": self.frame} if self.frame != BOX_FRAME else {}
         return {
             **side,
             "height_px": self.height_px,
@@ -77,6 +86,7 @@ class ModelIOSpec:
             "outputs": list(self.outputs),
             "mask": self.mask,
             "needs_white_cell": self.needs_white_cell,
+            **frame,
         }
 
 
@@ -131,6 +141,9 @@ def read_io_spec(document: dict[str, Any], name: str) -> ModelIOSpec:
             f"`needs_white_cell` of the model {name} must be true, or false where its input is the whole image. "
             f"Received: {needs_white_cell!r}."
         )
+    frame = document.get("frame", BOX_FRAME)
+    if frame not in FRAMES:
+        raise ModelError(f"`frame` of the model {name} must be one of {FRAMES}. Received: {frame!r}.")
     return ModelIOSpec(
         *size,
         input=kind,
@@ -138,4 +151,5 @@ def read_io_spec(document: dict[str, Any], name: str) -> ModelIOSpec:
         outputs=outputs,
         mask=mask,
         needs_white_cell=needs_white_cell,
+        frame=frame,
     )

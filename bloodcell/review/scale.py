@@ -6,7 +6,7 @@ from sqlalchemy import Engine, select
 
 from bloodcell.core.errors import StoreError
 from bloodcell.db.database import begin_read, begin_write
-from bloodcell.db.schema import batches
+from bloodcell.db.schema import batches, images
 from bloodcell.inference.field_scale import BatchScale
 from bloodcell.review.batches import read_batch, write_audit
 
@@ -23,6 +23,13 @@ def read_scale(db: Engine, batch_id: int) -> BatchScale | None:
         read_batch(connection, batch_id)
         row = connection.execute(select(*columns).where(batches.c.id == batch_id)).one()
     return None if row.red_cell_px is None else BatchScale(*row)
+
+
+def read_image_scale(db: Engine, image_id: int) -> float | None:
+    """Read the diameter of red cells, in pixels, at which an image was seen; None where it was not looked for."""
+    with begin_read(db) as connection:
+        diameter_px: float | None = connection.scalar(select(images.c.red_cell_px).where(images.c.id == image_id))
+    return diameter_px
 
 
 def store_measured_scale(db: Engine, batch_id: int, scale: BatchScale | None) -> None:

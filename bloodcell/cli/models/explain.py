@@ -120,8 +120,10 @@ def _crop_largest_cell(engine: Engine, path: str) -> tuple[np.ndarray, np.ndarra
         raise ImageError(f"{to_printable(file.name)}: {result.message}")
     cell = max(result.cells, key=lambda cell: cell.box.area_px)
     rgb = read_rgb(data)
-    crop = crop_model_input(engine.framing, rgb, cell.box)
-    large = crop_model_input(engine.framing, rgb, cell.box, compute_magnification(engine.framing, SIDE_PX))
+    red_cell_px = result.other_cells.red_cell_px if result.other_cells is not None else None
+    crop = crop_model_input(engine.framing, rgb, cell.box, red_cell_px=red_cell_px)
+    magnification = compute_magnification(engine.framing, SIDE_PX)
+    large = crop_model_input(engine.framing, rgb, cell.box, magnification, red_cell_px)
     title = f"{cell.class_name} {max(cell.probs):.3f} ({cell.status}), {to_printable(file.name)}"
     return crop[None], large, title, engine.class_names.index(cell.class_name)
 

@@ -64,6 +64,8 @@ class SourceSpec(Spec):
         is not limited, so that a class made rare can still be evaluated.
     limit_seed : int, default 0
         Decides which cells and images a limit leaves, see `training.samples.imbalance`.
+    red_cell_px : float, default 0.0
+        Diameter of red cells in its images, in pixels, for a model of physical frames; 0 to measure it.
     """
 
     name: str
@@ -80,6 +82,7 @@ class SourceSpec(Spec):
     weight: float = 1.0
     limits: tuple[tuple[str, int], ...] = ()
     limit_seed: int = 0
+    red_cell_px: float = 0.0
 
     NOUN: ClassVar[str] = "source"
 
@@ -89,7 +92,7 @@ class SourceSpec(Spec):
         for class_name, n_images in self.limits:
             require(n_images >= 1, f"A limit must be at least 1 image. Received: {n_images} of {class_name}.")
         require_unique("Classes of `limits`", tuple(class_name for class_name, _ in self.limits))
-        require_range(self, 0, float("inf"), "limit_seed")
+        require_range(self, 0, float("inf"), "limit_seed", "red_cell_px")
         is_registered = self.layout == DATASET
         require(
             self.groups != STORED or is_registered,

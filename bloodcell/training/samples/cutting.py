@@ -78,7 +78,9 @@ def cut_whole_image(framing: Framing, images: Contents, record: Record) -> tuple
     return (framing.make_input(framing.hide_background(rgb), Box(0, 0, *rgb.shape[:2])),)
 
 
-def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.ndarray | None, ...]:
+def cut_cell(
+    framing: Framing, images: Contents, record: Record, red_cell_px: float | None = None
+) -> tuple[np.ndarray | None, ...]:
     """Cut out the largest cell, and a look-alike or None; an empty tuple if the image shows no cell or cannot be read."""
     rgb = read_record_image(images, record)
     if rgb is None:
@@ -87,8 +89,9 @@ def cut_cell(framing: Framing, images: Contents, record: Record) -> tuple[np.nda
     if not finding.boxes:
         return ()
     box = max(finding.boxes, key=lambda box: box.area_px)
-    cell = framing.make_input(framing.hide_background(rgb, finding.background_rgb), box, finding.background_rgb)
-    return cell, _find_lookalike_crop(framing, rgb, finding.boxes)
+    visible = framing.hide_background(rgb, finding.background_rgb)
+    cell = framing.make_input(visible, box, finding.background_rgb, red_cell_px=red_cell_px)
+    return cell, _find_lookalike_crop(framing, rgb, finding.boxes, red_cell_px)
 
 
 def read_record_image(images: Contents, record: Record) -> np.ndarray | None:
@@ -101,7 +104,9 @@ def read_record_image(images: Contents, record: Record) -> np.ndarray | None:
         return None
 
 
-def _find_lookalike_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...]) -> np.ndarray | None:
+def _find_lookalike_crop(
+    framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ...], red_cell_px: float | None
+) -> np.ndarray | None:
     """Cut out what the detector takes for a cell where there is none: a platelet, a red cell, debris."""
     height, width = rgb.shape[:2]
     side_px = round(WINDOW_SHARE * min(height, width))
@@ -114,5 +119,6 @@ def _find_lookalike_crop(framing: Framing, rgb: np.ndarray, boxes: tuple[Box, ..
             finding = find_white_cells(corner)
             if finding.boxes:
                 background = finding.background_rgb
-                return framing.make_input(framing.hide_background(corner, background), finding.boxes[0], background)
+                visible = framing.hide_background(corner, background)
+                return framing.make_input(visible, finding.boxes[0], background, red_cell_px=red_cell_px)
     return None

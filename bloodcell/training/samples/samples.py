@@ -4,6 +4,7 @@ They are cut once and then cached in files, from which they are read as they are
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
@@ -16,9 +17,11 @@ from bloodcell.datasets.catalog.open_sources import open_source, read_source_spl
 from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.sources.contents import Contents
+from bloodcell.inference.field_scale import MAX_SCALE_IMAGES
+from bloodcell.inference.frame_scale import measure_frame_scale
 from bloodcell.inference.framing import Framing
 from bloodcell.model_store.folder import MASK_FILE
-from bloodcell.model_store.io_spec import ALL_OUTPUTS, CELL, FEATURES, LOGITS, ModelIOSpec
+from bloodcell.model_store.io_spec import ALL_OUTPUTS, CELL, FEATURES, LOGITS, PHYSICAL_FRAME, ModelIOSpec
 from bloodcell.training.samples.crop_store import StoredCrops
 from bloodcell.training.samples.cutting import Cutter, cut_cell, cut_whole_image, write_crops
 from bloodcell.training.samples.source_cache import (
@@ -85,7 +88,9 @@ def build_io_spec(spec: TrainSpec) -> ModelIOSpec:
     """Build the input and output spec of a training spec's network."""
     outputs = ALL_OUTPUTS if spec.ood_head else (LOGITS, FEATURES)
     needs_white_cell = spec.needs_white_cell or spec.input == CELL
-    return ModelIOSpec(spec.height_px, spec.width_px, spec.input, spec.context, outputs, spec.mask, needs_white_cell)
+    return ModelIOSpec(
+        spec.height_px, spec.width_px, spec.input, spec.context, outputs, spec.mask, needs_white_cell, spec.frame
+    )
 
 
 def build_stored_io_spec(spec: TrainSpec) -> ModelIOSpec:
@@ -186,10 +191,11 @@ def _load_crops(
     """Open the crops of a source, cut first where they are not cached; the row in `records` and label of each."""
     io_spec = build_stored_io_spec(spec)
     shape = (io_spec.height_px, io_spec.width_px, 3)
-    key = _compute_cache_key(spec, source, data_dir, records)
+    red_cell_px = measure_source_scale(spec, source, images, records)
+    key = _compute_cache_key(spec, source, data_dir, records, red_cell_px)
     cached = cache_dir / f"crops-{make_safe_name(source.name)}-{key}.npz"
     if not cached.exists():
-        write_crops(build_cutter(spec, data_dir, images), images, records, shape, cached, on_progress)
+        write_crops(build_cutter(spec, data_dir, images, red_cell_px), images, records, shape, cached, on_progress)
     with np.load(cached, allow_pickle=False) as index:
         record_rows, labels = index["kept"], index["labels"]
     return StoredCrops([(cached.with_suffix(".crops"), len(record_rows))], shape), record_rows, labels
@@ -204,9 +210,28 @@ def _find_parts(source: SourceSpec, data_dir: Path, files: list[str]) -> list[st
     return [part_of_file.get(file, NOT_IN_SPLIT) for file in files]
 
 
-def _compute_cache_key(spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record]) -> str:
+def measure_source_scale(
+    spec: TrainSpec, source: SourceSpec, images: Contents, records: Sequence[Record]
+) -> float | None:
+    """Return the diameter of red cells in a source, in pixels: as its spec says, or measured; None for box frames.
+
+    Raises
+    ------
+    ModelError
+        If it is needed and no image tells it.
+    """
+    if spec.frame == PHYSICAL_FRAME and source.red_cell_px:
+        return source.red_cell_px
+    places = np.linspace(0, len(records) - 1, min(MAX_SCALE_IMAGES, len(records))).round().astype(int)
+    return measure_frame_scale(build_io_spec(spec), (images.read(records[place].file) for place in places), source.name)
+
+
+def _compute_cache_key(
+    spec: TrainSpec, source: SourceSpec, data_dir: Path, records: list[Record], red_cell_px: float | None
+) -> str:
     masks = _hash_file(find_mask_file(spec, data_dir))
     framing = [CACHE_VERSION, build_stored_io_spec(spec).to_dict(), masks, source.layout]
+    framing += [] if red_cell_px is None else [red_cell_px]
     labels = [{"file": record.file, "label": record.label} for record in records]
     return hash_content([framing, read_file_stamps(source, data_dir, records), labels])
 
@@ -220,7 +245,7 @@ def _hash_file(path: Path | None) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else ""
 
 
-def build_cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Cutter:
+def build_cutter(spec: TrainSpec, data_dir: Path, images: Contents, red_cell_px: float | None = None) -> Cutter:
     """Build the function that cuts the stored crops of a labelled image.
 
     Parameters
@@ -231,6 +256,8 @@ def build_cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Cutter:
         Folder that the path of the spec's U-Net starts from.
     images : Contents
         The open images of a source.
+    red_cell_px : float, optional
+        Of `measure_source_scale`.
 
     Returns
     -------
@@ -244,4 +271,6 @@ def build_cutter(spec: TrainSpec, data_dir: Path, images: Contents) -> Cutter:
         If the spec's U-Net for masks is missing or damaged.
     """
     framing = Framing(build_stored_io_spec(spec), find_mask_file(spec, data_dir))
-    return partial(cut_cell if spec.input == CELL else cut_whole_image, framing, images)
+    if spec.input != CELL:
+        return partial(cut_whole_image, framing, images)
+    return partial(cut_cell, framing, images, red_cell_px=red_cell_px)

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from bloodcell.core.spec import require, require_range, require_unique
-from bloodcell.model_store.io_spec import MASK_UNET
+from bloodcell.model_store.io_spec import BOX_FRAME, MASK_UNET
 from bloodcell.networks.registry import BY_MASKS, check_stages, get_network
 from bloodcell.training.specs.choices import BALANCED, EQUAL_PARTS, EVERY_IMAGE, KEEP_BEST, PLATEAU
 
@@ -56,6 +56,10 @@ def _check_network(spec: Any) -> None:
         spec.unknown_share == 0 or is_square_cell,
         "`unknown_share` must be 0 unless the network takes square cells."
         f" Received: {spec.unknown_share} with {spec.input}s of {spec.height_px}x{spec.width_px} px.",
+    )
+    require(
+        spec.frame == BOX_FRAME or spec.input == "cell",
+        f"`frame` {spec.frame!r} is for cells: `input` must be 'cell'. Received: {spec.input!r}.",
     )
     require(
         (spec.mask == MASK_UNET) == bool(spec.mask_model),

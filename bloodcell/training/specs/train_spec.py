@@ -8,7 +8,7 @@ from bloodcell.core.spec import Spec
 from bloodcell.datasets.catalog.source_spec import SourceSpec
 from bloodcell.imaging.augment import NO_AUGMENTATION, Augmentation
 from bloodcell.imaging.scale import ScalingName
-from bloodcell.model_store.io_spec import CELL, IMAGE, Input, Mask
+from bloodcell.model_store.io_spec import BOX_FRAME, CELL, IMAGE, Frame, Input, Mask
 from bloodcell.networks.registry import get_network
 from bloodcell.networks.settings import FROM_SCRATCH
 from bloodcell.training.specs.choices import (
@@ -59,7 +59,10 @@ class TrainSpec(Spec):
     needs_white_cell : bool, default True
         For whole images, whether the model only classifies images in which a white cell is found.
     context : float, default 1.25
-        For cells, shorter side of the crop in units of the longer side of the cell's box.
+        For cells, shorter side of the crop in units of what `frame` says.
+    frame : {"box", "physical"}, default "box"
+        The unit of `context`: "box", the longer side of the cell's box; "physical", the diameter of red cells in the
+        images of its source, so that a small cell stays small (3 is a good start).
     mask : {"none", "otsu", "unet"}, default "none"
         What is hidden of every image before it is cropped: "otsu", all that Otsu's threshold on green takes for
         background; "unet", all that the U-Net in the folder `mask_model` takes for it.
@@ -156,6 +159,7 @@ class TrainSpec(Spec):
     width_px: int = 64
     needs_white_cell: bool = True
     context: float = 1.25
+    frame: Frame = BOX_FRAME
     mask: Mask = "none"
     mask_model: str = ""
     scaling: ScalingName = "-1..1"

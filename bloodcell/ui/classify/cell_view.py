@@ -15,6 +15,7 @@ from bloodcell.plots.cells import plot_probabilities
 from bloodcell.plots.gray_levels import plot_gray_histogram
 from bloodcell.review.batches import Batch
 from bloodcell.review.corrections import list_corrections
+from bloodcell.review.scale import read_image_scale
 from bloodcell.ui.classify.upload_form import get_batch_model
 from bloodcell.ui.shared import resources, state, thumbnails
 from bloodcell.ui.shared.explanation_view import show_explanation
@@ -91,6 +92,7 @@ def _show_why(cell: pd.Series, box: Box, batch: Batch) -> None:
                 box,
                 cell["prediction"],
                 key=f"classify-why-{cell.name}",
+                red_cell_px=read_image_scale(resources.get_database(), int(cell["image_id"])),
             )
 
 

@@ -26,7 +26,7 @@ from bloodcell.review.field_counts import (
     compute_field_totals,
     encode_fields,
 )
-from bloodcell.review.scale import MAX_RED_CELL_PX, MIN_RED_CELL_PX, read_scale, set_scale
+from bloodcell.review.scale import MAX_RED_CELL_PX, MIN_RED_CELL_PX, read_image_scale, read_scale, set_scale
 from bloodcell.review.tables import read_cells_table, read_images_table
 from bloodcell.ui.classify.field_editor import ShownBox, ShownImage, get_editor_key, show_field_editor
 from bloodcell.ui.classify.field_events import apply_field_events
@@ -246,7 +246,8 @@ def _on_events(batch: Batch) -> None:
     def classify(image_id: int, box: Box) -> CellResult:
         model = get_batch_model(batch)
         engine = resources.get_engine(str(model.folder), model.sha256)
-        return classify_box(engine, read_rgb(blobs.get(sha256_of.loc[image_id])), box)
+        rgb = read_rgb(blobs.get(sha256_of.loc[image_id]))
+        return classify_box(engine, rgb, box, read_image_scale(db, image_id))
 
     bench = state.get_field_bench(batch.id)
     sent = state.read_events(get_editor_key(batch.id))

@@ -23,6 +23,7 @@ from bloodcell.explain.occlusion import occlusion_maps
 from bloodcell.explain.spec import find_cam_layer
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import encode_png, read_rgb
+from bloodcell.inference.frame_scale import measure_frame_scale
 from bloodcell.inference.pipeline import compute_magnification, crop_model_input
 from bloodcell.jobs import explanations, store
 from bloodcell.jobs.kinds.explain import EXPLAIN
@@ -52,6 +53,7 @@ def show_explanation(
     true: str = "",
     *,
     key: str,
+    red_cell_px: float | None = None,
 ) -> None:
     """Show where a model looked at one cell: an occlusion map at once, Grad-CAM and layers on a click.
 
@@ -72,6 +74,8 @@ def show_explanation(
         The true class, "" where it is not known.
     key : str
         Prefix of the widget keys; a different one for each cell.
+    red_cell_px : float, optional
+        Diameter of red cells in the image, for a model of physical frames; by default measured in it.
 
     Raises
     ------
@@ -82,9 +86,12 @@ def show_explanation(
     cell = (model.sha256, image_sha256, box)
 
     def cut_crops() -> tuple[np.ndarray, np.ndarray]:
-        rgb = read_rgb(read())
-        return crop_model_input(engine.framing, rgb, box), crop_model_input(
-            engine.framing, rgb, box, compute_magnification(engine.framing, IMAGE_PX)
+        data = read()
+        rgb = read_rgb(data)
+        diameter_px = red_cell_px or measure_frame_scale(engine.io_spec, [data], "this image")
+        magnification = compute_magnification(engine.framing, IMAGE_PX)
+        return crop_model_input(engine.framing, rgb, box, red_cell_px=diameter_px), crop_model_input(
+            engine.framing, rgb, box, magnification, diameter_px
         )
 
     crop, large = get_or_compute(("explained-crop", *cell), cut_crops)

@@ -12,6 +12,7 @@ from bloodcell.datasets.labels.records import Record
 from bloodcell.datasets.labels.sampling import sample_records
 from bloodcell.imaging.augment import FILLS, NO_AUGMENTATION, Augmentation, augment_crop
 from bloodcell.imaging.read import encode_jpeg
+from bloodcell.inference.frame_scale import measure_frame_scale
 from bloodcell.plots.theme import format_label
 from bloodcell.training.samples.samples import build_cutter, build_stored_io_spec
 from bloodcell.training.specs.train_spec import TrainSpec
@@ -100,7 +101,9 @@ def _cut_examples(dataset: Dataset, spec: TrainSpec, seed: int) -> list[tuple[st
     sample: list[Record] = sample_records(list_usable_records(dataset), 3 * EXAMPLES, seed)
     examples: list[tuple[str, npt.NDArray[np.uint8]]] = []
     with open_source(dataset) as images:
-        cut = build_cutter(spec, load_settings().home, images)
+        first = (images.read(record.file) for record in sample)
+        red_cell_px = measure_frame_scale(build_stored_io_spec(spec), first, dataset.name)
+        cut = build_cutter(spec, load_settings().home, images, red_cell_px)
         for row in np.random.default_rng(seed).permutation(len(sample)).tolist():
             crops = cut(sample[row])
             if crops and crops[0] is not None:

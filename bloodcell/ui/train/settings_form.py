@@ -9,7 +9,18 @@ import streamlit as st
 
 from bloodcell.core.settings import load_settings
 from bloodcell.imaging.scale import SCALINGS
-from bloodcell.model_store.io_spec import CELL, IMAGE, INPUTS, MASK_NONE, MASK_OTSU, MASK_UNET, MASKS
+from bloodcell.model_store.io_spec import (
+    BOX_FRAME,
+    CELL,
+    FRAMES,
+    IMAGE,
+    INPUTS,
+    MASK_NONE,
+    MASK_OTSU,
+    MASK_UNET,
+    MASKS,
+    PHYSICAL_FRAME,
+)
 from bloodcell.model_store.mask_models import MaskModel, list_mask_models
 from bloodcell.networks.registry import BY_STEPS, BY_SVM
 from bloodcell.reports.numbers import format_count
@@ -75,6 +86,8 @@ _KEEPS = {
     KEEP_BEST: "best checkpoint",
 }
 
+_FRAMES = {BOX_FRAME: "lengths of the cell", PHYSICAL_FRAME: "red cells (real size)"}
+
 
 def ask_input(fields: Fields) -> dict[str, Any]:
     """Ask what the network sees of an image."""
@@ -89,14 +102,18 @@ def ask_input(fields: Fields) -> dict[str, Any]:
     with fourth:
         settings["context"] = fields.ask_float(
             "context",
-            "Crop size (cell lengths)",
+            "Crop size",
             1.0,
             4.0,
             step=0.05,
             disabled=settings["input"] != CELL,
-            help="1.25 leaves a margin of an eighth of the cell's length on each side.",
+            help="In lengths of the cell: 1.25 leaves a margin of an eighth on each side. At real size, in red cells: about 3.",
         )
-    first, second = st.columns(2)
+    first, second, third = st.columns(3)
+    with third:
+        settings["frame"] = (
+            fields.ask_choice("frame", "Crop size counts", FRAMES, _FRAMES) if settings["input"] == CELL else BOX_FRAME
+        )
     with first:
         settings["mask"] = fields.ask_choice("mask", "Background", MASKS, _MASKS)
         settings["mask_model"] = _ask_unet(fields) if settings["mask"] == MASK_UNET else ""

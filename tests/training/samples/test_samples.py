@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -251,3 +252,15 @@ def test_a_source_may_have_any_name(tmp_path):
     named = spec(sources=(SourceSpec("../a/b: c", "s", groups="pixels"),))
     assert len(load_samples(named, tmp_path, tmp_path / "cache").class_index) >= 2
     assert {path.parent for path in tmp_path.rglob("crops-*")} == {tmp_path / "cache"}
+
+
+def test_crops_of_real_size_follow_the_red_cells_of_their_source(data_dir, tmp_path):
+    """Twice the diameter, twice the frame: the cell covers a quarter as much of the crop."""
+
+    def measure_dark(red_cell_px):
+        source = replace(spec().sources[0], red_cell_px=red_cell_px)
+        real = spec(sources=(source,), frame="physical", context=3.0)
+        crops = load_samples(real, data_dir, tmp_path).stored_crops
+        return float(np.mean([(crop[..., 1] < 150).mean() for crop in crops[np.arange(len(crops))]]))
+
+    assert measure_dark(20.0) > 2.5 * measure_dark(40.0) > 0
