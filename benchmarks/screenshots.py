@@ -34,6 +34,18 @@ def draw_copies(folder: Path) -> Path:
     return folder
 
 
+def take_fields(page: Page) -> None:
+    """Show the fields of the open batch, with a white cell open."""
+    page.set_viewport_size({"width": 1440, "height": 1180})
+    page.get_by_role("radio", name="Fields", exact=True).click()
+    page.locator("svg.field .box[data-key^='cell-']").first.wait_for()
+    page.wait_for_timeout(2000)
+    page.locator("svg.field .box[data-key^='cell-']").first.click()
+    take_screenshot(page, "fields")
+    page.get_by_role("radio", name="White cells", exact=True).click()
+    page.set_viewport_size(SIZE)
+
+
 def take_datasets(page: Page, url: str, images: Path) -> None:
     """Register a folder, find its copies, and show them."""
     page.goto(f"{url}/datasets")
@@ -107,6 +119,7 @@ def main() -> None:
             page.wait_for_timeout(2000)
             page.keyboard.press("Enter")
             take_screenshot(page, "classify")
+            take_fields(page)
             take_datasets(page, url, draw_copies(Path(folder) / "smears"))
             take_training(page, url)
             take_evaluation(page, url)
