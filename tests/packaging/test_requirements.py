@@ -10,7 +10,7 @@ import bloodcell
 from tests.places import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRA_FILES = {"hub": "requirements-hub.txt", "postgres": "requirements-postgres.txt", "ray": "requirements-ray.txt"}
+EXTRA_FILES = {extra: f"requirements-{extra}.txt" for extra in ("hub", "slides", "postgres", "ray")}
 
 
 def read_pins(name):

@@ -33,7 +33,8 @@ from bloodcell.review.field_counts import compute_field_totals, encode_fields
 
 DETAILS = (
     "Writes one row per field: white cells, red cells, platelets, ratios, the scale, and why a field is unfit for counting. "
-    "No classifier is used. With --boxes, all boxes and their images go into a zip that annotation tools read."
+    "No classifier is used. TIFFs of up to 20,000 px a side, and slides (.svs, .ndpi, .mrxs, with the extra slides), are "
+    "looked at in windows. With --boxes, all boxes and their images go into a zip that annotation tools read."
 )
 EXAMPLE = "count slides/ --out counts.csv --boxes boxes.zip --format coco"
 _SHORT_FORMATS = {"voc": FORMATS[0], "coco": FORMATS[1], "yolo": FORMATS[2]}

@@ -93,7 +93,7 @@ class FieldEditor {
     this.field.setAttribute("viewBox", this.view.join(" "));
     this.field.setAttribute("aria-label", image.name);
     this.field.classList.toggle("drawing", this.mode !== "look");
-    const nodes = [make("image", { href: image.uri, width: image.width, height: image.height })];
+    const nodes = [this.picture(image)];
     const unit = this.view[2] / (this.field.clientWidth || this.view[2]); // image pixels a screen pixel
     const boxes = this.boxes().filter((box) => !this.hidden.has(box.kind));
     for (const box of [...boxes.filter((one) => one.key !== this.chosen), ...boxes.filter((one) => one.key === this.chosen)]) {
@@ -116,6 +116,15 @@ class FieldEditor {
     this.field.replaceChildren(...nodes);
     this.drawBar();
     this.drawNotice();
+  }
+
+  // One node for as long as the image stays: a new one would be decoded anew at every move of the mouse.
+  picture(image) {
+    if (this.pictureId !== image.id) {
+      this.pictureId = image.id;
+      this.pictureNode = make("image", { href: image.uri, width: image.width, height: image.height });
+    }
+    return this.pictureNode;
   }
 
   rectangle([top, left, bottom, right], className, colour) {
