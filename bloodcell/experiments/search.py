@@ -205,7 +205,8 @@ def _open_study(path: Path, search: SearchSpec) -> Iterator[optuna.Study]:
             load_if_exists=True,
         )
         values = replace(search, trials=1).to_dict()
-        stored = study.user_attrs.setdefault("search", values)
+        # Read as a spec, because one of an older version lacks the settings that came later.
+        stored = SearchSpec.from_dict(study.user_attrs.setdefault("search", values)).to_dict()
         if stored != values:
             changed = [name for name in values if stored.get(name) != values[name]]
             raise RunError(f"{path.parent} holds another search ({', '.join(changed)} differ); start anew.")

@@ -12,6 +12,7 @@ from bloodcell.jobs.kinds.table import read_job_file
 from bloodcell.model_import.load_spec import LoadSpec
 from tests.upgrade.old_workspace import FOLDER, read_expected
 
+LATER = {"frame": "box", "red_cell_px": 0.0}
 FILES = sorted((FOLDER / "specs-0.1").glob("*.json"))
 BY_NAME = {"source": (None, SourceSpec), "load": (LOAD, LoadSpec), "explain": (None, ExplainSpec)}
 
@@ -25,6 +26,16 @@ def read_spec(path):
     return (KFOLD if path.stem.startswith("kfold") else kind), spec
 
 
+def leave_out_later(settings):
+    """Leave out the settings that came after 0.1, which must have the values that change nothing."""
+    if isinstance(settings, list):
+        return [leave_out_later(item) for item in settings]
+    if not isinstance(settings, dict):
+        return settings
+    assert {name: settings.get(name, value) for name, value in LATER.items()} == LATER
+    return {name: leave_out_later(value) for name, value in settings.items() if name not in LATER}
+
+
 def test_all_spec_files_are_there():
     assert [path.name for path in FILES] == sorted(read_expected()["specs"])
 
@@ -34,8 +45,8 @@ def test_a_spec_file_is_read_as_before(path):
     expected = read_expected()["specs"][path.name]
     kind, spec = read_spec(path)
     assert type(spec).__name__ == expected["type"]
-    assert spec.to_dict() == expected["read"]
+    assert leave_out_later(spec.to_dict()) == expected["read"]
     if "job" in expected:
         job = kind.make_job(spec, "/data", "Ada")
         assert [job.kind, job.name, job.title] == expected["job"]
-        assert json.loads(json.dumps(job.spec)) == expected["read"]
+        assert leave_out_later(json.loads(json.dumps(job.spec))) == expected["read"]
