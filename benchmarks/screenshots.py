@@ -42,7 +42,7 @@ def take_fields(page: Page) -> None:
     page.wait_for_timeout(2000)
     page.locator("svg.field .box[data-key^='cell-']").first.click()
     take_screenshot(page, "fields")
-    page.get_by_role("radio", name="White cells", exact=True).click()
+    page.get_by_role("radio", name="White cells", exact=True).first.click()
     page.set_viewport_size(SIZE)
 
 

@@ -28,4 +28,6 @@ model_choice.show_limits(model.io_spec)
 with show_errors():
     model_library.show_metrics(model)
 with show_errors():
-    model_library.show_card(model)
+    model_library.show_card(model.folder)
+with show_errors():
+    model_library.show_detector()

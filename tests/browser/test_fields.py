@@ -24,7 +24,7 @@ def page(server, chromium, tmp_path):
     page.locator("input[type=file]").first.set_input_files([str(path) for path in paths])
     page.locator(".tile").first.wait_for(timeout=WAIT_MS)
     settle(page)
-    page.get_by_role("radio", name="Fields").click()
+    page.get_by_role("radio", name="Fields", exact=True).click()
     page.locator("svg.field .box").first.wait_for(timeout=WAIT_MS)
     settle(page)
     yield page

@@ -34,9 +34,10 @@ from bloodcell.ui.classify.upload_form import get_batch_model
 from bloodcell.ui.shared import resources, state, thumbnails
 from bloodcell.ui.shared.messages import escape_md, show_errors
 
-BY_DOUBT: Final = "Doubtful first"
-BY_FILE: Final = "File order"
-BY_WHITE: Final = "Most white cells first"
+ROWS_PER_PAGE: Final = 50  # each needs a thumbnail, made from the whole image the first time
+BY_DOUBT: Final = "Doubt"
+BY_FILE: Final = "File"
+BY_WHITE: Final = "White cells"
 
 
 @st.fragment
@@ -45,7 +46,10 @@ def show_fields(batch: Batch) -> None:
     db = resources.get_database()
     images, cells = read_images_table(db, batch.id), read_cells_table(db, batch.id)
     fields = build_fields_table(images, cells)
-    _show_scale(batch, read_scale(db, batch.id))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _show_scale(batch, read_scale(db, batch.id))
+        if not fields.empty:
+            _offer_downloads(batch, fields)
     if fields.empty:
         st.info(
             "No field of this batch was counted: it was analysed before red cells and platelets were looked for, or shows "
@@ -53,45 +57,43 @@ def show_fields(batch: Batch) -> None:
             icon=":material/search_off:",
         )
         return
-    _show_totals(compute_field_totals(fields), batch, fields)
+    totals = compute_field_totals(fields)
+    _show_totals(totals)
     bench = state.get_field_bench(batch.id)
     left, right = st.columns([4, 7], gap="medium")
     with left:
         _choose_field(bench, fields)
     with right, show_errors():
         _show_field(bench, batch, images, cells)
+    st.caption(_describe_estimates(totals))
 
 
 def _show_scale(batch: Batch, scale: BatchScale | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(describe_scale(scale), width="stretch")
-        with st.popover("Set the scale", icon=":material/straighten:", key="classify-scale"):
-            value = st.number_input(
-                "Diameter of a red cell in pixels",
-                MIN_RED_CELL_PX,
-                MAX_RED_CELL_PX,
-                value=round(scale.red_cell_px if scale else 90.0, 1),
-                step=1.0,
-                key=f"classify-scale-px-{batch.id}",
-                help="Images that you add from now on are seen at this scale.",
-            )
-            if st.button("Save", key="classify-save-scale", type="primary"):
-                with show_errors(stop=True):
-                    set_scale(resources.get_database(), batch.id, value, state.get_initials())
-                st.rerun()
+    st.caption(describe_scale(scale), width="stretch")
+    with st.popover("Set the scale", icon=":material/straighten:", key="classify-scale"):
+        value = st.number_input(
+            "Diameter of a red cell in pixels",
+            MIN_RED_CELL_PX,
+            MAX_RED_CELL_PX,
+            value=round(scale.red_cell_px if scale else 90.0, 1),
+            step=1.0,
+            key=f"classify-scale-px-{batch.id}",
+            help="Images that you add from now on are seen at this scale.",
+        )
+        if st.button("Save", key="classify-save-scale", type="primary"):
+            with show_errors(stop=True):
+                set_scale(resources.get_database(), batch.id, value, state.get_initials())
+            st.rerun()
 
 
-def _show_totals(totals: FieldTotals, batch: Batch, fields: pd.DataFrame) -> None:
+def _show_totals(totals: FieldTotals) -> None:
     columns = st.columns(6)
     columns[0].metric("Fields", f"{totals.n_fields:,}", help=f"Unfit for counting: {totals.n_unfit:,}.")
     columns[1].metric("White cells", f"{totals.white_cells:,}")
     columns[2].metric("Red cells", f"{totals.red_cells:,}")
     columns[3].metric("Platelets", f"{totals.platelets:,}")
-    columns[4].metric("White per 100 red", _format_value(totals.white_per_100_red), help=_HELP)
-    columns[5].metric("Platelets per 1,000 red", _format_value(totals.platelets_per_1000_red, 0), help=_HELP)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(_describe_estimates(totals), width="stretch")
-        _offer_downloads(batch, fields)
+    columns[4].metric("White / 100 red", _format_value(totals.white_per_100_red), help=_HELP)
+    columns[5].metric("Plt / 1,000 red", _format_value(totals.platelets_per_1000_red, 0), help=_HELP)
 
 
 def _offer_downloads(batch: Batch, fields: pd.DataFrame) -> None:
@@ -128,7 +130,7 @@ def _offer_downloads(batch: Batch, fields: pd.DataFrame) -> None:
         st.caption("Images and boxes in one zip. Label Studio reads COCO; CVAT reads COCO and Pascal VOC.")
 
 
-_HELP: Final = "Over the fields that are fit for counting; the interval is below."
+_HELP: Final = "Over the fields that are fit for counting; intervals and estimates are below the field."
 
 
 def _describe_estimates(totals: FieldTotals) -> str:
@@ -155,16 +157,18 @@ def _format_value(estimate: Estimate, digits: int = 2) -> str:
 def _choose_field(bench: state.FieldBench, fields: pd.DataFrame) -> None:
     """List the fields with their counts and open the one that is clicked."""
     sort = st.segmented_control(
-        "Sort fields",
+        "Sort by",
         (BY_DOUBT, BY_FILE, BY_WHITE),
         default=BY_DOUBT,
         required=True,
         key="classify-fields-sort",
-        label_visibility="collapsed",
     )
     ordered = _sort_fields(fields, sort or BY_DOUBT)
     if bench.image_id not in set(ordered["image_id"]):
         bench.image_id = int(ordered["image_id"].iloc[0])
+    pages = -(-len(ordered) // ROWS_PER_PAGE)
+    page = st.pagination(pages, key=f"classify-fields-page-{bench.batch_id}-{sort}") if pages > 1 else 1
+    ordered = ordered.iloc[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE]
     cache, blobs = thumbnails.get_shared_cache(), resources.get_blob_store()
     shown = pd.DataFrame(
         {
@@ -180,7 +184,7 @@ def _choose_field(bench: state.FieldBench, fields: pd.DataFrame) -> None:
         column_config=_FIELD_COLUMNS,
         on_select="rerun",
         selection_mode="single-row",
-        key=f"classify-fields-{bench.batch_id}-{sort}",
+        key=f"classify-fields-{bench.batch_id}-{sort}-{page}",
     )
     rows = event["selection"]["rows"]
     picked = int(ordered["image_id"].iloc[rows[0]]) if rows and rows[0] < len(ordered) else None

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from bloodcell.core.errors import ModelError
+from bloodcell.model_store.detectors import SHIPPED_DETECTOR
 from bloodcell.model_store.folder import ModelFolder
 from bloodcell.model_store.library import ModelInfo
 from bloodcell.model_store.model_zip import pack_model
@@ -75,18 +77,24 @@ def show_metrics(model: ModelInfo) -> None:
     st.caption("In brackets: the 95 % interval. Flagged for review: the share of cells marked Check or Unfamiliar.")
 
 
-def show_card(model: ModelInfo) -> None:
-    """Show the card of a model; ModelError where it cannot be read."""
+def show_card(folder: Path, key: str = "models-card") -> None:
+    """Show the card of the model in a folder; ModelError where it cannot be read."""
     try:
-        text = ModelFolder(model.folder).card_file.read_text(encoding="utf-8")
+        text = ModelFolder(folder).card_file.read_text(encoding="utf-8")
     except FileNotFoundError:
         st.caption("This model has no card.")
         return
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"The card of the model {model.name} cannot be read: {error}.") from error
-    with st.container(border=True, key="models-card"):
+        raise ModelError(f"The card of the model {folder.name} cannot be read: {error}.") from error
+    with st.container(border=True, key=key):
         st.markdown(_HEADING.sub(r"##\1", _IMAGE_LINK.sub("", text).replace("![", "[")))
-    st.caption(f"Folder: {escape_md(str(model.folder))}")
+    st.caption(f"Folder: {escape_md(str(folder))}")
+
+
+def show_detector() -> None:
+    """Show the card of the detector that finds the cells of fields, before a model classifies the white ones."""
+    with st.expander("The detector that finds white cells, red cells and platelets", icon=":material/search:"):
+        show_card(SHIPPED_DETECTOR, key="models-detector-card")
 
 
 def offer_download(model: ModelInfo) -> None:
