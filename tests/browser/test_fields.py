@@ -119,3 +119,12 @@ def test_boxes_are_hidden_and_zoomed(page):
     assert page.locator("svg.field").get_attribute("viewBox") != whole
     page.keyboard.press("0")
     assert page.locator("svg.field").get_attribute("viewBox") == whole
+
+
+def test_a_ruler_across_a_red_cell_sets_the_scale(page):
+    page.get_by_role("button", name="Measure a red cell").click()
+    page.get_by_text("Drag across a red cell").wait_for(timeout=WAIT_MS)
+    _, _, width, _ = map(float, page.locator("svg.field").get_attribute("viewBox").split())
+    drag(page, (0.5, 0.2), (0.5, 0.3))
+    page.get_by_text("set by hand").wait_for(timeout=15000)
+    assert page.get_by_text(f"1 red cell = {width / 10:.0f} px").count() == 1

@@ -25,7 +25,7 @@ class FieldEditor {
     }
     this.outbox = new Outbox(() => this.drawNotice());
     this.hidden = new Set();
-    this.mode = "look"; // or "draw", "split"
+    this.mode = "look"; // or "draw", "split", "measure"
     this.kind = "WBC";
     this.chosen = null;
     this.splitAt = [];
@@ -111,7 +111,11 @@ class FieldEditor {
       }
       if (box.key === this.chosen && !box.waiting && this.mode === "look") nodes.push(...this.handles(shown, unit, colours[box.kind]));
     }
-    if (this.drawn) nodes.push(this.rectangle(sortBox(this.drawn), "box waiting", colours[this.kind]));
+    if (this.drawn && this.mode === "draw") nodes.push(this.rectangle(sortBox(this.drawn), "box waiting", colours[this.kind]));
+    if (this.drawn && this.mode === "measure") {
+      const [y1, x1, y2, x2] = this.drawn;
+      nodes.push(make("line", { x1, y1, x2, y2, class: "ruler" }));
+    }
     for (const [row, col] of this.splitAt) nodes.push(make("circle", { cx: col, cy: row, r: 5 * unit, fill: colours.WBC }));
     this.field.replaceChildren(...nodes);
     this.drawBar();
@@ -175,6 +179,7 @@ class FieldEditor {
       ),
       button("Split", "S", () => this.startSplit(), { disabled: !free, pressed: this.mode === "split" }),
       button("Remove", "Del", () => this.remove(), { disabled: !free }),
+      button("Measure a red cell", "M", () => this.startMeasuring(), { pressed: this.mode === "measure" }),
       button("Undo", "U", () => this.take({ kind: "undo" })),
       button("Whole field", "0", () => this.zoomTo(1)),
     );
@@ -188,6 +193,10 @@ class FieldEditor {
 
   describe(chosen) {
     if (this.mode === "draw") return "Drag a box around the cell. Esc ends drawing.";
+    if (this.mode === "measure") {
+      const length = this.drawn ? `${Math.round(this.measure(this.drawn))} px. ` : "";
+      return `${length}Drag across a red cell: images that you add from now on are seen at that scale. Esc ends measuring.`;
+    }
     if (this.mode === "split") return `Click the middle of the ${this.splitAt.length ? "second" : "first"} cell. Esc ends splitting.`;
     if (!chosen) return "Click a box to open it. Drag to pan, scroll or + and − to zoom.";
     if (chosen.waiting) return "Saving …";
@@ -222,6 +231,15 @@ class FieldEditor {
     this.kind = kind;
     this.hidden.delete(kind);
     this.draw();
+  }
+
+  startMeasuring() {
+    this.mode = this.mode === "measure" ? "look" : "measure";
+    this.draw();
+  }
+
+  measure([row1, col1, row2, col2]) {
+    return Math.hypot(row2 - row1, col2 - col1);
   }
 
   startSplit() {
@@ -307,7 +325,7 @@ class FieldEditor {
     const key = event.target.dataset?.key;
     const chosen = this.chosenBox();
     this.grip = { row, col, x: event.clientX, y: event.clientY, view: [...this.view], key };
-    if (this.mode === "draw") this.drawn = [row, col, row, col];
+    if (this.mode === "draw" || this.mode === "measure") this.drawn = [row, col, row, col];
     else if (this.mode === "look" && corner && chosen) this.grip = { ...this.grip, corner, box: chosen.box };
     else if (this.mode === "look" && key && key === this.chosen && !chosen.waiting) this.grip = { ...this.grip, box: chosen.box };
   }
@@ -316,7 +334,7 @@ class FieldEditor {
     if (!this.grip) return;
     const [row, col, scale] = this.place(event);
     const { box, corner, view, x, y } = this.grip;
-    if (this.mode === "draw") this.drawn = [this.drawn[0], this.drawn[1], row, col];
+    if (this.drawn) this.drawn = [this.drawn[0], this.drawn[1], row, col];
     else if (box && corner) {
       this.moved = [...box];
       this.moved[corner[0] === "n" ? 0 : 2] = row;
@@ -341,6 +359,10 @@ class FieldEditor {
       this.splitAt.push([grip.row, grip.col]);
       if (this.splitAt.length === 2) return this.split();
     } else if (this.mode === "draw" && drawn && !isClick) this.add(drawn);
+    else if (this.mode === "measure" && drawn && !isClick) {
+      this.mode = "look";
+      this.take({ kind: "scale", px: Math.round(10 * this.measure(drawn)) / 10 });
+    }
     else if (moved && !isClick) this.replace([moved]);
     else if (isClick && this.mode === "look") this.chosen = grip.key ?? null;
     this.draw();
@@ -399,6 +421,7 @@ class FieldEditor {
     else {
       act = {
         s: () => this.chosenBox() && this.startSplit(),
+        m: () => this.startMeasuring(),
         delete: () => this.remove(),
         backspace: () => this.remove(),
         u: () => this.take({ kind: "undo" }),

@@ -1,4 +1,4 @@
-"""Apply what the field editor sends (box added, removed or replaced, label given, undo) to the database."""
+"""Apply what the field editor sends (box added, removed or replaced, label given, scale measured, undo)."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,11 +12,12 @@ from bloodcell.inference.results import CellResult
 from bloodcell.reports.numbers import format_count
 from bloodcell.review.box_edits import FieldBox, NewBox, edit_boxes, read_field_boxes, undo_last_edit
 from bloodcell.review.corrections import add_correction
+from bloodcell.review.scale import set_scale
 from bloodcell.ui.classify.field_editor import make_box_key
 from bloodcell.ui.shared.events import read_int, take_new_events
 from bloodcell.ui.shared.state import FieldBench
 
-EVENT_KINDS: Final = ("label", "add", "remove", "replace", "undo", "hello")
+EVENT_KINDS: Final = ("label", "add", "remove", "replace", "scale", "undo", "hello")
 MAX_BOXES: Final = 20  # in one event
 
 # From image and box to what the batch's model says of it.
@@ -55,6 +56,12 @@ def _apply_event(bench: FieldBench, event: dict[str, Any], db: Database, who: st
         return
     if kind == "undo":
         _undo(bench, db, who)
+        return
+    if kind == "scale":
+        length_px = event.get("px")
+        if not isinstance(length_px, int | float):
+            raise StoreError("A scale needs the diameter of a red cell in pixels.")
+        set_scale(db, bench.batch_id, float(length_px), who)
         return
     if kind == "label":
         cell_id = read_int(event.get("cell"))

@@ -194,12 +194,12 @@ def _choose_field(bench: state.FieldBench, fields: pd.DataFrame) -> None:
 
 
 _FIELD_COLUMNS: Final = {
-    "image": st.column_config.ImageColumn("Field", width=76),
-    "file": st.column_config.TextColumn("File", width=104),
-    "white_cells": st.column_config.NumberColumn("White", width=52),
-    "red_cells": st.column_config.NumberColumn("Red", width=46),
-    "platelets": st.column_config.NumberColumn("Plt", width=40, help="Platelets"),
-    "doubt": st.column_config.TextColumn("Doubt", width=120),
+    "image": st.column_config.ImageColumn("Field", width=64),
+    "file": st.column_config.TextColumn("File", width=80),
+    "white_cells": st.column_config.NumberColumn("White", width=44),
+    "red_cells": st.column_config.NumberColumn("Red", width=38),
+    "platelets": st.column_config.NumberColumn("Plt", width=34, help="Platelets"),
+    "doubt": st.column_config.TextColumn("Doubt", width=96),
 }
 
 

@@ -4,7 +4,7 @@
 // next list only when that one is acknowledged: quick typing makes few reruns, loses nothing and counts nothing twice.
 // Reviews that wait outlive a lost connection, a restart of the server and a reload of the tab.
 
-const REPEATABLE = ["label", "confirm"]; // giving a label twice changes nothing
+const REPEATABLE = ["label", "confirm", "scale"]; // given twice, they change nothing
 const REVIEWS = [...REPEATABLE, "undo", "add", "remove", "replace"];
 const MAX_WAITING = 200; // fewer than the server reads of one list
 const PATIENCE_MS = 3000; // from the end of the server's work until an acknowledgement is given up

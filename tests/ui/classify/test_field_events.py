@@ -5,6 +5,7 @@ import pytest
 from bloodcell.imaging.boxes import Box
 from bloodcell.inference.results import CellResult
 from bloodcell.review.box_edits import read_field_boxes
+from bloodcell.review.scale import read_scale
 from bloodcell.review.tables import read_cells_table
 from bloodcell.ui.classify.field_editor import make_box_key
 from bloodcell.ui.classify.field_events import apply_field_events
@@ -87,3 +88,13 @@ def test_undo_opens_the_field_that_it_changes(db, fields):
     fields.image_id = 7
     send(fields, db, {"kind": "undo"})
     assert fields.image_id == 1
+
+
+def test_a_measured_red_cell_sets_the_scale(db, fields):
+    send(fields, db, {"kind": "scale", "px": 74.5})
+    assert fields.problem == ""
+    assert read_scale(db, 1).red_cell_px == 74.5
+    send(fields, db, {"kind": "scale", "px": 2})
+    assert "from 6 to 600 pixels" in fields.problem
+    send(fields, db, {"kind": "scale", "px": "wide"})
+    assert "needs the diameter of a red cell" in fields.problem
