@@ -1,14 +1,22 @@
 """Where Bloodcell keeps things and which limits hold; read from the environment once per call."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from bloodcell.core.errors import JobError
+from bloodcell.core.errors import JobError, StoreError
 from bloodcell.core.installation import CODE_DIR, FILES_DIR, IS_INSTALLED
 
 # Where the workspace is created unless BLOODCELL_HOME says otherwise: beside the code, or in the folder of the command.
 _HOME_PARENT = Path.cwd() if IS_INSTALLED else CODE_DIR
+
+
+# Red cells per litre that estimates start from where a laboratory sets nothing: the middle of the usual range of adults,
+# 3.8 to 5.8 (Bain, Bates & Laffan, Dacie and Lewis Practical Haematology, 12th ed., table 2.1).
+ASSUMED_RED_CELLS_PER_L: Final = 4.8e12
+MIN_RED_CELLS, MAX_RED_CELLS = 0.5, 10.0  # 10^12 per litre, that a patient can have
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Settings:
         What runs them (BLOODCELL_RUNNER), by default processes of this machine; see `jobs.runners.table`.
     ray_address : str
         Of the Ray cluster where the runner is "ray" (RAY_ADDRESS).
+    red_cells_per_l : float, default 4.8e12
+        What estimates of cells per litre start from (BLOODCELL_RED_CELLS, in 10^12 per litre).
     """
 
     home: Path
@@ -38,6 +48,7 @@ class Settings:
     jobs_at_once: int = 1
     runner: str = "local"
     ray_address: str = ""
+    red_cells_per_l: float = ASSUMED_RED_CELLS_PER_L
 
     @property
     def blobs_dir(self) -> Path:
@@ -87,6 +98,8 @@ def load_settings() -> Settings:
     ------
     JobError
         If BLOODCELL_JOBS is not a whole number of 1 or more.
+    StoreError
+        If BLOODCELL_RED_CELLS is not a number from 0.5 to 10.
     """
     home = Path(os.environ.get("BLOODCELL_HOME") or _HOME_PARENT / "workspace").expanduser().resolve()
     db_url = os.environ.get("BLOODCELL_DB") or f"sqlite:///{home / 'bloodcell.db'}"
@@ -95,4 +108,27 @@ def load_settings() -> Settings:
         raise JobError(f"BLOODCELL_JOBS must be a whole number of 1 or more. Received: {jobs_at_once!r}.")
     runner = os.environ.get("BLOODCELL_RUNNER") or "local"
     ray_address = os.environ.get("RAY_ADDRESS") or ""
-    return Settings(home, db_url, jobs_at_once=int(jobs_at_once), runner=runner, ray_address=ray_address)
+    return Settings(
+        home,
+        db_url,
+        jobs_at_once=int(jobs_at_once),
+        runner=runner,
+        ray_address=ray_address,
+        red_cells_per_l=_read_red_cells_per_l(),
+    )
+
+
+def _read_red_cells_per_l() -> float:
+    text = os.environ.get("BLOODCELL_RED_CELLS") or ""
+    if not text:
+        return ASSUMED_RED_CELLS_PER_L
+    try:
+        count = float(text)
+    except ValueError:
+        count = math.nan
+    if not MIN_RED_CELLS <= count <= MAX_RED_CELLS:
+        raise StoreError(
+            f"BLOODCELL_RED_CELLS must be red cells per litre in 10^12, from {MIN_RED_CELLS} to {MAX_RED_CELLS:.0f}. "
+            f"Received: {text!r}."
+        )
+    return count * 1e12

@@ -9,15 +9,13 @@ import pandas as pd
 
 from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import HAS_CELLS, NO_WHITE_CELL, NOT_A_CELL
+from bloodcell.core.settings import ASSUMED_RED_CELLS_PER_L
 from bloodcell.evaluation.metrics.bootstrap import percentile_interval, resample_statistic
 from bloodcell.imaging.focus import MIN_SHARPNESS
 
 MIN_RED_CELLS: Final = 10  # in a field that is fit for counting
 # Share of the field's area under red cells; above it they overlap, and many are hidden.
 MAX_RED_SHARE: Final = 0.6
-# Red cells per litre that an estimate assumes where the analyser's count is not known: the middle of the usual range of
-# adults, 3.8 to 5.8 (Bain, Bates & Laffan, Dacie and Lewis Practical Haematology, 12th ed., table 2.1).
-ASSUMED_RED_CELLS_PER_L: Final = 4.8e12
 FIELD_COLUMNS: Final = (
     *("file", "sha256", "white_cells", "red_cells", "platelets", "white_per_100_red", "platelets_per_1000_red"),
     *("red_cell_px", "doubt"),
@@ -61,9 +59,11 @@ class FieldTotals:
         In all fields.
     white_per_100_red, platelets_per_1000_red, platelets_per_field : Estimate
         Over the fields that are fit.
+    red_cells_per_l : float
+        What the estimates per litre start from.
     white_per_l, platelets_per_l : Estimate
         Cells per litre by the ratio to red cells (Fonio's method for platelets), if there are
-        `ASSUMED_RED_CELLS_PER_L` of those; the interval holds the spread between fields alone.
+        `red_cells_per_l` of those; the interval holds the spread between fields alone.
     """
 
     n_fields: int
@@ -74,6 +74,7 @@ class FieldTotals:
     white_per_100_red: Estimate
     platelets_per_1000_red: Estimate
     platelets_per_field: Estimate
+    red_cells_per_l: float
     white_per_l: Estimate
     platelets_per_l: Estimate
 
@@ -148,6 +149,7 @@ def compute_field_totals(fields: pd.DataFrame, red_cells_per_l: float = ASSUMED_
         white_per_100_red=_multiply(ratios[0], 100),
         platelets_per_1000_red=_multiply(ratios[1], 1000),
         platelets_per_field=ratios[2],
+        red_cells_per_l=red_cells_per_l,
         white_per_l=_multiply(ratios[0], red_cells_per_l),
         platelets_per_l=_multiply(ratios[1], red_cells_per_l),
     )

@@ -2,14 +2,21 @@ from pathlib import Path
 
 import pytest
 
-from bloodcell.core.errors import JobError
+from bloodcell.core.errors import JobError, StoreError
 from bloodcell.core.settings import load_settings
 from tests.places import MODELS
 
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch):
-    for name in ("BLOODCELL_HOME", "BLOODCELL_DB", "BLOODCELL_JOBS", "BLOODCELL_RUNNER", "RAY_ADDRESS"):
+    for name in (
+        "BLOODCELL_HOME",
+        "BLOODCELL_DB",
+        "BLOODCELL_JOBS",
+        "BLOODCELL_RUNNER",
+        "BLOODCELL_RED_CELLS",
+        "RAY_ADDRESS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -49,4 +56,17 @@ def test_folders_of_the_workspace_differ(monkeypatch, tmp_path):
 def test_a_number_of_jobs_that_cannot_be(monkeypatch, text):
     monkeypatch.setenv("BLOODCELL_JOBS", text)
     with pytest.raises(JobError, match=f"^BLOODCELL_JOBS must be a whole number of 1 or more. Received: '{text}'"):
+        load_settings()
+
+
+def test_estimates_start_from_the_red_cells_that_a_laboratory_sets(monkeypatch):
+    assert load_settings().red_cells_per_l == 4.8e12
+    monkeypatch.setenv("BLOODCELL_RED_CELLS", "3.2")
+    assert load_settings().red_cells_per_l == pytest.approx(3.2e12)
+
+
+@pytest.mark.parametrize("text", ["0.4", "11", "4.8e12", "nan", "many", "4,8"])
+def test_red_cells_that_no_patient_has(monkeypatch, text):
+    monkeypatch.setenv("BLOODCELL_RED_CELLS", text)
+    with pytest.raises(StoreError, match=f"from 0.5 to 10. Received: '{text}'"):
         load_settings()

@@ -14,6 +14,7 @@ from bloodcell.cli.shared.summary import format_failed_images
 from bloodcell.core.errors import IntakeError
 from bloodcell.core.io import open_atomic
 from bloodcell.core.labels import DETECTED
+from bloodcell.core.settings import load_settings
 from bloodcell.core.text import clean_text
 from bloodcell.datasets.boxes.write_boxes import FORMATS, write_box_archive
 from bloodcell.datasets.sources.uploads import count_paths, read_paths
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     BloodcellError
         If a path or an output cannot be used; nothing is written then.
     """
+    red_cells_per_l = load_settings().red_cells_per_l
     paths = check_paths(args.paths)
     out = check_output_file(args.out)
     archive = check_output_file(args.boxes) if args.boxes else None
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     files = [*_count_small(small), *_count_large(large)]
     fields = tabulate_counts(files)
     write_output(out, encode_fields(fields))
-    totals = compute_field_totals(fields)
+    totals = compute_field_totals(fields, red_cells_per_l)
     counts = ", ".join(
         (
             format_count(totals.white_cells, "white cell"),
@@ -83,6 +85,10 @@ def run(args: argparse.Namespace) -> int:
         f"{format_count(totals.n_fields, 'field')}: {counts}",
         f"  white cells per 100 red cells: {totals.white_per_100_red.format()}",
         f"  platelets per 1,000 red cells: {totals.platelets_per_1000_red.format()}",
+        f"  estimates, if there are {totals.red_cells_per_l / 1e12:.1f} x 10^12 red cells per litre:"
+        f" white cells {totals.white_per_l.format(1, 1e9)} x 10^9/L,"
+        f" platelets {totals.platelets_per_l.format(0, 1e9)} x 10^9/L",
+        "  fields that were chosen for a white cell give too many of them",
         f"  fields unfit for counting: {totals.n_unfit}",
         *format_failed_images((file.name, file.result.status, file.result.message) for file in files),
     ]:

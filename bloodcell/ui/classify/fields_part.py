@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.labels import NOT_A_CELL, WBC
+from bloodcell.core.settings import load_settings
 from bloodcell.datasets.boxes.write_boxes import FORMATS
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.read import read_rgb
@@ -19,7 +20,6 @@ from bloodcell.review.batches import Batch
 from bloodcell.review.box_edits import FieldBox, read_field_boxes
 from bloodcell.review.box_export import export_boxes
 from bloodcell.review.field_counts import (
-    ASSUMED_RED_CELLS_PER_L,
     Estimate,
     FieldTotals,
     build_fields_table,
@@ -57,7 +57,7 @@ def show_fields(batch: Batch) -> None:
             icon=":material/search_off:",
         )
         return
-    totals = compute_field_totals(fields)
+    totals = compute_field_totals(fields, load_settings().red_cells_per_l)
     _show_totals(totals)
     bench = state.get_field_bench(batch.id)
     left, right = st.columns([4, 7], gap="medium")
@@ -140,7 +140,7 @@ def _describe_estimates(totals: FieldTotals) -> str:
         f"White per 100 red {totals.white_per_100_red.format(2)}",
         f"platelets per 1,000 red {totals.platelets_per_1000_red.format(0)}",
         f"platelets per field {totals.platelets_per_field.format(1)}",
-        f"**estimates** if there are {ASSUMED_RED_CELLS_PER_L / 1e12:.1f} x 10¹² red cells per litre: white cells"
+        f"**estimates** if there are {totals.red_cells_per_l / 1e12:.1f} x 10¹² red cells per litre: white cells"
         f" {totals.white_per_l.format(1, 1e9)} x 10⁹/L, platelets"
         f" {totals.platelets_per_l.format(0, 1e9)} x 10⁹/L",
     ]

@@ -35,7 +35,8 @@ def read_csv(path):
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
 
 
-def test_every_field_is_counted_and_totals_are_said(fields, tmp_path, capsys):
+def test_every_field_is_counted_and_totals_are_said(fields, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("BLOODCELL_RED_CELLS", "3.2")
     out = tmp_path / "counts.csv"
     assert run("count", fields, "--out", out) == 0
     rows = read_csv(out)
@@ -47,6 +48,7 @@ def test_every_field_is_counted_and_totals_are_said(fields, tmp_path, capsys):
     assert f"4 fields: {n_white} white cells, {n_red} red cells" in said
     assert "1 red cell = " in said
     assert "unreadable (1): broken.jpg" in said
+    assert "estimates, if there are 3.2 x 10^12 red cells per litre: white cells" in said
 
 
 @pytest.mark.parametrize(("short", "kind"), [("voc", "Pascal VOC"), ("coco", "COCO"), ("yolo", "YOLO")])
