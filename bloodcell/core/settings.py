@@ -82,7 +82,7 @@ class Settings:
 
     @property
     def cells_dir(self) -> Path:
-        """Cells cut out of reviewed batches, a folder per dataset (`review.cell_sets`)."""
+        """Cells cut out of reviewed batches (`review.cell_sets`) or of images with boxes, a folder per dataset."""
         return self.home / "cells"
 
     @property

@@ -177,3 +177,22 @@ def test_removing_leaves_the_images(page, folder):
     widget(page.button, "datasets-remove").click().run()
     assert not list_datasets(load_settings())
     assert (folder / "LYMPHOCYTE" / "C0_0.png").exists()
+
+
+def test_cells_of_images_with_boxes_become_a_dataset(app, tmp_path):
+    folder = tmp_path / "annotated"
+    folder.mkdir()
+    for seed in range(2):
+        (folder / f"field {seed}.png").write_bytes(encode_png(draw_field(seed).rgb))
+        (folder / f"field {seed}.txt").write_text("0 0.5 0.5 0.1 0.1\n1 0.2 0.2 0.1 0.1\n", encoding="utf-8")
+    (folder / "classes.txt").write_text("WBC\nRBC\n", encoding="utf-8")
+    app.run().switch_page("pages/datasets.py").run()
+    widget(app.text_input, "datasets-path").set_value(str(folder)).run()
+    assert not app.error
+    assert any("2 images with 4 boxes (YOLO)" in caption.value for caption in app.caption)
+    widget(app.button, "datasets-cut").click().run()
+    assert not app.exception
+    assert not app.error
+    dataset = registered()
+    assert (dataset.name, dataset.n_images, dataset.class_names) == ("annotated cells", 4, ("RBC", "WBC"))
+    assert list((dataset.path).parent.glob(".new-*")) == []

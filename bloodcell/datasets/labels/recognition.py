@@ -121,8 +121,8 @@ def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str 
     has_boxes = box_format is not None and not by_folder
     if has_boxes:
         question = (
-            f"{contents.path.name} has boxes ({box_format}), not one label an image. Cut its cells with `bloodcell cut-cells`, "
-            "and use what that writes; or evaluate a detector on it."
+            f"{contents.path.name} has boxes ({box_format}), not one label an image. Cut its cells with `bloodcell cut-cells` "
+            "or on the Datasets page, and use what that writes; or evaluate a detector on it."
         )
     elif len(as_folders) == 1 and is_clear and _table_agrees(contents, image_files, as_folders[0], clear):
         choice = as_folders[0]

@@ -20,6 +20,7 @@ from bloodcell.datasets.labels.layouts import FOLDERS, TABLE, LayoutChoice
 from bloodcell.datasets.labels.recognition import Recognition, recognise_layout
 from bloodcell.datasets.labels.tables import TableChoice
 from bloodcell.reports.numbers import format_count
+from bloodcell.ui.datasets.cut_cells_form import ask_cells
 from bloodcell.ui.shared.messages import escape_md, format_local_time, show_errors
 from bloodcell.ui.shared.progress import run_with_bar
 
@@ -63,6 +64,12 @@ def add_dataset(*, is_first: bool) -> None:
             return
         with show_errors():
             recognition = recognise_layout(path)
+            if recognition.has_boxes:
+                cells = ask_cells(path)
+                if cells is not None:
+                    st.session_state[_ADDED_KEY] = cells.id
+                    st.rerun()
+                return
             choice = _ask_layout(recognition)
             name = st.text_input(
                 "Name", value=path.stem, max_chars=MAX_NAME_CHARS, key=f"datasets-name-{path}", width=360
@@ -90,7 +97,8 @@ def _ask_path() -> Path | None:
         key="datasets-path",
         placeholder="/home/ada/smears or C:\\smears\\march.zip",
         help="A folder with a folder of images per class, with or without train and test folders around them; or "
-        "images with a CSV of labels; or a zip of either. The images are not copied.",
+        "images with a CSV of labels; or images with boxes (Pascal VOC, COCO, YOLO); or a zip of one of these. The images "
+        "are not copied.",
     )
     return Path(typed.strip().strip('"')).expanduser() if typed.strip() else None
 
