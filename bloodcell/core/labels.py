@@ -4,13 +4,13 @@ from typing import Final
 
 WHITE_CELLS_4: Final = ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")
 
-# What a person may correct a cell to, beside the classes of the model.
 # The kinds of cells that a detector finds, in its order.
 WBC: Final = "WBC"
 RBC: Final = "RBC"
 PLATELET: Final = "PLATELET"
 DETECTED: Final = (WBC, RBC, PLATELET)
 
+# What a person may correct a cell to, beside the classes of the model.
 OTHER_CELL: Final = "OTHER"  # a white cell of another class, or one that cannot be identified
 NOT_A_CELL: Final = "NOT_A_CELL"  # the box holds no white cell
 EXTRA_DECISIONS: Final = (OTHER_CELL, NOT_A_CELL)

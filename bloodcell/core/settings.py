@@ -11,12 +11,10 @@ from bloodcell.core.installation import CODE_DIR, FILES_DIR, IS_INSTALLED
 
 # Where the workspace is created unless BLOODCELL_HOME says otherwise: beside the code, or in the folder of the command.
 _HOME_PARENT = Path.cwd() if IS_INSTALLED else CODE_DIR
-
-
 # Red cells per litre that estimates start from where a laboratory sets nothing: the middle of the usual range of adults,
 # 3.8 to 5.8 (Bain, Bates & Laffan, Dacie and Lewis Practical Haematology, 12th ed., table 2.1).
 ASSUMED_RED_CELLS_PER_L: Final = 4.8e12
-MIN_RED_CELLS, MAX_RED_CELLS = 0.5, 10.0  # 10^12 per litre, that a patient can have
+_RED_CELLS_RANGE: Final = (0.5, 10.0)  # 10^12 per litre, that a patient can have
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,10 @@ def _read_red_cells_per_l() -> float:
         count = float(text)
     except ValueError:
         count = math.nan
-    if not MIN_RED_CELLS <= count <= MAX_RED_CELLS:
+    lowest, highest = _RED_CELLS_RANGE
+    if not lowest <= count <= highest:
         raise StoreError(
-            f"BLOODCELL_RED_CELLS must be red cells per litre in 10^12, from {MIN_RED_CELLS} to {MAX_RED_CELLS:.0f}. "
+            f"BLOODCELL_RED_CELLS must be red cells per litre in 10^12, from {lowest:g} to {highest:g}. "
             f"Received: {text!r}."
         )
     return count * 1e12

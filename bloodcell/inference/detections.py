@@ -1,5 +1,6 @@
 """From the heat maps of a detector to boxes: peaks, their sides, and one box for each cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,11 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bloodcell.model_store.detectors import STRIDE
+from bloodcell.model_store.detectors import MAX_LOG_SIDE, STRIDE
 
 # Two boxes of one class that share more than this are one cell; so are a white and a red one.
 MAX_IOU: Final = 0.55
-_MAX_LOG_SIDE: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,18 @@ class Detections:
     def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Detections":
         """Return some of the detections, by a mask or by positions."""
         return Detections(self.boxes[keep], self.class_index[keep], self.score[keep])
+
+    def select_sure(self, thresholds: npt.NDArray[np.floating]) -> "Detections":
+        """Return those whose score reaches the threshold of their class."""
+        return self.select(np.asarray(self.score >= thresholds[self.class_index]))
+
+    def locate_middles(self) -> npt.NDArray[np.float32]:
+        """Return row and column of the middle of each box, shape (N, 2)."""
+        return np.asarray((self.boxes[:, :2] + self.boxes[:, 2:]) / 2, np.float32)
+
+    def group_classes(self, exclusive: tuple[int, ...]) -> npt.NDArray[np.int64]:
+        """Return the class of each box, -1 for all that are in `exclusive`: those stand for the same things."""
+        return np.where(np.isin(self.class_index, exclusive), -1, self.class_index)
 
     def measure_diameters(self) -> npt.NDArray[np.float32]:
         """Return sqrt(height * width) of each box in pixels."""
@@ -71,12 +83,27 @@ def decode_maps(
     rows, cols, classes = np.nonzero((centres >= highest) & (centres >= lowest_logit))
     logits = centres[rows, cols, classes]
     chosen = sides.reshape(*sides.shape[:2], n_classes, 4)[rows, cols, classes]
-    distances = np.exp(np.clip(chosen, -_MAX_LOG_SIDE, _MAX_LOG_SIDE))
+    distances = np.exp(np.clip(chosen, -MAX_LOG_SIDE, MAX_LOG_SIDE))
     middles = np.stack([rows, cols], axis=1) + 0.5
     boxes = STRIDE * np.concatenate([middles - distances[:, :2], middles + distances[:, 2:]], axis=1)
     order = np.argsort(-logits, kind="stable")
     score = 1 / (1 + np.exp(-logits.astype(np.float64)))
     return Detections(boxes.astype(np.float32), classes.astype(np.int64), score.astype(np.float32)).select(order)
+
+
+def concatenate_detections(parts: Sequence[Detections]) -> Detections:
+    """Put detections of several parts of an image together, the best first; `rank_scores` gives the order."""
+    whole = Detections(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.class_index for part in parts]),
+        np.concatenate([part.score for part in parts]),
+    )
+    return whole.select(rank_scores(parts))
+
+
+def rank_scores(parts: Sequence[Detections]) -> npt.NDArray[np.int64]:
+    """Return the positions of the scores of all parts, the best first."""
+    return np.argsort(-np.concatenate([part.score for part in parts]), kind="stable")
 
 
 def join_detections(found: Detections, exclusive: tuple[int, ...] = ()) -> Detections:
@@ -95,7 +122,7 @@ def join_detections(found: Detections, exclusive: tuple[int, ...] = ()) -> Detec
     """
     if len(found) < 2:
         return found
-    group = np.where(np.isin(found.class_index, exclusive), -1, found.class_index)
+    group = found.group_classes(exclusive)
     is_kept = np.ones(len(found), bool)
     for number in range(len(found)):
         if is_kept[number]:

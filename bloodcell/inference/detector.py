@@ -11,13 +11,18 @@ import numpy.typing as npt
 
 from bloodcell.core.errors import ModelError
 from bloodcell.imaging.read import require_rgb
-from bloodcell.inference.detections import Detections, decode_maps, join_detections
+from bloodcell.inference.detections import Detections, concatenate_detections, decode_maps, join_detections
 from bloodcell.inference.onnx_session import open_session
 from bloodcell.model_store.detectors import INPUT_MULTIPLE, read_detector_model
 
 TILE_PX: Final = 1024  # at the detector's scale; a field of 640 x 480 px is one tile
 OVERLAP_PX: Final = 128  # more than the largest white cell
 SEAM_PX: Final = 8  # two tiles differ by less than this in where they see the centre of one cell
+
+Spans = list[tuple[tuple[float, float], tuple[int, int]]]  # core and window along one side of an image
+Window = tuple[
+    npt.NDArray[np.float32], tuple[int, int, int, int]
+]  # core and window of a tile: top, left, bottom, right
 
 
 class Detector:
@@ -83,11 +88,11 @@ class Detector:
         parts = []
         for core, window in _list_windows(height, width, factor):
             found = self._detect_window(rgb, window, factor, lowest)
-            middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+            middles = found.locate_middles()
             # Each tile is resized for itself, so the middle of a cell on a seam may lie in both cores, or in neither.
             inside = (middles >= core[:2] - SEAM_PX / factor) & (middles < core[2:] + SEAM_PX / factor)
             parts.append(found.select(np.asarray(inside.all(axis=1))))
-        found = parts[0] if len(parts) == 1 else join_detections(_concatenate(parts), self.model.exclusive)
+        found = parts[0] if len(parts) == 1 else join_detections(concatenate_detections(parts), self.model.exclusive)
         boxes = np.clip(found.boxes, 0, np.array([height, width, height, width], np.float32))
         is_box = np.asarray((boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1))
         return Detections(boxes, found.class_index, found.score).select(is_box)
@@ -113,19 +118,21 @@ class Detector:
         return Detections(boxes, found.class_index, found.score)
 
 
-def _list_windows(
-    height: int, width: int, factor: float
-) -> Iterator[tuple[npt.NDArray[np.float32], tuple[int, int, int, int]]]:
-    """List the tiles of an image as (core, window) in its pixels: a cell belongs to the tile whose core has its centre."""
+def _list_windows(height: int, width: int, factor: float) -> Iterator[Window]:
+    """List the tiles of an image."""
     step, overlap = TILE_PX / factor, OVERLAP_PX / factor
-    rows, cols = (list_spans(side, step, overlap) for side in (height, width))
+    return pair_spans(*(list_spans(side, step, overlap) for side in (height, width)))
+
+
+def pair_spans(rows: Spans, cols: Spans) -> Iterator[Window]:
+    """Pair the spans of both sides to tiles: a cell belongs to the tile whose core has its centre."""
     for core_rows, (top, bottom) in rows:
         for core_cols, (left, right) in cols:
             core = np.array([core_rows[0], core_cols[0], core_rows[1], core_cols[1]], np.float32)
             yield core, (top, left, bottom, right)
 
 
-def list_spans(side_px: int, step: float, overlap: float) -> list[tuple[tuple[float, float], tuple[int, int]]]:
+def list_spans(side_px: int, step: float, overlap: float) -> Spans:
     """List the tiles along one side as ((core), (window)); the cores meet, the windows overlap."""
     count = 1 if side_px <= step else int(np.ceil(side_px / (step - 2 * overlap)))
     edges = np.linspace(0, side_px, count + 1)
@@ -134,12 +141,3 @@ def list_spans(side_px: int, step: float, overlap: float) -> list[tuple[tuple[fl
     ]
     edges[0], edges[-1] = -np.inf, np.inf  # the centre of a cell that is cut may lie outside
     return list(zip(pairwise(edges.tolist()), windows, strict=True))
-
-
-def _concatenate(parts: list[Detections]) -> Detections:
-    whole = Detections(
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.class_index for part in parts]),
-        np.concatenate([part.score for part in parts]),
-    )
-    return whole.select(np.argsort(-whole.score, kind="stable"))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bloodcell.core.errors import BloodcellError
 from bloodcell.core.labels import RBC
+from bloodcell.core.text import inflect_noun
 from bloodcell.imaging.read import read_rgb
 from bloodcell.inference.detections import Detections
 from bloodcell.inference.detector import Detector
@@ -83,7 +84,7 @@ def describe_scale(scale: BatchScale | None) -> str:
     if not scale.n_images:
         return f"{size}, set by hand"
     spread = f" (± {scale.spread:.0%})" if scale.n_images > 1 else ""
-    return f"{size}, from {scale.n_images} image{'' if scale.n_images == 1 else 's'}{spread}"
+    return f"{size}, from {scale.n_images} {inflect_noun(scale.n_images, 'image')}{spread}"
 
 
 def measure_scale(detector: Detector, rgb: npt.NDArray[np.uint8]) -> ScaleMeasurement | None:

@@ -1,17 +1,15 @@
 """Cells and scale of images that are too large to be unpacked, seen in windows: memory grows with the cells alone."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from bloodcell.core.errors import SpecError, StoppedError
 from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.imaging.large_image import LargeImage
-from bloodcell.inference.detections import Detections
-from bloodcell.inference.detector import OVERLAP_PX, SEAM_PX, TILE_PX, Detector, list_spans
+from bloodcell.inference.detections import Detections, concatenate_detections, rank_scores
+from bloodcell.inference.detector import OVERLAP_PX, SEAM_PX, TILE_PX, Detector, list_spans, pair_spans
 from bloodcell.inference.field_scale import ScaleMeasurement, agree_scale, measure_scale
 
 # Diameters of red cells, in pixels; what `SEARCHED_PX` of field_scale.py finds lies within. With smaller ones an image of
@@ -24,9 +22,6 @@ REGIONS_A_SIDE: Final = 3
 SAME_CELL: Final = 0.25
 MAX_WINDOW_PX: Final = 4096  # in the image: 50 MB
 _ROUNDING_PX: Final = 3  # what windows may gain by rounding; one larger than a tile of the detector would become two
-
-_Spans = list[tuple[tuple[float, float], tuple[int, int]]]
-_Window = tuple[npt.NDArray[np.float32], tuple[int, int, int, int]]
 
 
 def detect_large(
@@ -80,19 +75,19 @@ def detect_large(
     total = len(rows) * len(cols)
     inner: list[Detections] = []
     near: list[Detections] = []
-    for done, (core, (top, left, bottom, right)) in enumerate(_pair_spans(rows, cols)):
+    for done, (core, (top, left, bottom, right)) in enumerate(pair_spans(rows, cols)):
         if should_stop is not None and should_stop():
             raise StoppedError(f"The search for cells was stopped after {done} of {total} windows; nothing was kept.")
         found = detector.detect(image.read_region(top, left, bottom, right), red_cell_px)
         found = Detections(found.boxes + np.array([top, left, top, left], np.float32), found.class_index, found.score)
-        middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+        middles = found.locate_middles()
         inside = np.minimum(middles - core[:2], core[2:] - middles).min(axis=1)  # pixels to the nearest seam
         # What this window sees further inside, another sees too far outside to keep it.
         inner.append(found.select(np.asarray(inside > 2 * seam)))
         near.append(found.select(np.asarray((inside <= 2 * seam) & (inside > -seam))))
         if on_progress is not None:
             on_progress(done + 1, total)
-    return _concatenate([*inner, _join_at_seams(near, detector.model.exclusive, seam)])
+    return concatenate_detections([*inner, _join_at_seams(near, detector.model.exclusive, seam)])
 
 
 def measure_large_scale(detector: Detector, image: LargeImage) -> ScaleMeasurement | None:
@@ -126,20 +121,13 @@ def measure_large_scale(detector: Detector, image: LargeImage) -> ScaleMeasureme
     return ScaleMeasurement(agreed.red_cell_px, sum(one.n_red_cells for one in measured if one is not None))
 
 
-def _pair_spans(rows: _Spans, cols: _Spans) -> Iterator[_Window]:
-    for core_rows, (top, bottom) in rows:
-        for core_cols, (left, right) in cols:
-            core = np.array([core_rows[0], core_cols[0], core_rows[1], core_cols[1]], np.float32)
-            yield core, (top, left, bottom, right)
-
-
 def _join_at_seams(near: list[Detections], exclusive: tuple[int, ...], seam: float) -> Detections:
     """Keep the best of the boxes that several windows have of one cell: its centre is in nearly one place in all."""
-    found = _concatenate(near)
+    found = concatenate_detections(near)
     # In the order of `found`, which is that of the scores.
-    window = np.repeat(np.arange(len(near)), [len(part) for part in near])[_rank(near)]
-    middles, diameters = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2, found.measure_diameters()
-    group = np.where(np.isin(found.class_index, exclusive), -1, found.class_index)
+    window = np.repeat(np.arange(len(near)), [len(part) for part in near])[rank_scores(near)]
+    middles, diameters = found.locate_middles(), found.measure_diameters()
+    group = found.group_classes(exclusive)
     reach = max(seam, float(diameters.max(initial=0)) * SAME_CELL)
     better, worse = cKDTree(middles).query_pairs(reach, output_type="ndarray").T
     distances = np.linalg.norm(middles[better] - middles[worse], axis=1)
@@ -159,17 +147,3 @@ def _list_regions(side_px: int) -> list[tuple[int, int]]:
     length = min(REGION_PX, side_px)
     starts = [round((number + 0.5) * side_px / count - length / 2) for number in range(count)]
     return [(start, start + length) for start in starts]
-
-
-def _concatenate(parts: list[Detections]) -> Detections:
-    whole = Detections(
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.class_index for part in parts]),
-        np.concatenate([part.score for part in parts]),
-    )
-    return whole.select(_rank(parts))
-
-
-def _rank(parts: list[Detections]) -> npt.NDArray[np.int64]:
-    """Return the positions of all scores, the best first."""
-    return np.argsort(-np.concatenate([part.score for part in parts]), kind="stable")

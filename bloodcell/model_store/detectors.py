@@ -21,6 +21,7 @@ DETECTOR_KERAS_FILE: Final = "detector.keras"
 # a multiple of.
 CENTRES, SIDES = "centres", "sides"
 STRIDE: Final = 4
+MAX_LOG_SIDE: Final = 5.0  # of a distance that it gives, in units of the stride
 INPUT_MULTIPLE: Final = 16
 SHIPPED_DETECTOR: Final = FILES_DIR / "models" / "detector"
 

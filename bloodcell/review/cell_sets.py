@@ -1,31 +1,27 @@
 """A dataset made of the reviewed cells of a batch."""
 
-import secrets
-import shutil
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Engine
 
-from bloodcell.core.errors import DatasetError, StoppedError, StoreError
+from bloodcell.core.errors import DatasetError, StoppedError
 from bloodcell.core.io import encode_csv
 from bloodcell.core.labels import EXTRA_DECISIONS
 from bloodcell.core.progress import OnProgress, ShouldStop
 from bloodcell.core.settings import Settings
 from bloodcell.core.text import make_folder_name
-from bloodcell.datasets.catalog.library import check_dataset_name, register_dataset
+from bloodcell.datasets.boxes.cut_cells import CELLS_CSV
+from bloodcell.datasets.catalog.cut_cell_sets import register_cut_cells
+from bloodcell.datasets.catalog.library import check_dataset_name
 from bloodcell.datasets.catalog.registration import Dataset
-from bloodcell.datasets.labels.layouts import TABLE, LayoutChoice
-from bloodcell.datasets.labels.tables import TableChoice
 from bloodcell.datasets.sources.blobs import BlobStore
 from bloodcell.imaging.boxes import Box
 from bloodcell.imaging.crop import cut_surroundings
 from bloodcell.imaging.read import encode_png, read_rgb
 from bloodcell.review.batches import get_batch
 from bloodcell.review.tables import read_cells_table
-
-CELLS_CSV: Final = "cells.csv"
 
 HEADER: Final = (
     *("file", "group", "label", "image_name", "cell_number", *Box._fields),
@@ -109,20 +105,12 @@ def create_cell_set(
     cells = read_reviewed_cells(db, batch_id, with_extra)
     if cells.empty:
         raise DatasetError(f"A dataset needs cells that a person confirmed or corrected. {batch.name!r} has none.")
-    folder = settings.cells_dir / f"batch-{batch_id}-{secrets.token_hex(4)}"
-    unfinished = folder.with_name(f".new-{folder.name}")
-    table = TableChoice(CELLS_CSV, "file", "label", may_hold_commas=True)
-    try:
-        rows = _write_crops(unfinished, cells, batch.name, BlobStore(settings.blobs_dir), on_progress, should_stop)
-        (unfinished / CELLS_CSV).write_bytes(encode_csv(HEADER, rows))
-        unfinished.rename(folder)
-        return register_dataset(name, folder, LayoutChoice(TABLE, table=table), settings, should_stop=should_stop)
-    except OSError as error:
-        _discard(unfinished, folder)
-        raise StoreError(f"The workspace {settings.home} cannot be written to: {error.strerror or error}.") from error
-    except BaseException:
-        _discard(unfinished, folder)
-        raise
+
+    def write(folder: Path) -> None:
+        rows = _write_crops(folder, cells, batch.name, BlobStore(settings.blobs_dir), on_progress, should_stop)
+        (folder / CELLS_CSV).write_bytes(encode_csv(HEADER, rows))
+
+    return register_cut_cells(name, f"batch-{batch_id}", write, settings, should_stop)
 
 
 def _write_crops(
@@ -151,8 +139,3 @@ def _write_crops(
         if on_progress is not None:
             on_progress(done, len(images))
     return rows
-
-
-def _discard(*folders: Path) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,15 +1,17 @@
 """Images with labelled boxes, and the checks that all annotations of boxes go through."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Final
 
+from bloodcell.core.errors import BloodcellError
 from bloodcell.datasets.sources.contents import Contents, Problem
 from bloodcell.datasets.sources.uploads import IMAGE_SUFFIXES, get_suffix
 from bloodcell.imaging.boxes import Box
+from bloodcell.imaging.read import read_image_size
 
 MIN_BOX_PX: Final = 2  # on each side, after cutting it to the image
 
@@ -143,6 +145,38 @@ class ImageFinder:
                 return found[0] if len(found) == 1 else None
         found = self._by_end.get(PurePosixPath(parts[-1]).stem, []) if parts else []
         return found[0] if len(found) == 1 else None
+
+
+def collect_named_boxes(
+    contents: Contents, file: str, boxes_of: Iterable[tuple[str, Sequence[RawBox]]], problems: list[Problem]
+) -> list[BoxedImage]:
+    """Collect the boxes of images that one file of annotations names, beside it or by another end of their path.
+
+    Parameters
+    ----------
+    contents : Contents
+    file : str
+        The file of annotations.
+    boxes_of : iterable of (str, sequence of RawBox)
+        Name of each image and its boxes.
+    problems : list of Problem
+        Images that are missing or cannot be read, and what `collect_boxes` tells, are added.
+    """
+    finder = ImageFinder(contents)
+    folder = file.rpartition("/")[0]
+    images = []
+    for name, raw in boxes_of:
+        image = finder.find(f"{folder}/{name}" if folder else name)
+        if image is None:
+            problems.append(Problem(name, f"The image that {file} names is not in this dataset."))
+            continue
+        try:
+            height_px, width_px = read_image_size(contents.read(image))
+        except BloodcellError as error:
+            problems.append(Problem(image, str(error)))
+            continue
+        images.append(collect_boxes(image, height_px, width_px, raw, problems))
+    return images
 
 
 def map_labels(boxes: BoxSet, mapping: Mapping[str, str]) -> BoxSet:

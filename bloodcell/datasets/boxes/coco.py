@@ -3,10 +3,8 @@
 import json
 from typing import Any, Final
 
-from bloodcell.core.errors import BloodcellError
-from bloodcell.datasets.boxes.box_sets import BoxedImage, ImageFinder, RawBox, collect_boxes
+from bloodcell.datasets.boxes.box_sets import BoxedImage, RawBox, collect_named_boxes
 from bloodcell.datasets.sources.contents import Contents, Problem
-from bloodcell.imaging.read import read_image_size
 
 _KEYS: Final = ("images", "annotations", "categories")
 
@@ -32,27 +30,16 @@ def read_coco(contents: Contents, files: list[str]) -> tuple[list[BoxedImage], l
     problems : list of Problem
         Files that cannot be read, images that are missing, boxes that were left out.
     """
-    finder = ImageFinder(contents)
     images: list[BoxedImage] = []
     problems: list[Problem] = []
     for file in files:
-        folder = file.rpartition("/")[0]
         try:
             entries, boxes = _read_entries(contents.read(file))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             problems.append(Problem(file, f"It is not COCO: {error}."))
             continue
-        for number, name in entries.items():
-            image = finder.find(f"{folder}/{name}" if folder else name)
-            if image is None:
-                problems.append(Problem(name, f"The image that {file} names is not in this dataset."))
-                continue
-            try:
-                height_px, width_px = read_image_size(contents.read(image))
-            except BloodcellError as error:
-                problems.append(Problem(image, str(error)))
-                continue
-            images.append(collect_boxes(image, height_px, width_px, boxes.get(number, []), problems))
+        boxes_of = ((name, boxes.get(number, [])) for number, name in entries.items())
+        images += collect_named_boxes(contents, file, boxes_of, problems)
     return images, problems
 
 

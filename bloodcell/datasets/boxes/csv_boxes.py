@@ -3,10 +3,9 @@
 from typing import Final
 
 from bloodcell.core.errors import BloodcellError
-from bloodcell.datasets.boxes.box_sets import BoxedImage, ImageFinder, RawBox, collect_boxes
+from bloodcell.datasets.boxes.box_sets import BoxedImage, RawBox, collect_named_boxes
 from bloodcell.datasets.labels.csv_tables import read_table
 from bloodcell.datasets.sources.contents import Contents, Problem
-from bloodcell.imaging.read import read_image_size
 
 _SIDES: Final = ("xmin", "ymin", "xmax", "ymax")
 _COLUMNS: Final = {"filename", "class", *_SIDES}
@@ -33,27 +32,15 @@ def read_csv_boxes(contents: Contents, files: list[str]) -> tuple[list[BoxedImag
     problems : list of Problem
         Files that cannot be read, images that are missing, boxes that were left out.
     """
-    finder = ImageFinder(contents)
     images: list[BoxedImage] = []
     problems: list[Problem] = []
     for file in files:
-        folder = file.rpartition("/")[0]
         try:
             boxes = _read_rows(contents, file)
         except (BloodcellError, ValueError) as error:
             problems.append(Problem(file, f"It cannot be read: {error}"))
             continue
-        for name, raw in boxes.items():
-            image = finder.find(f"{folder}/{name}" if folder else name)
-            if image is None:
-                problems.append(Problem(name, f"The image that {file} names is not in this dataset."))
-                continue
-            try:
-                height_px, width_px = read_image_size(contents.read(image))
-            except BloodcellError as error:
-                problems.append(Problem(image, str(error)))
-                continue
-            images.append(collect_boxes(image, height_px, width_px, raw, problems))
+        images += collect_named_boxes(contents, file, boxes.items(), problems)
     return images, problems
 
 

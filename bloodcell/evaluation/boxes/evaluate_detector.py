@@ -125,7 +125,7 @@ def evaluate_detector(
         if on_progress is not None:
             on_progress(done, len(boxes.images))
     metrics = measure_fields(true, found, names, detector.model.thresholds)
-    kept = [field.select(field.score >= detector.model.thresholds[field.class_index]) for field in found]
+    kept = [field.select_sure(detector.model.thresholds) for field in found]
     return DetectorEvaluation(
         metrics,
         tuple(image.file for image in boxes.images),

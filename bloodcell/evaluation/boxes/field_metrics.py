@@ -110,7 +110,7 @@ def measure_fields(
     FieldMetrics
     """
     precision = compute_average_precision(true, found, class_names)
-    kept = [field.select(field.score >= np.asarray(thresholds)[field.class_index]) for field in found]
+    kept = [field.select_sure(thresholds) for field in found]
     matches = tuple(
         {name: match_class(labelled, field, index) for index, name in enumerate(class_names)}
         for labelled, field in zip(true, kept, strict=True)

@@ -86,7 +86,7 @@ def fit_detector(
         If the ImageNet weights are not installed.
     """
     keras.utils.set_random_seed(spec.seed)
-    fields = [field for field, is_held in zip(samples.fields, samples.held_out, strict=True) if not is_held]
+    fields = samples.select(held_out=False)
     batches = TileBatches(fields, spec)
     detector = build_detector(N_CLASSES, spec.weights)
     model = _compile(detector, spec, len(batches))
@@ -156,7 +156,7 @@ class _DetectorCallback(FitCallback):
     ) -> None:
         super().__init__(context, rows, pace, DETECTOR_COLUMNS)
         self.spec, self.detector = spec, detector
-        self.held_out = [field for field, is_held in zip(samples.fields, samples.held_out, strict=True) if is_held]
+        self.held_out = samples.select(held_out=True)
 
     @staticmethod
     def read_accuracy(logs: dict[str, float]) -> float:  # type: ignore[override]

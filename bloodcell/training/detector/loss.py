@@ -5,10 +5,10 @@ from typing import Final
 import keras
 from keras import ops
 
+from bloodcell.model_store.detectors import MAX_LOG_SIDE
 from bloodcell.training.samples.field_targets import N_CLASSES
 
 BOX_WEIGHT: Final = 2.0
-_MAX_LOG_SIDE: Final = 5.0
 
 
 def compute_detector_loss(target: keras.KerasTensor, prediction: keras.KerasTensor) -> keras.KerasTensor:
@@ -37,7 +37,7 @@ def compute_detector_loss(target: keras.KerasTensor, prediction: keras.KerasTens
     n_cells = ops.maximum(ops.sum(ops.cast(heat >= 1.0, "float32")), 1.0)
     focal = _compute_focal(heat, logits) / n_cells
     shape = (-1, 4)
-    predicted = ops.exp(ops.clip(ops.reshape(log_sides, shape), -_MAX_LOG_SIDE, _MAX_LOG_SIDE))
+    predicted = ops.exp(ops.clip(ops.reshape(log_sides, shape), -MAX_LOG_SIDE, MAX_LOG_SIDE))
     boxes = _compute_giou_loss(ops.reshape(sides, shape), predicted)
     return focal + BOX_WEIGHT * ops.sum(boxes * ops.reshape(weight, (-1,))) / n_cells
 

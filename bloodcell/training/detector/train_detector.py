@@ -86,7 +86,7 @@ def train_detector(work_dir: Path, spec: DetectorSpec, data_dir: Path, control: 
         "seconds": round(time.time() - started),
         "parameters": detector.count_params(),
         "trained_on": {
-            source.name: int(sum(field.source == number for field in _select(samples, held_out=False)))
+            source.name: int(sum(field.source == number for field in samples.select(held_out=False)))
             for number, source in enumerate(spec.box_sources)
         },
         "left_out": len(samples.left_out),
@@ -113,10 +113,6 @@ def train_detector(work_dir: Path, spec: DetectorSpec, data_dir: Path, control: 
     return metrics
 
 
-def _select(samples: FieldSamples, held_out: bool) -> list[Any]:
-    return [field for field, is_held in zip(samples.fields, samples.held_out, strict=True) if is_held == held_out]
-
-
 def _write_network(detector: keras.Model, folder: Path, samples: FieldSamples, spec: DetectorSpec) -> None:
     save_network(detector, folder / DETECTOR_KERAS_FILE)
     rng = np.random.default_rng(spec.seed)
@@ -129,7 +125,7 @@ def _measure(
     detector: keras.Model, samples: FieldSamples, spec: DetectorSpec
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Choose the thresholds on the held-out fields, and measure on the same: for choosing among runs, not as a test."""
-    pairs = [predict_field(detector, field, spec) for field in _select(samples, held_out=True)]
+    pairs = [predict_field(detector, field, spec) for field in samples.select(held_out=True)]
     true, found = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     thresholds = {name: choose_threshold(true, found, index) for index, name in enumerate(DETECTED)}
     return thresholds, measure_fields(true, found, DETECTED, np.array(list(thresholds.values()))).to_dict()

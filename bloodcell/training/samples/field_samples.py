@@ -71,6 +71,10 @@ class FieldSamples:
     left_out: list[str]
     sha256: str
 
+    def select(self, held_out: bool) -> list[Field]:
+        """Return the fields that are held out, or those that are trained on."""
+        return [field for field, is_held in zip(self.fields, self.held_out, strict=True) if is_held == held_out]
+
 
 def measure_red_cells(boxes: Sequence[Box], height_px: int, width_px: int) -> float | None:
     """Measure the diameter of the red cells of an image: the median of sqrt(height * width) of whole boxes.

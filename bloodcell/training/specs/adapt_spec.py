@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from bloodcell.core.errors import DatasetError, SpecError
 from bloodcell.core.settings import Settings
 from bloodcell.core.spec import Spec, require
+from bloodcell.datasets.boxes.cut_cells import CELLS_CSV
 from bloodcell.datasets.catalog.groups_and_splits import read_stored_groups
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.catalog.source_spec import BY_NAME, DATASET, STORED, SourceSpec, format_source_name
@@ -16,8 +17,6 @@ from bloodcell.networks.settings import FROM_SCRATCH
 from bloodcell.training.specs.choices import COSINE, EQUAL_PARTS, KEEP_MEAN
 from bloodcell.training.specs.train_spec import TrainSpec
 
-# A dataset made of reviewed cells names them, their images and their labels in this table (`review.cell_sets`).
-CELLS_CSV = "cells.csv"
 CELLS_NAME = "cells"
 
 # How the reason starts when an adapted model is refused by the rule.
@@ -204,7 +203,7 @@ def find_cells_source(path: Path) -> tuple[Path, SourceSpec]:
 def build_registered_source(dataset: Dataset, settings: Settings) -> SourceSpec:
     """Build the source of a dataset in the dataset library, with the best source cells that are known.
 
-    The groups stored with the dataset come first; then, for reviewed cells of a batch, the images they come from;
+    The groups stored with the dataset come first; then, for cells that were cut out here, the images they come from;
     otherwise copies of a cell are found from the pixels.
 
     Parameters
@@ -225,7 +224,7 @@ def build_registered_source(dataset: Dataset, settings: Settings) -> SourceSpec:
 
 
 def find_reviewed_groups(dataset: Dataset, settings: Settings) -> str:
-    """Return the path of the table of source images of reviewed cells; "" for a dataset not made of such cells."""
+    """Return the path of the table of source images of cells that were cut out here; "" for another dataset."""
     return str(dataset.path / CELLS_CSV) if dataset.path.parent == settings.cells_dir else ""
 
 

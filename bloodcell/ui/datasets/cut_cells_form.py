@@ -7,7 +7,7 @@ import streamlit as st
 
 from bloodcell.core.settings import load_settings
 from bloodcell.datasets.boxes.read_boxes import find_box_format, read_box_set
-from bloodcell.datasets.catalog.box_cells import register_box_cells
+from bloodcell.datasets.catalog.cut_cell_sets import register_box_cells
 from bloodcell.datasets.catalog.library import MAX_NAME_CHARS
 from bloodcell.datasets.catalog.registration import Dataset
 from bloodcell.datasets.sources.contents import Contents

@@ -2,7 +2,7 @@ import pytest
 
 from bloodcell.core.errors import DatasetError, StoppedError
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.catalog.box_cells import register_box_cells
+from bloodcell.datasets.catalog.cut_cell_sets import register_box_cells
 from bloodcell.datasets.catalog.library import list_datasets
 from bloodcell.imaging.read import encode_png
 from bloodcell.synthetic.gallery import draw_field
