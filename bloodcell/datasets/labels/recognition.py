@@ -67,8 +67,8 @@ class Recognition:
         Those that make sense as labels; may be empty.
     likely_tables : tuple of TableOption
         Those that make sense as labels; may be empty.
-    has_boxes : bool
-        Whether its images have boxes instead of labels; `question` then says what to do.
+    box_format : str
+        Format of the boxes that its images have instead of labels, "" for none; `question` then says what to do.
     """
 
     path: Path
@@ -79,7 +79,12 @@ class Recognition:
     tables: tuple[TableOption, ...]
     likely_levels: tuple[FolderLevel, ...]
     likely_tables: tuple[TableOption, ...]
-    has_boxes: bool = False
+    box_format: str = ""
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether its images have boxes instead of labels."""
+        return bool(self.box_format)
 
 
 def recognise_layout(path: Path, csv: str | None = None) -> Recognition:
@@ -118,8 +123,9 @@ def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str 
     clear = [LayoutChoice(TABLE, table=table_choice) for table_choice in only_choices if table_choice is not None]
     is_clear = len(clear) == len(by_table)
     as_folders = [LayoutChoice(FOLDERS, level.level) for level in by_folder]
-    has_boxes = box_format is not None and not by_folder
-    if has_boxes:
+    if by_folder:
+        box_format = None
+    if box_format is not None:
         question = (
             f"{contents.path.name} has boxes ({box_format}), not one label an image. Cut its cells with `bloodcell cut-cells` "
             "or on the Datasets page, and use what that writes; or evaluate a detector on it."
@@ -146,7 +152,7 @@ def recognise_contents(contents: Contents, image_files: Sequence[str], csv: str 
         tables,
         tuple(by_folder),
         tuple(by_table),
-        has_boxes,
+        box_format or "",
     )
 
 

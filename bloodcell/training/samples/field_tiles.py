@@ -142,10 +142,15 @@ def _warp(
 def _keep_visible(rgb: npt.NDArray[np.uint8], boxes: np.ndarray, class_index: np.ndarray) -> Tile:
     height, width = rgb.shape[:2]
     cut = np.clip(boxes, 0, [height, width, height, width])
-    sides, whole = cut[:, 2:] - cut[:, :2], boxes[:, 2:] - boxes[:, :2]
-    share = sides.prod(axis=1) / np.maximum(whole.prod(axis=1), 1e-6)
-    visible = (share >= MIN_VISIBLE_SHARE) & (sides.min(axis=1, initial=np.inf) >= MIN_SIDE_PX)
+    visible = _mark_visible(cut, boxes)
     return Tile(rgb, cut[visible].astype(np.float32), class_index[visible])
+
+
+def _mark_visible(cut: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Mark the boxes of which enough is left after they were cut."""
+    sides, whole_sides = cut[:, 2:] - cut[:, :2], whole[:, 2:] - whole[:, :2]
+    share = sides.prod(axis=1) / np.maximum(whole_sides.prod(axis=1), 1e-6)
+    return np.asarray((share >= MIN_VISIBLE_SHARE) & (sides.min(axis=1, initial=np.inf) >= MIN_SIDE_PX))
 
 
 def _join(left: Tile, right: Tile, rng: np.random.Generator) -> Tile:
@@ -159,9 +164,7 @@ def _join(left: Tile, right: Tile, rng: np.random.Generator) -> Tile:
     for tile, low, high in ((left, 0, seam), (right, seam, side)):
         cut = tile.boxes.copy()
         cut[:, [axis, axis + 2]] = np.clip(cut[:, [axis, axis + 2]], low, high)
-        share = (cut[:, 2:] - cut[:, :2]).prod(axis=1) / (tile.boxes[:, 2:] - tile.boxes[:, :2]).prod(axis=1)
-        sides = (cut[:, 2:] - cut[:, :2]).min(axis=1, initial=np.inf)
-        keep = (share >= MIN_VISIBLE_SHARE) & (sides >= MIN_SIDE_PX)
+        keep = _mark_visible(cut, tile.boxes)
         parts.append((cut[keep], tile.class_index[keep]))
     boxes, classes = zip(*parts, strict=True)
     return Tile(rgb, np.concatenate(boxes), np.concatenate(classes))

@@ -177,7 +177,7 @@ class FieldEditor {
           pressed: this.mode === "draw" && this.kind === kind,
         }),
       ),
-      button("Split", "S", () => this.startSplit(), { disabled: !free, pressed: this.mode === "split" }),
+      button("Split", "S", () => this.setMode("split"), { disabled: !free, pressed: this.mode === "split" }),
       button("Remove", "Del", () => this.remove(), { disabled: !free }),
       button("Measure a red cell", "M", () => this.startMeasuring(), { pressed: this.mode === "measure" }),
       button("Undo", "U", () => this.take({ kind: "undo" })),
@@ -205,12 +205,7 @@ class FieldEditor {
   }
 
   drawNotice() {
-    const text = this.outbox.describe();
-    this.notice.textContent = text;
-    this.notice.hidden = !text;
-    const n = this.outbox.countReviews();
-    this.saving.textContent = `Saving ${plural(n, "change")} …`;
-    this.saving.hidden = !n || Boolean(text);
+    this.outbox.show(this.notice, this.saving, "change");
   }
 
   // Changing
@@ -227,29 +222,23 @@ class FieldEditor {
   }
 
   startDrawing(kind) {
-    this.mode = this.mode === "draw" && this.kind === kind ? "look" : "draw";
+    const mode = this.mode === "draw" && this.kind === kind ? "look" : "draw";
     this.kind = kind;
     this.hidden.delete(kind);
-    this.draw();
+    this.setMode(mode);
   }
 
   startMeasuring() {
-    this.mode = this.mode === "measure" ? "look" : "measure";
-    this.draw();
+    this.setMode(this.mode === "measure" ? "look" : "measure");
   }
 
   measure([row1, col1, row2, col2]) {
     return Math.hypot(row2 - row1, col2 - col1);
   }
 
-  startSplit() {
-    this.mode = "split";
-    this.splitAt = [];
-    this.draw();
-  }
-
-  endMode() {
-    this.mode = "look";
+  // Whatever was half done in the mode before is dropped.
+  setMode(mode) {
+    this.mode = mode;
     this.splitAt = [];
     this.drawn = undefined;
     this.draw();
@@ -292,7 +281,7 @@ class FieldEditor {
   split() {
     const chosen = this.chosenBox();
     const [[row1, col1], [row2, col2]] = this.splitAt;
-    this.endMode();
+    this.setMode("look");
     if (!chosen) return;
     const [top, left, bottom, right] = chosen.box;
     const [row, col] = [(row1 + row2) / 2, (col1 + col2) / 2];
@@ -362,8 +351,7 @@ class FieldEditor {
     else if (this.mode === "measure" && drawn && !isClick) {
       this.mode = "look";
       this.take({ kind: "scale", px: Math.round(10 * this.measure(drawn)) / 10 });
-    }
-    else if (moved && !isClick) this.replace([moved]);
+    } else if (moved && !isClick) this.replace([moved]);
     else if (isClick && this.mode === "look") this.chosen = grip.key ?? null;
     this.draw();
   }
@@ -420,12 +408,12 @@ class FieldEditor {
     else if (drawKind) act = () => this.startDrawing(drawKind);
     else {
       act = {
-        s: () => this.chosenBox() && this.startSplit(),
+        s: () => this.chosenBox() && this.setMode("split"),
         m: () => this.startMeasuring(),
         delete: () => this.remove(),
         backspace: () => this.remove(),
         u: () => this.take({ kind: "undo" }),
-        escape: () => this.endMode(),
+        escape: () => this.setMode("look"),
         "+": () => this.zoomTo(zoom * 1.4),
         "-": () => this.zoomTo(zoom / 1.4),
         0: !choice && (() => this.zoomTo(1)),

@@ -10,6 +10,7 @@ import streamlit as st
 from bloodcell.core.labels import PLATELET, RBC, WBC
 from bloodcell.review.box_edits import FieldBox
 from bloodcell.ui.classify.gallery import list_choices
+from bloodcell.ui.shared.layout import read_assets
 from bloodcell.ui.shared.state import FieldBench
 
 KINDS: Final = {WBC: "White cells", RBC: "Red cells", PLATELET: "Platelets"}
@@ -20,15 +21,11 @@ COLOURS: Final = {WBC: "#7a3b8f", RBC: "#00725a", PLATELET: "#0072b2"}
 _HERE = Path(__file__).parent
 
 
-def _read_asset(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
 _COMPONENT = st.components.v2.component(
     "bloodcell_field_editor",
-    html=_read_asset("field_editor.html"),
-    css=_read_asset("field_editor.css"),
-    js=_read_asset("outbox.js") + _read_asset("field_editor.js"),
+    html=read_assets(_HERE, "field_editor.html"),
+    css=read_assets(_HERE, "field_editor.css"),
+    js=read_assets(_HERE, "outbox.js", "field_editor.js"),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Engine as Database
 
 from bloodcell.core.errors import BloodcellError, StoreError
-from bloodcell.core.labels import DETECTED, WBC
+from bloodcell.core.labels import WBC
 from bloodcell.imaging.boxes import Box
 from bloodcell.inference.results import CellResult
 from bloodcell.reports.numbers import format_count
@@ -73,8 +73,6 @@ def _apply_event(bench: FieldBench, event: dict[str, Any], db: Database, who: st
     remove = [] if kind == "add" else [_find_box(db, image_id, str(event.get("key")))]
     of_kind = remove[0].kind if remove else str(event.get("of"))
     boxes = [] if kind == "remove" else _read_boxes(event.get("boxes"))
-    if of_kind not in DETECTED:
-        raise StoreError(f"A box must be of one of {', '.join(DETECTED)}. Received: {of_kind!r}.")
     add = [NewBox(of_kind, box, classify(image_id, box) if of_kind == WBC else None) for box in boxes]
     edit_boxes(db, image_id, remove, add, who)
 

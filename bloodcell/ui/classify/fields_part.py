@@ -245,11 +245,11 @@ def _label_box(box: FieldBox, rows: pd.DataFrame) -> ShownBox | None:
 
 def _on_events(batch: Batch) -> None:
     db, blobs = resources.get_database(), resources.get_blob_store()
-    sha256_of = read_images_table(db, batch.id).set_index("image_id")["sha256"]
 
     def classify(image_id: int, box: Box) -> CellResult:
         model = get_batch_model(batch)
         engine = resources.get_engine(str(model.folder), model.sha256)
+        sha256_of = read_images_table(db, batch.id).set_index("image_id")["sha256"]
         rgb = read_rgb(blobs.get(sha256_of.loc[image_id]))
         return classify_box(engine, rgb, box, read_image_scale(db, image_id))
 

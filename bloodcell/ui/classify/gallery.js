@@ -168,12 +168,7 @@ class Gallery {
   }
 
   drawNotice() {
-    const text = this.outbox.describe();
-    if (this.notice.textContent !== text) this.notice.textContent = text;
-    this.notice.hidden = !text;
-    const n = this.outbox.countReviews();
-    this.saving.textContent = `Saving ${plural(n, "review")} …`;
-    this.saving.hidden = !n || Boolean(text);
+    this.outbox.show(this.notice, this.saving, "review");
   }
 
   drawChoices() {

@@ -9,21 +9,18 @@ import streamlit as st
 
 from bloodcell.core.labels import EXTRA_DECISIONS
 from bloodcell.plots import theme
+from bloodcell.ui.shared.layout import read_assets
 from bloodcell.ui.shared.state import Bench
 
 PAGE_SIZES = (24, 36, 48, 60)
 _HERE = Path(__file__).parent
 
 
-def _read_asset(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
 _COMPONENT = st.components.v2.component(
     "bloodcell_gallery",
-    html=_read_asset("gallery.html"),
-    css=_read_asset("gallery.css"),
-    js=_read_asset("outbox.js") + _read_asset("gallery.js"),
+    html=read_assets(_HERE, "gallery.html"),
+    css=read_assets(_HERE, "gallery.css"),
+    js=read_assets(_HERE, "outbox.js", "gallery.js"),
 )
 
 

@@ -155,6 +155,16 @@ class Outbox {
     return [problem, waiting, this.warning, refused].filter(Boolean).join(" ");
   }
 
+  // Show in one node what is to be told, and in another what is being saved while there is nothing to tell.
+  show(notice, saving, noun) {
+    const text = this.describe();
+    if (notice.textContent !== text) notice.textContent = text;
+    notice.hidden = !text;
+    const n = this.countReviews();
+    saving.textContent = `Saving ${plural(n, noun)} …`;
+    saving.hidden = !n || Boolean(text);
+  }
+
   store() {
     const reviews = this.events.filter((event) => REVIEWS.includes(event.kind));
     try {

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from bloodcell.core.settings import load_settings
-from bloodcell.datasets.boxes.read_boxes import find_box_format, read_box_set
+from bloodcell.datasets.boxes.read_boxes import read_box_set
 from bloodcell.datasets.catalog.cut_cell_sets import register_box_cells
 from bloodcell.datasets.catalog.library import MAX_NAME_CHARS
 from bloodcell.datasets.catalog.registration import Dataset
@@ -18,7 +18,7 @@ from bloodcell.ui.shared.progress import run_with_bar
 CUT_LABEL = "Cutting out cells"
 
 
-def ask_cells(path: Path) -> Dataset | None:
+def ask_cells(path: Path, box_format: str) -> Dataset | None:
     """Show the labels of the boxes, each with the class that it becomes; return the dataset once it is registered.
 
     Raises
@@ -26,8 +26,8 @@ def ask_cells(path: Path) -> Dataset | None:
     BloodcellError
         If the annotations cannot be read, or the cells cannot be cut out.
     """
+    names = _ask_names(path) if box_format == "YOLO" else ()
     with Contents(path) as contents:
-        names = _ask_names(path) if find_box_format(contents) == "YOLO" else ()
         boxes = read_box_set(contents, names)
     st.caption(
         f"{format_count(len(boxes.images), 'image')} with {format_count(boxes.label_counts.total(), 'box', 'boxes')} "

@@ -65,7 +65,7 @@ def add_dataset(*, is_first: bool) -> None:
         with show_errors():
             recognition = recognise_layout(path)
             if recognition.has_boxes:
-                cells = ask_cells(path)
+                cells = ask_cells(path, recognition.box_format)
                 if cells is not None:
                     st.session_state[_ADDED_KEY] = cells.id
                     st.rerun()

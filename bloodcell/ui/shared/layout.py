@@ -3,6 +3,7 @@
 import functools
 import gc
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -92,3 +93,8 @@ def freeze_loaded_objects() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def read_assets(folder: Path, *names: str) -> str:
+    """Read the HTML, CSS or JavaScript of a component, several files one behind the other."""
+    return "".join((folder / name).read_text(encoding="utf-8") for name in names)

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from bloodcell.ui.shared.layout import read_assets
+
 _HERE = Path(__file__).parent
 
 
-def _read_asset(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
 _COMPONENT = st.components.v2.component(
-    "bloodcell_tiles", html='<div class="tiles"></div>', css=_read_asset("tiles.css"), js=_read_asset("tiles.js")
+    "bloodcell_tiles",
+    html='<div class="tiles"></div>',
+    css=read_assets(_HERE, "tiles.css"),
+    js=read_assets(_HERE, "tiles.js"),
 )
 
 
